@@ -1,0 +1,177 @@
+"""The connection layer against a real sshd on loopback, and against servers that misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ungcuu import ssh
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+pytestmark = pytest.mark.skipif(not Path(SSHD).exists(), reason="needs openssh-server's sshd")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _keygen(path: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path.with_suffix(".pub").read_text().split()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssh.Target]:
+    """A real sshd on loopback, its key pinned under the name ``web01``."""
+    folder = tmp_path_factory.mktemp("sshd")
+    host_key, _user_key = _keygen(folder / "host"), _keygen(folder / "user")
+    shutil.copy(folder / "user.pub", folder / "authorized")
+    port = _free_port()
+    Path("/run/sshd").mkdir(exist_ok=True)
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+        "StrictModes no\nUsePAM no\nPidFile none\n"
+    )
+    daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
+    _wait_for(port)
+    known = folder / "known hosts"
+    known.write_text(f"web01 ssh-ed25519 {host_key}\n")
+    user = os.environ.get("USER") or "root"
+    yield ssh.Target("web01", "127.0.0.1", port, user, folder / "user", known, become=False)
+    daemon.terminate()
+    daemon.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("sshd didn't start")
+
+
+def test_arguments_arrive_as_given(server: ssh.Target) -> None:
+    """A file name on a compromised host may be a shell command; it must stay one argument."""
+    result = ssh.run(server, ["printf", "%s|", "a b", "$(id)", "';true"])
+    assert (result.ok, result.stdout) == (True, b"a b|$(id)|';true|")
+
+
+def test_script_gets_standard_input(server: ssh.Target) -> None:
+    """Rules and secrets go through standard input, never through argv."""
+    payload = os.urandom(300_000)
+    result = ssh.run(server, "sha256sum", stdin=payload)
+    assert result.stdout.split()[0].decode() == hashlib.sha256(payload).hexdigest()
+
+
+def test_exit_code_is_the_commands(server: ssh.Target) -> None:
+    """255 from the command itself is an answer, not a lost connection."""
+    assert ssh.run(server, "exit 3").returncode == 3
+    result = ssh.run(server, "echo Host key verification failed. >&2; exit 255")
+    assert (result.ending, result.returncode) == (ssh.Ending.EXITED, 255)
+
+
+def test_unpinned_key_is_refused(server: ssh.Target, tmp_path: Path) -> None:
+    """Trust on first use would hand the responder's session to whoever answers."""
+    empty = tmp_path / "none"
+    empty.touch()
+    with pytest.raises(ssh.HostKeyRefused, match="isn't pinned") as refusal:
+        ssh.run(replace(server, known_hosts=empty), ["true"])
+    assert refusal.value.next_command == "ungcuu enrol web01"
+
+
+def test_changed_key_is_refused(server: ssh.Target, tmp_path: Path) -> None:
+    """A changed key may be a reinstalled host or a man in the middle; a person decides which."""
+    other = _keygen(tmp_path / "other")
+    known = tmp_path / "known"
+    known.write_text(f"web01 ssh-ed25519 {other}\n")
+    with pytest.raises(ssh.HostKeyRefused, match="changed"):
+        ssh.run(replace(server, known_hosts=known), ["true"])
+
+
+def test_stream_is_hashed_and_whole(server: ssh.Target) -> None:
+    """The hash is taken of what reached the sink, in the same pass."""
+    got = bytearray()
+    streamed = ssh.stream(server, "head -c 3000000 /dev/zero", got.extend)
+    assert (streamed.ok, streamed.size, len(got)) == (True, 3_000_000, 3_000_000)
+    assert streamed.sha256 == hashlib.sha256(bytes(3_000_000)).hexdigest()
+
+
+def test_endless_output_is_cut_off(server: ssh.Target) -> None:
+    """A compromised host may answer for ever; the quota ends it, to the byte."""
+    got = bytearray()
+    streamed = ssh.stream(server, "cat /dev/zero", got.extend, quota=1_000_001)
+    assert (streamed.ending, streamed.size, len(got)) == (ssh.Ending.QUOTA, 1_000_001, 1_000_001)
+    assert streamed.sha256 == hashlib.sha256(bytes(got)).hexdigest()
+
+
+def test_silence_is_cut_off(server: ssh.Target) -> None:
+    """A command that hangs must not hold the responder."""
+    result = ssh.run(server, "sleep 30", timeout=1)
+    assert (result.ending, result.unknown) == (ssh.Ending.TIMED_OUT, True)
+    assert result.seconds < 3
+
+
+def test_endless_standard_error_is_not_kept(server: ssh.Target) -> None:
+    """Standard error has a bound too."""
+    result = ssh.run(server, "head -c 5000000 /dev/zero >&2; echo done")
+    assert (result.stdout, len(result.stderr)) == (b"done\n", 1 << 16)
+
+
+def test_refused_connection_is_not_reached(server: ssh.Target) -> None:
+    """Nothing was started: this is NOT DONE, and may be said so."""
+    result = ssh.run(replace(server, port=_free_port()), ["true"])
+    assert (result.ending, result.unknown) == (ssh.Ending.NOT_REACHED, False)
+
+
+def test_killed_connection_is_unknown(server: ssh.Target) -> None:
+    """The connection dies under a running command: its effect may have happened."""
+    result = ssh.run(server, "kill -9 $(ps -o ppid= -p $$)", timeout=20)
+    assert (result.ending, result.unknown) == (ssh.Ending.LOST, True)
+
+
+def test_black_hole_is_noticed(server: ssh.Target) -> None:
+    """A path that swallows packets mid-command must not hang: UNKNOWN within 30 s."""
+    relay = _Relay(server.port)
+    begun = time.monotonic()
+    threading.Timer(1.5, relay.swallow.set).start()
+    result = ssh.run(replace(server, port=relay.port), "sleep 60", timeout=90)
+    relay.close()
+    assert result.ending is ssh.Ending.LOST
+    assert time.monotonic() - begun < 30
+
+
+class _Relay:
+    """Passes bytes on until told to swallow them: both ends stay open, nothing arrives."""
+
+    def __init__(self, to: int) -> None:
+        self.swallow = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._serve, args=(to,), daemon=True).start()
+
+    def _serve(self, to: int) -> None:
+        near, _ = self._listener.accept()
+        far = socket.create_connection(("127.0.0.1", to))
+        for a, b in ((near, far), (far, near)):
+            threading.Thread(target=self._copy, args=(a, b), daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        while data := source.recv(65536):
+            if not self.swallow.is_set():
+                sink.sendall(data)
+
+    def close(self) -> None:
+        self._listener.close()
