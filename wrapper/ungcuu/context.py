@@ -1,0 +1,87 @@
+"""What a verb's functions are given: settings, site, hosts, options, journal and the way to say something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ungcuu.verb import Verb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ungcuu.output import Output
+    from ungcuu.plan import Plan
+    from ungcuu.runner import RunResult
+    from ungcuu.settings import Settings
+    from ungcuu.site import Site
+    from ungcuu.ssh import Target
+
+
+class Recorder(Protocol):
+    """The part of a journal that a verb needs."""
+
+    def append(self, kind: str, data: Mapping[str, object]) -> object:
+        """Write one record; it is on disk when this returns."""
+
+
+@dataclass
+class Context:
+    """One run of one verb. ``options`` holds the verb's own options and arguments by key."""
+
+    settings: Settings
+    verb: Verb
+    out: Output
+    hosts: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    case: str | None = None
+    case_folder: Path | None = None
+    journal: Recorder | None = None
+    plan: Plan | None = None
+    records: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        """The host of a verb that takes one."""
+        return self.hosts[0]
+
+    @cached_property
+    def site(self) -> Site:
+        """The resolved inventory; loaded on first use (it costs half a second)."""
+        from ungcuu.site import Site
+
+        return Site.load(self.settings)
+
+    def target(self, host: str | None = None) -> Target:
+        """Return how :mod:`ungcuu.ssh` reaches the host."""
+        return self.site.target(host or self.host)
+
+    def record(self, kind: str, data: Mapping[str, object], host: str | None = None) -> None:
+        """Journal one record and keep it for the result: ``proof``, ``finding``, ``inverse``, … (design.md)."""
+        entry: dict[str, object] = {"kind": kind, "data": dict(data)}
+        if host or self.hosts:
+            entry["host"] = host or ",".join(self.hosts)
+        self.records.append(entry)
+        if self.journal is not None:
+            self.journal.append(kind, {k: v for k, v in entry.items() if k != "kind"})
+
+    def run_playbook(
+        self,
+        playbook: str,
+        variables: Mapping[str, object] | None = None,
+        hosts: tuple[str, ...] | None = None,
+        deadline: float | None = None,
+    ) -> RunResult:
+        """Run one more playbook inside this run: streamed to the screen and journaled like the verb's own."""
+        from ungcuu.flow import run_playbook
+
+        return run_playbook(self, playbook, variables or {}, hosts or self.hosts, deadline or self.verb.deadline)
+
+    def perform(self, verb: str, *hosts: str, **options: object) -> Mapping[str, object]:
+        """Run another verb to its end as the command line would, and return its ``--json`` document."""
+        from ungcuu.flow import perform
+
+        return perform(self, verb, hosts or self.hosts, options)
