@@ -1,0 +1,186 @@
+"""Start, stop and look at the hosts of one lab."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from ungcuu.lab import images
+from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, podman, run_options
+
+_NETWORK = ipaddress.ip_network("198.51.100.0/24")  # TEST-NET-2 (RFC 5737): never a real neighbour's address
+_SLOTS = 16
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """One kind of host: its image and its place in the lab's network (added to the network's address)."""
+
+    name: str
+    image: str
+    offset: int
+
+
+HOSTS = (
+    LabHost("web01", "website", 2),
+    LabHost("vault01", "base", 3),
+    LabHost("intruder01", "base", 4),
+    LabHost("spare01", "base", 5),
+)
+DEFAULT_HOSTS = ("web01", "vault01", "intruder01")
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab in one slot (0 to 15); `folder` holds its keys and pinned host keys, mode 0700."""
+
+    slot: int
+    folder: Path
+
+    @classmethod
+    def from_environment(cls, state: Path) -> Lab:
+        """The lab that UNGCUU_LAB_SLOT names (default 0), its files below the state folder.
+
+        Raises:
+            LabError: the slot is not a number from 0 to 15.
+        """
+        text = os.environ.get("UNGCUU_LAB_SLOT") or "0"
+        if not text.isdecimal() or int(text) >= _SLOTS:
+            raise LabError(f"UNGCUU_LAB_SLOT must be a number from 0 to {_SLOTS - 1}, not {text!r}.")
+        return cls(int(text), state / "lab" / text)
+
+    def container(self, host: str) -> str:
+        """Container name of a host."""
+        return f"ungcuu{self.slot}-{self.find(host).name}"
+
+    def address(self, host: str, version: int = 4) -> str:
+        """The host's IPv4 or IPv6 address; "controller" is the machine that the lab runs on."""
+        offset = 1 if host == "controller" else self.find(host).offset
+        return str(self._subnet(version).network_address + offset)
+
+    @staticmethod
+    def find(host: str) -> LabHost:
+        """The host of that name.
+
+        Raises:
+            LabError: no such host; the message lists those that exist.
+        """
+        for candidate in HOSTS:
+            if candidate.name == host:
+                return candidate
+        raise LabError(f"The lab has no host {host!r}; it has {', '.join(known.name for known in HOSTS)}.")
+
+    def up(self, hosts: Sequence[str] = DEFAULT_HOSTS, debian: str = "12", say: Callable[[str], None] = _quiet) -> None:
+        """Bring up the hosts; what already runs is left as it is.
+
+        Raises:
+            LabError: an image, the network or a host could not be made, or a host runs another Debian version.
+        """
+        wanted = [self.find(host) for host in hosts]
+        ensure_installed()
+        self._make_keys()
+        with FileLock(self.folder.parent / "build.lock"):
+            tags = {kind: images.ensure(kind, debian, say) for kind in sorted({host.image for host in wanted})}
+            self._make_network()
+        runtime: list[str] | None = None
+        for host in wanted:
+            known = inspect(self.container(host.name))
+            if known is None:
+                runtime = find_runtime(tags[host.image]) if runtime is None else runtime
+                say(f"starting {host.name} (Debian {debian}, {self.address(host.name)})")
+                self._create(host, tags[host.image], debian, runtime)
+            elif known["Config"]["Labels"].get("ungcuu.debian") != debian:
+                runs = known["Config"]["Labels"].get("ungcuu.debian")
+                raise LabError(f"{host.name} runs Debian {runs}; take it down first: ungcuu lab down {host.name}")
+            podman("start", self.container(host.name))
+        for host in wanted:
+            images.wait_for_boot(self.container(host.name))
+
+    def down(self, hosts: Sequence[str] = ()) -> None:
+        """Remove the hosts (all of the lab by default, its network too); images and keys stay."""
+        for host in hosts or [known.name for known in HOSTS]:
+            podman("rm", "-f", "-t", "0", "-v", self.container(host), check=False)
+        if not hosts:
+            podman("network", "rm", "-f", self._network_name, check=False)
+
+    def restart(self, host: str) -> None:
+        """Stop and start a host: what stands for a reboot here."""
+        podman("restart", "-t", "10", self.container(host))
+        images.wait_for_boot(self.container(host))
+
+    def status(self) -> dict[str, dict[str, str]]:
+        """Each host's state ("absent", "running", …), address and Debian version."""
+        rows = {}
+        for host in HOSTS:
+            known = inspect(self.container(host.name))
+            rows[host.name] = {
+                "state": known["State"]["Status"] if known else "absent",
+                "address": self.address(host.name),
+                "debian": known["Config"]["Labels"].get("ungcuu.debian", "") if known else "",
+            }
+        return rows
+
+    def exec(
+        self, host: str, command: Sequence[str], stdin: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command on the host as root, by the container's back door: also when the host is cut off."""
+        return podman("exec", "-i", self.container(host), *command, stdin=stdin, check=False)
+
+    @property
+    def _network_name(self) -> str:
+        return f"ungcuu{self.slot}"
+
+    def _subnet(self, version: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        if version == 4:
+            return list(_NETWORK.subnets(new_prefix=28))[self.slot]  # type: ignore[return-value]
+        return ipaddress.ip_network(f"fd5a:75c0:1ab:{self.slot:x}::/64")
+
+    def _make_network(self) -> None:
+        if podman("network", "exists", self._network_name, check=False).returncode == 0:
+            return
+        subnets = [f"--subnet={self._subnet(version)}" for version in (4, 6)]
+        podman("network", "create", "--disable-dns", "--ipv6", *subnets, self._network_name)
+
+    def _make_keys(self) -> None:
+        """A login key for the lab and a host key for each host, pinned before anything starts."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(self.folder / "keys.lock"):
+            lines = []
+            for name in ("id_ed25519", *(f"host_{host.name}" for host in HOSTS)):
+                key = self.folder / name
+                if not key.exists():
+                    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"ungcuu-lab-{name}", "-f", str(key)]
+                    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+            for host in HOSTS:
+                public = (self.folder / f"host_{host.name}.pub").read_text(encoding="ascii").split()[:2]
+                names = (host.name, self.address(host.name), self.address(host.name, 6))
+                lines.append(f"{','.join(names)} {' '.join(public)}\n")
+            (self.folder / "known_hosts").write_text("".join(lines), encoding="ascii")
+
+    def _create(self, host: LabHost, image: str, debian: str, runtime: list[str]) -> None:
+        container = self.container(host.name)
+        podman(
+            *runtime, "create", "--name", container, "--hostname", host.name, "--network", self._network_name,
+            "--ip", self.address(host.name), "--ip6", self.address(host.name, 6), "--label", f"ungcuu.debian={debian}",
+            "--add-host", "portal.lab.test:127.0.0.1", *run_options([]), image, "/sbin/init",
+        )  # fmt: skip
+        key, public = self.folder / f"host_{host.name}", self.folder / f"host_{host.name}.pub"
+        podman("cp", str(key), f"{container}:/etc/ssh/ssh_host_ed25519_key")
+        podman("cp", str(public), f"{container}:/etc/ssh/ssh_host_ed25519_key.pub")
+        podman("start", container)
+        login = (self.folder / "id_ed25519.pub").read_bytes()
+        script = (
+            "umask 077; chown root:root /etc/ssh/ssh_host_*; chmod 600 /etc/ssh/ssh_host_ed25519_key;"
+            "cat > /home/ungcuu/.ssh/authorized_keys; chown ungcuu:ungcuu /home/ungcuu/.ssh/authorized_keys"
+        )
+        podman("exec", "-i", container, "sh", "-ec", script, stdin=login)

@@ -1,0 +1,99 @@
+"""The lab's images: a bare Debian host, and the same host with a website installed on it. Each is built once."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from ungcuu.lab.podman import LabError, find_runtime, image_exists, podman, run_options
+
+SUITES = {"12": "bookworm", "13": "trixie"}
+_BASE_PACKAGES = (
+    "systemd,systemd-sysv,dbus,openssh-server,python3,nftables,iproute2,procps,ca-certificates,sudo,rsync,"
+    "tzdata,kmod,less,libpam-systemd"
+)
+_BOOT_SECONDS = 60
+
+Say = Callable[[str], None]
+
+
+def _recipe(name: str) -> str:
+    return (files("ungcuu.lab") / "recipes" / f"{name}.sh").read_text(encoding="utf-8")
+
+
+def tag(kind: str, debian: str) -> str:
+    """Name of an image: kind ("base" or "website"), Debian version and a digest of all that goes into it."""
+    ingredients = _BASE_PACKAGES + _recipe("base") + (_recipe("website") if kind == "website" else "")
+    return f"localhost/ungcuu-lab-{kind}:{debian}-{hashlib.sha256(ingredients.encode()).hexdigest()[:12]}"
+
+
+def ensure(kind: str, debian: str, say: Say) -> str:
+    """Build the image unless it is there already; gives its tag.
+
+    Raises:
+        LabError: an unknown Debian version, or a build that failed.
+    """
+    if debian not in SUITES:
+        raise LabError(f"The lab knows Debian {' and '.join(SUITES)}, not {debian!r}.")
+    wanted = tag(kind, debian)
+    if image_exists(wanted):
+        return wanted
+    if kind == "base":
+        _build_base(wanted, debian, say)
+    else:
+        _build_layer(wanted, ensure("base", debian, say), kind, say)
+    return wanted
+
+
+def _build_base(wanted: str, debian: str, say: Say) -> None:
+    say(f"building the Debian {debian} base image (about 40 s, once)")
+    with tempfile.TemporaryDirectory(prefix="ungcuu-lab-") as folder:
+        archive = Path(folder, "base.tar")
+        recipe = Path(folder, "base.sh")
+        recipe.write_text(_recipe("base"), encoding="utf-8")
+        command = ["mmdebstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}"]
+        command += [f'--customize-hook=copy-in "{recipe}" /tmp', '--customize-hook=chroot "$1" sh /tmp/base.sh']
+        command += ['--customize-hook=rm "$1/tmp/base.sh"', SUITES[debian], str(archive)]
+        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        if built.returncode:
+            raise LabError(f"mmdebstrap failed: {built.stderr.strip()[-800:]}")
+        podman("import", "--change", 'CMD ["/sbin/init"]', str(archive), wanted)
+
+
+def _build_layer(wanted: str, base: str, kind: str, say: Say) -> None:
+    say(f"installing the {kind} into an image (about 100 s, once)")
+    name = "ungcuu-build-" + wanted.rsplit("-", 1)[1]
+    podman("rm", "-f", name, check=False)
+    try:
+        podman(*find_runtime(base), "run", "-d", "--name", name, *run_options([]), base, "/sbin/init")
+        wait_for_boot(name)
+        built = podman("exec", "-i", name, "sh", "-s", stdin=_recipe(kind).encode(), check=False)
+        if built.returncode:
+            words = (built.stdout + built.stderr).decode(errors="replace")
+            raise LabError(f"the recipe of the {kind} image failed: {words[-1200:]}")
+        podman("stop", name)
+        podman("commit", "-q", name, wanted)
+    finally:
+        podman("rm", "-f", name, check=False)
+
+
+def wait_for_boot(container: str) -> None:
+    """Wait until systemd in the container has started everything.
+
+    Raises:
+        LabError: not up after a minute; the message names the units that failed.
+    """
+    deadline = time.monotonic() + _BOOT_SECONDS
+    state = b""
+    while time.monotonic() < deadline:
+        state = podman("exec", container, "systemctl", "is-system-running", check=False).stdout.strip()
+        if state in (b"running", b"degraded"):
+            return
+        time.sleep(0.3)
+    failed = podman("exec", container, "systemctl", "--failed", "--plain", "--no-legend", check=False).stdout
+    raise LabError(f"{container} did not boot in {_BOOT_SECONDS} s ({state.decode()}): {failed.decode()}")
