@@ -48,7 +48,8 @@ def restart(host: str) -> None:
 def status() -> None:
     """Show each host's state."""
     for name, row in _lab().status().items():
-        click.echo(f"{name:12} {row['state']:10} {row['address']:16} {'Debian ' + row['debian'] if row['debian'] else ''}")
+        system = f"Debian {row['debian']}" if row["debian"] else ""
+        click.echo(f"{name:12} {row['state']:10} {row['address']:16} {system}".rstrip())
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

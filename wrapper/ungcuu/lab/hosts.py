@@ -130,9 +130,7 @@ class Lab:
             }
         return rows
 
-    def exec(
-        self, host: str, command: Sequence[str], stdin: bytes | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
+    def exec(self, host: str, command: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
         """Run a command on the host as root, by the container's back door: also when the host is cut off."""
         return podman("exec", "-i", self.container(host), *command, stdin=stdin, check=False)
 
@@ -159,8 +157,8 @@ class Lab:
             for name in ("id_ed25519", *(f"host_{host.name}" for host in HOSTS)):
                 key = self.folder / name
                 if not key.exists():
-                    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"ungcuu-lab-{name}", "-f", str(key)]
-                    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+                    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"ungcuu-lab-{name}"]
+                    subprocess.run([*make, "-f", str(key)], check=True, stdin=subprocess.DEVNULL)
             for host in HOSTS:
                 public = (self.folder / f"host_{host.name}.pub").read_text(encoding="ascii").split()[:2]
                 names = (host.name, self.address(host.name), self.address(host.name, 6))
