@@ -328,14 +328,16 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _start(command: list[str], log: int) -> subprocess.Popen[bytes]:
-    """Start ssh in a session of its own, so that a Ctrl-C reaches this program first and it decides."""
+    """Start ssh in a session of its own, so that a Ctrl-C reaches this program first and it decides.
+
+    ssh closes what it inherits, so it opens the log through this process's own entry in /proc.
+    """
     process = subprocess.Popen(
-        [command[0], "-E", f"/proc/self/fd/{log}", *command[1:]],
+        [command[0], "-E", f"/proc/{os.getpid()}/fd/{log}", *command[1:]],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
-        pass_fds=(log,),
         start_new_session=True,
     )
     assert process.stdout  # noqa: S101 - a pipe, see above
@@ -358,7 +360,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 @contextlib.contextmanager
 def _own_log() -> Iterator[int]:
     """Give a descriptor in memory for ssh's own messages: it needs no disk and the host can't write to it."""
-    log = os.memfd_create("ssh-log", 0)
+    log = os.memfd_create("ssh-log", os.MFD_CLOEXEC)
     try:
         yield log
     finally:
@@ -371,7 +373,7 @@ def _read_log(log: int) -> list[str]:
 
 
 def _judge(target: Target, returncode: int | None, cut: Ending | None, said: list[str]) -> tuple[Ending, str]:
-    """Tell how it ended. ssh itself ends with 255; so may a remote command, but then ssh has logged nothing."""
+    """Tell how it ended. 255 is ssh's own; a remote command that ends with it can't be told from a lost connection."""
     if cut is not None:
         return cut, f"stopped by ungcuu: {cut.value}"
     if returncode != 255 and returncode is not None and returncode >= 0:
@@ -381,8 +383,6 @@ def _judge(target: Target, returncode: int | None, cut: Ending | None, said: lis
     last = said[-1] if said else ""
     if any(line.startswith(_BEFORE_START) or "Permission denied (" in line for line in said):
         return Ending.NOT_REACHED, last
-    if not said and returncode == 255:
-        return Ending.EXITED, ""
     return Ending.LOST, last or "the connection ended without a word"
 
 

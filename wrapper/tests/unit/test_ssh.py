@@ -77,10 +77,15 @@ def test_script_gets_standard_input(server: ssh.Target) -> None:
 
 
 def test_exit_code_is_the_commands(server: ssh.Target) -> None:
-    """255 from the command itself is an answer, not a lost connection."""
-    assert ssh.run(server, "exit 3").returncode == 3
-    result = ssh.run(server, "echo Host key verification failed. >&2; exit 255")
-    assert (result.ending, result.returncode) == (ssh.Ending.EXITED, 255)
+    """A failed command is an answer, not a lost connection."""
+    result = ssh.run(server, "exit 3")
+    assert (result.ending, result.returncode) == (ssh.Ending.EXITED, 3)
+
+
+def test_host_cannot_imitate_ssh(server: ssh.Target) -> None:
+    """A host that ends with 255 and ssh's own words must not pass for one that was never reached."""
+    result = ssh.run(server, "echo Host key verification failed. >&2; echo ssh: connect to host x >&2; exit 255")
+    assert (result.ending, result.unknown) == (ssh.Ending.LOST, True)
 
 
 def test_unpinned_key_is_refused(server: ssh.Target, tmp_path: Path) -> None:
