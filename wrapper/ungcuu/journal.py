@@ -1,0 +1,605 @@
+"""Append-only journal of a case: hash-chained, signed, with a signed head outside the folder it describes.
+
+The protocol, which docs/explanation/evidence-and-journal.md explains to a third party:
+
+1. ``journal.jsonl`` holds one record a line, ASCII only: ``{body…,"hash":"…","sig":"…"}``. The body is canonical JSON
+   (sorted keys, no spaces) of ``data kind prev seq time``.
+2. ``hash`` is SHA-256 over the line's bytes without ``,"hash":…,"sig":…``: ``sed`` and ``sha256sum`` can check it.
+3. ``prev`` is the hash of the record before; the first record's is SHA-256 over ``ungcuu journal v1``, the case's name.
+4. ``sig`` is Ed25519, base64, over the 64 characters of ``hash``.
+5. ``heads/<case>.json`` names the last record and is signed over the canonical JSON of ``case hash seq time``. It is
+   replaced atomically after the record is on disk, so it may lag by one record after a kill, never lead.
+6. A line without its line feed was torn by a kill or a full disk: it is set aside in a file of its own, and that is
+   recorded. Everything else that does not fit is tampering, and nothing is appended to it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import json
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from filelock import FileLock, Timeout
+
+from ungcuu.errors import JournalError, Tampered
+from ungcuu.i18n import _
+
+NAME = "journal.jsonl"
+KEY = "journal_ed25519"
+MAX_RECORD = 1 << 20  # bytes of one line; larger things are evidence, not records
+LOCK_SECONDS = 30.0
+
+_TRAILER = re.compile(rb',"hash":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\}\n\Z')
+_BODY_KEYS = {"data", "kind", "prev", "seq", "time"}
+_HEAD_KEYS = {"case", "hash", "seq", "time"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a journal. ``time`` is UTC, ISO 8601 with milliseconds; ``hash`` is hexadecimal, ``sig`` base64."""
+
+    seq: int
+    time: str
+    prev: str
+    kind: str
+    data: Mapping[str, Any]
+    hash: str
+    sig: str
+
+    @property
+    def moment(self) -> datetime:
+        """``time`` as an aware datetime."""
+        return parse_time(self.time)
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What a check of a journal found. ``first_bad`` is the sequence number where it stops being trustworthy."""
+
+    ok: bool
+    records: int
+    first_bad: int | None = None
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+    head_hash: str = ""
+
+
+def now() -> str:
+    """The present in the form that records carry."""
+    return format_time(datetime.now(UTC))
+
+
+def format_time(moment: datetime) -> str:
+    """An aware datetime as UTC, ISO 8601, milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Inverse of :func:`format_time`.
+
+    Raises:
+        ValueError: not such a time.
+    """
+    if not _TIME.match(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """Canonical JSON: ASCII, sorted keys, no spaces, no NaN. Control bytes, bidi and DEL stand as ``\\uXXXX``.
+
+    Raises:
+        JournalError: the value can't be written as JSON.
+    """
+    try:
+        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(_("A record can't be written as JSON: {error}").format(error=repr(error))) from error
+    return text.replace("\x7f", "\\u007f").encode("ascii")
+
+
+def genesis(case: str) -> str:
+    """``prev`` of a journal's first record: it binds the chain to the case's name."""
+    return hashlib.sha256(f"ungcuu journal v1\n{case}\n".encode()).hexdigest()
+
+
+# --- keys ---------------------------------------------------------------------------------------------------------
+
+
+def signing_key(key_dir: Path) -> Ed25519PrivateKey:
+    """Return the key that signs journals and baselines; make it on first use (mode 0600, public half beside it).
+
+    Raises:
+        JournalError: it can't be read or made.
+    """
+    path = key_dir / KEY
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise JournalError(_("{path} is not an Ed25519 key").format(path=path))
+        if not path.with_suffix(".pub").exists():
+            _replace(path.with_suffix(".pub"), public_pem(key.public_key()), mode=0o644)
+    except (OSError, ValueError) as error:
+        raise JournalError(_("The key that signs the journal can't be used: {error}").format(error=error)) from error
+    return key
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """Load the public key from its file or from the folder that holds it.
+
+    Raises:
+        Tampered: there is none, or it is of another kind.
+    """
+    try:
+        file = path / f"{KEY}.pub" if path.is_dir() else path
+        key = serialization.load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Tampered(_("The public key of the journal can't be read: {error}").format(error=error)) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise Tampered(_("{path} is not an Ed25519 key").format(path=path))
+    return key
+
+
+def public_pem(key: Ed25519PublicKey) -> bytes:
+    """PEM of a public key, as ``openssl`` reads it."""
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def fingerprint(key: Ed25519PublicKey) -> str:
+    """SHA-256 over the key's DER form: what people compare by telephone."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    spare = _write_beside(path, pem, mode=0o600)
+    try:
+        with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
+            os.link(spare, path)
+    finally:
+        spare.unlink()
+
+
+# --- the journal --------------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """Sole writer of a case folder. Safe for many threads and processes: each append takes a file lock."""
+
+    def __init__(self, folder: Path, key: Ed25519PrivateKey, heads_dir: Path) -> None:
+        """Use :meth:`open`."""
+        self.folder = folder
+        self.case = folder.name
+        self.path = folder / NAME
+        self.head_path = heads_dir / f"{self.case}.json"
+        self._key = key
+        self._lock = FileLock(heads_dir / f"{self.case}.lock", timeout=LOCK_SECONDS, thread_local=False)
+        self._threads = threading.Lock()
+        self._size = -1  # bytes of the file up to which the two below are known to be true
+        self._seq = 0
+        self._hash = genesis(self.case)
+
+    @classmethod
+    def open(cls, folder: Path, key_dir: Path, heads_dir: Path) -> Journal:
+        """Open or begin the journal in ``folder``. A torn last line is set aside and recorded.
+
+        Raises:
+            JournalError: the folder or the key can't be written; the disk is full.
+            Tampered: the end of the journal does not fit its signature or its head.
+        """
+        if not _NAME.match(folder.name):
+            raise JournalError(_("Not a name for a case: {name}").format(name=repr(folder.name)))
+        try:
+            for place in (folder, heads_dir):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        journal = cls(folder, signing_key(key_dir), heads_dir)
+        with journal._locked():
+            journal._catch_up()
+        return journal
+
+    @property
+    def public(self) -> Ed25519PublicKey:
+        """The key with which :func:`verify` checks this journal."""
+        return self._key.public_key()
+
+    def append(self, kind: str, data: Mapping[str, Any]) -> Record:
+        """Write one record and return once it and the head are on disk. On an error nothing was accepted.
+
+        Raises:
+            JournalError: it can't be written.
+            Tampered: the journal was changed by someone else.
+        """
+        with self._locked():
+            self._catch_up()
+            return self._append(kind, data)
+
+    def records(self) -> list[Record]:
+        """All records, oldest first. Signatures are the business of :func:`verify`."""
+        return read_records(self.folder)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._threads:
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise JournalError(
+                    _("Another process has held the journal {path} for too long").format(path=self.path)
+                ) from error
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
+            try:
+                yield
+            finally:
+                self._lock.release()
+
+    def _append(self, kind: str, data: Mapping[str, Any]) -> Record:
+        body = {"data": data, "kind": kind, "prev": self._hash, "seq": self._seq + 1, "time": now()}
+        line, record = _seal(body, self._key)
+        if len(line) > MAX_RECORD:
+            raise JournalError(_("A record of {size} bytes is too large for the journal").format(size=len(line)))
+        start = max(self._size, 0)
+        self._size = -1  # whatever happens from here on, the next append looks at the file again
+        self._write(line, start)
+        self._publish(record, start)
+        self._size, self._seq, self._hash = start + len(line), record.seq, record.hash
+        return record
+
+    def _write(self, line: bytes, start: int) -> None:
+        try:
+            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                try:
+                    _write_all(fd, line)
+                    os.fsync(fd)
+                except OSError:
+                    os.ftruncate(fd, start)
+                    raise
+            finally:
+                os.close(fd)
+            if start == 0:
+                _sync_folder(self.folder)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def _publish(self, record: Record, start: int) -> None:
+        """Replace the head. When that fails the record is taken back: the caller was told that it is not written."""
+        try:
+            spare = _write_beside(self.head_path, _head(self.case, record, self._key), mode=0o600)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(self.path, start)
+            raise _unwritable(self.head_path, error) from error
+        try:
+            spare.replace(self.head_path)
+            _sync_folder(self.head_path.parent)
+        except OSError as error:
+            raise _unwritable(self.head_path, error) from error
+
+    def _catch_up(self) -> None:
+        """Learn the end of the file, unless it is as this object left it. Mend what a kill may have left."""
+        try:
+            size = self.path.stat().st_size if self.path.exists() else 0
+            if size == self._size:
+                return
+            whole, torn = _tail(self.path, size)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        record = self._trusted_last(whole)
+        self._size, self._seq, self._hash = size - len(torn), record.seq, record.hash
+        if torn:
+            self._set_aside(torn)
+
+    def _trusted_last(self, line: bytes) -> Record:
+        """The last whole record, checked against its signature and the head; a head that lags is renewed."""
+        head = read_head(self.head_path)
+        if head is not None and (problem := _head_problem(head, self.case, self.public)):
+            raise self._tampered(problem)
+        if not line:
+            if head is not None:
+                raise self._tampered(_("the journal is empty, its head names record {seq}").format(seq=head["seq"]))
+            return Record(0, "", "", "", {}, genesis(self.case), "")
+        record, problem = _unseal(line, self.public)
+        if record is None:
+            raise self._tampered(problem)
+        if head is None or record.seq != head["seq"]:
+            self._reconcile(record, head)
+        elif record.hash != head["hash"]:
+            raise self._tampered(_("the last record is not the one that the head names"))
+        return record
+
+    def _reconcile(self, last: Record, head: Mapping[str, Any] | None) -> None:
+        """A kill between record and head leaves the head one behind. Anything else is someone's work."""
+        seq, digest = (head["seq"], head["hash"]) if head else (0, genesis(self.case))
+        if last.seq != seq + 1 or last.prev != digest:
+            raise self._tampered(
+                _("the journal ends at record {last}, its head names record {seq}").format(last=last.seq, seq=seq)
+            )
+        try:
+            _replace(self.head_path, _head(self.case, last, self._key), mode=0o600)
+        except OSError as error:
+            raise _unwritable(self.head_path, error) from error
+
+    def _set_aside(self, torn: bytes) -> None:
+        """Move the torn end of the file into a file of its own, then say so in the journal."""
+        digest = hashlib.sha256(torn).hexdigest()
+        name = f"torn-{self._seq + 1}-{digest[:16]}"
+        try:
+            _replace(self.folder / name, torn, mode=0o600)
+            os.truncate(self.path, self._size)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        self._append("torn", {"file": name, "bytes": len(torn), "sha256": digest})
+
+    def _tampered(self, problem: str) -> Tampered:
+        return Tampered(
+            _("The journal {path} was changed: {problem}").format(path=self.path, problem=problem),
+            _("Nothing was written to it and nothing was done on a host."),
+            f"ungcuu case verify {self.case}",
+        )
+
+
+# --- reading and checking -----------------------------------------------------------------------------------------
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Read the records of a journal without checking signatures; a torn last line is left out.
+
+    Raises:
+        Tampered: a line is not a record.
+    """
+    try:
+        lines = (folder / NAME).read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unwritable(folder / NAME, error) from error
+    return [_parsed(line, number, folder) for number, line in enumerate(lines, 1) if line.endswith(b"\n")]
+
+
+def read_head(path: Path) -> Mapping[str, Any] | None:
+    """Read a head; None where there is none. What is no head comes back as an empty mapping, which no check passes."""
+    try:
+        head = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return head if isinstance(head, dict) else {}
+
+
+def verify(
+    folder: Path,
+    public: Ed25519PublicKey | Path,
+    head: Mapping[str, Any] | Path | None,
+    *,
+    case: str | None = None,
+) -> VerifyResult:
+    """Check every record of the journal in ``folder``, its chain, its signatures and its head; change nothing.
+
+    ``case`` is the name the chain is bound to, by default the folder's.
+    """
+    key = public_key(public) if isinstance(public, Path) else public
+    case = case or folder.name
+    try:
+        data = (folder / NAME).read_bytes()
+    except OSError as error:
+        return VerifyResult(False, 0, 1, _("the journal can't be read: {error}").format(error=error.strerror))
+    *lines, torn = data.split(b"\n")
+    digests, bad = _check_chain(lines, case, key)
+    if bad:
+        return VerifyResult(False, len(digests) - 1, len(digests), bad)
+    count = len(digests) - 1
+    if torn:
+        return VerifyResult(False, count, count + 1, _("the last record is torn"))
+    return _check_head(read_head(head) if isinstance(head, Path) else head, digests, case, key)
+
+
+def _check_chain(lines: list[bytes], case: str, key: Ed25519PublicKey) -> tuple[list[str], str]:
+    """Hashes of the good records, the genesis first, and what is wrong with the next one."""
+    digests = [genesis(case)]
+    for line in lines:
+        record, problem = _unseal(line + b"\n", key)
+        if record is not None and record.seq != len(digests):
+            problem = _("record {seq} stands in its place").format(seq=record.seq)
+        elif record is not None and record.prev != digests[-1]:
+            problem = _("it does not follow the record before it")
+        if record is None or problem:
+            return digests, problem
+        digests.append(record.hash)
+    return digests, ""
+
+
+def _check_head(head: Mapping[str, Any] | None, digests: list[str], case: str, key: Ed25519PublicKey) -> VerifyResult:
+    count = len(digests) - 1
+    if head is None:
+        return VerifyResult(False, count, count + 1, _("the head is missing: records at the end may be missing too"))
+    if problem := _head_problem(head, case, key):
+        return VerifyResult(False, count, count + 1, problem)
+    seq = head["seq"]
+    if seq > count:
+        problem = _("records {first} to {last} are missing at the end").format(first=count + 1, last=seq)
+        return VerifyResult(False, count, count + 1, problem)
+    if head["hash"] != digests[seq]:
+        return VerifyResult(False, count, seq, _("the head names another record of this number"))
+    if seq < count - 1:
+        problem = _("the head is old: it names record {seq} of {count}").format(seq=seq, count=count)
+        return VerifyResult(False, count, seq + 1, problem)
+    notes = () if seq == count else (_("the head is one record behind: a run was killed there"),)
+    return VerifyResult(True, count, notes=notes, head_hash=digests[-1])
+
+
+def _head_problem(head: Mapping[str, Any], case: str, key: Ed25519PublicKey) -> str:
+    body = {name: head.get(name) for name in _HEAD_KEYS}
+    if set(head) != _HEAD_KEYS | {"sig"} or type(body["seq"]) is not int or body["seq"] < 1:
+        return _("the head is damaged")
+    if not _signed(canonical(body), head["sig"], key):
+        return _("the signature of the head is wrong")
+    return "" if body["case"] == case else _("the head belongs to another case")
+
+
+def _parsed(line: bytes, number: int, folder: Path) -> Record:
+    record, problem = _unseal(line, None)
+    if record is None:
+        raise Tampered(
+            _("Record {number} of {path} can't be read: {problem}").format(
+                number=number, path=folder / NAME, problem=problem
+            ),
+            mend=f"ungcuu case verify {folder.name}",
+        )
+    return record
+
+
+def _seal(body: Mapping[str, Any], key: Ed25519PrivateKey) -> tuple[bytes, Record]:
+    text = canonical(body)
+    digest = hashlib.sha256(text).hexdigest()
+    sig = base64.b64encode(key.sign(digest.encode())).decode()
+    line = text[:-1] + f',"hash":"{digest}","sig":"{sig}"}}\n'.encode()
+    parsed = json.loads(text)  # what a reader will see, not what the caller may change later
+    return line, Record(**parsed, hash=digest, sig=sig)
+
+
+def _unseal(line: bytes, key: Ed25519PublicKey | None) -> tuple[Record | None, str]:
+    """Read one line; without a key the signature is not looked at. Returns the record, or None and what is wrong."""
+    trailer = _TRAILER.search(line)
+    if trailer is None:
+        return None, _("it is not a record")
+    text, digest, sig = line[: trailer.start()] + b"}", trailer[1].decode(), trailer[2].decode()
+    if hashlib.sha256(text).hexdigest() != digest:
+        return None, _("its hash does not match its content")
+    if key is not None and not _signed(digest.encode(), sig, key):
+        return None, _("its signature is wrong")
+    try:
+        body = json.loads(text)
+        fits = isinstance(body, dict) and _well_formed(body) and canonical(body) == text
+    except (ValueError, RecursionError, JournalError):
+        fits = False
+    return (Record(**body, hash=digest, sig=sig), "") if fits else (None, _("it is not a record"))
+
+
+def _well_formed(body: Mapping[str, Any]) -> bool:
+    return (
+        set(body) == _BODY_KEYS
+        and type(body["seq"]) is int
+        and isinstance(body["data"], dict)
+        and all(isinstance(body[name], str) for name in ("kind", "prev", "time"))
+        and bool(_TIME.match(body["time"]))
+    )
+
+
+def _signed(message: bytes, sig: object, key: Ed25519PublicKey) -> bool:
+    try:
+        raw = base64.b64decode(sig, validate=True) if isinstance(sig, str) else b""
+        if base64.b64encode(raw).decode() != sig:  # spare bits of the last character: one signature, one spelling
+            return False
+        key.verify(raw, message)
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _head(case: str, record: Record, key: Ed25519PrivateKey) -> bytes:
+    body = {"case": case, "hash": record.hash, "seq": record.seq, "time": record.time}
+    sig = base64.b64encode(key.sign(canonical(body))).decode()
+    return canonical(body | {"sig": sig}) + b"\n"
+
+
+def _plain(value: object) -> object:
+    """Mappings and sequences of any make as plain JSON; keys must be text, times and paths are written as text."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("keys must be text")
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return format_time(value)
+    return str(value) if isinstance(value, str | Path) else value
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def _tail(path: Path, size: int) -> tuple[bytes, bytes]:
+    """The last whole line and what stands after it, without reading the rest of the file."""
+    if not size:
+        return b"", b""
+    with path.open("rb") as file:
+        step = 1 << 14
+        while True:
+            start = max(0, size - step)
+            file.seek(start)
+            data = file.read(size - start)
+            head, feed, torn = data.rpartition(b"\n")
+            _, found, line = head.rpartition(b"\n")
+            if feed and (found or start == 0):
+                return line + b"\n", torn
+            if start == 0:
+                return b"", data
+            step *= 8
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
+    """Put a file in place in one step: a reader sees the old one or the new one."""
+    _write_beside(path, data, mode).replace(path)
+    _sync_folder(path.parent)
+
+
+def _write_beside(path: Path, data: bytes, mode: int) -> Path:
+    fd, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
+    try:
+        try:
+            os.fchmod(fd, mode)
+            _write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _unwritable(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        _("The journal can't be written: {path}: {error}").format(path=path, error=error.strerror or error),
+        _("Nothing was done on a host: without a journal there is no run."),
+        "df -h " + str(path.parent),
+    )
