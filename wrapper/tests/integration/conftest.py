@@ -1,0 +1,66 @@
+"""The lab for tests on real hosts: one lab a test run, a fresh host for each module that asks for one.
+
+UNGCUU_LAB_SLOT chooses the lab, UNGCUU_LAB_DEBIAN (12 or 13) the release of hosts that are made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu.lab import Lab
+
+ROOT = Path(__file__).parents[3]
+DEBIAN = os.environ.get("UNGCUU_LAB_DEBIAN", "12")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """The lab of this run's slot, its state folder in the environment, so that plain commands find it too."""
+    os.environ.setdefault("UNGCUU_STATE", str(tmp_path_factory.mktemp("state")))
+    return Lab.from_environment(Path(os.environ["UNGCUU_STATE"]))
+
+
+@pytest.fixture(scope="module")
+def fresh(lab: Lab) -> Callable[..., Lab]:
+    """`fresh("web01", "vault01")`: these hosts as their images have them, whatever earlier tests did to them."""
+
+    def make(*hosts: str) -> Lab:
+        lab.down(hosts)
+        lab.up(hosts, DEBIAN)
+        return lab
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def playbook(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`playbook("isolate", "web01", isolation_mode="full")`: plain ansible-playbook, as AWX would run it."""
+
+    def run(name: str, limit: str, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/lab", "-l", limit]
+        command += ["-e", json.dumps(variables), *arguments, f"playbooks/{name}.yml"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def ungcuu(lab: Lab) -> Callable[..., tuple[int, dict[str, Any], str]]:
+    """`ungcuu("scan", "web01")` on the lab's inventory: exit code, the JSON document, what was said on the way."""
+
+    def run(*arguments: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
+        command = [sys.executable, "-m", "ungcuu", "--inventory", "lab", "--json", *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=900, check=False
+        )
+        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+    return run
