@@ -229,10 +229,13 @@ def stream(
     timeout: float = 600.0,
     quota: int = 1 << 40,
     control_path: Path | None = None,
+    deadline: Callable[[], float] | None = None,
 ) -> Streamed:
     """Run a command and hand its standard output to ``sink`` piece by piece, hashed on the way.
 
     At most ``quota`` bytes reach the sink. An exception of the sink (a full disk) ends the command and is raised.
+    ``deadline`` returns a time of the monotonic clock and is asked again after every piece: a command that does one
+    thing after another can be given a limit for each. ``timeout`` stays the limit of the whole.
 
     Raises:
         HostKeyRefused: The host isn't the one that was enrolled.
@@ -240,7 +243,7 @@ def stream(
     argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
     started = time.monotonic()
     with _own_log() as log:
-        pump = _Pump(sink, quota, started + timeout)
+        pump = _Pump(sink, quota, started + timeout, deadline)
         process = _start(ssh_command(target, argv, control_path), log)
         try:
             cut = pump.run(process, stdin)
@@ -257,11 +260,18 @@ def stream(
 class _Pump:
     """Moves bytes between one ssh process and its caller, within a quota and until a deadline."""
 
-    def __init__(self, sink: Callable[[bytes], object], quota: int, deadline: float) -> None:
-        self.sink, self.quota, self.deadline = sink, quota, deadline
+    def __init__(
+        self, sink: Callable[[bytes], object], quota: int, end: float, moving: Callable[[], float] | None = None
+    ) -> None:
+        self.sink, self.quota, self.end, self.moving = sink, quota, end, moving
         self.size = 0
         self.digest = hashlib.sha256()
         self.stderr = bytearray()
+
+    @property
+    def deadline(self) -> float:
+        """When to stop, on the monotonic clock."""
+        return self.end if self.moving is None else min(self.end, self.moving())
 
     def run(self, process: subprocess.Popen[bytes], stdin: bytes) -> Ending | None:
         """Pump until both outputs are closed. Returns why it stopped early, or None."""
