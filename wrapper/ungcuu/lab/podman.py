@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from ungcuu.errors import ControllerFault
+
 # What the lab needs of Debian, beside what the controller has anyway.
 PACKAGES = (
     "podman",
@@ -31,7 +33,7 @@ CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "NET_RAW", "AUDIT_CONTROL", "AUDIT_WRI
 _LIMIT_CEILING = 16384
 
 
-class LabError(Exception):
+class LabError(ControllerFault):
     """The lab could not do what was asked; the message says what failed and what to do."""
 
 

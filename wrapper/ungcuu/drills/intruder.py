@@ -1,0 +1,102 @@
+"""What the intruder does from intruder01: stdlib only, piped to `python3 -` on that host. One JSON document on stdout.
+
+    upload ADDRESS NAME PAGE FILE…   post files (name=base64) through the weak page
+    get ADDRESS NAME PATH            one request; status, SHA-256 and text
+    hold ADDRESS NAME LOG SECONDS    keep one HTTP connection alive, note each answer's time
+    listen PORT LOG SECONDS          accept one connection from the host, note when each line arrives
+    call ADDRESS PORT SECONDS        (on the host) keep one connection outwards alive
+
+Times are seconds since the epoch. Each loop ends by itself.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import socket
+import sys
+import time
+import urllib.parse
+from pathlib import Path
+
+_BEAT = 0.2
+_SILENCE = 1.0
+
+
+def get(address, name, path):
+    """One request, read as a visitor would."""
+    connection = http.client.HTTPConnection(address, 80, timeout=8)
+    try:
+        connection.request("GET", path, headers={"Host": name})
+        answer = connection.getresponse()
+        body = answer.read()
+    except OSError as error:
+        return {"status": 0, "error": type(error).__name__}
+    return {
+        "status": answer.status,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "text": body.decode("utf-8", "replace"),
+    }
+
+
+def upload(address, name, page, *files):
+    """Post each NAME=BASE64 through the weak page."""
+    said = []
+    for item in files:
+        target, _, content = item.partition("=")
+        body = urllib.parse.urlencode({"name": target, "content": base64.b64decode(content) and content})
+        connection = http.client.HTTPConnection(address, 80, timeout=15)
+        headers = {"Host": name, "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", page, body, headers)
+        answer = connection.getresponse()
+        said.append({"name": target, "status": answer.status, "text": answer.read().decode("utf-8", "replace")[:200]})
+    return said
+
+
+def _note(log, **values):
+    Path(log).write_text(json.dumps(values), encoding="ascii")
+
+
+def hold(address, name, log, seconds):
+    """Ask over one and the same connection until it falls silent."""
+    connection = http.client.HTTPConnection(address, 80, timeout=_SILENCE)
+    answers, last, end = 0, 0.0, time.time() + float(seconds)
+    try:
+        while time.time() < end:
+            connection.request("HEAD", "/wp-includes/images/blank.gif", headers={"Host": name})
+            connection.getresponse().read()
+            answers, last = answers + 1, time.time()
+            _note(log, answers=answers, last=last, alive=True)
+            time.sleep(_BEAT)
+    except (OSError, http.client.HTTPException):
+        _note(log, answers=answers, last=last, alive=False)
+
+
+def listen(port, log, seconds):
+    """Wait for the host to call, and note each line that comes."""
+    lines, last, end = 0, 0.0, time.time() + float(seconds)
+    with socket.create_server(("", int(port))) as server:
+        server.settimeout(float(seconds))
+        peer, _ = server.accept()
+        peer.settimeout(_SILENCE)
+        try:
+            while time.time() < end and peer.recv(64):
+                lines, last = lines + 1, time.time()
+                _note(log, answers=lines, last=last, alive=True)
+        except OSError:
+            pass
+    _note(log, answers=lines, last=last, alive=False)
+
+
+def call(address, port, seconds):
+    """From the host: a connection outwards, one line each beat."""
+    end = time.time() + float(seconds)
+    with socket.create_connection((address, int(port)), timeout=5) as peer:
+        peer.settimeout(_SILENCE)
+        while time.time() < end:
+            peer.sendall(b"beat\n")
+            time.sleep(_BEAT)
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
