@@ -61,6 +61,9 @@ _KEY_REFUSED = (
 )
 
 
+Reply = Callable[[bytes], bytes | None]
+
+
 @dataclass(frozen=True)
 class Target:
     """How one host is reached.
@@ -226,6 +229,7 @@ def stream(
     sink: Callable[[bytes], object],
     *,
     stdin: bytes = b"",
+    reply: Reply | None = None,
     timeout: float = 600.0,
     quota: int = 1 << 40,
     control_path: Path | None = None,
@@ -234,6 +238,8 @@ def stream(
     """Run a command and hand its standard output to ``sink`` piece by piece, hashed on the way.
 
     At most ``quota`` bytes reach the sink. An exception of the sink (a full disk) ends the command and is raised.
+    ``reply``, in place of ``stdin``, is called with each piece of output until it returns what to send: the command
+    says something first, and the answer depends on it, all in one connection.
     ``deadline`` returns a time of the monotonic clock and is asked again after every piece: a command that does one
     thing after another can be given a limit for each. ``timeout`` stays the limit of the whole.
 
@@ -246,7 +252,7 @@ def stream(
         pump = _Pump(sink, quota, started + timeout, deadline)
         process = _start(ssh_command(target, argv, control_path), log)
         try:
-            cut = pump.run(process, stdin)
+            cut = pump.run(process, stdin, reply)
         finally:
             _end(process)
         said = _read_log(log)
@@ -259,6 +265,11 @@ def stream(
 
 class _Pump:
     """Moves bytes between one ssh process and its caller, within a quota and until a deadline."""
+
+    _reply: Reply | None
+    _input: IO[bytes]
+    _selector: selectors.BaseSelector
+    _waiting: memoryview
 
     def __init__(
         self, sink: Callable[[bytes], object], quota: int, end: float, moving: Callable[[], float] | None = None
@@ -273,39 +284,50 @@ class _Pump:
         """When to stop, on the monotonic clock."""
         return self.end if self.moving is None else min(self.end, self.moving())
 
-    def run(self, process: subprocess.Popen[bytes], stdin: bytes) -> Ending | None:
+    def run(self, process: subprocess.Popen[bytes], stdin: bytes, reply: Reply | None) -> Ending | None:
         """Pump until both outputs are closed. Returns why it stopped early, or None."""
         assert process.stdin and process.stdout and process.stderr  # noqa: S101 - all three are pipes, see _start
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ, self._take_output)
             selector.register(process.stderr, selectors.EVENT_READ, self._take_error)
-            waiting = memoryview(stdin)
-            if waiting:
-                os.set_blocking(process.stdin.fileno(), False)
-                selector.register(process.stdin, selectors.EVENT_WRITE, None)
-            else:
-                process.stdin.close()
-            while selector.get_map():
+            self._reply, self._input, self._selector = reply, process.stdin, selector
+            if reply is None:
+                self._send(stdin)
+            while any(key.data != self._give for key in selector.get_map().values()):
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     return Ending.TIMED_OUT
                 for key, _mask in selector.select(left):
-                    stream = key.fileobj
-                    if key.data is None:
-                        waiting = _give(process.stdin, waiting)
-                        if not waiting:
-                            selector.unregister(stream)
-                            _close(process.stdin)
-                    elif not key.data(key.fd):
-                        selector.unregister(stream)
-                    if self.size > self.quota:
-                        self.size = self.quota
-                        return Ending.QUOTA
+                    if not key.data(key.fd):
+                        selector.unregister(key.fileobj)
+                if self.size > self.quota:
+                    self.size = self.quota
+                    return Ending.QUOTA
         try:
             process.wait(max(0.1, self.deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             return Ending.TIMED_OUT
         return None
+
+    def _send(self, data: bytes) -> None:
+        """Queue what goes to standard input, which is closed when all of it has been taken."""
+        self._waiting = memoryview(data)
+        os.set_blocking(self._input.fileno(), False)
+        self._selector.register(self._input, selectors.EVENT_WRITE, self._give)
+
+    def _give(self, descriptor: int) -> bool:
+        """Write what the pipe takes now; a reader that has gone away wants no more."""
+        try:
+            self._waiting = self._waiting[os.write(descriptor, self._waiting[:_CHUNK]) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self._waiting = self._waiting[:0]
+        if self._waiting:
+            return True
+        self._selector.unregister(self._input)
+        _close(self._input)
+        return True
 
     def _take_output(self, descriptor: int) -> bool:
         piece = os.read(descriptor, _CHUNK)
@@ -314,22 +336,15 @@ class _Pump:
         if allowed:
             self.digest.update(allowed)
             self.sink(allowed)
+        if self._reply is not None and (data := self._reply(allowed)) is not None:
+            self._reply = None
+            self._send(data)
         return bool(piece)
 
     def _take_error(self, descriptor: int) -> bool:
         piece = os.read(descriptor, _CHUNK)
         self.stderr += piece[: _STDERR_QUOTA - len(self.stderr)]
         return bool(piece)
-
-
-def _give(pipe: IO[bytes], waiting: memoryview) -> memoryview:
-    """Write what the pipe takes now; a reader that has gone away wants no more."""
-    try:
-        return waiting[os.write(pipe.fileno(), waiting[:_CHUNK]) :]
-    except BlockingIOError:
-        return waiting
-    except BrokenPipeError:
-        return waiting[:0]
 
 
 def _close(pipe: IO[bytes]) -> None:

@@ -76,6 +76,19 @@ def test_script_gets_standard_input(server: ssh.Target) -> None:
     assert result.stdout.split()[0].decode() == hashlib.sha256(payload).hexdigest()
 
 
+def test_reply_waits_for_what_the_host_says(server: ssh.Target) -> None:
+    """The cut depends on the address that the host sees us come from, and both travel in one connection."""
+    said = bytearray()
+
+    def reply(piece: bytes) -> bytes | None:
+        said.extend(piece)
+        return b"then " + said if said.endswith(b"\n") else None
+
+    got = bytearray()
+    streamed = ssh.stream(server, "echo first; cat", got.extend, reply=reply)
+    assert (streamed.ok, bytes(got)) == (True, b"first\nthen first\n")
+
+
 def test_exit_code_is_the_commands(server: ssh.Target) -> None:
     """A failed command is an answer, not a lost connection."""
     result = ssh.run(server, "exit 3")
