@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -174,6 +175,24 @@ def heads(journal: Journal, make: Make) -> Iterator[tuple[str, Any]]:
 def test_every_wrong_head_is_found(filled: Journal, make: Make) -> None:
     for name, head in heads(filled, make):
         assert not verify(filled.folder, filled.public, head).ok, name
+
+
+def test_a_signature_has_one_spelling(filled: Journal) -> None:
+    """Base64's last letter has four spare bits: a byte that may change unseen is a byte that is not protected."""
+    good = filled.path.read_bytes()
+    letter = good[-6:-5]
+    spellings = [bytes([other]) for other in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"]
+    assert good[-5:] == b'=="}\n' and letter in spellings
+    for other in spellings:
+        filled.path.write_bytes(good[:-6] + other + good[-5:])
+        assert check(filled).ok is (other == letter)
+
+
+def test_a_signed_head_of_another_history_is_found(filled: Journal, tmp_path: Path) -> None:
+    """Two histories of one case under one key: a copy of the state folder was written to, and brought back."""
+    last = dataclasses.replace(filled.records()[-1], hash="0" * 64)
+    head = json.loads(module._head(filled.case, last, module.signing_key(tmp_path / "keys")))
+    assert verify(filled.folder, filled.public, head).first_bad == 4
 
 
 def test_an_old_head_is_found(make: Make) -> None:
