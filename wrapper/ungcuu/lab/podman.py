@@ -18,13 +18,14 @@ PACKAGES = (
     "runc",
     "crun",
     "netavark",
+    "iptables",
     "mmdebstrap",
     "debian-archive-keyring",
     "nftables",
     "iproute2",
     "openssh-client",
 )
-PROGRAMS = ("podman", "runc", "mmdebstrap", "nft", "ip", "ssh", "ssh-keygen")
+PROGRAMS = ("podman", "runc", "mmdebstrap", "nft", "iptables", "ip", "ssh", "ssh-keygen")
 
 # Named capabilities instead of --privileged: that would share the kernel's own settings with the lab's hosts.
 CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "NET_RAW", "AUDIT_CONTROL", "AUDIT_WRITE")
