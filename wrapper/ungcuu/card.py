@@ -1,0 +1,202 @@
+"""The containment card of a host: everything that a cut needs, kept on the controller before it is needed.
+
+``hosts/<host>/card.json`` holds the connection, the allow-list resolved to addresses and the rendered rule sets;
+``hosts/<host>/known_hosts`` holds the pinned key. Reading a card takes the standard library alone; writing one renders
+the same template that the role ``isolation`` renders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.isolation import MODES, AllowList, allow_list
+from ungcuu.settings import Settings
+from ungcuu.ssh import Target
+
+if TYPE_CHECKING:
+    from ungcuu.site import Site
+
+VERSION = 1
+TEMPLATE = Path("isolation/templates/isolation.nft.j2")
+_ELEMENTS = {"ipv4": "@IPV4@", "ipv6": "@IPV6@"}
+
+
+class NoCard(Exception):
+    """There is no containment card for the host, or it can't be read."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists."""
+
+    host: str
+    written: str
+    address: str
+    port: int
+    user: str
+    key: str | None
+    known_hosts: str
+    become: bool
+    options: tuple[str, ...]
+    allow: AllowList
+    seen_from: tuple[str, ...]
+    rules: Mapping[str, str]
+    source: str
+    public_ports: tuple[int, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """How the host is reached."""
+        key = Path(self.key) if self.key else None
+        return Target(
+            self.host, self.address, self.port, self.user, key, Path(self.known_hosts), self.become, self.options
+        )
+
+    @property
+    def target_without_become(self) -> Target:
+        """The same as the login user: sshd tells the peer's address only there."""
+        key = Path(self.key) if self.key else None
+        return Target(self.host, self.address, self.port, self.user, key, Path(self.known_hosts), False, self.options)
+
+    def rules_for(self, mode: str, allowed: AllowList) -> str:
+        """Return the rule set of a mode with these addresses in it."""
+        text = self.rules[mode]
+        for family, mark in _ELEMENTS.items():
+            addresses: tuple[str, ...] = getattr(allowed, family)
+            line = f"\t\telements = {{ {mark} }}\n"
+            text = text.replace(line, line.replace(mark, ", ".join(addresses)) if addresses else "")
+        return text
+
+
+def card_path(settings: Settings, host: str) -> Path:
+    """Return where the card of a host is."""
+    return settings.host_dir(host) / "card.json"
+
+
+def load(settings: Settings, host: str) -> Card:
+    """Read a card.
+
+    Raises:
+        NoCard: There is none, or it is damaged.
+    """
+    try:
+        data = json.loads(card_path(settings, host).read_bytes())
+        if data.pop("version") != VERSION or data["host"] != host:
+            raise NoCard(host)
+        data["allow"] = AllowList(tuple(data["allow"]["ipv4"]), tuple(data["allow"]["ipv6"]))
+        for name in ("options", "seen_from", "public_ports"):
+            data[name] = tuple(data[name])
+        return Card(**data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NoCard(host) from error
+
+
+def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
+    """Make a card from the inventory; ``seen_from`` are addresses that the host has seen the controller come from.
+
+    Raises:
+        Unresolved: A name in the allow-list leads to no address.
+    """
+    variables = site.variables(host)
+    target = site.target(host)
+    allowed = allow_list([*management(variables), *seen_from])
+    ports = tuple(int(port) for port in variables.get("website_ports", (80, 443)))
+    return Card(
+        host=host,
+        written=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        address=target.address,
+        port=target.port,
+        user=target.user,
+        key=str(target.key) if target.key else None,
+        known_hosts=str(target.known_hosts),
+        become=target.become and target.user != "root",
+        options=target.options,
+        allow=allowed,
+        seen_from=seen_from,
+        rules={mode: render(site.settings, mode, target.port, ports) for mode in MODES},
+        source=fingerprint(site, host),
+        public_ports=ports,
+    )
+
+
+def management(variables: Mapping[str, Any]) -> list[str]:
+    """Return who may reach SSH on the isolated host, as the inventory names them: responders and the vault."""
+    entries = [str(entry) for entry in variables.get("management_addresses", ())]
+    vault = variables.get("website_vault_address")
+    return entries + ([str(vault)] if vault else [])
+
+
+def fingerprint(site: Site, host: str) -> str:
+    """Hash what a card is made from, so that a stale one is noticed."""
+    variables = site.variables(host)
+    target = site.target(host)
+    parts = [
+        str(target),
+        management(variables),
+        list(variables.get("website_ports", (80, 443))),
+        (site.settings.roles / TEMPLATE).read_text("utf-8"),
+        pinned_lines(target),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...]) -> str:
+    """Render the role's template the way Ansible does, with marks in the place of the addresses."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)  # noqa: S701 - not HTML
+    return environment.from_string((settings.roles / TEMPLATE).read_text("utf-8")).render(
+        isolation_mode=mode,
+        isolation_ssh_port=ssh_port,
+        isolation_public_ports=list(public_ports),
+        **{f"__isolation_{family}": [mark] for family, mark in _ELEMENTS.items()},
+    )
+
+
+def write(settings: Settings, card: Card) -> Card:
+    """Keep a card, with the pinned key beside it, so that a cut needs neither the inventory nor its files.
+
+    Returns:
+        The card as it was written: its known_hosts is the copy.
+    """
+    folder = settings.host_dir(card.host)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = folder / "known_hosts"
+    _replace(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
+    kept = Card(**{**vars(card), "known_hosts": str(known)})
+    data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
+    _replace(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
+    return kept
+
+
+def pinned_lines(target: Target) -> list[str]:
+    """Return the lines of the inventory's known_hosts that pin this host's key, under its name alone."""
+    asked = ["ssh-keygen", "-F", target.name, "-f", str(target.known_hosts)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    rows = [line.split() for line in said.splitlines() if line and not line.startswith("#")]
+    return [" ".join([target.name, *row[1:3]]) for row in rows if len(row) >= 3 and not row[0].startswith("@")]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file of mode 0600 so that a crash or a full disk leaves the old one."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,244 @@
+"""Cut a host off the network from its containment card: one OpenSSH connection, no Ansible, no inventory.
+
+The protocol of that one connection, so that the responder can't lock themselves out and the cut fails closed:
+
+1. The host says which address it sees the controller come from.
+2. The controller sends the rules only when the allow-list holds that address; else nothing is touched.
+3. The host reads its volatile state (sockets, processes, sessions, packet filter) and sends it back.
+4. The rules count only when their last line has arrived; they are loaded in one transaction, or not at all.
+5. Nothing on the host reverts them.
+
+The host needs sshd, sudo, sh, coreutils' timeout and nft: no Python, no free disk space. Only the standard library is
+imported here, since every import delays the cut.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ungcuu import ssh
+
+if TYPE_CHECKING:
+    from ungcuu.card import Card
+
+MODES = ("full", "maintenance", "egress")
+TABLE = "inet ungcuu_isolation"
+LAST_LINE = "# end of isolation"
+CUT_SECONDS = 45.0
+SNAPSHOT_SECONDS = 4
+SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
+
+# What the snapshot reads, most volatile first. Names and commands are constants; nothing of the host gets in here.
+SNAPSHOT: Mapping[str, str] = {
+    "sockets": "ss -tunapeio",
+    "processes": "ps -eo pid,ppid,user,lstart,stat,tty,args -ww",
+    "sessions": "who -a; loginctl list-sessions --no-pager",
+    "executables": "ls -l /proc/[0-9]*/exe",
+    "neighbours": "ip neigh; ip route; ip -6 route",
+    "packet_filter": "nft list ruleset",
+    "clock": "date -u +%FT%TZ; cat /proc/uptime",
+}
+
+_INCOMPLETE, _NOT_LOADED = 65, 66
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Unresolved(Exception):
+    """A name of the allow-list leads to no address."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class NotAllowed(Exception):
+    """The allow-list does not hold the address that the host sees the controller come from."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(seen)
+        self.seen = seen
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Who may reach SSH on an isolated host, as the sorted, merged networks of the rule set."""
+
+    ipv4: tuple[str, ...]
+    ipv6: tuple[str, ...]
+
+    def holds(self, address: str) -> bool:
+        """Whether the rule set lets this address in. Anything that isn't an address is not held."""
+        found = parse_address(address)
+        return found is not None and any(
+            found in ipaddress.ip_network(net) for net in (self.ipv4 if found.version == 4 else self.ipv6)
+        )
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the cut of one host ended. ``snapshot`` comes from the host: evidence, never shown as it is."""
+
+    host: str
+    ending: str  # "cut", "refused", "not reached", "failed" or "unknown"
+    seconds: float
+    detail: str = ""
+    seen: str = ""
+    snapshot: bytes = b""
+
+    @property
+    def done(self) -> bool:
+        """Whether the host said that the rules are loaded."""
+        return self.ending == "cut"
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the snapshot."""
+        return hashlib.sha256(self.snapshot).hexdigest()
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address without its zone; an IPv4 address mapped into IPv6 is IPv4 on the wire."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def allow_list(entries: Iterable[str], resolve: Callable[[str], Sequence[str]] | None = None) -> AllowList:
+    """Turn addresses, networks and names into the networks of the rule set.
+
+    Raises:
+        Unresolved: A name leads to no address.
+    """
+    networks: list[Network] = []
+    for entry in entries:
+        networks += _networks(str(entry).strip(), resolve or _resolve)
+    v4 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv4Network))
+    v6 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv6Network))
+    return AllowList(tuple(_text(net) for net in sorted(v4)), tuple(_text(net) for net in sorted(v6)))
+
+
+def _networks(entry: str, resolve: Callable[[str], Sequence[str]]) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(entry, strict=False)]
+    except ValueError:
+        found = [parse_address(text) for text in resolve(entry)]
+    if not found or None in found:
+        raise Unresolved(entry)
+    return [ipaddress.ip_network(address) for address in found if address is not None]
+
+
+def _resolve(name: str) -> list[str]:
+    try:
+        return sorted({str(row[4][0]) for row in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+    except (OSError, UnicodeError):
+        return []
+
+
+def _text(network: Network) -> str:
+    """Write a network as nft lists it: a single address without its prefix length."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
+    """Read the volatile snapshot of a host and cut it off, in one connection.
+
+    Args:
+        card: The host's containment card.
+        mode: One of ``MODES``.
+        more: Addresses that the responder adds to the card's allow-list.
+    """
+    try:
+        allowed = allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
+        exchange = _Exchange(allowed, card.rules_for(mode, allowed).encode())
+        answer = ssh.stream(
+            card.target_without_become, script(card), exchange.take, reply=exchange.reply,
+            timeout=CUT_SECONDS, quota=SNAPSHOT_QUOTA + (1 << 20),
+        )  # fmt: skip
+    except Unresolved as gap:
+        return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list leads to no address")
+    except NotAllowed as gap:
+        return Cut(card.host, "refused", 0.0, "the allow-list does not hold the address we come from", gap.seen)
+    except ssh.HostKeyRefused as gap:
+        return Cut(card.host, "refused", 0.0, gap.detail)
+    return _ended(card.host, answer, exchange)
+
+
+def cut_all(cards: Sequence[Card], mode: str = "full", more: Sequence[str] = ()) -> list[Cut]:
+    """Cut several hosts off at once; each has its own outcome, and none waits for another."""
+    if len(cards) == 1:
+        return [cut(cards[0], mode, more)]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(32, len(cards) or 1)) as pool:
+        return list(pool.map(lambda card: cut(card, mode, more), cards))
+
+
+class _Exchange:
+    """The controller's side of the one connection."""
+
+    def __init__(self, allowed: AllowList, rules: bytes) -> None:
+        self.allowed, self.rules = allowed, rules
+        self.said = bytearray()
+        self.seen = ""
+
+    def take(self, piece: bytes) -> None:
+        self.said += piece
+
+    def reply(self, _piece: bytes) -> bytes | None:
+        """Give the rules once the host has said where we come from, and only when that stays allowed."""
+        line, ended, _rest = bytes(self.said[:512]).partition(b"\n")
+        if not ended:
+            return None if len(self.said) < 512 else self._refuse("")
+        words = line.decode("ascii", "replace").split()
+        seen = parse_address(words[1]) if len(words) > 1 and words[0] == "from" else None
+        self.seen = str(seen) if seen else ""
+        return self.rules if self.allowed.holds(self.seen) else self._refuse(self.seen)
+
+    @staticmethod
+    def _refuse(seen: str) -> bytes:
+        raise NotAllowed(seen)
+
+
+def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
+    said = bytes(exchange.said)
+    snapshot = said.partition(b"\n")[2].partition(b"\n== end\n")[0]
+    if answer.ok and said.endswith(b"\n== cut\n"):
+        return Cut(host, "cut", answer.seconds, "", exchange.seen, snapshot)
+    if answer.ending is ssh.Ending.NOT_REACHED:
+        return Cut(host, "not reached", answer.seconds, answer.detail)
+    if answer.ending is ssh.Ending.EXITED:
+        return Cut(host, "failed", answer.seconds, _reason(answer), exchange.seen, snapshot)
+    return Cut(host, "unknown", answer.seconds, answer.detail, exchange.seen, snapshot)
+
+
+def _reason(answer: ssh.Streamed) -> str:
+    known = {_INCOMPLETE: "the rules did not arrive whole", _NOT_LOADED: "nft refused the rules"}
+    said = answer.stderr.decode("utf-8", "replace").strip()[-300:]
+    return f"{known.get(answer.returncode or 0, 'the host could not load the rules')}: {said}"
+
+
+def script(card: Card) -> str:
+    """Return the shell script that runs on the host. It holds no data: the rules come on standard input."""
+    inner = (
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH LC_ALL=C; printf "from %s\\n" "$UNGCUU_FROM"\n'
+        f"timeout {SNAPSHOT_SECONDS} sh -c '\n"
+        + "".join(f'echo "== {name}"; {{ {what}; }} 2>&1\n' for name, what in SNAPSHOT.items())
+        + f"' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
+        'printf "\\n== end\\n"\n'
+        "rules=$(cat)\n"
+        f'case "$rules" in *"{LAST_LINE}") ;; *) exit {_INCOMPLETE} ;; esac\n'
+        f'printf "%s\\n" "$rules" | nft -f - || exit {_NOT_LOADED}\n'
+        'printf "\\n== cut\\n"\n'
+    )
+    quoted = "'" + inner.replace("'", "'\\''") + "'"
+    root = "sudo -n " if card.become else ""
+    return f'exec {root}env UNGCUU_FROM="$SSH_CONNECTION" sh -c {quoted}'
