@@ -1,0 +1,190 @@
+"""Where evidence lies: files named by their SHA-256, and a manifest of what was taken, one line an item."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}")
+
+
+class Outcome(StrEnum):
+    """How it went with one item."""
+
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    MISSING = "MISSING"
+    EMPTY = "EMPTY"
+    CUT_OFF = "CUT_OFF"
+
+
+@dataclass(frozen=True)
+class Item:
+    """The record of one item. Times are UTC of the controller's clock, ISO 8601; ``size`` is in bytes.
+
+    ``sha256`` names the file in the evidence folder; it is empty where nothing was delivered. ``reason`` and
+    ``complaint`` (what the command wrote on standard error) are cleaned of control characters.
+    """
+
+    host: str
+    profile: str
+    id: str
+    what: str
+    why: str
+    how: str
+    form: str
+    outcome: Outcome
+    reason: str
+    sha256: str
+    size: int
+    exit_status: int | None
+    complaint: str
+    started: str
+    finished: str
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the record as plain data."""
+        return {**asdict(self), "outcome": self.outcome.value}
+
+
+def utc_now() -> str:
+    """Return the time now, UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Partial:
+    """A file that is being received. It gets its name from what it holds, once that is complete and on disk."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        self._folder = folder
+        descriptor, name = tempfile.mkstemp(prefix=f".partial-{host}-", dir=folder)
+        self._path, self._descriptor = Path(name), descriptor
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            OSError: The disk is full or fails.
+        """
+        self._digest.update(data)
+        self.size += len(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def keep(self) -> str:
+        """Put the file under its hash, on disk and read-only, and return the hash; "" for an empty file."""
+        if not self.size:
+            self.drop()
+            return ""
+        digest = self._digest.hexdigest()
+        os.fchmod(self._descriptor, 0o400)
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+        self._path.replace(self._folder / digest)
+        _sync(self._folder)
+        return digest
+
+    def drop(self) -> None:
+        """Forget it."""
+        os.close(self._descriptor)
+        self._path.unlink(missing_ok=True)
+
+
+class Store:
+    """The evidence folder of one case, as one host's collection sees it."""
+
+    def __init__(self, folder: Path, host: str) -> None:
+        """Make the folder where it is missing (mode 0700) and clear what a killed collection left half received.
+
+        Raises:
+            ValueError: The inventory's host name can't be part of a file name.
+            OSError: The folder can't be written.
+        """
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} can't be used as a host name")
+        self.folder, self.host = folder, host
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.manifest = folder / f"manifest-{host}.jsonl"
+        for leftover in folder.glob(f".partial-{host}-????????"):
+            leftover.unlink(missing_ok=True)
+
+    def receive(self) -> Partial:
+        """Start to receive one item."""
+        return Partial(self.folder, self.host)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Append one line to the manifest; it is on disk when this returns. A torn last line is ended first."""
+        line = json.dumps(record, ensure_ascii=True, sort_keys=True) + "\n"
+        descriptor = os.open(self.manifest, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = "\n" + line
+            os.write(descriptor, line.encode("ascii"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the manifest's lines; a line that a kill tore is left out."""
+        if not self.manifest.exists():
+            return []
+        found = []
+        for line in self.manifest.read_text(encoding="ascii").splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                found.append(record)
+        return found
+
+    def taken(self) -> dict[tuple[str, str], Item]:
+        """Return what was taken with SUCCESS and is still there unchanged, by profile and id; the last one counts."""
+        found: dict[tuple[str, str], Item] = {}
+        for record in self.records():
+            if record.get("record") == "item" and record.get("outcome") == Outcome.SUCCESS:
+                data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
+                item = Item(**{**data, "outcome": Outcome.SUCCESS})
+                found[item.profile, item.id] = item
+        return {key: item for key, item in found.items() if self.holds(item.sha256, item.size)}
+
+    def holds(self, sha256: str, size: int) -> bool:
+        """Whether the folder holds that content, read and hashed again."""
+        path = self.folder / sha256
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not path.is_file() or path.stat().st_size != size:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+    def not_handed_over(self) -> list[Item]:
+        """Return the items recorded since the last hand-over: a killed collection took them, but told nobody."""
+        open_items: list[Item] = []
+        for record in self.records():
+            if record.get("record") == "custody":
+                open_items.clear()
+            elif record.get("record") == "item":
+                data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
+                open_items.append(Item(**{**data, "outcome": Outcome(record["outcome"])}))
+        return open_items
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
