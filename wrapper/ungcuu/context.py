@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ungcuu.verb import Verb
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ungcuu.output import Output
     from ungcuu.plan import Plan
-    from ungcuu.runner import RunResult
+    from ungcuu.runner import HostResult, RunResult
+    from ungcuu.screen import Screen
     from ungcuu.settings import Settings
     from ungcuu.site import Site
     from ungcuu.ssh import Target
@@ -29,19 +27,30 @@ class Recorder(Protocol):
 
 @dataclass
 class Context:
-    """One run of one verb. ``options`` holds the verb's own options and arguments by key."""
+    """One run of one verb.
+
+    Attributes:
+        out: Where people read: standard output, or standard error under ``--json``. Everything is cleaned on the way.
+        hosts: Inventory hosts, groups already expanded.
+        options: The verb's own options and arguments by key.
+        case: Id of the case that the run belongs to; ``cases`` has it for each host.
+        journal: None while there is none to write to. Prefer :meth:`record`.
+        records: Everything that was reported so far, by playbooks and by the verb itself.
+        host_results: What became of each host in the playbook.
+    """
 
     settings: Settings
     verb: Verb
-    out: Output
+    out: Screen
     hosts: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     case: str | None = None
-    case_folder: Path | None = None
+    cases: Mapping[str, str] = field(default_factory=dict)
     journal: Recorder | None = None
     plan: Plan | None = None
     records: list[dict[str, object]] = field(default_factory=list)
+    host_results: dict[str, HostResult] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
@@ -61,12 +70,10 @@ class Context:
 
     def record(self, kind: str, data: Mapping[str, object], host: str | None = None) -> None:
         """Journal one record and keep it for the result: ``proof``, ``finding``, ``inverse``, … (design.md)."""
-        entry: dict[str, object] = {"kind": kind, "data": dict(data)}
-        if host or self.hosts:
-            entry["host"] = host or ",".join(self.hosts)
-        self.records.append(entry)
+        about = {"host": host or self.host} if host or self.hosts else {}
+        self.records.append({"kind": kind, "data": dict(data), **about})
         if self.journal is not None:
-            self.journal.append(kind, {k: v for k, v in entry.items() if k != "kind"})
+            self.journal.append(kind, {**data, **about})
 
     def run_playbook(
         self,

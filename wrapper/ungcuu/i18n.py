@@ -59,3 +59,10 @@ def ngettext(one: str, many: str, count: int) -> str:
     catalogue = _state["catalogue"]
     assert isinstance(catalogue, gettext.NullTranslations)  # noqa: S101  (narrowing only)
     return catalogue.ngettext(one, many, count)
+
+
+def translate_libraries() -> None:
+    """Let click speak the same language: it asks the process-wide gettext domain."""
+    os.environ["LANGUAGE"] = language()
+    gettext.bindtextdomain("ungcuu", str(LOCALES))
+    gettext.textdomain("ungcuu")

@@ -1,0 +1,144 @@
+"""What a result means for a person: the three-part errors of a run."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ungcuu.errors import (
+    HostKeyMismatch,
+    JournalError,
+    Outcome,
+    StepFailed,
+    UngcuuError,
+    Undetermined,
+    Unreachable,
+)
+from ungcuu.i18n import _
+from ungcuu.screen import clean
+
+if TYPE_CHECKING:
+    from ungcuu.runner import HostResult, RunResult
+
+
+def problem_of(verb: str, read_only: bool, result: RunResult) -> UngcuuError | None:
+    """Return the error that a run amounts to, or None when it is done on every host."""
+    if result.cut_short:
+        return _cut_short(verb, read_only, result)
+    if result.outcome is Outcome.DONE:
+        return None
+    bad = {host: data for host, data in result.hosts.items() if data.outcome is not Outcome.DONE}
+    for problem, build in _BUILDERS:
+        hosts = [host for host, data in bad.items() if data.problem == problem]
+        if hosts:
+            return build(verb, hosts, bad[hosts[0]], read_only)
+    return StepFailed(
+        _("{verb} did not start: {message}").format(verb=verb, message=result.message or _("Ansible stopped at once")),
+        _("Nothing was changed."),
+        f"ungcuu {verb} {' '.join(result.hosts)} -v",
+    )
+
+
+def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    names = ", ".join(hosts)
+    if read_only:
+        return Unreachable(
+            _("The connection to {hosts} was lost in the step “{task}”: {message}").format(
+                hosts=names, task=first.task, message=first.message
+            ),
+            _("Nothing was changed: {verb} only reads.").format(verb=verb),
+            f"ungcuu {verb} {' '.join(hosts)}",
+        )
+    return Undetermined(
+        _("The connection to {hosts} was lost in the step “{task}”: {message}").format(
+            hosts=names, task=first.task, message=first.message
+        ),
+        _("That step may or may not have happened; the steps before it have."),
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
+def _unreachable(verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+    return Unreachable(
+        _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=first.message),
+        _("Nothing was changed there."),
+        f"ungcuu doctor {' '.join(hosts)}",
+    )
+
+
+def _host_key(verb: str, hosts: Sequence[str], _first: HostResult, _read_only: bool) -> UngcuuError:
+    return HostKeyMismatch(
+        _("{hosts} showed a host key that is not the pinned one, or none is pinned.").format(hosts=", ".join(hosts)),
+        _("Nothing was sent there. If the machine was not reinstalled, somebody may be in between."),
+        f"ungcuu enrol {' '.join(hosts)}",
+    )
+
+
+def _step_failed(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    state = (
+        _("Nothing was changed: {verb} only reads.").format(verb=verb)
+        if read_only
+        else _("The steps before it are done ({changed} changes); this one and those after it are not.").format(
+            changed=first.changed
+        )
+    )
+    return StepFailed(
+        _("“{task}” failed on {hosts}: {message}").format(
+            task=first.task, hosts=", ".join(hosts), message=first.message
+        ),
+        state,
+        _("Mend the cause, then run it again (it goes on where it stopped): ungcuu {verb} {hosts}").format(
+            verb=verb, hosts=" ".join(hosts)
+        ),
+    )
+
+
+_BUILDERS = (
+    ("host key", _host_key),
+    ("lost", _lost),
+    ("failed", _step_failed),
+    ("unreachable", _unreachable),
+)
+
+
+def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
+    hosts = " ".join(result.hosts)
+    if isinstance(result.fault, JournalError):
+        return JournalError(
+            _("The journal could not be written any more: {error}").format(error=result.fault.what),
+            _("The run was stopped; the step under way may or may not have happened."),
+            _("Free space on this machine, then: ungcuu resume {hosts}").format(hosts=hosts),
+        )
+    if isinstance(result.fault, UngcuuError):
+        return result.fault
+    why = {
+        "deadline": _("{verb} took longer than it may and was stopped."),
+        "quota": _("{hosts} answered with more than a host may send; {verb} was stopped."),
+    }.get(result.cut_short, _("{verb} was stopped by a fault: {fault}"))
+    return Undetermined(
+        why.format(verb=verb, hosts=hosts, fault=clean(f"{type(result.fault).__name__}: {result.fault}", 500)),
+        _("Nothing was changed: {verb} only reads.").format(verb=verb)
+        if read_only
+        else _("The step under way may or may not have happened; the steps before it have."),
+        f"ungcuu resume {hosts}",
+    )
+
+
+def fault_of(verb: str, hosts: Sequence[str], fault: Exception, verbosity: int) -> UngcuuError:
+    """Return the error for an exception that nobody foresaw, or that :mod:`ungcuu.ssh` raises by itself."""
+    from ungcuu.ssh import HostKeyRefused
+
+    names = " ".join(hosts)
+    if isinstance(fault, HostKeyRefused):
+        return HostKeyMismatch(
+            clean(fault, 500),
+            _("Nothing was sent there. If the machine was not reinstalled, somebody may be in between."),
+            fault.next_command,
+        )
+    detail = "".join(traceback.format_exception(fault)) if verbosity else f"{type(fault).__name__}: {fault}"
+    return UngcuuError(
+        _("{verb} met a fault of ungcuu itself: {detail}").format(verb=verb, detail=clean(detail, 6000, lines=True)),
+        _("What was under way may or may not have happened."),
+        f"ungcuu {verb} {names} -v".replace("  ", " "),
+    )

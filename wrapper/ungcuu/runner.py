@@ -1,0 +1,400 @@
+"""Runs one playbook; the only place that imports ansible_runner.
+
+What holds for every run:
+
+1. A fresh private folder, mode 0700, removed afterwards. Variables are one JSON document in it, never an argument.
+2. Text given to Ansible is data: a value is marked so that Ansible never evaluates it as a template (CVE-2021-3583).
+3. The environment is an allow-list. The run gets no terminal and can't ask anything.
+4. Output, events and memory are bounded (a host may answer with 300 MB), and so is time.
+5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ungcuu import watchdog
+from ungcuu.errors import ControllerFault, Outcome
+from ungcuu.events import Event, Report, Status, parse
+from ungcuu.i18n import _
+from ungcuu.settings import Settings
+
+MOST_EVENTS = 50_000
+MOST_REPORT_BYTES = 64 << 20
+MOST_MEMORY = 400 << 20  # bytes that ansible-playbook and its workers may hold together
+POLL_SECONDS = 1
+
+# What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
+_INHERITED = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK",
+     "TERM", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
+     "ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "UNGCUU_LAB_SLOT", "UNGCUU_STATE"}
+)  # fmt: skip
+
+_NEVER_CONNECTED = re.compile(
+    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Could not resolve hostname"
+    r"|Permission denied \(|Operation timed out|Connection closed by .* port \d+\s*$"
+)
+_KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What became of one host. ``problem`` is ``failed``, ``unreachable``, ``host key``, ``lost``, ``cut short`` or empty."""
+
+    outcome: Outcome
+    problem: str = ""
+    task: str = ""
+    message: str = ""
+    ok: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of one playbook run. ``cut_short`` says why it was stopped, if it was."""
+
+    playbook: str
+    outcome: Outcome
+    hosts: Mapping[str, HostResult]
+    reports: tuple[Report, ...] = ()
+    seconds: float = 0.0
+    cut_short: str = ""
+    message: str = ""
+    fault: BaseException | None = None
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something."""
+        return sum(host.changed for host in self.hosts.values())
+
+    def data_of(self, kind: str, host: str | None = None) -> list[Mapping[str, object]]:
+        """Return the data of every report of a kind."""
+        return [r.data for r in self.reports if r.kind == kind and host in (None, r.host)]
+
+
+@dataclass
+class _Tally:
+    """Counts events while a run goes on."""
+
+    on_event: OnEvent
+    hosts: dict[str, HostResult] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    events: int = 0
+    report_bytes: int = 0
+    stop: str = ""
+    fault: BaseException | None = None
+    last_output: str = ""
+
+    def take(self, raw: Mapping[str, Any]) -> bool:
+        """Handle one raw event; always true, as ansible-runner wants. A fault here cancels the run."""
+        try:
+            self._take(raw)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the run must stop and the user must see it
+            self.fault = self.fault or error
+            self.stop = self.stop or "fault"
+        return False if raw.get("event") not in (None, "") else True
+
+    def _take(self, raw: Mapping[str, Any]) -> None:
+        self.events += 1
+        if self.events > MOST_EVENTS:
+            self.stop = self.stop or "quota"
+            return
+        if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
+            self.last_output = str(raw["stdout"])[-4000:]
+        event = parse(raw)
+        if event is None or self.stop:
+            return
+        self._count(event)
+        self.on_event(event)
+
+    def _count(self, event: Event) -> None:
+        self.report_bytes += sum(len(str(r.data)) for r in event.reports)
+        if self.report_bytes > MOST_REPORT_BYTES:
+            self.stop = "quota"
+        self.reports.extend(event.reports)
+        if event.host:
+            before = self.hosts.get(event.host, HostResult(Outcome.DONE))
+            self.hosts[event.host] = _after(before, event)
+
+
+def _after(host: HostResult, event: Event) -> HostResult:
+    """Return a host's result after one more event. A failure that a rescue mended is cleared by the run's own verdict."""
+    ok, changed = host.ok, host.changed
+    if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
+        ok, changed = ok + 1, changed + (event.status is Status.CHANGED)
+        return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
+    if event.status is Status.FAILED:
+        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
+    if event.status is Status.UNREACHABLE:
+        if _KEY_REFUSED.search(event.message):
+            return HostResult(Outcome.NOT_DONE, "host key", event.task, event.message, ok, changed)
+        if not ok and _NEVER_CONNECTED.search(event.message):
+            return HostResult(Outcome.NOT_DONE, "unreachable", event.task, event.message, ok, changed)
+        return HostResult(Outcome.UNKNOWN, "lost", event.task, event.message, ok, changed)
+    return host
+
+
+class Runner:
+    """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
+
+    def __init__(self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str]) -> None:
+        self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
+        self._tally = _Tally(lambda _event: None)
+
+    def cancel(self, why: str) -> None:
+        """Ask the run to end."""
+        self._tally.stop = self._tally.stop or why
+
+    def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
+        """Run to the end; see :func:`run`."""
+        started = time.monotonic()
+        self._tally = _Tally(on_event)
+        with private_folder() as folder:
+            _write_variables(folder, variables)
+            config = self._config(folder, check)
+            code = self._watch(config, folder, started + deadline)
+        return self._result(code, time.monotonic() - started)
+
+    def _watch(self, config: Any, folder: Path, deadline: float) -> int:
+        """Run Ansible in a thread, so that Ctrl-C reaches this one at any time."""
+        from ansible_runner import Runner as AnsibleRunner
+
+        runner = AnsibleRunner(
+            config=config, event_handler=self._tally.take, cancel_callback=lambda: bool(self._tally.stop)
+        )
+        thread = threading.Thread(target=_quietly, args=(runner.run, self._tally), name="ansible", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(0.25)
+                self._supervise(folder, deadline)
+        except BaseException as error:
+            self._tally.fault = error
+            self.cancel("interrupted")
+            watchdog.kill(watchdog.processes(str(folder)))
+            thread.join(10)
+        return int(runner.rc) if runner.rc is not None else 254
+
+    def _supervise(self, folder: Path, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            self.cancel("deadline")
+        running = watchdog.processes(str(folder))
+        if watchdog.memory(running) > MOST_MEMORY:
+            self.cancel("quota")
+        if self._tally.stop:
+            watchdog.kill(running)
+
+    def _config(self, folder: Path, check: bool) -> Any:
+        from ansible_runner import RunnerConfig
+
+        config = RunnerConfig(
+            private_data_dir=str(folder),
+            playbook=str(self.settings.playbooks / f"{self.playbook}.yml"),
+            inventory=str(self.inventory),
+            limit=",".join(self.hosts) or None,
+            verbosity=self.settings.verbosity or None,
+            cmdline="--check --diff" if check else None,
+            suppress_ansible_output=True,
+            suppress_output_file=True,
+            project_dir=str(self.settings.content),
+            settings={"pexpect_timeout": POLL_SECONDS},
+            envvars=self._environment(folder),
+        )
+        config.prepare()
+        config.env = {
+            name: value for name, value in config.env.items() if name in _INHERITED or os.environ.get(name) != value
+        }
+        return config
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        """Return what a run gets besides the inherited: where everything is, from a tree and from a wheel alike."""
+        content = self.settings.content
+        return {
+            "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
+            "ANSIBLE_ROLES_PATH": str(self.settings.roles),
+            "ANSIBLE_ACTION_PLUGINS": str(self.settings.action_plugins),
+            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "ANSIBLE_NOCOLOR": "1",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "UNGCUU_STATE": str(self.settings.state),
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def _result(self, code: int, seconds: float) -> RunResult:
+        tally = self._tally
+        hosts = {host: tally.hosts.get(host) for host in self.hosts}
+        settled = {host: self._settle(result, code) for host, result in hosts.items()}
+        others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
+        outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
+        message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
+        return RunResult(
+            self.playbook,
+            outcome,
+            {**settled, **others},
+            tuple(tally.reports),
+            seconds,
+            tally.stop,
+            message,
+            tally.fault,
+        )
+
+    def _settle(self, result: HostResult | None, code: int) -> HostResult:
+        """Return the final result of a host: a mended failure is none, an unfinished host is not done or unknown."""
+        if result is None:
+            if self._tally.stop:
+                return HostResult(Outcome.UNKNOWN, "cut short")
+            return HostResult(Outcome.NOT_DONE, "not started")
+        if code == 0:
+            return HostResult(Outcome.DONE, ok=result.ok, changed=result.changed)
+        if self._tally.stop:
+            return HostResult(Outcome.UNKNOWN, "cut short", result.task, result.message, result.ok, result.changed)
+        if result.problem:
+            return result
+        return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
+
+
+def run(
+    settings: Settings,
+    inventory: Path,
+    playbook: str,
+    hosts: Sequence[str],
+    variables: Mapping[str, object],
+    on_event: OnEvent = lambda _event: None,
+    *,
+    deadline: float = 3600.0,
+    check: bool = False,
+) -> RunResult:
+    """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
+
+    An exception of ``on_event`` (a journal that can't be written) ends the run; Ctrl-C ends it too. Both are UNKNOWN.
+
+    Args:
+        settings: Where things are.
+        inventory: Folder or file given to Ansible.
+        playbook: Name below ``playbooks/`` without suffix.
+        hosts: What the run is limited to.
+        variables: Extra variables; plain data.
+        on_event: Called in a thread of the run.
+        deadline: Seconds.
+        check: Ansible's check mode.
+    """
+    if not (settings.playbooks / f"{playbook}.yml").is_file():
+        raise ControllerFault(
+            _("There is no playbook {name}.").format(name=playbook),
+            _("Nothing was touched."),
+            _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
+        )
+    return Runner(settings, inventory, playbook, hosts).run(variables, on_event, deadline, check)
+
+
+def run_each(
+    settings: Settings,
+    inventory: Path,
+    playbook: str,
+    hosts: Sequence[str],
+    variables: Mapping[str, object],
+    on_event: OnEvent = lambda _event: None,
+    *,
+    deadline: float = 3600.0,
+) -> RunResult:
+    """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    runners = [Runner(settings, inventory, playbook, (host,)) for host in hosts]
+    with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
+        futures = [pool.submit(runner.run, variables, on_event, deadline, False) for runner in runners]
+        try:
+            wait(futures)
+        except BaseException as error:
+            for runner in runners:
+                runner.cancel("interrupted")
+            results = [future.result() for future in futures]
+            return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=error)
+        return _merged(playbook, [future.result() for future in futures])
+
+
+def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
+    """Return several runs as one; the worst outcome counts."""
+    outcomes = [result.outcome for result in results]
+    worst = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else max(outcomes, key=lambda o: o is Outcome.NOT_DONE)
+    return RunResult(
+        playbook,
+        worst,
+        {host: data for result in results for host, data in result.hosts.items()},
+        tuple(report for result in results for report in result.reports),
+        max(result.seconds for result in results),
+        next((result.cut_short for result in results if result.cut_short), ""),
+        next((result.message for result in results if result.message), ""),
+        next((result.fault for result in results if result.fault), None),
+    )
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give a folder of this run alone, in memory where the system offers that, and remove it afterwards."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    base = runtime if runtime and os.access(runtime, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="ungcuu-", dir=base))
+    try:
+        for name in ("env", "tmp"):
+            (folder / name).mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def untemplated(value: object) -> object:
+    """Return the value as Ansible's JSON for data that must not be evaluated: text with a brace is marked unsafe."""
+    if isinstance(value, Mapping):
+        return {str(key): untemplated(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [untemplated(item) for item in value]
+    if isinstance(value, Path):
+        return untemplated(str(value))
+    if isinstance(value, str):
+        return {"__ansible_unsafe": value} if "{" in value else value
+    return value
+
+
+def clean_tail(text: str) -> str:
+    """Return the end of what ansible-playbook itself said, when it stopped before any task."""
+    from ungcuu.screen import clean
+
+    return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
+
+
+def _write_variables(folder: Path, variables: Mapping[str, object]) -> None:
+    path = folder / "env" / "extravars"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(untemplated(variables), file)
+
+
+def _quietly(work: Callable[[], object], tally: _Tally) -> None:
+    """Run in a thread; what it raises is kept for the one that waits."""
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - re-raised or reported by the waiting thread
+        tally.fault = tally.fault or error
+        tally.stop = tally.stop or "fault"
+
+
+def _overall(outcomes: Sequence[Outcome], code: int, stop: str) -> Outcome:
+    if stop or Outcome.UNKNOWN in outcomes:
+        return Outcome.UNKNOWN
+    return Outcome.NOT_DONE if code or Outcome.NOT_DONE in outcomes else Outcome.DONE
