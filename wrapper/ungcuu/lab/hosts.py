@@ -90,8 +90,9 @@ class Lab:
         ensure_installed()
         self._make_keys()
         with FileLock(self.folder.parent / "build.lock"):
-            tags = {kind: images.ensure(kind, debian, say) for kind in sorted({host.image for host in wanted})}
             self._make_network()
+            kinds = sorted({host.image for host in wanted})
+            tags = {kind: images.ensure(kind, debian, self._network_name, say) for kind in kinds}
         runtime: list[str] | None = None
         for host in wanted:
             known = inspect(self.container(host.name))

@@ -32,8 +32,8 @@ def tag(kind: str, debian: str) -> str:
     return f"localhost/ungcuu-lab-{kind}:{debian}-{hashlib.sha256(ingredients.encode()).hexdigest()[:12]}"
 
 
-def ensure(kind: str, debian: str, say: Say) -> str:
-    """Build the image unless it is there already; gives its tag.
+def ensure(kind: str, debian: str, network: str, say: Say) -> str:
+    """Build the image unless it is there already; gives its tag. Packages are fetched over the podman network named.
 
     Raises:
         LabError: an unknown Debian version, or a build that failed.
@@ -46,7 +46,7 @@ def ensure(kind: str, debian: str, say: Say) -> str:
     if kind == "base":
         _build_base(wanted, debian, say)
     else:
-        _build_layer(wanted, ensure("base", debian, say), kind, say)
+        _build_layer(wanted, ensure("base", debian, network, say), kind, network, say)
     return wanted
 
 
@@ -65,12 +65,14 @@ def _build_base(wanted: str, debian: str, say: Say) -> None:
         podman("import", "--change", 'CMD ["/sbin/init"]', str(archive), wanted)
 
 
-def _build_layer(wanted: str, base: str, kind: str, say: Say) -> None:
+def _build_layer(wanted: str, base: str, kind: str, network: str, say: Say) -> None:
     say(f"installing the {kind} into an image (about 100 s, once)")
     name = "ungcuu-build-" + wanted.rsplit("-", 1)[1]
     podman("rm", "-f", name, check=False)
     try:
-        podman(*find_runtime(base), "run", "-d", "--name", name, *run_options([]), base, "/sbin/init")
+        # Not podman's default network: inside a container that is the outer one's own network, and leads nowhere.
+        options = ["-d", "--name", name, "--network", network, *run_options([])]
+        podman(*find_runtime(base), "run", *options, base, "/sbin/init")
         wait_for_boot(name)
         built = podman("exec", "-i", name, "sh", "-s", stdin=_recipe(kind).encode(), check=False)
         if built.returncode:
