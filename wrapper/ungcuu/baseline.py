@@ -1,0 +1,368 @@
+"""The known-good state of a host: read over SSH, checked field by field, signed, compared later.
+
+What holds:
+
+1. The host only ever receives a program on standard input; nothing is written on it.
+2. What it answers is a claim. Each record is checked against ``SCHEMA``; what does not fit is counted as a problem,
+   never repaired. Bytes and records are bounded.
+3. A reading that did not reach its end, or that left a part out, says so; it never becomes a baseline.
+4. A baseline is used only when its Ed25519 signature and the host's name in it are right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+
+from ungcuu import journal, ssh
+from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Unreachable
+from ungcuu.i18n import _
+
+Row = Mapping[str, Any]
+
+FORMAT = 1
+BYTE_QUOTA = 48 << 20
+RECORD_LIMIT = 400_000
+TEXT_LIMIT = 8192  # characters of one field
+
+_FILE: dict[str, type] = {
+    "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
+    "ctime": int, "sha256": str, "target": str, "xattrs": dict, "marks": list, "package": str, "package_ok": bool,
+    "big": bool,
+}  # fmt: skip
+SCHEMA: Mapping[str, Mapping[str, type]] = {
+    "file": _FILE,
+    "line": {"set": str, "path": str, "number": int, "sha256": str, "text": str, "account": str,
+             "fingerprint": str, "type": str, "options": str, "comment": str},
+    "account": {"name": str, "uid": str, "gid": str, "home": str, "shell": str, "password": str, "digest": str},
+    "group": {"name": str, "gid": str, "members": list},
+    "unit": {"name": str, "path": str, "state": str, "active": str, "type": str, "transient": bool},
+    "listener": {"proto": str, "address": str, "port": int, "exe": str, "comm": str, "uid": int},
+    "process": {"pid": int, "start": str, "exe": str, "comm": str, "uid": int, "deleted": bool, "replaced": bool,
+                "argv": str, "website": bool},
+    "module": {"name": str, "tainting": bool},
+    "package": {"name": str, "architecture": str, "version": str},
+    "database": {"set": str, "name": str, "detail": str},
+    "privileged": {"path": str},
+    "unread": {"path": str, "why": str},
+    "limit": {"section": str},
+    "failed": {"section": str, "why": str},
+    "section": {"name": str, "seconds": float},
+    "content": {"path": str, "data": str},
+    "end": {"seconds": float, "time": int},
+}  # fmt: skip
+IDENTITY: Mapping[str, tuple[str, ...]] = {
+    "file": ("path",),
+    "line": ("set", "path", "sha256"),
+    "account": ("name",),
+    "group": ("name",),
+    "unit": ("name",),
+    "listener": ("proto", "address", "port"),
+    "module": ("name",),
+    "package": ("name", "architecture"),
+    "database": ("set", "name"),
+    "privileged": ("path",),
+}
+_ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
+
+
+@dataclass
+class Snapshot:
+    """One reading of a host, each record checked. ``rows`` maps a kind to its records by identity."""
+
+    rows: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: {kind: {} for kind in IDENTITY})
+    processes: list[Row] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    clock: int = 0
+    ended: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the host told everything that was asked."""
+        return self.ended and not self.problems
+
+    def of(self, kind: str) -> Mapping[tuple[Any, ...], Row]:
+        """Return the records of one kind by identity."""
+        return self.rows.get(kind, {})
+
+    def file(self, path: str) -> Row | None:
+        """Return the record of one file."""
+        return self.rows["file"].get((path,))
+
+
+def parse(lines: Iterable[bytes]) -> Snapshot:
+    """Return the snapshot that these lines tell; a line that does not fit is a problem, not an error."""
+    snapshot, bad = Snapshot(), 0
+    for number, line in enumerate(lines):
+        if number >= RECORD_LIMIT:
+            snapshot.problems.append(f"more than {RECORD_LIMIT} records")
+            break
+        row = checked(line)
+        if row is None:
+            bad += 1
+            continue
+        _keep(snapshot, row)
+    if bad:
+        snapshot.problems.append(f"{bad} records that are not of the expected form")
+    if not snapshot.ended:
+        snapshot.problems.append("the reading broke off before its end")
+    return snapshot
+
+
+def checked(line: bytes) -> dict[str, Any] | None:
+    """Return one record with its known fields only, or None when it is not of the expected form."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    schema = SCHEMA.get(raw.get("k", "")) if isinstance(raw, dict) and isinstance(raw.get("k"), str) else None
+    if schema is None:
+        return None
+    row = {"k": raw["k"]}
+    for name, value in raw.items():
+        wanted = schema.get(name)
+        if wanted is None:
+            continue
+        if not _fits(value, wanted, 1 << 20 if name == "data" else TEXT_LIMIT):
+            return None
+        row[name] = value
+    identity = IDENTITY.get(raw["k"], ())
+    return row if all(name in row for name in identity) else None
+
+
+def _fits(value: object, wanted: type, limit: int) -> bool:
+    if wanted is str:
+        return isinstance(value, str) and len(value) <= limit and value.isprintable()
+    if wanted is bool:
+        return isinstance(value, bool)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted is list:
+        return isinstance(value, list) and len(value) < 10_000 and all(_fits(item, str, limit) for item in value)
+    return (
+        isinstance(value, dict)
+        and len(value) < 64
+        and all(_fits(k, str, 256) and _fits(v, str, limit) for k, v in value.items())
+    )
+
+
+def _keep(snapshot: Snapshot, row: dict[str, Any]) -> None:
+    kind = row.pop("k")
+    if kind in IDENTITY:
+        snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
+    elif kind == "process":
+        snapshot.processes.append(row)
+    elif kind == "content":
+        snapshot.contents[row.get("path", "")] = row.get("data", "")
+    elif kind == "unread":
+        # Files come and go while they are read; only a refusal to read hides something.
+        if row.get("why") not in ("FileNotFoundError", "NotADirectoryError"):
+            snapshot.problems.append(f"not readable: {row.get('path', '')[:200]} ({row.get('why', '')})")
+    elif kind in ("limit", "failed"):
+        snapshot.problems.append(f"{kind}: {row.get('section', '')} {row.get('why', '')}".rstrip())
+    elif kind == "end":
+        snapshot.ended, snapshot.seconds = True, float(row.get("seconds", 0))
+        snapshot.clock = int(row.get("time", 0))
+
+
+def path_bytes(text: str) -> bytes:
+    """Return the bytes of a path that the host escaped: inverse of the reader's ``escaped``."""
+    out, start = bytearray(), 0
+    for match in _ESCAPE.finditer(text):
+        out += text[start : match.start()].encode("utf-8", "surrogateescape")
+        out += bytes([int(match[1], 16)]) if match[1] else b"\\"
+        start = match.end()
+    return bytes(out + text[start:].encode("utf-8", "surrogateescape"))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def program(name: str, config: Mapping[str, Any]) -> bytes:
+    """Return the text of a program of ``ungcuu.remote`` with its configuration set in front of it."""
+    text = resources.files("ungcuu.remote").joinpath(f"{name}.py").read_text("utf-8")
+    future = "from __future__ import annotations\n"
+    head, _sep, body = text.partition(future)
+    # As JSON in a Python literal: no value of the inventory is ever read as code.
+    literal = repr(json.dumps(config))
+    return f"{head}{future}import json as _json\nCONFIG = _json.loads({literal})\n{body}".encode()
+
+
+def run_program(
+    target: ssh.Target, name: str, config: Mapping[str, Any], seconds: float, quota: int = BYTE_QUOTA
+) -> bytes:
+    """Run a program of ``ungcuu.remote`` on the host as root and return its standard output.
+
+    Raises:
+        HostKeyMismatch: The host is not the one that was enrolled.
+        Unreachable: It could not be reached.
+        StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
+    """
+    command = ["python3", "-I", "-S", "-"]
+    feed = program(name, config)
+    try:
+        result = ssh.run(target, command, stdin=feed, timeout=seconds, byte_quota=quota)
+    except ssh.HostKeyRefused as error:
+        raise HostKeyMismatch(str(error), _("Nothing was sent to it."), error.next_command) from error
+    if result.ending is ssh.Ending.NOT_REACHED:
+        raise Unreachable(
+            _("{host} could not be reached: {why}").format(host=target.name, why=result.detail),
+            _("Nothing was changed on it."),
+            f"ungcuu doctor {target.name}",
+        )
+    if not result.ok:
+        raise StepFailed(
+            _("{host} did not answer as expected: {why}").format(
+                host=target.name, why=result.detail or result.stderr[-300:].decode("utf-8", "backslashreplace")
+            ),
+            "",
+            f"ungcuu doctor {target.name}",
+        )
+    return result.stdout
+
+
+def read_host(target: ssh.Target, config: Mapping[str, Any], seconds: float = 90.0) -> bytes:
+    """Return the host's own account of its state, as JSON lines. ``seconds`` bounds the reading on the host."""
+    return run_program(target, "host_state", {**config, "seconds": seconds}, seconds + 30)
+
+
+# --- the signed file ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A signed known-good state."""
+
+    host: str
+    taken: str
+    snapshot: Snapshot
+    sha256: str
+
+
+def host_folder(state: Path, host: str) -> Path:
+    """Return the folder of one host, made on first use, mode 0700."""
+    folder = state / "hosts" / host
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def put(path: Path, data: bytes) -> None:
+    """Put a file in place in one step, mode 0600: a reader sees the old one or the new one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def sign(path: Path, document: Mapping[str, Any], keys: Path) -> None:
+    """Write a document and its Ed25519 signature (``.sig`` beside it, hexadecimal)."""
+    data = journal.canonical(document)
+    signature = journal.signing_key(keys).sign(data)
+    put(path.with_suffix(".sig"), signature.hex().encode() + b"\n")
+    put(path, data)
+
+
+def verified(path: Path, keys: Path, host: str) -> dict[str, Any]:
+    """Return a signed document.
+
+    Raises:
+        FileNotFoundError: There is none.
+        Tampered: The signature, the form or the host's name in it is wrong.
+    """
+    data = path.read_bytes()
+    mend = _("Find out who changed {path}; restore it from a backup of the controller.").format(path=path)
+    try:
+        signature = bytes.fromhex(path.with_suffix(".sig").read_text("ascii").strip())
+        journal.public_key(keys).verify(signature, data)
+        document = json.loads(data)
+    except (OSError, ValueError, InvalidSignature) as error:
+        raise Tampered(
+            _("{path} does not match its signature.").format(path=path), _("Nothing was done on the host."), mend
+        ) from error
+    if not isinstance(document, dict) or document.get("host") != host or document.get("format") != FORMAT:
+        raise Tampered(_("{path} belongs to another host.").format(path=path), _("Nothing was done on the host."), mend)
+    return document
+
+
+def save(state: Path, host: str, snapshot: Snapshot) -> bool:
+    """Sign the snapshot as the host's baseline; the one before is kept beside it. Returns whether it differs.
+
+    Raises:
+        StepFailed: The reading is not complete.
+    """
+    if not snapshot.complete:
+        raise StepFailed(
+            _("The state of {host} could not be read whole: {why}").format(
+                host=host, why="; ".join(snapshot.problems[:5])
+            ),
+            _("The baseline is as it was."),
+            f"ungcuu doctor {host}",
+        )
+    path = host_folder(state, host) / "baseline.json"
+    rows = {kind: [known[key] for key in sorted(known, key=repr)] for kind, known in snapshot.rows.items()}
+    if path.exists():
+        old = verified(path, state / "keys", host)
+        if _steady(old["rows"]) == _steady(rows):
+            return False
+        _keep_old(path, str(old.get("taken", "")))
+    sign(path, {"format": FORMAT, "host": host, "taken": journal.now(), "rows": rows}, state / "keys")
+    return True
+
+
+def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
+    """The part of a baseline that stays the same on a host that nobody changed."""
+    fleeting = {"active", "mtime", "ctime", "comm"}
+    kept = {
+        kind: [{name: value for name, value in row.items() if name not in fleeting} for row in known]
+        for kind, known in rows.items()
+        if kind not in ("listener", "unit")
+    }
+    return journal.canonical(kept)
+
+
+def _keep_old(path: Path, taken: str) -> None:
+    name = re.sub(r"[^0-9TZ]", "", taken) or "unknown"
+    for suffix in (".json", ".sig"):
+        shutil.copy2(path.with_suffix(suffix), path.with_name(f"baseline-{name}{suffix}"))
+
+
+def load(state: Path, host: str) -> Baseline | None:
+    """Return the host's baseline, or None where none was taken.
+
+    Raises:
+        Tampered: Its signature is wrong.
+    """
+    path = state / "hosts" / host / "baseline.json"
+    if not path.exists():
+        return None
+    document = verified(path, state / "keys", host)
+    snapshot = Snapshot(ended=True)
+    for kind, row in _document_rows(document):
+        snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
+    digest = path.with_suffix(".sig").read_text("ascii").strip()
+    return Baseline(host, str(document["taken"]), snapshot, digest)
+
+
+def _document_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    for kind, known in document["rows"].items():
+        for row in known:
+            yield kind, row

@@ -1,0 +1,135 @@
+"""What a file's bytes give away. Pure; each rule is our own, its weight is added once, and 5 is enough.
+
+The patterns use bounded repetition only: a file written to make them slow can't.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ungcuu.screen import clean
+
+ENOUGH = 5
+LIMIT = 512 << 10
+
+_INPUT = rb"\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b"
+_RUN = rb"(?:system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)"
+_UNPACK = rb"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|convert_uudecode|strrev)"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """One sign in PHP code."""
+
+    name: str
+    weight: int
+    expression: re.Pattern[bytes]
+
+
+def _pattern(name: str, weight: int, expression: bytes) -> Pattern:
+    return Pattern(name, weight, re.compile(expression, re.IGNORECASE))
+
+
+PATTERNS = (
+    _pattern("runs-input", 5, rb"\b" + _RUN + rb"\s{0,9}\([^;]{0,200}" + _INPUT),
+    _pattern("evaluates-input", 5, rb"\b(?:eval|assert|create_function)\s{0,9}\([^;]{0,200}" + _INPUT),
+    _pattern("evaluates-unpacked", 5, rb"\b(?:eval|assert)\s{0,9}\(\s{0,9}@?[^;]{0,80}" + _UNPACK),
+    _pattern("calls-input", 5, _INPUT + rb"\s{0,9}\[[^\]]{0,80}\]\s{0,9}\("),
+    _pattern("writes-input", 5, rb"\b(?:file_put_contents|fwrite|fputs)\s{0,9}\([^;]{0,300}" + _INPUT),
+    _pattern("includes-input", 4, rb"\b(?:include|require)(?:_once)?\b[^;]{0,80}" + _INPUT),
+    _pattern("keeps-upload", 3, rb"\bmove_uploaded_file\s{0,9}\([^;]{0,200}" + _INPUT),
+    _pattern("unpacks-twice", 3, _UNPACK + rb"\s{0,9}\(\s{0,9}" + _UNPACK),
+    _pattern("runs-command", 2, rb"(?<![\w>:$])" + _RUN + rb"\s{0,9}\("),
+    _pattern("evaluates", 2, rb"(?<![\w>:$])eval\s{0,9}\("),
+    _pattern(
+        "replaces-with-code", 4, rb"\bpreg_replace\s{0,9}\(\s{0,9}['\"](.)[^'\"]{0,200}\1[a-z]{0,5}e[a-z]{0,5}['\"]"
+    ),
+    _pattern("backticks-input", 5, rb"`[^`\n]{0,200}" + _INPUT + rb"[^`\n]{0,200}`"),
+    _pattern("long-encoded-text", 2, rb"['\"][A-Za-z0-9+/=]{800,}['\"]"),
+    _pattern("escaped-names", 3, rb"(?:\\x[0-9a-f]{2}){12}"),
+    _pattern("built-from-numbers", 3, rb"(?:chr\s{0,3}\(\s{0,3}\d{1,3}\s{0,3}\)\s{0,3}\.\s{0,3}){6}"),
+    _pattern("variable-function", 2, rb"\$\{?\w{1,40}\}?\s{0,3}\(\s{0,3}" + _INPUT),
+    _pattern("opens-socket", 2, rb"\b(?:fsockopen|stream_socket_client|socket_connect)\s{0,9}\("),
+    _pattern("shell-path", 2, rb"/dev/tcp/|/bin/(?:ba)?sh\s{1,3}-[ic]\b"),
+    _pattern("asks-for-crawler", 3, rb"HTTP_USER_AGENT[^;]{0,200}(?:googlebot|bingbot|crawl|spider)"),
+)
+_SERVER = re.compile(
+    rb"^\s{0,40}(?:AddHandler|AddType|SetHandler|ForceType|php_value|php_admin_value|auto_prepend_file|auto_append_file|"
+    rb"Options\s{1,9}[^\n]{0,80}ExecCGI|Action\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REMARK = re.compile(rb"\s{1,4096}|(?://|#)[^\n]{0,4096}(?:\n|\Z)|/\*.{0,4096}?\*/|\?>|<\?php\b", re.DOTALL)
+
+# Words of gambling sites as they stand in pages injected into Vietnamese public sites; hidden ones weigh.
+_GAMBLING = re.compile(
+    r"nh[àa] c[áa]i|c[áa] c[ưu][ợo]c|t[àa]i x[ỉi]u|n[ổo] h[ũu]|x[óo]c [đd][ĩi]a|b[ắa]n c[áa] [đd][ổo]i th[ưu][ởo]ng|l[ôo] [đd][ềe]|"
+    r"đá gà|casino|baccarat|slot game|poker online|betting|sportsbook|jackpot|togel|gacor|j88|fun88|w88|188bet|bk8|fb88",
+    re.IGNORECASE,
+)
+_HIDDEN = re.compile(
+    r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|(?:left|top|text-indent)\s{0,3}:\s{0,3}-\d{3,5}|"
+    r"font-size\s{0,3}:\s{0,3}0|height\s{0,3}:\s{0,3}0|opacity\s{0,3}:\s{0,3}0\b",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"<a\s[^>]{0,300}href\s{0,3}=\s{0,3}[\"']?https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was recognised: names of patterns, their weight, and the line of the strongest, cleaned and short."""
+
+    names: tuple[str, ...] = ()
+    weight: int = 0
+    excerpt: str = ""
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it is enough to call it a web shell or the like."""
+        return self.weight >= ENOUGH
+
+
+def judge(data: bytes) -> Verdict:
+    """Return what PHP code gives away."""
+    data = data[:LIMIT]
+    hits = [(pattern, match) for pattern in PATTERNS if (match := pattern.expression.search(data))]
+    if not hits:
+        return Verdict(excerpt=first_line(data))
+    _worst, match = max(hits, key=lambda hit: hit[0].weight)
+    start = max(0, match.start() - 20)
+    names = tuple(pattern.name for pattern, _match in hits)
+    return Verdict(names, sum(pattern.weight for pattern, _match in hits), clean(data[start : start + 160], 160))
+
+
+def first_line(data: bytes) -> str:
+    """Return the first line that says something, cleaned and short."""
+    line = next((line for line in data[:4096].splitlines() if line.strip()), b"")
+    return clean(line.strip()[:160], 160)
+
+
+def only_remarks(data: bytes) -> bool:
+    """Whether PHP code does nothing: the empty index.php that plugins put into their folders."""
+    position = 0
+    while position < len(data) <= 4096:
+        match = _REMARK.match(data, position)
+        # A remark that names the closing tag ends there, and code may follow: not decided here, so not harmless.
+        if match is None or (b"?>" in match.group() and match.group() != b"?>"):
+            return False
+        position = match.end()
+    return len(data) <= 4096
+
+
+def changes_server(data: bytes) -> bool:
+    """Whether a .htaccess, .user.ini or the like makes the server run something else."""
+    return bool(_SERVER.search(data[:LIMIT]))
+
+
+def hidden_links(data: bytes) -> Verdict:
+    """Return whether a page carries gambling words, or links that nobody is to see."""
+    text = data[:LIMIT].decode("utf-8", "replace")
+    words = sorted({match.group().lower() for match in _GAMBLING.finditer(text)})
+    links = len(_LINK.findall(text))
+    hidden = bool(_HIDDEN.search(text)) and links > 0
+    weight = min(len(words), 4) + (3 if hidden and words else 0) + (2 if links > 20 and words else 0)
+    names = (*(["hidden-style"] if hidden else []), *words[:8])
+    return Verdict(names, weight, ", ".join(words[:8]))

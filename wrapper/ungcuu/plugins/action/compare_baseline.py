@@ -1,0 +1,32 @@
+"""Read the host's state, compare it with its signed baseline, and hand over each finding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ungcuu.errors import UngcuuError
+from ungcuu.plugins.subject import subject_from
+from ungcuu.scan import scan
+
+REPORTED = 500  # findings that are journaled one by one; findings.json holds all
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """``compare_baseline: {}``. Changes nothing on the host; the result holds ``clean``, ``counts``, ``findings``."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Scan. A host that can't be read is a failure, never a clean scan."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            done = scan(subject_from(self._templar, task_vars or {}))
+        except UngcuuError as error:
+            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+        records = [{"kind": "finding", "data": item.document()} for item in done.findings[:REPORTED]]
+        records.append({"kind": "scan", "data": done.summary()})
+        worst = [f"{item.severity.value} {item.rule} {item.path}" for item in done.findings[:20]]
+        return result | {"changed": False, "scan": done.summary(), "worst": worst, "ungcuu": records}

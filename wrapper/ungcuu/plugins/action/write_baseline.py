@@ -1,0 +1,37 @@
+"""Read the host's state and sign it as known-good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ungcuu.errors import UngcuuError
+from ungcuu.plugins.subject import subject_from
+from ungcuu.scan import take_baseline
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """``write_baseline: {accept_findings: false}``. Changes nothing on the host."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Sign the baseline; refuse on a host that already shows signs of an intruder."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._task.check_mode:
+            return result | {"changed": False, "skipped": True, "msg": "a baseline is not taken in check mode"}
+        accept = bool(self._task.args.get("accept_findings", False))
+        subject = subject_from(self._templar, task_vars or {})
+        try:
+            changed, doubts = take_baseline(subject, accept)
+        except UngcuuError as error:
+            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+        records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in doubts]
+        if doubts and not accept:
+            told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in doubts[:5])
+            why = f"No baseline was signed: {subject.host} shows signs of an intruder: {told}"
+            return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
+        records.append({"kind": "change", "data": {"what": "baseline", "host": subject.host, "changed": changed}})
+        return result | {"changed": changed, "ungcuu": records}

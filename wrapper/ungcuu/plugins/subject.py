@@ -1,0 +1,43 @@
+"""The subject of a scan out of a playbook's variables: shared by the action plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ungcuu.scan import Subject
+from ungcuu.site import target_from
+
+_CONNECTION = (
+    "ansible_host ansible_port ansible_ssh_port ansible_user ansible_ssh_user ansible_ssh_private_key_file "
+    "ansible_private_key_file ansible_ssh_common_args ansible_become ungcuu_known_hosts ungcuu_state inventory_hostname "
+    "website_root website_writable_paths website_user website_ports website_database_engine website_database_name "
+    "website_application host_state_exclude host_state_trees host_state_seconds"
+).split()
+
+
+def facts(templar: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inventory's values, resolved. Nothing that a host said is among them."""
+    return {name: templar.template(task_vars[name]) for name in _CONNECTION if name in task_vars}
+
+
+def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
+    """Return the subject of a scan."""
+    known = facts(templar, task_vars)
+    host = str(known["inventory_hostname"])
+    return Subject(
+        host=host,
+        target=target_from(host, known),
+        state=Path(str(known["ungcuu_state"])).expanduser(),
+        web_root=str(known["website_root"]),
+        writable=tuple(map(str, known.get("website_writable_paths", []))),
+        web_user=str(known.get("website_user", "www-data")),
+        ports=tuple(map(int, known.get("website_ports", [80, 443]))),
+        engine=str(known.get("website_database_engine", "")),
+        database=str(known.get("website_database_name", "")),
+        application=str(known.get("website_application", "")),
+        exclude=tuple(map(str, known.get("host_state_exclude", []))),
+        trees=tuple(map(str, known.get("host_state_trees", []))),
+        seconds=float(known.get("host_state_seconds", 90)),
+    )

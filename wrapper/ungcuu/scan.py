@@ -1,0 +1,193 @@
+"""One scan: read the host, compare with its baseline, look into what differs, keep the findings.
+
+    read (one SSH session) → detect → fetch the bytes of suspicious files (a second session, only when there are some)
+    → detect again with the bytes → findings.json
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ungcuu import baseline, detect, ssh
+from ungcuu.detect import Comparison, Policy
+from ungcuu.findings import Do, Finding, Severity, counts, worst_first
+from ungcuu.journal import now
+
+FETCH_FILES = 200
+FETCH_BYTES = 32 << 20
+TREES = ("/etc", "/usr/local", "/opt", "/var/www", "/var/spool/cron", "/run/systemd/system")
+EXCLUDED = (
+    "/etc/mtab",
+    "/etc/resolv.conf",
+    "/etc/ld.so.cache",
+    "/etc/adjtime",
+    "/etc/.pwd.lock",
+    "/etc/fake-hwclock.data",
+    "/etc/lvm/archive",
+    "/etc/lvm/backup",
+    "/etc/lvm/cache",
+    "/etc/apparmor.d/cache",
+    "/var/spool/cron/crontabs/.placeholder",
+)
+# Files that ungcuu itself puts on a host; a state file of the controller says which content is right.
+EXPECTED_FILE = "expected.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the inventory says of one host, as far as a scan needs it."""
+
+    host: str
+    target: ssh.Target
+    state: Path
+    web_root: str
+    writable: tuple[str, ...]
+    web_user: str
+    ports: tuple[int, ...]
+    engine: str = ""
+    database: str = ""
+    application: str = ""
+    exclude: tuple[str, ...] = ()
+    trees: tuple[str, ...] = ()
+    seconds: float = 90.0
+
+    def reader_config(self) -> dict[str, Any]:
+        """Return what the program on the host is told."""
+        return {
+            "web_root": self.web_root,
+            "web_writable": list(self.writable),
+            "web_user": self.web_user,
+            "engine": self.engine,
+            "database": self.database,
+            "application": self.application,
+            "trees": [*TREES, *self.trees],
+            "exclude": [*EXCLUDED, *self.exclude],
+        }
+
+    def policy(self) -> Policy:
+        """Return what is right on this host."""
+        areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected(self.state, self.host))
+
+
+def expected(state: Path, host: str) -> dict[str, str]:
+    """Return path → SHA-256 of the files that ungcuu itself put on the host, as the controller remembers them."""
+    try:
+        raw = json.loads((state / "hosts" / host / EXPECTED_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(path): str(digest) for path, digest in raw.items()} if isinstance(raw, dict) else {}
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What one scan found. ``seconds`` from its start to its findings."""
+
+    host: str
+    time: str
+    findings: Sequence[Finding]
+    baseline: str
+    complete: bool
+    seconds: float
+    first_sign: str
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing of severity medium or above was found; an incomplete reading is a finding."""
+        return all(item.severity is Severity.LOW for item in self.findings)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the scan without its findings."""
+        return {
+            "host": self.host,
+            "time": self.time,
+            "baseline": self.baseline,
+            "complete": self.complete,
+            "clean": self.clean,
+            "seconds": self.seconds,
+            "first_sign": self.first_sign,
+            "counts": counts(self.findings),
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return it as findings.json holds it."""
+        return {"format": 1, **self.summary(), "findings": [item.document() for item in self.findings]}
+
+
+def read(subject: Subject) -> baseline.Snapshot:
+    """Read the host's state now.
+
+    Raises:
+        UngcuuError: It could not be reached, or did not answer as expected.
+    """
+    return baseline.parse(baseline.read_host(subject.target, subject.reader_config(), subject.seconds).splitlines())
+
+
+def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
+    """Return the bytes of these files in base64, as far as the host gives them; at most 200 files and 32 MiB."""
+    if not paths:
+        return {}
+    wanted = [base64.b64encode(baseline.path_bytes(path)).decode() for path in paths[:FETCH_FILES]]
+    raw = baseline.run_program(subject.target, "host_state", {"contents": wanted, "seconds": 30}, 60, FETCH_BYTES)
+    return baseline.parse(raw.splitlines()).contents
+
+
+def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None) -> list[Finding]:
+    """Return what should not be there, worst first."""
+    comparison = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    contents = fetch(subject, detect.interesting(comparison))
+    return worst_first(detect.detect(replace(comparison, contents=contents)))
+
+
+def scan(subject: Subject) -> ScanResult:
+    """Scan the host and keep what was found.
+
+    Raises:
+        UngcuuError: The host could not be read, or its baseline was tampered with.
+    """
+    started = datetime.now(UTC)
+    against = baseline.load(subject.state, subject.host)
+    snapshot = read(subject)
+    found = judge(subject, snapshot, against)
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
+    taken = against.taken if against else ""
+    result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found))
+    folder = baseline.host_folder(subject.state, subject.host)
+    baseline.put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
+    return result
+
+
+def first_sign(found: Sequence[Finding]) -> str:
+    """Return when the oldest suspicious file last changed, by the host's clock: a hint for choosing a restore point.
+
+    The time of change (ctime) can't be set by a user, yet root can forge it: it is a claim.
+    """
+    times = [
+        item.evidence.get("ctime")
+        for item in found
+        if item.severity in (Severity.CRITICAL, Severity.HIGH) and item.action.get("do") != Do.PERSON.value
+    ]
+    known = [time for time in times if isinstance(time, int) and 0 < time < 1 << 36]
+    return datetime.fromtimestamp(min(known), UTC).isoformat().replace("+00:00", "Z") if known else ""
+
+
+def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Finding]]:
+    """Sign the host's state as known-good. Returns whether it differs from the one before, and what speaks against it.
+
+    With critical or high findings that need no baseline (code among the uploads, a changed program, a second root)
+    nothing is signed, unless ``accept``.
+
+    Raises:
+        UngcuuError: The host could not be read whole, or the baseline before was tampered with.
+    """
+    snapshot = read(subject)
+    doubts = [item for item in judge(subject, snapshot, None) if item.severity in (Severity.CRITICAL, Severity.HIGH)]
+    if doubts and not accept and snapshot.complete:
+        return False, doubts
+    return baseline.save(subject.state, subject.host, snapshot), doubts
