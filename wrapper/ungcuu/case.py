@@ -103,6 +103,8 @@ class Facts:
     tlp: str = "AMBER"
     reason: str = ""
     operator: str = ""
+    detected_by: str = ""
+    drill: bool = False
     phase: str = "detect"
     phase_since: Mapping[str, str] = field(default_factory=dict)
     first_sign: str = ""
@@ -128,8 +130,8 @@ class Facts:
 
     @property
     def seconds_to_recover(self) -> float | None:
-        """From detection to the end of the release that returned the last host to service."""
-        return _between(self.detected, self.recovered)
+        """From containment to the end of the release that returned the last host to service."""
+        return _between(self.contained, self.recovered)
 
     @property
     def open_findings(self) -> tuple[Finding, ...]:
@@ -168,7 +170,7 @@ class _Fold:
         self._runs: list[Run] = []
         self._isolated: dict[str, str] = {}  # host → "yes" or "unsure"
         self._findings: dict[tuple[str, str], Finding] = {}
-        self._seen_in_run: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, str]] = set()  # findings of the scan under way, or of the last one, of each host
 
     def take(self, record: Record) -> None:
         """Account for one record; a kind without a method here changes nothing that is derived."""
@@ -201,6 +203,8 @@ class _Fold:
             severity=str(data.get("severity") or ""),
             reason=str(data.get("reason") or ""),
             operator=str(data.get("operator") or ""),
+            detected_by=str(data.get("detected_by") or ""),
+            drill=data.get("drill") is True,
             hosts=hosts_of(data),
             tlp=str(data.get("tlp") or "AMBER"),
             first_sign=str(data.get("first_sign") or ""),
@@ -226,7 +230,6 @@ class _Fold:
         self._facts = replace(self._facts, closed=record.time)
 
     def _on_run_started(self, record: Record, data: Mapping[str, Any]) -> None:
-        self._seen_in_run = set()
         run = Run(
             verb=str(data.get("verb") or ""),
             hosts=hosts_of(data),
@@ -237,6 +240,8 @@ class _Fold:
             run=str(data.get("run") or ""),
         )
         self._runs.append(run)
+        if run.verb in _SCANS:
+            self._seen = {key for key in self._seen if key[0] not in run.hosts}
         if run.verb == "isolate":
             self._isolated |= {host: "unsure" for host in run.hosts if host not in self._isolated}
 
@@ -283,7 +288,7 @@ class _Fold:
 
     def _forget_unseen(self, host: str) -> None:
         for key, finding in self._findings.items():
-            if finding.host == host and finding.open and key not in self._seen_in_run:
+            if finding.host == host and finding.open and key not in self._seen:
                 self._findings[key] = replace(finding, state="gone")
 
     def _follow(self, run: Run) -> None:
@@ -299,7 +304,7 @@ class _Fold:
         path = str(data.get("path") or "")
         key = (host, str(data.get("id") or f"{data.get('rule') or data.get('check') or ''}:{path}"))
         known = self._findings.get(key)
-        self._seen_in_run.add(key)
+        self._seen.add(key)
         self._findings[key] = Finding(
             id=key[1],
             host=host,
@@ -449,11 +454,12 @@ def open_case(
     detected_at: datetime | None = None,
     detected_by: str = "",
     first_sign: datetime | None = None,
+    drill: bool = False,
 ) -> Case:
     """Open a case for hosts and return it.
 
     ``detected_at`` is when somebody or something first noticed, by default now; ``first_sign`` is the earliest trace of
-    the intruder, where it is known. Both start clocks.
+    the intruder, where it is known. Both start clocks. ``drill`` marks everything made of it as an exercise.
 
     Raises:
         UsageFault: a value is not one of those allowed, or a time lies in the future.
@@ -474,10 +480,26 @@ def open_case(
             "detected_at": format_time(detected_at) if detected_at else opened,
             "detected_by": detected_by,
             "first_sign": format_time(first_sign) if first_sign else "",
+            "drill": drill,
             "operator": settings.operator,
         },
     )
     return case
+
+
+def parse_when(text: str) -> datetime:
+    """Read a time that a person typed: ISO 8601; without a zone it is this machine's local time.
+
+    Raises:
+        UsageFault: it is not a time.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageFault(
+            _("Not a time: {text}").format(text=text), _("Nothing was changed."), "--detected-at 2026-11-22T09:30+07:00"
+        ) from error
+    return moment.astimezone(UTC)
 
 
 def find(settings: Settings, case_id: str) -> Case:

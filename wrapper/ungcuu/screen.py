@@ -112,6 +112,10 @@ class Screen:
         for line in clean_lines(text, limit).split("\n"):
             self._put(self._styled(line, style) + "\n")
 
+    def note(self, text: object) -> None:
+        """Write what is happening, one line or several."""
+        self.block(text)
+
     def table(self, rows: Iterable[Iterable[object]], indent: str = "  ") -> None:
         """Write rows in columns of equal width; the last column is not padded."""
         cells = [[clean(cell) for cell in row] for row in rows]
