@@ -1,0 +1,94 @@
+"""`collect`: evidence into the case folder, hashed, with its custody record; the host's disks are not written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.errors import Outcome
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+
+def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the role's variables for these options; the role's own defaults stand for what isn't given."""
+    given: dict[str, object] = {"evidence_profile": options["profile"], "evidence_again": options["again"]}
+    for option, variable in (
+        ("days", "evidence_days"),
+        ("memory_of", "evidence_processes"),
+        ("disk", "evidence_disks"),
+    ):
+        if value := options.get(option):
+            given[variable] = list(value) if isinstance(value, tuple) else value
+    return given
+
+
+def _before(context: Context) -> Mapping[str, object]:
+    """Name the case of each host, and the person for the custody record."""
+    return {"evidence_collected_by": context.settings.operator, "evidence_cases": dict(context.cases)}
+
+
+def _after(_context: Context, result: RunResult) -> Result | None:
+    """Sum up what was taken; a collection that stopped early is told by the run itself."""
+    if result.outcome is not Outcome.DONE:
+        return None
+    items, custody = result.data_of("evidence"), result.data_of("custody")
+    counts: dict[str, int] = {}
+    for item in items:
+        counts[str(item.get("outcome"))] = counts.get(str(item.get("outcome")), 0) + 1
+    size = sum(value for item in items if isinstance(value := item.get("size"), int))
+    folders = sorted({str(record.get("to")) for record in custody})
+    lines = [_summary(counts, size), *(_("evidence: {folder}").format(folder=folder) for folder in folders)]
+    lines += [
+        f"{item.get('outcome')}: {item.get('host')} {item.get('id')}: {item.get('reason')}"
+        for item in items
+        if item.get("outcome") in ("FAILURE", "CUT_OFF")
+    ]
+    if any(record.get("read_only_view") is False for record in custody):
+        lines.append(_("The host refused a read-only view of its disks: access times may have changed."))
+    data = {"items": len(items), "bytes": size, "counts": counts, "folders": folders}
+    return Result(Outcome.DONE, "\n".join(lines), data)
+
+
+def _summary(counts: Mapping[str, int], size: int) -> str:
+    """Return one line: how many items of which outcome."""
+    if not counts:
+        return _("nothing new: the case holds it all already (--again takes it once more)")
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return _("{items} items, {size} bytes: {parts}").format(items=sum(counts.values()), size=size, parts=parts)
+
+
+VERB = Verb(
+    name="collect",
+    phase=Phase.CONTAIN,
+    summary=N_("Stream evidence into the case folder, hashed, without writing to the host's disks"),
+    description=N_(
+        "Takes evidence in order of volatility, over SSH alone: also while the host is isolated, and without Python. "
+        "What the case holds already is not taken twice, so a collection that was interrupted goes on where it stopped."
+    ),
+    playbook="collect",
+    options=(
+        Option(
+            "--profile",
+            N_(
+                "volatile: what a restart wipes; triage: and logs, accounts, persistence; full: and web root, database, /etc"
+            ),
+            kind="choice",
+            choices=("volatile", "triage", "full"),
+            default="triage",
+        ),
+        Option("--again", N_("Take again what the case holds already"), kind="flag", default=False),
+        Option("--days", N_("Days back for logs and changed files (default 30)"), kind="int", metavar="DAYS"),
+        Option("--memory-of", N_("Also take the memory of this process"), kind="int", multiple=True, metavar="PID"),
+        Option("--disk", N_("Also take an image of this block device (profile full)"), multiple=True, metavar="DEVICE"),
+    ),
+    variables=_variables,
+    before=_before,
+    after=_after,
+    deadline=2 * 86400.0,
+    examples=("ungcuu collect web01 --profile volatile", "ungcuu collect web01 --profile full --case 2026-0001"),
+)
