@@ -1,0 +1,80 @@
+"""Render a role's drop-ins and put them on the host as one transaction (see remote/dropins.py).
+
+    - name: Write the drop-in
+      ungcuu_dropins:
+        files:
+          - {src: sshd.conf.j2, dest: /etc/ssh/sshd_config.d/00-ungcuu.conf, mode: "0600", controls: [ssh-crypto]}
+        validate: [[sshd, -t]]
+        apply: [[systemctl, reload, ssh]]
+        revert: {name: sshd, seconds: 90, commands: [[systemctl, reload, ssh]]}
+
+A file has ``src`` (template), or ``state: absent``, or ``edits`` (pattern and replacement on the file that is there).
+``controls`` names the controls that it carries; each change is reported with them. ``probes`` ({name, command}) tell
+whether what runs is what the files say; a failing one makes ``apply`` run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from on_host import run_on_host  # noqa: E402  (found beside us, whether or not ungcuu is installed)
+
+_FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package"}
+_ORDER_KEYS = {"validate", "apply", "revert", "probes"}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``changed``, ``diff``, ``paths``, ``armed`` and one ``change`` record for each path."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        args = self._task.args
+        order: dict[str, Any]
+        if "confirm" in args or "arm" in args:
+            order = {key: args[key] for key in ("confirm", "arm") if key in args}
+        else:
+            order = {key: args[key] for key in _ORDER_KEYS if args.get(key)}
+            order["files"] = [self._file(entry, variables) for entry in args["files"]]
+            order["check"] = bool(self._task.check_mode)
+            order["diff"] = bool(self._task.diff)
+        reply = run_on_host(self, "dropins", order)
+        if reply.get("failed"):
+            return result | {"failed": True, "msg": reply.get("msg", "")}
+        paths = [str(path) for path in reply.get("changed", [])]
+        carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
+        records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
+        return result | {
+            "changed": bool(paths),
+            "paths": paths,
+            "armed": reply.get("armed", ""),
+            "diff": reply.get("diff", []),
+            "ungcuu": [{"kind": "change", "data": record} for record in records],
+        }
+
+    def _file(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """One file as the host gets it, its template rendered here."""
+        if unknown := set(entry) - _FILE_KEYS - {"src", "controls", "vars"}:
+            raise AnsibleActionFail(f"ungcuu_dropins: unknown keys in a file: {', '.join(sorted(unknown))}")
+        ready = {key: entry[key] for key in _FILE_KEYS if key in entry}
+        if "src" in entry:
+            source = self._find_needle("templates", entry["src"])
+            text = self._loader.get_text_file_contents(source)
+            ready["content"] = self._render(text, variables | entry.get("vars", {}), source)
+        return ready
+
+    def _render(self, text: str, variables: dict[str, Any], source: str) -> str:
+        templar = self._templar.copy_with_new_env(searchpath=[str(Path(source).parent)], available_variables=variables)
+        overrides = {"trim_blocks": True, "lstrip_blocks": True}
+        rendered = str(templar.template(trust_as_template(text), escape_backslashes=False, overrides=overrides))
+        return rendered if rendered.endswith("\n") else rendered + "\n"

@@ -1,0 +1,46 @@
+"""Install and remove packages behind the removal guard (see remote/packages.py).
+
+    - name: Install what the controls need
+      ungcuu_packages:
+        present: [auditd]
+        absent: [telnet]
+        guard: ["nginx*", "mariadb-server*", "openssh-server"]
+
+Works on a host without python3-apt, in check mode too.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from on_host import run_on_host  # noqa: E402  (found beside us, whether or not ungcuu is installed)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``changed``, ``installed`` (name=version), ``removed`` and one ``change`` record for each package."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args = self._task.args
+        order = {key: list(args.get(key) or []) for key in ("present", "absent", "guard")}
+        reply = run_on_host(self, "packages", order | {"check": bool(self._task.check_mode)})
+        if reply.get("failed"):
+            return result | {"failed": True, "msg": reply.get("msg", "")}
+        rows = [("package", str(item)) for item in reply.get("installed", [])]
+        rows += [("package removed", str(item)) for item in reply.get("removed", [])]
+        diff = "".join(f"{what} {item}\n" for what, item in rows)
+        return result | {
+            "changed": bool(rows),
+            "installed": reply.get("installed", []),
+            "removed": reply.get("removed", []),
+            "diff": {"before": "", "after": diff, "after_header": "packages"},
+            "ungcuu": [{"kind": "change", "data": {"what": what, "item": item}} for what, item in rows],
+        }

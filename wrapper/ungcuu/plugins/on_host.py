@@ -1,0 +1,52 @@
+"""Run one of our programs on the managed host from an action plugin: one round trip, nothing left on its disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
+MARK = "UNGCUU-RESULT "
+_REPLY_LIMIT = 1 << 20
+
+
+class BadReply(Exception):
+    """The host answered with something else than the program's result."""
+
+
+def program_text(name: str, order: dict[str, Any]) -> str:
+    """The program with its order: `main(order)` is called with what the JSON holds."""
+    source = (PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
+    return f"{source}\n\nmain(json.loads({json.dumps(order)!r}))\n"
+
+
+def parse_reply(text: str) -> dict[str, Any]:
+    """The result in what the host printed.
+
+    Raises:
+        BadReply: no result, more than fits, or no JSON mapping.
+    """
+    if len(text) > _REPLY_LIMIT:
+        raise BadReply("the host's answer is too long")
+    lines = [line for line in text.splitlines() if line.startswith(MARK)]
+    try:
+        result = json.loads(lines[-1][len(MARK) :])
+    except (IndexError, ValueError):
+        raise BadReply("the host gave no result") from None
+    if not isinstance(result, dict):
+        raise BadReply("the host's result is no mapping")
+    return result
+
+
+def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]:
+    """Run `remote/NAME.py` as the task's (become) user. A failure comes back as ``failed`` and ``msg``.
+
+    The connection's own errors go through: Ansible turns them into UNREACHABLE.
+    """
+    done = action._low_level_execute_command("/usr/bin/python3 -I -", in_data=program_text(name, order).encode())
+    try:
+        return parse_reply(done.get("stdout", ""))
+    except BadReply as error:
+        said = str(done.get("stderr", ""))[-600:]
+        return {"failed": True, "msg": f"{name}: {error} (exit code {done.get('rc')}): {said}"}

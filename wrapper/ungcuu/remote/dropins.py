@@ -1,0 +1,257 @@
+"""Put a set of files in place on this host as one transaction. Runs on the managed host: standard library only.
+
+A drop-in can't be judged alone, since the daemon's parser reads it in its context, so the whole set is placed, judged by
+the daemon's own parser, and taken back at once when the parser objects:
+
+1. What differs is found first; with ``check`` nothing else happens.
+2. The files before are kept: the first ones ever under ``before/``, this change's under ``armed/NAME`` or in memory.
+3. With ``revert``, a timer is armed that puts them back and runs the commands, unless the change is confirmed in time.
+4. The files are placed, ``validate`` runs, then ``apply``. If either fails, files and daemon return to the state before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import grp
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+STATE = Path("/var/lib/ungcuu")
+_DIFF_LIMIT = 20000
+
+
+class Failed(Exception):
+    """The host refused; everything is as it was before."""
+
+
+def run(argv: list[str]) -> tuple[int, str]:
+    """Run a command; give its exit code and what it said."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=300)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 127, str(error)
+    return done.returncode, (done.stdout + done.stderr).strip()[-2000:]
+
+
+def read(path: Path) -> str | None:
+    """A file's text, None where there is no file."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return None
+
+
+def wanted_text(entry: dict[str, Any], old: str | None) -> str | None:
+    """What the file shall hold: given whole, or the old text with edits; None for no file."""
+    if entry.get("state") == "absent":
+        return None
+    if "edits" not in entry:
+        return str(entry["content"])
+    text = old
+    for edit in entry["edits"]:
+        text = re.sub(edit["pattern"], edit["replace"], text, flags=re.MULTILINE) if text is not None else None
+    return text
+
+
+def attributes(entry: dict[str, Any], path: Path) -> tuple[int, int, int]:
+    """Mode, owner and group that the file shall have; an edited file keeps its own."""
+    if "edits" in entry and path.exists():
+        known = path.stat()
+        return known.st_mode & 0o7777, known.st_uid, known.st_gid
+    owner, group = entry.get("owner", "root"), entry.get("group", "root")
+    return int(entry.get("mode", "0644"), 8), pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
+
+
+def has_attributes(path: Path, entry: dict[str, Any]) -> bool:
+    """Whether mode, owner and group are right already."""
+    known = path.stat()
+    try:
+        return (known.st_mode & 0o7777, known.st_uid, known.st_gid) == attributes(entry, path)
+    except KeyError:  # the owner comes with a package that is not installed yet
+        return False
+
+
+def place(path: Path, text: str, mode: int, owner: int, group: int) -> None:
+    """Write a file whole: a reader, or a power cut, sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".ungcuu-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fchown(stream.fileno(), owner, group)
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def keep_first(path: Path) -> None:
+    """Keep the file as it was before ungcuu ever touched it."""
+    kept = STATE / "before" / str(path).lstrip("/")
+    if path.exists() and not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy2(path, kept)
+
+
+def unit_of(name: str) -> str:
+    """The timer that reverts this change."""
+    return f"ungcuu-revert-{name}"
+
+
+def take_back_unconfirmed(name: str) -> bool:
+    """An earlier change of that name that nobody confirmed is reverted now; the next starts from a known state."""
+    script = STATE / "armed" / name / "revert.sh"
+    if not script.exists():
+        return False
+    code, said = run(["/bin/sh", str(script)])
+    if code:
+        raise Failed(f"an earlier change ({name}) was never confirmed, and reverting it failed: {said}")
+    return True
+
+
+def arm(revert: dict[str, Any], paths: list[Path]) -> str:
+    """Save the files, arm the timer, and only then let the caller change anything. Gives the unit's name."""
+    name, seconds = revert["name"], int(revert["seconds"])
+    folder = STATE / "armed" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    # Whoever renames the folder first wins: the timer or the confirmation, never both.
+    lines = ["#!/bin/sh", f"d={shlex.quote(str(folder))}", 'mv "$d" "$d.reverting" || exit 0', 'd="$d.reverting"']
+    for number, path in enumerate(paths):
+        target = shlex.quote(str(path))
+        if path.exists():
+            shutil.copy2(path, folder / str(number))
+            known = path.stat()
+            os.chown(folder / str(number), known.st_uid, known.st_gid)
+            lines.append(f'cp -p "$d/{number}" {target}.ungcuu-revert && mv -f {target}.ungcuu-revert {target}')
+        else:
+            lines.append(f"rm -f {target}")
+    lines += [shlex.join(command) for command in revert["commands"]]
+    lines += [f"logger -t ungcuu 'change {name} was not confirmed and was taken back'", 'rm -rf "$d"']
+    lines += [f"systemctl stop --no-block {unit_of(name)}.timer"]
+    script = folder / "revert.sh"
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, said = run(
+        ["systemd-run", f"--unit={unit_of(name)}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s",
+         "--collect", "/bin/sh", str(script)]
+    )  # fmt: skip
+    if code:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise Failed(f"the timer that would take the change back could not be armed: {said}")
+    return unit_of(name)
+
+
+def disarm(name: str) -> None:
+    """Take the timer away, with what it would have put back."""
+    shutil.rmtree(STATE / "armed" / name, ignore_errors=True)
+    run(["systemctl", "stop", f"{unit_of(name)}.timer"])
+
+
+def confirm(name: str) -> dict[str, Any]:
+    """The change holds: the controller came back over a new connection."""
+    folder = STATE / "armed" / name
+    taken = folder.with_name(name + ".confirmed")
+    shutil.rmtree(taken, ignore_errors=True)
+    try:
+        folder.rename(taken)
+    except FileNotFoundError:
+        return {"failed": True, "msg": f"the change {name} was not confirmed in time: it has been taken back"}
+    run(["systemctl", "stop", f"{unit_of(name)}.timer"])
+    shutil.rmtree(taken, ignore_errors=True)
+    return {"changed": []}
+
+
+def diff_of(path: Path, old: str | None, new: str | None) -> dict[str, str]:
+    """Before and after, as Ansible shows it."""
+    if difflib.SequenceMatcher(None, old or "", new or "").quick_ratio() == 1 and old == new:
+        return {"before": "", "after": "", "before_header": str(path), "after_header": str(path)}
+    return {
+        "before": (old or "")[:_DIFF_LIMIT], "after": (new or "")[:_DIFF_LIMIT],
+        "before_header": str(path), "after_header": str(path),
+    }  # fmt: skip
+
+
+def not_in_effect(order: dict[str, Any]) -> list[str]:
+    """Probes that fail: the files are right, but what runs is not what they say."""
+    return [probe["name"] for probe in order.get("probes", []) if run(probe["command"])[0] != 0]
+
+
+def perform(order: dict[str, Any]) -> dict[str, Any]:
+    """Do what is ordered; see the protocol at the top."""
+    if "confirm" in order:
+        return confirm(order["confirm"])
+    if "arm" in order:
+        take_back_unconfirmed(order["arm"]["name"])
+        return {"changed": [], "armed": arm(order["arm"], [Path(path) for path in order["arm"]["files"]])}
+    revert = order.get("revert")
+    if revert and not order["check"]:
+        take_back_unconfirmed(revert["name"])
+    todo = []
+    for entry in order["files"]:
+        path = Path(os.path.realpath(entry["dest"]))
+        old = read(path)
+        new = wanted_text(entry, old)
+        if order["check"] and old is None and entry.get("comes_with_package"):
+            new = ""  # the package that brings the file is only planned, so the edit is too
+        if old != new or (new is not None and "edits" not in entry and not has_attributes(path, entry)):
+            todo.append((entry, path, old, new))
+    silent = [] if todo else not_in_effect(order)
+    result: dict[str, Any] = {
+        "changed": [entry["dest"] for entry, _, _, _ in todo] + silent,
+        "diff": [diff_of(path, old, new) for _, path, old, new in todo if order.get("diff")],
+    }
+    if order["check"] or not result["changed"]:
+        return result
+    touched = [path for _, path, _, _ in todo]
+    # Files that the commands change by themselves (pam-auth-update) go back too.
+    touched += [path for path in map(Path, (revert or {}).get("files", [])) if path not in touched]
+    before = [(path, read(path), path.stat() if path.exists() else None) for path in touched]
+    for path, _, _ in before:
+        keep_first(path)
+    if revert:
+        result["armed"] = arm(revert, touched)
+    try:
+        for entry, path, _, new in todo:
+            if new is None:
+                path.unlink(missing_ok=True)
+            else:
+                place(path, new, *attributes(entry, path))
+        for phase in ("validate", "apply"):
+            for command in order.get(phase, []):
+                code, said = run(command)
+                if code:
+                    raise Failed(f"{phase}: {shlex.join(command)[:200]}: {said}")
+    except BaseException as error:
+        for path, old, known in before:
+            if old is None or known is None:
+                path.unlink(missing_ok=True)
+            else:
+                place(path, old, known.st_mode & 0o7777, known.st_uid, known.st_gid)
+        for command in order.get("apply", []):
+            run(command)
+        if revert:
+            disarm(revert["name"])
+        if isinstance(error, (Failed, OSError, KeyError)):
+            return {"failed": True, "msg": f"{error}. The files are as they were before."}
+        raise
+    return result
+
+
+def main(order: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    try:
+        result = perform(order)
+    except (Failed, OSError, KeyError, re.error) as error:
+        result = {"failed": True, "msg": f"{type(error).__name__}: {error}"}
+    print("UNGCUU-RESULT " + json.dumps(result))

@@ -1,0 +1,144 @@
+"""Install and remove Debian packages behind a removal guard. Runs on the managed host: standard library only.
+
+1. apt's own simulation says what would happen, before anything does.
+2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, and the chain of reasons is told.
+3. With ``check`` nothing on the disk changes: where package lists are missing they are fetched into memory.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+LISTS = Path("/var/lib/apt/lists")
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root",
+    "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none", "UCF_FORCE_CONFFOLD": "1",
+}  # fmt: skip
+_OPTIONS = [
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-o",
+    "DPkg::Lock::Timeout=300",
+]
+
+
+class Refused(Exception):
+    """Nothing was done; the text says why."""
+
+
+def apt(*arguments: str) -> str:
+    """Run apt-get; give what it printed."""
+    command = ["apt-get", "-q", *_OPTIONS, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=_ENVIRONMENT)
+    if done.returncode:
+        raise Refused(f"apt-get {' '.join(arguments[-6:])} failed: {(done.stderr or done.stdout).strip()[-1500:]}")
+    return done.stdout
+
+
+def installed() -> dict[str, dict[str, str]]:
+    """Installed packages: name to version, dependencies and what they provide."""
+    form = "${db:Status-Status}\t${Package}\t${Version}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+    text = subprocess.run(["dpkg-query", "-W", "-f", form], capture_output=True, text=True, check=True).stdout
+    rows = (line.split("\t") for line in text.splitlines() if line.startswith("installed\t"))
+    return {row[1]: {"version": row[2], "depends": row[3], "provides": row[4]} for row in rows}
+
+
+def names_in(field: str) -> set[str]:
+    """Package names in a dependency field, alternatives too."""
+    return {match for part in re.split(r"[,|]", field) for match in re.findall(r"^\s*([a-z0-9][a-z0-9.+-]*)", part)}
+
+
+def chain(goal: str, start: list[str], removed: set[str], known: dict[str, dict[str, str]]) -> list[str]:
+    """Why `goal` would go: the dependencies from it down to a package that was asked to go."""
+    paths, seen = [[goal]], {goal}
+    while paths:
+        path = paths.pop(0)
+        if path[-1] in start:
+            return path
+        for name in sorted(names_in(known.get(path[-1], {}).get("depends", "")) & removed - seen):
+            seen.add(name)
+            paths.append([*path, name])
+    return [goal, *start[:1]]
+
+
+def lists_options(check: bool, max_age: int) -> list[str]:
+    """Fresh package lists; in check mode those that are there, or else a private copy in memory."""
+    there = list(LISTS.glob("*_Packages*")) if LISTS.is_dir() else []
+    newest = max((LISTS.stat().st_mtime, *(path.stat().st_mtime for path in there))) if there else 0.0
+    if there and (check or time.time() - newest < max_age):
+        return []
+    if not check:
+        apt("update")
+        return []
+    folder = tempfile.mkdtemp(prefix="ungcuu-apt-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    options = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+    for name in ("lists/partial", "cache/archives/partial"):
+        Path(folder, name).mkdir(parents=True)
+    apt(*options, "update")
+    return options
+
+
+def simulate(options: list[str], install: list[str], remove: list[str]) -> tuple[list[str], list[str]]:
+    """What apt would install (name=version) and remove."""
+    words = [*install, *(f"{name}-" for name in remove)]
+    said = apt(*options, "--simulate", "--no-install-recommends", "install", *words)
+    new = [f"{name}={version}" for name, version in re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+)", said, re.MULTILINE)]
+    return new, re.findall(r"^(?:Remv|Purg) (\S+)", said, re.MULTILINE)
+
+
+def refuse_guarded(gone: list[str], remove: list[str], guard: list[str], known: dict[str, dict[str, str]]) -> None:
+    """Refuse when a guarded package would be removed."""
+    lost = [name for name in gone if any(fnmatch.fnmatchcase(name, pattern) for pattern in guard)]
+    if lost:
+        reasons = "; ".join(" needs ".join(chain(name, remove, set(gone), known)) for name in lost)
+        raise Refused(
+            f"removal guard: {', '.join(remove) or 'this installation'} would make apt remove {', '.join(lost)}. "
+            f"Chain of reasons: {reasons}. Nothing was installed or removed."
+        )
+
+
+def clean_memory(options: list[str]) -> None:
+    """Drop the private lists."""
+    for option in options:
+        if option.startswith("Dir::State::Lists="):
+            folder = option.partition("=")[2].removesuffix("/lists")
+            subprocess.run(["rm", "-rf", "--", folder], check=False)
+
+
+def perform(order: dict[str, Any]) -> dict[str, Any]:
+    """Do what is ordered; see the protocol at the top."""
+    known = installed()
+    virtual = {name for row in known.values() for name in names_in(row["provides"])}
+    install = [name for name in order["present"] if name not in known and name not in virtual]
+    remove = [name for name in order["absent"] if name in known]
+    if not install and not remove:
+        return {"installed": [], "removed": []}
+    options = lists_options(order["check"], int(order.get("max_age", 3600)))
+    try:
+        new, gone = simulate(options, install, remove)
+        refuse_guarded(gone, remove, order["guard"], known)
+    finally:
+        clean_memory(options)
+    if not order["check"]:
+        words = [*install, *(f"{name}-" for name in remove)]
+        apt("--yes", "--no-install-recommends", "install", *words)
+    return {"installed": new, "removed": gone}
+
+
+def main(order: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    try:
+        result = perform(order)
+    except (Refused, OSError, subprocess.SubprocessError) as error:
+        result = {"failed": True, "msg": str(error)}
+    print("UNGCUU-RESULT " + json.dumps(result))

@@ -1,0 +1,76 @@
+"""Tell what hardening must know of this host: versions, what is installed, what the site needs. Changes nothing.
+
+Runs on the managed host: standard library only. The controller checks each value's form before it uses any.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+_SERVERS = {
+    "nginx": ("/usr/sbin/nginx",),
+    "apache": ("/usr/sbin/apache2",),
+    "mariadb": ("/usr/sbin/mariadbd", "/usr/sbin/mysqld"),
+    "postgresql": ("/usr/lib/postgresql",),
+    "sshd": ("/usr/sbin/sshd",),
+}
+
+
+def said(*argv: str) -> str:
+    """What a command prints, both streams."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr
+
+
+def debian() -> str:
+    """Debian's major version."""
+    found = re.search(r'^VERSION_ID="?(\d+)', Path("/etc/os-release").read_text(encoding="utf-8"), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def nginx_files() -> list[str]:
+    """Files that hold a server block of the running configuration."""
+    paths = [path.resolve() for path in sorted(Path("/etc/nginx/sites-enabled").glob("*"))]
+    paths += sorted(path for path in Path("/etc/nginx/conf.d").glob("*.conf") if not path.name.startswith("00-ungcuu"))
+    return [
+        str(path)
+        for path in dict.fromkeys(paths)
+        if path.is_file() and re.search(r"^\s*server\s*\{", path.read_text(errors="replace"), re.MULTILINE)
+    ]
+
+
+def php_pools(version: str) -> list[str]:
+    """Names of the pools of one PHP version."""
+    text = "".join(path.read_text(errors="replace") for path in Path(f"/etc/php/{version}/fpm/pool.d").glob("*.conf"))
+    return sorted(set(re.findall(r"^\s*\[([A-Za-z0-9_.-]+)\]", text, re.MULTILINE)) - {"global"})
+
+
+def main(_: dict[str, Any]) -> None:
+    """Print one JSON document."""
+    php = sorted(path.parent.name for path in Path("/etc/php").glob("*/fpm"))
+    listening = sorted({int(port) for port in re.findall(r"^LISTEN.*?:(\d+)\s", said("ss", "-Hltn"), re.MULTILINE)})
+    result = {
+        "debian": debian(),
+        "has": sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
+        + (["php"] if php else [])
+        + (["apparmor"] if Path("/sys/module/apparmor/parameters/enabled").exists() else []),
+        "php": php,
+        "pools": {version: php_pools(version) for version in php},
+        "nginx_files": nginx_files() if Path("/etc/nginx").is_dir() else [],
+        "ssh_version": (re.search(r"OpenSSH_(\d+\.\d+)", said("ssh", "-V")) or [""] * 2)[1],
+        "kex": said("sshd", "-T").find("mlkem768") >= 0 or "mlkem768x25519-sha256" in said("ssh", "-Q", "kex"),
+        "container": Path("/run/.containerenv").exists()
+        or "container" in os.environ
+        or Path("/run/systemd/container").exists(),
+        "listening": listening,
+        "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+    }
+    print("UNGCUU-RESULT " + json.dumps(result))
