@@ -1,0 +1,88 @@
+"""Whether a host is isolated, as the controller knows it, and what speaks against releasing it.
+
+``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. The host's own word counts for
+nothing here. Only the standard library: the fast cut imports this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+MARK = "isolation.json"
+REASSESSMENT = "reassessment.json"
+MOST_AGE = timedelta(hours=24)  # a re-assessment says nothing about what happened since
+
+
+def isolated_since(folder: Path) -> datetime | None:
+    """Return when the host was cut off, or None where it is not isolated."""
+    return _time(_read(folder / MARK).get("time"))
+
+
+def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
+    """Write down that the host is cut off; the time of the first cut stays. Returns whether that is news."""
+    known = _read(folder / MARK)
+    if known.get("mode") == mode and _time(known.get("time")):
+        return False
+    data = {
+        "host": host,
+        "mode": mode,
+        "time": known.get("time") or f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "undo": f"ungcuu release {host}",
+    }
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = folder / f".{MARK}.{os.getpid()}"
+    draft.write_text(json.dumps(data, sort_keys=True) + "\n", encoding="utf-8")
+    draft.replace(folder / MARK)
+    return True
+
+
+def mark_released(folder: Path, now: datetime) -> bool:
+    """Set the mark aside under the time of the release. Returns whether there was one."""
+    mark = folder / MARK
+    if not mark.exists():
+        return False
+    mark.rename(folder / f"isolation-until-{now:%Y%m%dT%H%M%SZ}.json")
+    return True
+
+
+def against_release(folder: Path, host: str, now: datetime) -> list[str]:
+    """Return every reason against returning the host to service; an empty list means none."""
+    found = _read(folder / REASSESSMENT)
+    if not found:
+        return ["it has not been re-assessed"]
+    against = []
+    if found.get("host") != host:
+        against.append("the re-assessment is another host's")
+    if found.get("outcome") != "clean":
+        against.append("the re-assessment did not find it clean")
+    entry = found.get("entry")
+    if not (isinstance(entry, dict) and entry.get("closed") is True):
+        against.append("the re-assessment does not say that the way in is closed")
+    when, since = _time(found.get("time")), isolated_since(folder)
+    if when is None or when > now + timedelta(minutes=5):
+        against.append("the re-assessment has no valid time")
+    elif since is not None and when < since:
+        against.append("the re-assessment is older than the isolation")
+    elif now - when > MOST_AGE:
+        against.append("the re-assessment is older than 24 hours")
+    return against
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

@@ -1,0 +1,50 @@
+"""Resolve who may reach SSH on an isolated host, and refuse a list that would lock the controller out.
+
+    - name: Resolve the allow-list
+      ungcuu_allow_list:
+        entries: [198.51.100.1, 2001:db8::/64, admin.example.org]
+      register: allowed        # allowed.ipv4, allowed.ipv6: networks as nft lists them
+
+Changes nothing. The address that the host sees is read as the login user, since sudo drops sshd's variables.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from ungcuu import isolation
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``ipv4``, ``ipv6`` and ``seen``, the address that the host sees this controller come from."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            allowed = isolation.allow_list(str(entry) for entry in self._task.args["entries"])
+        except isolation.Unresolved as gap:
+            return result | _refusal(f"the name {gap.name} in the allow-list leads to no address")
+        said = self._low_level_execute_command('printf "%s\\n" "$SSH_CONNECTION"', sudoable=False)
+        words = str(said.get("stdout", "")).split()
+        seen = isolation.parse_address(words[0]) if words else None
+        if self._connection.transport == "ssh" and (seen is None or not allowed.holds(str(seen))):
+            return result | _refusal(
+                f"it does not hold {seen or 'the address'} that the host sees the controller come from"
+            )
+        return result | {"ipv4": list(allowed.ipv4), "ipv6": list(allowed.ipv6), "seen": str(seen) if seen else ""}
+
+
+def _refusal(why: str) -> dict[str, Any]:
+    return {
+        "failed": True,
+        "msg": f"Refused, nothing was touched: {why}. Isolating the host with this list would lock the responder out. "
+        "Add the address to management_addresses in the inventory.",
+    }

@@ -1,0 +1,42 @@
+"""Keep on the controller whether a host is isolated, and judge whether it may be released; see ungcuu/containment.py.
+
+ungcuu_containment: {state: isolated, folder: "{{ ungcuu_state }}/hosts", mode: full}
+ungcuu_containment: {state: releasable, folder: "{{ ungcuu_state }}/hosts"}    # fails with every reason against it
+ungcuu_containment: {state: released, folder: "{{ ungcuu_state }}/hosts"}
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from ungcuu import containment
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text. Nothing is asked of the host."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``changed`` and, for a new isolation, its inverse as a record."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args, host, now = self._task.args, str((task_vars or {})["inventory_hostname"]), datetime.now(UTC)
+        folder = Path(str(args["folder"])).expanduser() / host
+        state = args["state"]
+        if state == "releasable":
+            against = containment.against_release(folder, host, now)
+            told = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
+            return result | {"failed": bool(against), "msg": told if against else ""}
+        if self._task.check_mode:
+            return result | {"changed": False}
+        if state == "released":
+            return result | {"changed": containment.mark_released(folder, now)}
+        changed = containment.mark_isolated(folder, host, str(args["mode"]), now)
+        records = [{"kind": "inverse", "data": {"action": "isolate", "undo": f"ungcuu release {host}"}}]
+        return result | {"changed": changed, "ungcuu": records if changed else []}
