@@ -74,9 +74,7 @@ VERB = Verb(
     options=(
         Option(
             "--profile",
-            N_(
-                "volatile: what a restart wipes; triage: and logs, accounts, persistence; full: and web root, database, /etc"
-            ),
+            N_("volatile: what a restart wipes; triage: also logs, accounts, persistence; full: also site, database"),
             kind="choice",
             choices=("volatile", "triage", "full"),
             default="triage",

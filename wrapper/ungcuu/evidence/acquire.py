@@ -188,7 +188,6 @@ class _Session:
     def __init__(self, work: _Work, view: bool) -> None:
         self.work, self.view = work, view
         self.ready = False
-        self.over = False
         self.first = bytearray()
         self.partial: Partial | None = None
         self.started = utc_now()
@@ -229,8 +228,7 @@ class _Session:
         return ending, f"{ending.value}: {why}" if why else ending.value
 
     def _limit(self) -> int:
-        # One byte more than the item may have: that is how the host's own limit shows that there was more.
-        return self.spec.limit_bytes + 1 if self.ready and self.work.queue else _FIRST_FRAME
+        return self.spec.limit_bytes if self.ready and self.work.queue else _FIRST_FRAME
 
     def _write(self, data: bytes) -> None:
         if not self.ready:
@@ -240,19 +238,17 @@ class _Session:
             raise Broken("the host said more than it was asked")
         if self.partial is None:
             self.partial = self.work.store.receive()
-        room = self.spec.limit_bytes - self.partial.size
-        self.over = self.over or len(data) > room
-        self.partial.write(data[: max(0, room)] if len(data) > room else data)
+        self.partial.write(data)
 
     def _finish(self, trailer: Trailer) -> None:
         if not self.ready:
             self._begin()
         elif self.work.queue:
-            outcome, reason = _judge(self.spec, trailer, self.over, self.partial.size if self.partial else 0)
+            outcome, reason = _judge(self.spec, trailer, self.partial.size if self.partial else 0)
             self._keep(outcome, reason, trailer)
         else:
             raise Broken("the host said more than it was asked")
-        self.started, self.over = utc_now(), False
+        self.started = utc_now()
         if self.work.queue:
             self.until = time.monotonic() + self.spec.limit_seconds + 2 + self.work.request.grace
 
@@ -300,11 +296,9 @@ class _Session:
             self.partial = None
 
 
-def _judge(spec: Spec, trailer: Trailer, over: bool, size: int) -> tuple[Outcome, str]:
+def _judge(spec: Spec, trailer: Trailer, size: int) -> tuple[Outcome, str]:
     """Tell the outcome of an item whose command came to an end."""
     said = _last_line(trailer.complaint.encode())
-    if over:
-        return Outcome.CUT_OFF, f"over its {spec.limit_bytes} bytes"
     if trailer.status is None:
         return Outcome.FAILURE, "the host did not say how the command ended"
     if trailer.status in spec.accept:
