@@ -87,9 +87,7 @@ def _common() -> list[click.Parameter]:
         click.Option(
             ["--inventory", "-i"],
             metavar="SITE",
-            help=_(
-                "Folder of the site's inventory, or a name below inventory/. Else UNGCUU_INVENTORY, else inventory/site."
-            ),
+            help=_("Inventory folder, or a name below inventory/; else UNGCUU_INVENTORY, else inventory/site."),
         ),
         click.Option(["--plan"], is_flag=True, help=_("Show what would be done, and change nothing.")),
         click.Option(["--json"], is_flag=True, help=_("Print one JSON document; progress goes to standard error.")),
@@ -125,20 +123,18 @@ class Root(click.Group):
                     callback=_version,
                     help=_("Show the version and exit."),
                 ),
-            ],  # fmt: skip
-            help=_(
-                "Hardening and recovery for a website host: notice, contain, collect, clean, restore, re-assess, report."
-            ),
+            ],
+            help=_("Hardening and recovery for a website host: notice, contain, collect, clean, restore, report."),
             no_args_is_help=True,
             result_callback=lambda code, **_options: code,
             context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
         )
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names of all verbs."""
         return list(registry.names())
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import one verb."""
         return command_of(registry.load(cmd_name)) if cmd_name in registry.names() else None
 
@@ -151,7 +147,7 @@ class Root(click.Group):
         except click.UsageError:
             raise click.UsageError(_no_such(args[0], registry.names()), ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the verbs, grouped by phase."""
         rows: dict[Phase, list[tuple[str, str]]] = {phase: [] for phase in Phase}
         for name in registry.names():
@@ -164,7 +160,7 @@ class Root(click.Group):
                 with formatter.section(_(PHASES[phase])):
                     formatter.write_dl([(name.ljust(width), text) for name, text in found])
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Say where to start."""
         formatter.write_paragraph()
         formatter.write_text(
@@ -198,7 +194,7 @@ class VerbCommand(click.Command):
 class VerbGroup(click.Group):
     """A verb that holds verbs: ``case open``."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the inner verbs in the order in which their file gives them."""
         return list(self.commands)
 
@@ -219,11 +215,24 @@ def command_of(verb: Verb, prefix: str = "") -> click.Command:
     settings = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
     if verb.verbs:
         inner = {v.name: command_of(v, f"{full.name} ") for v in verb.verbs}
-        return VerbGroup(verb.name, commands=inner, help=text, short_help=_(verb.summary), context_settings=settings,
-                         params=_common(), result_callback=lambda code, **_options: code)  # fmt: skip
+        return VerbGroup(
+            verb.name,
+            commands=inner,
+            help=text,
+            short_help=_(verb.summary),
+            context_settings=settings,
+            params=_common(),
+            result_callback=lambda code, **_options: code,
+        )
     params = [*_positionals(full), *(_option(option) for option in verb.options), *_common()]
-    command = VerbCommand(verb.name, params=params, help=text, short_help=_(verb.summary), context_settings=settings,
-                          callback=click.pass_context(_Callback(full)))  # fmt: skip
+    command = VerbCommand(
+        verb.name,
+        params=params,
+        help=text,
+        short_help=_(verb.summary),
+        context_settings=settings,
+        callback=click.pass_context(_Callback(full)),
+    )
     command.verb = full
     return command
 
@@ -404,8 +413,9 @@ class _Confirmer:
             return
         self.out.line(_("{verb}: {summary}").format(verb=verb.name, summary=_(verb.summary)), "warn")
         for host in hosts:
-            typed = click.prompt(_("Type the host's name to go on ({host})").format(host=host), default="", show_default=False,
-                                 err=True)  # fmt: skip
+            typed = click.prompt(
+                _("Type the host's name to go on ({host})").format(host=host), default="", show_default=False, err=True
+            )
             if typed.strip() != host:
                 raise Refused(_("{host} was not confirmed.").format(host=host), _("Nothing was touched."), command)
 

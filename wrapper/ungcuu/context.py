@@ -85,7 +85,9 @@ class Context:
         """Run one more playbook inside this run: streamed to the screen and journaled like the verb's own."""
         from ungcuu.flow import run_playbook
 
-        return run_playbook(self, playbook, variables or {}, hosts or self.hosts, deadline or self.verb.deadline)
+        return run_playbook(
+            self, playbook, variables or {}, hosts or self.hosts, deadline=deadline or self.verb.deadline
+        )
 
     def perform(self, verb: str, *hosts: str, **options: object) -> Mapping[str, object]:
         """Run another verb to its end as the command line would, and return its ``--json`` document."""

@@ -82,7 +82,8 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
     if status is None:
         return None
     data = raw.get("event_data") or {}
-    result = data.get("res") if isinstance(data.get("res"), dict) else {}
+    found = data.get("res")
+    result: Mapping[str, Any] = found if isinstance(found, dict) else {}
     host = clean(data.get("host", ""), 200)
     if status is Status.OK and result.get("changed"):
         status = Status.CHANGED

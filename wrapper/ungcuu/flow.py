@@ -146,10 +146,11 @@ def _planned(ctx: Context, document: dict[str, object]) -> Report:
 
 
 def failed(document: dict[str, object], error: UngcuuError, hosts: Sequence[str]) -> Report:
+    """Return the report of a command that ended before its run began."""
     document |= {
         "outcome": error.outcome.value,
         "exit_code": int(error.code),
-        "hosts": dict.fromkeys(hosts, {"outcome": error.outcome.value}),
+        "hosts": {host: {"outcome": error.outcome.value} for host in hosts},
         "error": {"what": error.what, "state": error.state, "next": error.mend},
     }
     return Report(document, error.code, error)
@@ -220,7 +221,7 @@ class _Run:
             code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
             self.error = _stopped(self.ctx, code)
             return Outcome.UNKNOWN, code
-        except Exception as fault:  # noqa: BLE001 - a fault of ours must still close the journal
+        except Exception as fault:  # a fault of ours must still close the journal
             self.error = _fault(self.ctx, fault)
             return Outcome.UNKNOWN, Exit.FAULT
         self.document |= dict(result.data)
@@ -238,7 +239,12 @@ class _Run:
         if verb.playbook:
             variables = dict(verb.variables(ctx.options)) if verb.variables else {}
             self.result = run_playbook(
-                ctx, verb.playbook, {**variables, **more}, ctx.hosts, verb.deadline, len(verb.steps_before)
+                ctx,
+                verb.playbook,
+                {**variables, **more},
+                ctx.hosts,
+                deadline=verb.deadline,
+                steps_before=len(verb.steps_before),
             )
             problem = _problem(ctx, self.result)
             given_after = verb.after(ctx, self.result) if verb.after else None
@@ -295,6 +301,7 @@ def run_playbook(
     playbook: str,
     variables: Mapping[str, object],
     hosts: tuple[str, ...],
+    *,
     deadline: float,
     steps_before: int = 0,
 ) -> RunResult:
@@ -308,10 +315,18 @@ def run_playbook(
     listener = _Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
     if ctx.verb.each_alone and len(hosts) > 1:
-        result = runner.run_each(ctx.settings, inventory, playbook, hosts, variables, listener.take, deadline=deadline)
+        result = runner.run_each(
+            ctx.settings, inventory, playbook, hosts, variables, on_event=listener.take, deadline=deadline
+        )
     else:
         result = runner.run(
-            ctx.settings, inventory, playbook, tuple(dict.fromkeys(limit)), variables, listener.take, deadline=deadline
+            ctx.settings,
+            inventory,
+            playbook,
+            tuple(dict.fromkeys(limit)),
+            variables,
+            on_event=listener.take,
+            deadline=deadline,
         )
     listener.close()
     ctx.host_results.update(result.hosts)
@@ -329,7 +344,7 @@ class _Listener:
 
     def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int) -> None:
         self.ctx, self.plan, self.hosts = ctx, plan, hosts
-        self.at = {host: first for host in hosts}
+        self.at = dict.fromkeys(hosts, first)
         self.shown: set[tuple[int, str]] = set()
         self.changed: dict[tuple[int, str], int] = {}
         self.lock = threading.Lock()
@@ -341,7 +356,7 @@ class _Listener:
         with self.lock:
             self._step(event)
             for report in event.reports:
-                entry = {"kind": report.kind, "data": dict(report.data), "host": report.host}
+                entry: dict[str, object] = {"kind": report.kind, "data": dict(report.data), "host": report.host}
                 self.ctx.records.append(entry)
                 if self.ctx.journal is not None:
                     self.ctx.journal.append(report.kind, {"host": report.host, "data": dict(report.data)})
@@ -398,14 +413,13 @@ def _stopped(ctx: Context, code: Exit) -> UngcuuError:
     from ungcuu.errors import Undetermined
 
     hosts = " ".join(ctx.hosts)
-    error = Undetermined(
+    return Undetermined(
         _("Stopped by {signal} before the end.").format(signal="Ctrl-C" if code is Exit.INTERRUPTED else "SIGTERM"),
         _("The step under way on {hosts} may or may not have happened.").format(hosts=hosts or "–")
         if not ctx.verb.read_only
         else _("Nothing was changed: {verb} only reads.").format(verb=ctx.verb.name),
         f"ungcuu resume {hosts}" if hosts and not ctx.verb.read_only else f"ungcuu {ctx.verb.name} {hosts}".strip(),
     )
-    return error
 
 
 def _fault(ctx: Context, fault: Exception) -> UngcuuError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ungcuu.errors import JournalError, Tampered, UngcuuError
@@ -34,7 +36,7 @@ class Ledger:
         try:
             self._journals[host] = open_journal()
         except (OSError, UngcuuError) as error:
-            self._failed(error)
+            self.failed(error)
 
     def append(self, kind: str, data: Mapping[str, object]) -> object:
         """Write one record; on disk when this returns."""
@@ -46,10 +48,15 @@ class Ledger:
             try:
                 last = journal.append(kind, data)
             except (OSError, UngcuuError) as error:
-                self._failed(error)
+                self.failed(error)
         return last
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Tell it once where the run may go on without a journal.
+
+        Raises:
+            JournalError: It may not.
+        """
         if self._tolerant:
             if not self._warned:
                 self._warn(_("The journal can't be written ({error}); going on without it.").format(error=error))
@@ -62,6 +69,12 @@ class Ledger:
             _("Nothing was done: without a journal there is no run."),
             _("Free space on this machine or mend the state folder, then run the command again."),
         ) from error
+
+
+def _open(shared: dict[str, Recorder], folder: Path, settings: Settings) -> Recorder:
+    from ungcuu.journal import Journal
+
+    return shared.setdefault(str(folder), Journal.open(folder, settings.keys, settings.heads))
 
 
 def case_of(settings: Settings, host: str, chosen: str | None) -> Case | None:
@@ -80,8 +93,6 @@ def open_ledger(
         JournalError: One can't be written.
         UsageFault: There is no case of the id that was named.
     """
-    from ungcuu.journal import Journal
-
     ledger = Ledger(tolerant, warn)
     cases: dict[str, str] = {}
     shared: dict[str, Recorder] = {}
@@ -90,15 +101,10 @@ def open_ledger(
         try:
             found = case_of(settings, host, chosen)
         except OSError as error:
-            ledger._failed(error)
+            ledger.failed(error)
         folder = found.folder if found else settings.operations
         if found:
             cases[host] = found.id
 
-        def opened(key: str = str(folder)) -> Recorder:
-            if key not in shared:
-                shared[key] = Journal.open(folder, settings.keys, settings.heads)
-            return shared[key]
-
-        ledger.add(host, opened)
+        ledger.add(host, partial(_open, shared, folder, settings))
     return ledger, cases

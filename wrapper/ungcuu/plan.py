@@ -7,7 +7,7 @@ can be told as "step 4 of 11".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,15 @@ def playbook_steps(content: Path, playbook: str) -> tuple[Step, ...]:
     return tuple(_Reader(content).playbook(content / "playbooks" / f"{playbook}.yml"))
 
 
+def playbook_roles(content: Path, playbook: str) -> tuple[tuple[str, str], ...]:
+    """Return every (host pattern, role) pair of a playbook, in order.
+
+    Raises:
+        ControllerFault: As :func:`playbook_steps`.
+    """
+    return tuple(dict.fromkeys(_Reader(content).roles(content / "playbooks" / f"{playbook}.yml")))
+
+
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """YAML as Ansible writes it: unknown tags are read as plain values; a mapping knows its line."""
 
@@ -129,6 +138,31 @@ class _Reader:
             for section in _SECTIONS:
                 for entry in play.get(section) or []:
                     yield from self._role(entry, name) if section == "roles" else self._entry(entry, name, path)
+
+    def roles(self, path: Path) -> Iterator[tuple[str, str]]:
+        """Yield (host pattern, role) for each use of a role."""
+        for play in self._load(path):
+            if not isinstance(play, dict):
+                continue
+            if imported := _keyword(play, ("import_playbook",)):
+                yield from self.roles(path.parent / _file(imported))
+                continue
+            hosts = play.get("hosts", "all")
+            pattern = ":".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
+            for section in _SECTIONS:
+                for entry in play.get(section) or []:
+                    for role in self._used(entry, section == "roles"):
+                        yield pattern, role
+
+    def _used(self, entry: Any, is_role: bool) -> Iterator[str]:
+        if is_role:
+            yield str(entry.get("role") or entry.get("name")) if isinstance(entry, dict) else str(entry)
+        elif isinstance(entry, dict):
+            for task in entry.get("block") or []:
+                yield from self._used(task, False)
+            used = _keyword(entry, _ROLE_KEYWORDS)
+            if isinstance(used, dict):
+                yield str(used.get("name"))
 
     def _role(self, entry: object, play: str) -> Iterator[Step]:
         role = str(entry.get("role") or entry.get("name")) if isinstance(entry, dict) else str(entry)
@@ -211,6 +245,3 @@ def _keyword(entry: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def _file(value: object) -> str:
     return str(value.get("file", "")) if isinstance(value, dict) else str(value)
-
-
-Translate = Callable[[str], str]

@@ -11,8 +11,8 @@ from ungcuu.errors import (
     JournalError,
     Outcome,
     StepFailed,
-    UngcuuError,
     Undetermined,
+    UngcuuError,
     Unreachable,
 )
 from ungcuu.i18n import _
@@ -59,7 +59,7 @@ def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -
     )
 
 
-def _unreachable(verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
     return Unreachable(
         _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=first.message),
         _("Nothing was changed there."),
@@ -67,7 +67,7 @@ def _unreachable(verb: str, hosts: Sequence[str], first: HostResult, _read_only:
     )
 
 
-def _host_key(verb: str, hosts: Sequence[str], _first: HostResult, _read_only: bool) -> UngcuuError:
+def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: bool) -> UngcuuError:
     return HostKeyMismatch(
         _("{hosts} showed a host key that is not the pinned one, or none is pinned.").format(hosts=", ".join(hosts)),
         _("Nothing was sent there. If the machine was not reinstalled, somebody may be in between."),

@@ -54,7 +54,10 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class HostResult:
-    """What became of one host. ``problem`` is ``failed``, ``unreachable``, ``host key``, ``lost``, ``cut short`` or empty."""
+    """What became of one host.
+
+    ``problem`` is empty or one of failed, unreachable, host key, lost, cut short, stopped, not started.
+    """
 
     outcome: Outcome
     problem: str = ""
@@ -101,13 +104,13 @@ class _Tally:
     last_output: str = ""
 
     def take(self, raw: Mapping[str, Any]) -> bool:
-        """Handle one raw event; always true, as ansible-runner wants. A fault here cancels the run."""
+        """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
         try:
             self._take(raw)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the run must stop and the user must see it
+        except BaseException as error:  # whatever it is, the run must stop and the user must see it
             self.fault = self.fault or error
             self.stop = self.stop or "fault"
-        return False if raw.get("event") not in (None, "") else True
+        return False  # nothing is written to the folder of artifacts
 
     def _take(self, raw: Mapping[str, Any]) -> None:
         self.events += 1
@@ -133,7 +136,7 @@ class _Tally:
 
 
 def _after(host: HostResult, event: Event) -> HostResult:
-    """Return a host's result after one more event. A failure that a rescue mended is cleared by the run's own verdict."""
+    """Return a host's result after one more event. The run's own verdict clears a mended failure."""
     ok, changed = host.ok, host.changed
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
         ok, changed = ok + 1, changed + (event.status is Status.CHANGED)
@@ -165,7 +168,8 @@ class Runner:
         started = time.monotonic()
         self._tally = _Tally(on_event)
         with private_folder() as folder:
-            _write_variables(folder, variables)
+            _write(folder / "env" / "extravars", untemplated(variables))
+            _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
             config = self._config(folder, check)
             code = self._watch(config, folder, started + deadline)
         return self._result(code, time.monotonic() - started)
@@ -209,10 +213,7 @@ class Runner:
             limit=",".join(self.hosts) or None,
             verbosity=self.settings.verbosity or None,
             cmdline="--check --diff" if check else None,
-            suppress_ansible_output=True,
-            suppress_output_file=True,
             project_dir=str(self.settings.content),
-            settings={"pexpect_timeout": POLL_SECONDS},
             envvars=self._environment(folder),
         )
         config.prepare()
@@ -220,6 +221,14 @@ class Runner:
             name: value for name, value in config.env.items() if name in _INHERITED or os.environ.get(name) != value
         }
         return config
+
+    def _runner_settings(self) -> dict[str, object]:
+        """Return what ansible-runner is told: no files of events and output, and look often whether to stop."""
+        return {
+            "pexpect_timeout": POLL_SECONDS,
+            "suppress_ansible_output": self.settings.verbosity < 2,
+            "suppress_output_file": True,
+        }
 
     def _environment(self, folder: Path) -> dict[str, str]:
         """Return what a run gets besides the inherited: where everything is, from a tree and from a wheel alike."""
@@ -275,8 +284,8 @@ def run(
     playbook: str,
     hosts: Sequence[str],
     variables: Mapping[str, object],
-    on_event: OnEvent = lambda _event: None,
     *,
+    on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
     check: bool = False,
 ) -> RunResult:
@@ -309,8 +318,8 @@ def run_each(
     playbook: str,
     hosts: Sequence[str],
     variables: Mapping[str, object],
-    on_event: OnEvent = lambda _event: None,
     *,
+    on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
@@ -379,17 +388,16 @@ def clean_tail(text: str) -> str:
     return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
 
 
-def _write_variables(folder: Path, variables: Mapping[str, object]) -> None:
-    path = folder / "env" / "extravars"
+def _write(path: Path, data: object) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(untemplated(variables), file)
+        json.dump(data, file)
 
 
 def _quietly(work: Callable[[], object], tally: _Tally) -> None:
     """Run in a thread; what it raises is kept for the one that waits."""
     try:
         work()
-    except BaseException as error:  # noqa: BLE001 - re-raised or reported by the waiting thread
+    except BaseException as error:  # re-raised or reported by the waiting thread
         tally.fault = tally.fault or error
         tally.stop = tally.stop or "fault"
 

@@ -84,7 +84,7 @@ class Site:
             hosts, groups = _resolve(inventory, settings)
         except InventoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - Ansible raises what its plugins raise
+        except Exception as error:  # Ansible raises what its plugins raise
             raise InventoryError(
                 _("The inventory {path} can't be read: {error}").format(path=inventory, error=error),
                 _("Nothing was touched."),
@@ -216,9 +216,25 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
     return hosts, {name: members for name, members in groups.items() if members}
 
 
-_MAGIC = frozenset({"hostvars", "groups", "omit", "vars", "environment", "play_hosts", "ansible_play_hosts", "ansible_version",
-                    "ansible_playbook_python", "ansible_config_file", "ansible_facts", "playbook_dir", "inventory_dir",
-                    "inventory_file", "group_names"})  # fmt: skip
+_MAGIC = frozenset(
+    {
+        "hostvars",
+        "groups",
+        "omit",
+        "vars",
+        "environment",
+        "play_hosts",
+        "ansible_play_hosts",
+        "ansible_version",
+        "ansible_playbook_python",
+        "ansible_config_file",
+        "ansible_facts",
+        "playbook_dir",
+        "inventory_dir",
+        "inventory_file",
+        "group_names",
+    }
+)
 
 
 @cache
