@@ -3,6 +3,7 @@
     - name: Resolve the allow-list
       ungcuu_allow_list:
         entries: [198.51.100.1, 2001:db8::/64, admin.example.org]
+        card: /path/of/the/containment/card.json     # its allow-list is allowed too, if there is one
       register: allowed        # allowed.ipv4, allowed.ipv6: networks as nft lists them
 
 Changes nothing. The address that the host sees is read as the login user, since sudo drops sshd's variables.
@@ -10,6 +11,7 @@ Changes nothing. The address that the host sees is read as the login user, since
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return ``ipv4``, ``ipv6`` and ``seen``, the address that the host sees this controller come from."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            allowed = isolation.allow_list(str(entry) for entry in self._task.args["entries"])
+            allowed = isolation.allow_list(
+                [*map(str, self._task.args["entries"]), *_of_card(self._task.args.get("card"))]
+            )
         except isolation.Unresolved as gap:
             return result | _refusal(f"the name {gap.name} in the allow-list leads to no address")
         said = self._low_level_execute_command('printf "%s\\n" "$SSH_CONNECTION"', sudoable=False)
@@ -40,6 +44,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 f"it does not hold {seen or 'the address'} that the host sees the controller come from"
             )
         return result | {"ipv4": list(allowed.ipv4), "ipv6": list(allowed.ipv6), "seen": str(seen) if seen else ""}
+
+
+def _of_card(path: object) -> list[str]:
+    """Return the allow-list of a containment card; none where there is no readable one."""
+    try:
+        allow = json.loads(Path(str(path)).read_bytes())["allow"]
+        return [str(net) for family in ("ipv4", "ipv6") for net in allow[family]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _refusal(why: str) -> dict[str, Any]:
