@@ -119,7 +119,10 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     """Do what is ordered; see the protocol at the top."""
     known = installed()
     virtual = {name for row in known.values() for name in names_in(row["provides"])}
-    install = [name for name in order["present"] if name not in known and name not in virtual]
+    there = known.keys() | virtual
+    # "a|b": satisfied by either, and by whatever provides it; else the first is installed.
+    wanted = [name.split("|") for name in order["present"]]
+    install = [names[0] for names in wanted if there.isdisjoint(names)]
     remove = [name for name in order["absent"] if name in known]
     if not install and not remove:
         return {"installed": [], "removed": []}

@@ -2,7 +2,7 @@
 
     - name: Survey the host and decide which controls apply
       ungcuu_controls:
-        catalogue: roles/controls/catalogue.yml
+        roles: roles
         level: 2
         states: {ssh-banner: audit}
       register: controls_survey
@@ -17,35 +17,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.plugins.action import ActionBase
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from on_host import run_on_host  # noqa: E402  (found beside us, whether or not ungcuu is installed)
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu import controls  # noqa: E402
+from ungcuu.plugins.on_host import run_on_host  # noqa: E402
 
-STATES = ("off", "audit", "enforce")
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NGINX_FILE = re.compile(r"/etc/nginx/[A-Za-z0-9_.@/-]{1,200}")
-
-
-def decide(catalogue: list[dict[str, Any]], states: dict[str, str], level: int, has: set[str]) -> dict[str, str]:
-    """State of each control: off, audit, enforce, or "absent" where what it is about is not installed.
-
-    Raises:
-        ValueError: an override of an unknown control, or an unknown state.
-    """
-    known = {entry["id"] for entry in catalogue}
-    # YAML reads a bare off as false.
-    states = {name: "off" if state is False else state for name, state in states.items()}
-    if wrong := sorted(name for name, state in states.items() if name not in known or state not in STATES):
-        raise ValueError(f"controls_states: unknown control or state: {', '.join(wrong)}")
-    decided = {}
-    for entry in catalogue:
-        default = entry["default"] if entry["level"] <= level or entry["default"] == "off" else "audit"
-        state = states.get(entry["id"], default)
-        decided[entry["id"]] = state if set(entry.get("needs", [])) <= has else "absent"
-    return decided
 
 
 def checked(reply: dict[str, Any]) -> dict[str, Any]:
@@ -76,17 +56,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the survey, ``states``, ``enforced`` (ids) and ``packages`` that the enforced ones bring."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._task.args
-        catalogue = yaml.safe_load(Path(str(args["catalogue"])).read_text(encoding="utf-8"))
+        catalogue = controls.load(Path(str(args["roles"])))
         reply = run_on_host(self, "survey", {})
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         survey = checked(reply)
         try:
-            states = decide(catalogue, dict(args.get("states") or {}), int(args.get("level", 2)), set(survey["has"]))
+            states = controls.decide(catalogue, dict(args.get("states") or {}), int(args.get("level", 2)), set(survey["has"]))
         except ValueError as error:
             return result | {"failed": True, "msg": str(error)}
         enforced = [name for name, state in states.items() if state == "enforce"]
-        packages = {name for entry in catalogue if entry["id"] in enforced for name in entry.get("packages", [])}
+        packages = {name for control in catalogue if control.id in enforced for name in control.packages}
         return result | survey | {
             "changed": False, "states": states, "enforced": enforced, "packages": sorted(packages),
         }  # fmt: skip

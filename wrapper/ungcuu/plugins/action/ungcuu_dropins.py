@@ -23,8 +23,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from on_host import run_on_host  # noqa: E402  (found beside us, whether or not ungcuu is installed)
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.on_host import run_on_host  # noqa: E402
 
 _FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package"}
 _ORDER_KEYS = {"validate", "apply", "revert", "probes"}

@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from on_host import run_on_host  # noqa: E402  (found beside us, whether or not ungcuu is installed)
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.on_host import run_on_host  # noqa: E402
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -1,0 +1,74 @@
+"""The control catalogue: what a hardened host must be like, and which of it a site enforces.
+
+``roles/controls/catalogue.yml`` is the only copy; harden, audit, the tests and docs/reference/controls.md read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STATES = ("off", "audit", "enforce")
+DEFAULT_LEVEL = 3  # as in roles/controls/defaults; a test compares the two
+
+
+@dataclass(frozen=True)
+class Control:
+    """One entry of the catalogue; its head comment says what each field means."""
+
+    id: str
+    title: str
+    title_vi: str
+    why: str
+    level: int
+    default: str
+    role: str
+    check: str
+    mapping: Mapping[str, str]
+    needs: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    website: bool = field(default=False)
+
+    @property
+    def test(self) -> str:
+        """Name of the test function that proves it."""
+        return self.check.partition("::")[2]
+
+
+def load(roles: Path) -> tuple[Control, ...]:
+    """Read the catalogue below the roles folder."""
+    import yaml
+
+    rows: Sequence[Mapping[str, Any]] = yaml.safe_load((roles / "controls" / "catalogue.yml").read_text("utf-8"))
+    tuples = ("needs", "packages")
+    return tuple(Control(**{key: tuple(v) if key in tuples else v for key, v in row.items()}) for row in rows)
+
+
+def decide(
+    catalogue: Sequence[Control], overrides: Mapping[str, object], level: int, has: Collection[str]
+) -> dict[str, str]:
+    """State of each control: off, audit, enforce, or "absent" where what it is about is not installed.
+
+    Raises:
+        ValueError: An override of an unknown control, or an unknown state.
+    """
+    known = {control.id for control in catalogue}
+    # YAML reads a bare off as false.
+    states = {name: "off" if state is False else str(state) for name, state in overrides.items()}
+    if wrong := sorted(name for name, state in states.items() if name not in known or state not in STATES):
+        raise ValueError(f"controls_states: unknown control or state: {', '.join(wrong)}")
+    decided = {}
+    for control in catalogue:
+        default = "audit" if control.level > level and control.default == "enforce" else control.default
+        state = states.get(control.id, default)
+        decided[control.id] = state if set(control.needs) <= set(has) else "absent"
+    return decided
+
+
+def wanted(catalogue: Sequence[Control], variables: Mapping[str, Any]) -> dict[str, str]:
+    """State of each control as a host's inventory variables ask for it, whatever is installed there."""
+    overrides = variables.get("controls_states") or {}
+    level = int(variables.get("controls_level", DEFAULT_LEVEL))
+    return decide(catalogue, overrides, level, {name for control in catalogue for name in control.needs})
