@@ -94,7 +94,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything about a case that its records prove. Times are UTC in the journal's form; empty means not proven."""
+    """Everything about a case that its records prove. Times are UTC in the journal's form; empty means not proven.
+
+    ``first_sign_by`` is ``host`` where only file times on the host say so: an intruder may have set them.
+    """
 
     case: str = ""
     title: str = ""
@@ -108,6 +111,7 @@ class Facts:
     phase: str = "detect"
     phase_since: Mapping[str, str] = field(default_factory=dict)
     first_sign: str = ""
+    first_sign_by: str = ""
     detected: str = ""
     opened: str = ""
     contained: str = ""
@@ -207,19 +211,18 @@ class _Fold:
             drill=data.get("drill") is True,
             hosts=hosts_of(data),
             tlp=str(data.get("tlp") or "AMBER"),
-            first_sign=str(data.get("first_sign") or ""),
-            detected=str(data.get("detected_at") or record.time),
+            first_sign=_utc(data.get("first_sign")),
+            detected=_utc(data.get("detected_at")) or record.time,
             opened=record.time,
         )
         self._phase_since["detect"] = record.time
 
     def _on_first_sign(self, _record: Record, data: Mapping[str, Any]) -> None:
-        when = str(data.get("time") or "")
-        if when and (not self._facts.first_sign or when < self._facts.first_sign):
-            self._facts = replace(self._facts, first_sign=when)
+        if when := _utc(data.get("time")):
+            self._facts = replace(self._facts, first_sign=when, first_sign_by="")
 
     def _on_detected(self, _record: Record, data: Mapping[str, Any]) -> None:
-        self._facts = replace(self._facts, detected=str(data.get("time") or self._facts.detected))
+        self._facts = replace(self._facts, detected=_utc(data.get("time")) or self._facts.detected)
 
     def _on_phase(self, record: Record, data: Mapping[str, Any]) -> None:
         if data.get("phase") in PHASES:
@@ -283,8 +286,16 @@ class _Fold:
                 del self._isolated[host]
             elif outcome == "UNKNOWN":
                 self._isolated[host] = "unsure"
-        elif run.verb in _SCANS and outcome == "DONE":
-            self._forget_unseen(host)
+
+    def _on_scan(self, _record: Record, data: Mapping[str, Any]) -> None:
+        """The end of one whole scan of a host: what it no longer saw is gone. Believed only from a scan under way."""
+        host = ",".join(hosts_of(data))
+        under_way = any(run.verb in _SCANS and not run.finished and host in run.hosts for run in self._runs)
+        if not under_way or data.get("complete") is not True:
+            return
+        self._forget_unseen(host)
+        if not self._facts.first_sign and (when := _utc(data.get("first_sign"))):
+            self._facts = replace(self._facts, first_sign=when, first_sign_by="host")
 
     def _forget_unseen(self, host: str) -> None:
         for key, finding in self._findings.items():
@@ -579,6 +590,15 @@ def _between(start: str, end: str) -> float | None:
         return max(0.0, (parse_time(end) - parse_time(start)).total_seconds())
     except ValueError:
         return None
+
+
+def _utc(value: object) -> str:
+    """A time that someone wrote, in the journal's form; empty where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return ""
+    return format_time(moment) if moment.tzinfo else ""
 
 
 def _number(value: object) -> float | None:
