@@ -1,0 +1,100 @@
+"""Entry points: ``plan``, ``start``, ``follow``, ``answer`` and ``unit``; each prints one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import planning
+import upgrade
+from system import HOME, UNIT, Fault, read_json, run, write_json
+
+RUNNING = ("active", "activating", "deactivating")
+PROGRAM = "/usr/local/lib/ungcuu/patch.py"
+
+
+def unit_state() -> str:
+    """systemd's word for the unit: active, activating, inactive, failed."""
+    return run(["systemctl", "show", "-p", "ActiveState", "--value", f"{UNIT}.service"]).stdout.strip()
+
+
+def plan(question: dict[str, Any]) -> dict[str, Any]:
+    """The plan, or the fault that stands in its way."""
+    return planning.make(question["everything"], question["tools"], private=True, cves=question["cves"])
+
+
+def status(_question: dict[str, Any]) -> dict[str, Any]:
+    """What runs or ran last, with the plan it was given: for whoever comes back after a lost connection."""
+    state, request = read_json(upgrade.STATE), read_json(upgrade.REQUEST)
+    running = unit_state() in RUNNING
+    unanswered = request.get("action") == "upgrade" and state.get("stage") == "waiting"
+    return {"running": running, "unanswered": unanswered, "state": state, "plan": request.get("plan", {})}
+
+
+def start(question: dict[str, Any]) -> dict[str, Any]:
+    """Start the unit with a request, unless it runs already: then that run is what there is to follow."""
+    state = read_json(upgrade.STATE)
+    if unit_state() in RUNNING or (question["action"] == "upgrade" and state.get("stage") == "waiting"):
+        return {"started": False, "state": state}
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    request = {**question, "id": question.get("id") or moment}
+    HOME.mkdir(parents=True, exist_ok=True, mode=0o755)
+    (HOME / request["id"]).mkdir(exist_ok=True, mode=0o755)
+    write_json(upgrade.REQUEST, request)
+    if request["action"] != "rollback":
+        write_json(HOME / request["id"] / "request.json", request)
+    upgrade.Run(request).at("started")
+    run(["systemctl", "reset-failed", f"{UNIT}.service"])
+    # --collect lets a failed unit go, so that its name is free for the next run.
+    started = run(
+        ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--description=ungcuu: upgrade of packages",
+         "--property=KillMode=mixed", "--property=OOMScoreAdjust=-500", "/usr/bin/python3", "-I", PROGRAM, "unit"]
+    )  # fmt: skip
+    if started.returncode:
+        raise Fault("unit_not_started", f"systemd did not start the unit: {started.stderr.strip()[:200]}")
+    return {"started": True, "state": read_json(upgrade.STATE)}
+
+
+def follow(question: dict[str, Any]) -> dict[str, Any]:
+    """The state, as soon as the unit waits for a word or has ended; at the latest after ``seconds``."""
+    deadline = time.monotonic() + question["seconds"]
+    while True:
+        running = unit_state() in RUNNING
+        state = read_json(upgrade.STATE)
+        settled = state.get("stage") == "finished" or (state.get("stage") == "waiting" and not question["finished"])
+        if settled or not running or time.monotonic() > deadline:
+            return {"running": running, "state": read_json(upgrade.STATE)}
+        time.sleep(0.5)
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """Give the unit its word: ``keep`` or ``back``. A reboot may have ended the unit while it waited."""
+    if unit_state() in RUNNING:
+        partial = upgrade.ANSWER.with_suffix(".partial")
+        partial.write_text(question["word"], encoding="ascii")
+        partial.rename(upgrade.ANSWER)
+        return {"running": True}
+    request = read_json(upgrade.REQUEST)
+    if question["word"] == "back":
+        return start({**request, "action": "rollback"})
+    work = upgrade.Run(request)
+    work.state = read_json(upgrade.STATE)
+    work.finish("done")
+    return {"running": False}
+
+
+def main() -> int:
+    """Do what argv asks; a fault is an answer too."""
+    if sys.argv[1] == "unit":
+        return upgrade.main()
+    question = json.loads(sys.argv[2]) if len(sys.argv) > 2 else json.load(sys.stdin)
+    verbs = {"plan": plan, "status": status, "start": start, "follow": follow, "answer": answer}
+    try:
+        said = verbs[sys.argv[1]](question)
+    except Fault as fault:
+        said = {"fault": fault.record()}
+    print(json.dumps(said))
+    return 0
