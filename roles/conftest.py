@@ -16,6 +16,26 @@ import pytest
 import testinfra
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker that ties a test to its control."""
+    config.addinivalue_line("markers", "control(id): the control of roles/controls/catalogue.yml that this test proves")
+
+
+@pytest.fixture(autouse=True)
+def _only_enforced_controls(request: pytest.FixtureRequest, site_facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Skip the test of a control that the site does not enforce; the audit looks at those too (UNGCUU_AUDIT)."""
+    mark = request.node.get_closest_marker("control")
+    if mark is None:
+        return
+    from ungcuu import controls
+
+    known = controls.load(Path(__file__).parent)
+    variables = site_facts[request.getfixturevalue("host").backend.get_hostname()]
+    state = controls.wanted(known, variables)[mark.args[0]]
+    if state == "off" or (state == "audit" and not os.environ.get("UNGCUU_AUDIT")):
+        pytest.skip(f"the site has set the control {mark.args[0]} to {state}")
+
+
 @pytest.fixture(scope="session")
 def site_facts() -> Mapping[str, Mapping[str, Any]]:
     """Every host's resolved inventory variables, by host. The tests have no second copy of a site's facts."""

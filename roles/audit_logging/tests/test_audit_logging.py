@@ -1,0 +1,46 @@
+"""What is recorded, for how long, and by which clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+_KEYS = ("ungcuu-web", "ungcuu-web-exec", "ungcuu-accounts", "ungcuu-keys", "ungcuu-cron", "ungcuu-units", "ungcuu-preload")
+
+
+@pytest.mark.control("audit-daemon")
+def test_audit_rules_are_complete(host: Host, site: Mapping[str, Any]) -> None:
+    """A web shell leaves two traces that nobody can fake away later: a write to code and a program run by the web user."""
+    loaded = host.run("auditctl -l || exit 1")
+    container = host.run("systemd-detect-virt --container --quiet").rc == 0
+    # A container can't load rules: what a real machine would load is looked at instead.
+    rules = loaded.stdout if "ungcuu" in loaded.stdout else host.check_output("cat /etc/audit/rules.d/90-ungcuu.rules")
+    assert container or "ungcuu" in loaded.stdout
+    assert [key for key in _KEYS if f"-k {key}\n" not in rules + "\n" and f"key={key}\n" not in rules + "\n"] == []
+    assert str(site["website_root"]) in rules
+    if not container:
+        assert host.service("auditd").is_running
+
+
+@pytest.mark.control("log-retention")
+def test_logs_are_kept_for_a_year(host: Host, site: Mapping[str, Any]) -> None:
+    """Intrusions are found months later."""
+    months = site.get("audit_logging_months", 12)
+    assert f"MaxRetentionSec={months}month" in host.check_output("systemd-analyze cat-config systemd/journald.conf")
+    assert host.file("/var/log/journal").is_directory
+    rotation = host.run("cat /etc/logrotate.d/nginx")
+    if rotation.rc == 0:
+        assert "weekly" in rotation.stdout
+        kept = int(rotation.stdout.partition("rotate ")[2].split()[0])
+        assert kept >= months * 52 / 12
+
+
+@pytest.mark.control("time-sync")
+def test_clock_is_synchronised(host: Host) -> None:
+    """A timeline of an incident needs one clock. In a container the machine below keeps it."""
+    if host.run("systemd-detect-virt --container --quiet").rc == 0:
+        pytest.skip("a container has its machine's clock")
+    assert host.check_output("timedatectl show -p NTP --value") == "yes"
