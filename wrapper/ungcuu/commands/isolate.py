@@ -213,9 +213,7 @@ def _failure(cut: Cut) -> UngcuuError:
         )
     if cut.ending == "unknown":
         return Undetermined(f"{host}: {cut.detail}", _state_after(cut), again)
-    return UngcuuErrorNotCut(
-        _("{host} could not be cut off: {why}").format(host=host, why=cut.detail), untouched, again
-    )
+    return NotCut(_("{host} could not be cut off: {why}").format(host=host, why=cut.detail), untouched, again)
 
 
 class NotCut(UngcuuError):
