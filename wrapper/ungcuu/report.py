@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -32,6 +33,7 @@ from ungcuu.screen import clean
 MOST_ROWS = 400  # rows of one table; a host can make findings faster than anyone reads
 PDF_SECONDS = 120
 _ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+_ISO_UTC = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z\Z")
 _TELLING = ("custody", "note", "torn", "task_done", "verdict", "case_closed", "phase")
 
 
@@ -150,7 +152,7 @@ def build(
         "drawn_up": shown_time(format_time(present)),
         "clocks": _clocks(facts),
         "summary": _summary(facts, told),
-        "picture": _picture(facts),
+        "picture": _picture(facts, told),
         "timeline": _timeline(records, facts, told),
         "findings": _findings(facts),
         "containment": [_proofs(one) for one in told if one.run.verb in ("isolate", "release") and one.of("proof")],
@@ -244,7 +246,7 @@ def _timeline(records: Sequence[Record], facts: Facts, told: Sequence[Told]) -> 
         rows.append((facts.first_sign, 0, "bad", _(EVENTS["first_sign"]), doubt))
     if facts.detected and facts.detected != facts.opened:
         rows.append((facts.detected, 0, "warn", _(EVENTS["detected"]), facts.detected_by))
-    rows += [(one.run.started, one.run.seq, _tone(one.run), _run_title(one.run), _outline(one)) for one in told]
+    rows += [(one.run.started, one.run.seq, _told_tone(one), _run_title(one.run), _outline(one)) for one in told]
     for record in records:
         if record.kind == "case_opened" or record.kind in _TELLING:
             rows.append((record.time, record.seq, "quiet", _(EVENTS[record.kind]), _event_text(record)))
@@ -276,7 +278,7 @@ def _run_title(run: Run) -> str:
 
 def _outline(told: Told) -> str:
     """One line on a run: outcome, length, and how many things of which kind it reported."""
-    parts = [word(told.run.outcome or "no end")]
+    parts = [word(_ending(told))]
     if told.run.seconds is not None:
         parts.append(shown_seconds(told.run.seconds))
     proofs = told.of("proof")
@@ -284,10 +286,10 @@ def _outline(told: Told) -> str:
         passed = sum(data.get("passed") is True for data in proofs)
         parts.append(_("{passed} of {all} proofs passed").format(passed=passed, all=len(proofs)))
     for kind, text in (
-        ("finding", _("{count} findings")),
-        ("evidence", _("{count} pieces of evidence")),
-        ("quarantine", _("{count} in quarantine")),
-        ("change", _("{count} changes")),
+        ("finding", _("findings: {count}")),
+        ("evidence", _("evidence: {count}")),
+        ("quarantine", _("quarantined: {count}")),
+        ("change", _("changes: {count}")),
     ):
         if count := len(told.of(kind)):
             parts.append(text.format(count=count))
@@ -296,6 +298,18 @@ def _outline(told: Told) -> str:
 
 def _tone(run: Run) -> str:
     return {"DONE": "good", "NOT DONE": "bad", "UNKNOWN": "warn"}.get(run.outcome, "warn")
+
+
+def _ending(told: Told) -> str:
+    """How a run ended. A scan that did its work and found something did not fail."""
+    whole = any(data.get("complete") is True for data in told.of("scan"))
+    if told.run.verb in ("scan", "reassess") and whole and told.of("finding") and told.run.finished:
+        return "found something"
+    return told.run.outcome or "no end"
+
+
+def _told_tone(told: Told) -> str:
+    return "warn" if _ending(told) == "found something" else _tone(told.run)
 
 
 def _findings(facts: Facts) -> dict[str, Any]:
@@ -330,7 +344,7 @@ def _proofs(told: Told) -> dict[str, Any]:
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
         rows.append(
             {
-                "name": str(data.get("name") or ""),
+                "name": _(str(data.get("name") or "")),
                 "side": word(data.get("side") or ""),
                 "result": word(result),
                 "tone": {"passed": "good", "failed": "bad"}.get(result, "warn"),
@@ -444,12 +458,15 @@ def pairs(data: Mapping[str, Any], limit: int = 600) -> str:
     for name, value in data.items():
         if name in ("host", "hosts") or value in (None, "", [], {}):
             continue
-        shown = value if isinstance(value, str | int | float | bool) else _flat(value)
-        parts.append(f"{str(name).replace('_', ' ')}: {shown}")
-    return clean("; ".join(parts), limit)
+        parts.append(f"{_(str(name).replace('_', ' '))}: {_flat(value)}")
+    return clean(" · ".join(parts), limit)
 
 
 def _flat(value: object) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, str) and _ISO_UTC.match(value):
+        return shown_time(format_time(datetime.fromisoformat(value)))
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_flat(item)}" for key, item in list(value.items())[:20])
     if isinstance(value, list | tuple):
@@ -485,8 +502,8 @@ def _run(told: Told) -> dict[str, Any]:
         "hosts": ", ".join(run.hosts),
         "who": run.operator,
         "reason": run.reason,
-        "outcome": word(run.outcome or "no end"),
-        "tone": _tone(run),
+        "outcome": word(_ending(told)),
+        "tone": _told_tone(told),
         "seconds": "" if run.seconds is None else f"{run.seconds:.1f}",
     }
 
@@ -549,14 +566,12 @@ def _integrity(records: Sequence[Record], checked: CaseCheck | None, key: str, p
     }
 
 
-def _picture(facts: Facts) -> str:
+def _picture(facts: Facts, told: Sequence[Told]) -> str:
     """The course of events as an inline drawing."""
     bars = []
-    for run in facts.runs:
-        if not run.verb:
-            continue
-        end = parse_time(run.finished) if run.finished else None
-        bars.append(Bar(deed(run.verb), parse_time(run.started), end, _tone(run)))
+    for one in told:
+        end = parse_time(one.run.finished) if one.run.finished else None
+        bars.append(Bar(deed(one.run.verb), parse_time(one.run.started), end, _told_tone(one)))
     marks = [
         (label, parse_time(when))
         for label, when in (

@@ -170,6 +170,7 @@ WORDS = {
     "DONE": N_("done"),
     "NOT DONE": N_("not done"),
     "UNKNOWN": N_("unknown"),
+    "found something": N_("found something"),
     "no end": N_("no end recorded"),
     "SUCCESS": N_("taken"),
     "FAILURE": N_("failed"),
