@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +36,7 @@ class Context:
         case: Id of the case that the run belongs to; ``cases`` has it for each host.
         journal: None while there is none to write to. Prefer :meth:`record`.
         records: Everything that was reported so far, by playbooks and by the verb itself.
+        confirm: Has the names of hosts typed before a dangerous verb; raises ``Refused``.
         host_results: What became of each host in the playbook.
     """
 
@@ -50,6 +51,7 @@ class Context:
     journal: Recorder | None = None
     plan: Plan | None = None
     records: list[dict[str, object]] = field(default_factory=list)
+    confirm: Callable[[Verb, Sequence[str]], None] = lambda _verb, _hosts: None
     host_results: dict[str, HostResult] = field(default_factory=dict)
 
     @property

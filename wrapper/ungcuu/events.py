@@ -19,13 +19,13 @@ from typing import Any
 from ungcuu.screen import clean
 
 MESSAGE_LIMIT = 2000  # characters
-REPORT_LIMIT = 1 << 20  # bytes of one report as JSON
+REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds a mebibyte
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
 
 _SECRET = re.compile(
-    r"(pass(word|wd|phrase)?|secret|token|credential|private_?key|api_?key|auth_?key|salt|cookie)$", re.IGNORECASE
+    r"[\w.-]*(pass(word|wd|phrase)?|secret|token|credential|private_?key|api_?key|auth_?key|salt|cookie)", re.IGNORECASE
 )
 
 
@@ -107,7 +107,7 @@ def redact(value: object, depth: int = 0) -> object:
         return "(too deep)"
     if isinstance(value, Mapping):
         return {
-            clean(key, 200): HIDDEN if _SECRET.search(str(key)) and item else redact(item, depth + 1)
+            clean(key, 200): HIDDEN if _SECRET.fullmatch(str(key)) and item else redact(item, depth + 1)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
@@ -130,10 +130,10 @@ def _reports(result: Mapping[str, Any], host: str) -> Iterator[Report]:
 
 
 def _report_data(data: object) -> Mapping[str, object]:
-    size = len(json.dumps(data, default=str))
+    plain = redact(data)
+    size = len(json.dumps(plain))
     if size > REPORT_LIMIT:
         return {"refused": "larger than a report may be", "size": size}
-    plain = redact(data)
     return plain if isinstance(plain, dict) else {"value": plain}
 
 

@@ -64,6 +64,7 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
     verb = request.verb
     ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
+    ctx.confirm = confirm
     document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
@@ -201,6 +202,7 @@ class _Run:
                 "verb": ctx.verb.name,
                 "hosts": list(ctx.hosts),
                 "playbook": ctx.verb.playbook,
+                "options": hide(ctx.options, [option.key for option in ctx.verb.options if option.secret]),
                 "variables": dict(ctx.plan.variables),
                 "reason": ctx.reason,
                 "operator": ctx.settings.operator,

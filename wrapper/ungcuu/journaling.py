@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.errors import JournalError, Tampered, UngcuuError
 from ungcuu.i18n import _
+from ungcuu.screen import clean
 from ungcuu.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ class Ledger:
                 self._warn(_("The journal can't be written ({error}); going on without it.").format(error=error))
             self._warned = True
             return
-        if isinstance(error, JournalError | Tampered):
+        if isinstance(error, Tampered) or (isinstance(error, JournalError) and error.state):
             raise error
         raise JournalError(
-            _("The journal can't be written: {error}").format(error=error),
+            _("The journal can't be written: {error}").format(error=clean(error, 500)),
             _("Nothing was done: without a journal there is no run."),
             _("Free space on this machine or mend the state folder, then run the command again."),
         ) from error

@@ -33,8 +33,11 @@ from ungcuu.settings import Settings
 
 MOST_EVENTS = 50_000
 MOST_REPORT_BYTES = 64 << 20
-MOST_MEMORY = 400 << 20  # bytes that ansible-playbook and its workers may hold together
+MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
+MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
+FORKS = 10
 POLL_SECONDS = 1
+WATCH_SECONDS = 0.1
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
 _INHERITED = frozenset(
@@ -118,7 +121,7 @@ class _Tally:
             self.stop = self.stop or "quota"
             return
         if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
-            self.last_output = str(raw["stdout"])[-4000:]
+            self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
         event = parse(raw)
         if event is None or self.stop:
             return
@@ -185,7 +188,7 @@ class Runner:
         thread.start()
         try:
             while thread.is_alive():
-                thread.join(0.25)
+                thread.join(WATCH_SECONDS)
                 self._supervise(folder, deadline)
         except BaseException as error:
             self._tally.fault = error
@@ -198,7 +201,7 @@ class Runner:
         if time.monotonic() > deadline:
             self.cancel("deadline")
         running = watchdog.processes(str(folder))
-        if watchdog.memory(running) > MOST_MEMORY:
+        if watchdog.memory(running) > MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts))):
             self.cancel("quota")
         if self._tally.stop:
             watchdog.kill(running)

@@ -64,6 +64,7 @@ class Option:
     multiple: bool = False
     required: bool = False
     metavar: str | None = None
+    secret: bool = False
 
     @property
     def key(self) -> str:

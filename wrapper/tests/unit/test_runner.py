@@ -1,0 +1,257 @@
+"""Real ansible-playbook runs against this machine: what the wrapper promises about each."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import content
+import pytest
+
+from ungcuu import runner, watchdog
+from ungcuu.errors import ControllerFault, JournalError, Outcome
+from ungcuu.events import Event, Status
+from ungcuu.settings import Settings
+
+
+def play(tasks: str) -> str:
+    head = "- name: A play\n  hosts: website\n  gather_facts: false\n  any_errors_fatal: true\n  tasks:\n"
+    return head + textwrap.indent(textwrap.dedent(tasks).strip() + "\n", "    ")
+
+
+def go(settings: Settings, playbook: str, *hosts: str, **more: Any) -> runner.RunResult:
+    assert settings.content
+    inventory = settings.content / "inventory" / "site"
+    return runner.run(settings, inventory, playbook, hosts or ("web01",), more.pop("variables", {}), **more)
+
+
+def test_a_run_tells_events_and_reports(tmp_path: Path) -> None:
+    settings = content.make(tmp_path)
+    seen: list[Event] = []
+    before = set(Path(tempfile.gettempdir()).glob("ungcuu-*"))
+    hostile = "{{ lookup('ansible.builtin.pipe', 'touch " + str(tmp_path / "pwned") + "') }}"
+    result = go(
+        settings, "greet",
+        variables={"greeting_text": hostile, "greeting_file": str(tmp_path / "out")}, on_event=seen.append,
+    )  # fmt: skip
+    assert result.outcome is Outcome.DONE
+    assert result.hosts["web01"].changed == 1
+    assert [r.kind for r in result.reports] == ["proof"]
+    assert result.data_of("proof")[0]["passed"] is True
+    assert {e.status for e in seen} >= {Status.PLAY, Status.TASK, Status.OK, Status.CHANGED}
+    # A value given by the wrapper may come from a host (a file's name): evaluated, it would run code here.
+    assert (tmp_path / "out").read_text() == hostile
+    assert not (tmp_path / "pwned").exists()
+    assert set(Path(tempfile.gettempdir()).glob("ungcuu-*")) <= before, "the private folder must not stay"
+
+
+def test_a_failed_task_is_not_done_and_says_why(tmp_path: Path) -> None:
+    tasks = """
+    - name: Break
+      ansible.builtin.command: sh -c 'echo because of this >&2; exit 3'
+    - name: Never here
+      ansible.builtin.debug:
+    """
+    result = go(content.make(tmp_path, broken=play(tasks)), "broken")
+    assert result.outcome is Outcome.NOT_DONE
+    host = result.hosts["web01"]
+    assert (host.problem, host.task) == ("failed", "Break")
+    assert "because of this" in host.message
+
+
+def test_a_rescued_failure_is_done(tmp_path: Path) -> None:
+    tasks = """
+    - name: Try
+      block:
+        - name: Break
+          ansible.builtin.command: "false"
+      rescue:
+        - name: Mend
+          ansible.builtin.debug:
+    """
+    result = go(content.make(tmp_path, mended=play(tasks)), "mended")
+    assert result.outcome is Outcome.DONE
+    assert result.hosts["web01"].problem == ""
+
+
+def test_a_playbook_that_does_not_parse_is_not_done_and_says_why(tmp_path: Path) -> None:
+    result = go(content.make(tmp_path, odd="- name: X\n  hosts: website\n  no_such_keyword: 1\n"), "odd")
+    assert result.outcome is Outcome.NOT_DONE
+    assert "no_such_keyword" in result.message
+
+
+def test_a_host_that_never_answered_is_unreachable_and_not_unknown(tmp_path: Path) -> None:
+    settings = content.make(tmp_path)
+    (settings.content / "inventory/site/hosts.yml").write_text(
+        "website: {hosts: {web01: {ansible_host: 127.0.0.1, ansible_port: 9, ansible_ssh_common_args: '-F none'}}}\n"
+    )
+    result = go(settings, "greet")
+    assert result.outcome is Outcome.NOT_DONE
+    assert result.hosts["web01"].problem == "unreachable"
+
+
+def test_a_connection_lost_after_the_first_step_is_unknown(tmp_path: Path) -> None:
+    """The remote effect may have happened: neither failure nor success may be told."""
+    tasks = """
+    - name: First
+      ansible.builtin.command: "true"
+    - name: Second
+      ansible.builtin.command: "true"
+      vars:
+        ansible_connection: ssh
+        ansible_host: 127.0.0.1
+        ansible_port: 9
+        ansible_ssh_common_args: -F none
+    """
+    result = go(content.make(tmp_path, lost=play(tasks)), "lost")
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.hosts["web01"].problem == "lost"
+
+
+def test_the_deadline_ends_a_run_as_unknown(tmp_path: Path) -> None:
+    tasks = "- name: Wait\n  ansible.builtin.command: sleep 61.5"
+    started = time.monotonic()
+    result = go(content.make(tmp_path, slow=play(tasks)), "slow", deadline=4.0)
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.cut_short == "deadline"
+    assert result.hosts["web01"].problem == "cut short"
+    assert time.monotonic() - started < 20
+
+
+def test_a_journal_that_fails_midway_ends_the_run(tmp_path: Path) -> None:
+    def refuse(event: Event) -> None:
+        if event.status is Status.OK:
+            raise JournalError("disk full")
+
+    tasks = "- name: One\n  ansible.builtin.command: 'true'\n  changed_when: false\n" + (
+        f"- name: Two\n  ansible.builtin.file: {{path: {tmp_path}/late, state: directory, mode: '0700'}}\n"
+        "- name: Three\n  ansible.builtin.command: sleep 30\n"
+    )
+    result = go(content.make(tmp_path, many=play(tasks)), "many", on_event=refuse)
+    assert result.outcome is Outcome.UNKNOWN
+    assert isinstance(result.fault, JournalError)
+    assert result.seconds < 25
+
+
+def test_the_environment_is_an_allow_list_and_nothing_secret_is_an_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUD_PASSWORD", "canary-env")
+    tasks = f"""
+    - name: Look at what a run sees
+      ansible.builtin.shell: |
+        env > {tmp_path}/env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done > {tmp_path}/argv
+        ls -ld $(dirname $ANSIBLE_LOCAL_TEMP) > {tmp_path}/mode
+    """
+    settings = content.make(tmp_path, look=play(tasks))
+    result = go(settings, "look", variables={"secret_value": "canary-" + "argv"})
+    assert result.outcome is Outcome.DONE
+    environment = (tmp_path / "env").read_text()
+    assert "canary-env" not in environment
+    assert f"ANSIBLE_ACTION_PLUGINS={settings.action_plugins}" in environment
+    assert "canary-argv" not in (tmp_path / "argv").read_text()
+    assert (tmp_path / "mode").read_text().startswith("drwx------")
+
+
+def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path) -> None:
+    """A reply of 300 MB brought 983 MB resident (T7): under 512 MB, and stopped within 30 s."""
+    liar = tmp_path / "python3"
+    liar.write_text("#!/bin/sh\nhead -c 300000000 /dev/zero | tr '\\0' 'x'\n")
+    liar.chmod(0o755)
+    settings = content.make(tmp_path, loud=play("- name: Ask\n  ansible.builtin.ping:"))
+    peak = 0
+    done = threading.Event()
+
+    def weigh() -> None:
+        nonlocal peak
+        while not done.wait(0.1):
+            peak = max(peak, watchdog.memory(watchdog.processes("/ungcuu-")))
+
+    watcher = threading.Thread(target=weigh)
+    watcher.start()
+    try:
+        result = go(settings, "loud", variables={"ansible_python_interpreter": str(liar)})
+    finally:
+        done.set()
+        watcher.join()
+    assert result.outcome is Outcome.UNKNOWN
+    assert result.cut_short == "quota"
+    assert result.seconds < 30
+    assert peak < 512 << 20, f"{peak >> 20} MiB"
+
+
+def test_hosts_run_side_by_side_each_with_its_own_outcome(tmp_path: Path) -> None:
+    tasks = """
+    - name: Fail on one
+      ansible.builtin.command: "{{ 'false' if inventory_hostname == 'web01' else 'true' }}"
+    """
+    settings = content.make(tmp_path, uneven=play(tasks))
+    result = runner.run_each(settings, settings.content / "inventory/site", "uneven", ("web01", "web02"), {})
+    assert {h: r.outcome for h, r in result.hosts.items()} == {"web01": Outcome.NOT_DONE, "web02": Outcome.DONE}
+    assert result.outcome is Outcome.NOT_DONE
+
+
+def test_an_unknown_playbook_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ControllerFault, match="nosuch"):
+        go(content.make(tmp_path), "nosuch")
+
+
+DRIVER = """
+import sys, json
+sys.path.insert(0, {unit!r})
+import content
+from pathlib import Path
+from ungcuu import cli, flow
+from ungcuu.verb import Phase, Verb
+from ungcuu.screen import Screen
+import signal
+settings = content.make(Path({folder!r}), slow={playbook!r})
+verb = Verb("slow", Phase.PREPARE, "x", playbook="slow")
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, cli._terminate)
+report = flow.execute(flow.Request(verb, ("web01",)), settings, Screen(sys.stderr), lambda *_: None)
+print(json.dumps(report.document, default=str))
+sys.exit(int(report.code))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_unknown_and_its_journal_is_closed(tmp_path: Path, number: int, code: int) -> None:
+    tasks = f"- name: Wait\n  ansible.builtin.shell: touch {tmp_path}/begun; sleep 67.25"
+    driver = DRIVER.format(unit=str(Path(__file__).parent), folder=str(tmp_path), playbook=play(tasks))
+    process = subprocess.Popen([sys.executable, "-c", driver], stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 30
+    while not (tmp_path / "begun").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    document = json.loads(output)
+    assert document["outcome"] == "UNKNOWN"
+    assert "ungcuu resume web01" in document["error"]["next"]
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "state/operations/journal.jsonl").open()]
+    assert kinds == ["run_started", "run_finished"]
+    assert not [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x0067.25" in _read(p)], "a child lives on"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_private_folders_are_private() -> None:
+    with runner.private_folder() as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert list(folder.iterdir())
+    assert not folder.exists()
