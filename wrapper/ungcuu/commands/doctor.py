@@ -1,0 +1,333 @@
+"""`doctor`: everything that would make a verb fail later, gathered and reported at once, with the mend. Reads only."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.errors import Exit, Outcome, UngcuuError
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Hosts, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.enrolment import Check
+
+FREE_MIB = 1024  # on the controller: evidence and journals land there
+CARD_DAYS = 30
+BACKUP_HOURS = 48
+# Without these, the verbs named beside them fail.
+NEEDED = {
+    "management_addresses": "isolate, harden",
+    "ungcuu_known_hosts": "enrol",
+    "website_name": "patch, verify, release",
+    "website_root": "backup, scan, restore",
+    "website_user": "harden, scan",
+    "website_health_text": "patch, restore, release",
+    "website_config_paths": "backup",
+    "website_database_engine": "backup, restore",
+    "website_database_name": "backup, restore",
+    "website_vault_host": "backup, restore",
+    "website_vault_address": "backup",
+}
+
+
+def _check(subject: str, level: str, told: str, mend: str = "") -> Check:
+    from ungcuu.enrolment import Check
+
+    return Check(subject, level, told, mend)
+
+
+def _run(context: Context) -> Result:
+    hosts = context.hosts or tuple(context.site.groups.get("website", ()))
+    found: dict[str, list[Check]] = {"controller": _controller(context)}
+    for host in hosts:
+        context.site.variables(host)  # unknown hosts are told before anything is asked
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
+            found[host] = checks
+    rows = [(place, check) for place, checks in found.items() for check in checks]
+    for place, checks in found.items():
+        context.out.line(place, "strong")
+        for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
+            style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
+            context.out.line(f"  {check.level:4}  {check.subject}: {check.told}", style)
+            if check.mend and check.level != "good":
+                context.out.line(f"        → {check.mend}")
+    bad = sum(check.level == "bad" for _place, check in rows)
+    warned = sum(check.level == "warn" for _place, check in rows)
+    message = _("{bad} faults, {warned} warnings").format(bad=bad, warned=warned)
+    data = {"checks": [{"place": place, **vars(check)} for place, check in rows]}
+    return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
+
+
+# --- the controller -----------------------------------------------------------------------------------------------
+
+
+def _controller(context: Context) -> list[Check]:
+    state = context.settings.state
+    checks = [_programs(), _state(state), *_modes(context), _room(state)]
+    return [check for check in checks if check is not None]
+
+
+def _programs() -> Check:
+    lacking = [name for name in ("ssh", "ssh-keygen", "ansible-playbook") if not _which(name)]
+    if lacking:
+        return _check(_("programs"), "bad", _("missing: {names}").format(names=", ".join(lacking)), "./ungcuu --help")
+    return _check(_("programs"), "good", "OpenSSH, Ansible")
+
+
+def _which(name: str) -> str | None:
+    import sys
+
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def _nearest(path: Path) -> Path:
+    return path if path.exists() or path.parent == path else _nearest(path.parent)
+
+
+def _state(state: Path) -> Check:
+    if not os.access(_nearest(state), os.W_OK | os.X_OK):
+        told = _("{path} can't be written: without a journal there is no run").format(path=state)
+        return _check(_("state folder"), "bad", told, _("Make it writable, or set UNGCUU_STATE."))
+    return _check(_("state folder"), "good", str(state))
+
+
+def _modes(context: Context) -> list[Check]:
+    """Tell folders that others could read, and journals that can't be appended to."""
+    settings = context.settings
+    open_to_all = [
+        str(path)
+        for path in (settings.state, settings.keys, settings.heads, settings.cases, settings.state / "hosts")
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+    checks = []
+    if open_to_all:
+        told = _("others may look into {paths}").format(paths=", ".join(open_to_all))
+        checks.append(_check(_("modes"), "warn", told, f"chmod 700 {' '.join(open_to_all)}"))
+    journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
+    stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
+    if stuck:
+        told = _("can't be written: {paths}").format(paths=", ".join(stuck))
+        checks.append(_check(_("journal"), "bad", told, _("Mend the owner and mode of these files.")))
+    return checks or [_check(_("modes"), "good", _("private"))]
+
+
+def _room(state: Path) -> Check:
+    free = shutil.disk_usage(_nearest(state)).free >> 20
+    told = _("{free} MiB free for evidence and journals").format(free=free)
+    if free < FREE_MIB:
+        return _check(_("disk"), "bad", told, _("Free space, or set UNGCUU_STATE to another disk."))
+    return _check(_("disk"), "good", told)
+
+
+# --- one host -----------------------------------------------------------------------------------------------------
+
+
+def _host(context: Context, host: str) -> list[Check]:
+    """Run every look; a look that fails in itself is a finding too."""
+    looks: list[Callable[[Context, str], list[Check]]] = [
+        _variables, _allow_list, _login, _card, _containment, _lock, _baseline, _backup, _vault,
+    ]  # fmt: skip
+    checks: list[Check] = []
+    for look in looks:
+        try:
+            checks += look(context, host)
+        except (OSError, ValueError, UngcuuError) as error:
+            checks.append(_check(look.__name__.strip("_"), "bad", str(error)))
+    return checks
+
+
+def _variables(context: Context, host: str) -> list[Check]:
+    if host not in context.site.groups.get("website", ()):
+        return []
+    known = context.site.variables(host)
+    missing = [name for name in NEEDED if known.get(name) in (None, "", [])]
+    if not missing:
+        return [_check(_("inventory"), "good", _("complete"))]
+    told = "; ".join(_("{name} is missing (for {verbs})").format(name=name, verbs=NEEDED[name]) for name in missing)
+    return [_check(_("inventory"), "bad", told, _("Set it in {path}.").format(path=context.site.inventory))]
+
+
+def _allow_list(context: Context, host: str) -> list[Check]:
+    from ungcuu import card, isolation
+
+    try:
+        allowed = isolation.allow_list(card.management(context.site.variables(host)))
+    except isolation.Unresolved as gap:
+        told = _("the name {name} leads to no address; isolate would refuse").format(name=gap.name)
+        return [_check(_("allow-list"), "bad", told, _("Put the address into management_addresses."))]
+    wide = [net for net in (*allowed.ipv4, *allowed.ipv6) if net.endswith("/0")]
+    if wide:
+        told = _("it lets everybody in: {nets}").format(nets=", ".join(wide))
+        return [_check(_("allow-list"), "bad", told, _("Name the responders' addresses only."))]
+    return []
+
+
+def _login(context: Context, host: str) -> list[Check]:
+    """Log in over the pinned key and look at everything that verbs need there."""
+    from ungcuu import card, enrolment, isolation
+
+    target = context.site.target(host)
+    if not enrolment.pinned_keys(target.known_hosts, host):
+        return [_check(_("host key"), "bad", _("none is pinned"), f"ungcuu enrol {host}")]
+    rules = ""
+    try:
+        draft = card.build(context.site, host)
+        rules = draft.rules_for("full", draft.allow)
+    except isolation.Unresolved:
+        pass
+    checks, said = enrolment.survey(target, rules)
+    seen = isolation.parse_address(said.get("seen", [""])[0])
+    if seen is not None:
+        checks += _seen(context, host, str(seen))
+    live, marked = "isolated" in said, _isolated_since(context, host) is not None
+    if said and live != marked:
+        told = _("it is isolated, but this controller did not do it") if live else _("the isolation is gone from it")
+        checks.append(_check(_("isolation"), "bad" if marked else "warn", told, f"ungcuu isolate {host}"))
+    return checks
+
+
+def _seen(context: Context, host: str, seen: str) -> list[Check]:
+    from ungcuu import card
+
+    try:
+        kept = card.load(context.settings, host)
+    except card.NoCard:
+        return []
+    if kept.allow.holds(seen):
+        return []
+    told = _("it sees this controller as {seen}, which the card does not allow; isolate would refuse").format(seen=seen)
+    return [_check(_("allow-list"), "bad", told, f"ungcuu enrol {host}")]
+
+
+def _card(context: Context, host: str) -> list[Check]:
+    from ungcuu import card
+
+    try:
+        kept = card.load(context.settings, host)
+    except card.NoCard:
+        told = _("there is none; isolate would lose seconds on making it")
+        return [_check(_("containment card"), "bad", told, f"ungcuu enrol {host}")]
+    if kept.source != card.fingerprint(context.site, host):
+        told = _("stale: the inventory, the pinned key or the rules have changed since {when}").format(
+            when=kept.written
+        )
+        return [_check(_("containment card"), "bad", told, f"ungcuu enrol {host}")]
+    age = datetime.now(UTC) - datetime.fromisoformat(kept.written)
+    if age.days >= CARD_DAYS:
+        told = _("{days} days old; names in it may lead elsewhere now").format(days=age.days)
+        return [_check(_("containment card"), "warn", told, f"ungcuu enrol {host}")]
+    return [_check(_("containment card"), "good", _("fresh"))]
+
+
+def _isolated_since(context: Context, host: str) -> datetime | None:
+    from ungcuu import containment
+
+    return containment.isolated_since(context.settings.host_dir(host))
+
+
+def _containment(context: Context, host: str) -> list[Check]:
+    since = _isolated_since(context, host)
+    if since is None:
+        return []
+    return [_check(_("isolation"), "warn", _("isolated since {when}").format(when=since), f"ungcuu reassess {host}")]
+
+
+def _lock(context: Context, host: str) -> list[Check]:
+    try:
+        holder: Any = json.loads((context.settings.locks / f"{host}.holder").read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    if not isinstance(holder, dict):
+        return []
+    told = _("held by {user} since {since}: {verb}").format(
+        user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
+    )
+    return [_check(_("lock"), "warn", told, f"ungcuu resume {host}")]
+
+
+def _baseline(context: Context, host: str) -> list[Check]:
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu import baseline
+
+    known = baseline.load(context.settings.state, host)
+    if known is None:
+        told = _("there is none; scan has nothing to compare with")
+        return [_check(_("baseline"), "warn", told, f"ungcuu baseline {host}")]
+    return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
+
+
+def _backup(context: Context, host: str) -> list[Check]:
+    if host not in context.site.groups.get("website", ()):
+        return []
+    try:
+        listed: Any = json.loads((context.settings.host_dir(host) / "restore_points.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return [_check(_("backup"), "warn", _("no restore point is known"), f"ungcuu backup {host}")]
+    points = listed.get("points", []) if isinstance(listed, dict) else listed
+    times = sorted(filter(None, (_when(point) for point in points if isinstance(point, dict))))
+    if not times:
+        return [_check(_("backup"), "warn", _("no restore point is known"), f"ungcuu backup {host}")]
+    hours = int((datetime.now(UTC) - times[-1]).total_seconds() // 3600)
+    told = _("newest restore point: {hours} hours old").format(hours=hours)
+    return [_check(_("backup"), "warn" if hours > BACKUP_HOURS else "good", told, f"ungcuu backup {host}")]
+
+
+def _when(point: dict[str, Any]) -> datetime | None:
+    for name in ("arrived", "time", "taken"):
+        try:
+            when = datetime.fromisoformat(str(point[name]))
+        except (KeyError, ValueError):
+            continue
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return None
+
+
+def _vault(context: Context, host: str) -> list[Check]:
+    """See that the vault answers, has room and keeps time."""
+    from ungcuu import enrolment
+
+    vault = context.site.variables(host).get("website_vault_host")
+    if not vault or vault not in context.site.hosts:
+        return []
+    target = context.site.target(str(vault))
+    if not enrolment.pinned_keys(target.known_hosts, str(vault)):
+        return [_check(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
+    checks, _said = enrolment.survey(target)
+    bad = [
+        _check(_("vault {subject}").format(subject=check.subject), "bad", check.told, check.mend)
+        for check in checks
+        if check.level == "bad" and check.subject != "nft"
+    ]
+    return bad or [_check(_("vault"), "good", _("{vault} answers").format(vault=vault))]
+
+
+VERB = Verb(
+    name="doctor",
+    phase=Phase.PREPARE,
+    summary=N_("Find everything that would make a verb fail later, with the mend for each"),
+    description=N_(
+        "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "
+        "containment card, lock, journal, baseline, backup, inventory. Changes nothing. Without a host, all websites."
+    ),
+    hosts=Hosts.OPTIONAL,
+    read_only=True,
+    journaled=False,
+    steps_before=(
+        N_("Look at this controller: programs, state folder, journal, disk"),
+        N_("Look at the inventory and the containment card"),
+        N_("Log in and look at sudo, Python, nft, disk and clock"),
+        N_("Look at baseline, backup and vault"),
+    ),
+    run=_run,
+    examples=("ungcuu doctor", "ungcuu doctor web01 --json"),
+)
