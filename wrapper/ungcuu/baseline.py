@@ -25,7 +25,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 
 from ungcuu import journal, ssh
-from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Unreachable
+from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Undetermined, Unreachable
 from ungcuu.i18n import _
 
 Row = Mapping[str, Any]
@@ -135,14 +135,15 @@ def checked(line: bytes) -> dict[str, Any] | None:
         wanted = schema.get(name)
         if wanted is None:
             continue
-        if not _fits(value, wanted, 1 << 20 if name == "data" else TEXT_LIMIT):
+        if not fits(value, wanted, 1 << 20 if name == "data" else TEXT_LIMIT):
             return None
         row[name] = value
     identity = IDENTITY.get(raw["k"], ())
     return row if all(name in row for name in identity) else None
 
 
-def _fits(value: object, wanted: type, limit: int) -> bool:
+def fits(value: object, wanted: type, limit: int) -> bool:
+    """Whether a value of a host is of the wanted type, printable and bounded."""
     if wanted is str:
         return isinstance(value, str) and len(value) <= limit and value.isprintable()
     if wanted is bool:
@@ -152,11 +153,11 @@ def _fits(value: object, wanted: type, limit: int) -> bool:
     if wanted is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if wanted is list:
-        return isinstance(value, list) and len(value) < 10_000 and all(_fits(item, str, limit) for item in value)
+        return isinstance(value, list) and len(value) < 10_000 and all(fits(item, str, limit) for item in value)
     return (
         isinstance(value, dict)
         and len(value) < 64
-        and all(_fits(k, str, 256) and _fits(v, str, limit) for k, v in value.items())
+        and all(fits(k, str, 256) and fits(v, str, limit) for k, v in value.items())
     )
 
 
@@ -203,14 +204,23 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
 
 
 def run_program(
-    target: ssh.Target, name: str, config: Mapping[str, Any], seconds: float, quota: int = BYTE_QUOTA
+    target: ssh.Target,
+    name: str,
+    config: Mapping[str, Any],
+    seconds: float,
+    quota: int = BYTE_QUOTA,
+    *,
+    changes: bool = False,
 ) -> bytes:
     """Run a program of ``ungcuu.remote`` on the host as root and return its standard output.
+
+    ``changes`` says that it changes the host: a connection that is lost then leaves the outcome unknown.
 
     Raises:
         HostKeyMismatch: The host is not the one that was enrolled.
         Unreachable: It could not be reached.
         StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
+        Undetermined: The connection was lost while something was being changed.
     """
     command = ["python3", "-I", "-S", "-"]
     feed = program(name, config)
@@ -223,6 +233,12 @@ def run_program(
             _("{host} could not be reached: {why}").format(host=target.name, why=result.detail),
             _("Nothing was changed on it."),
             f"ungcuu doctor {target.name}",
+        )
+    if result.unknown and changes:
+        raise Undetermined(
+            _("The connection to {host} was lost midway: {why}").format(host=target.name, why=result.detail),
+            _("What was begun may be done, in part or whole; the next run finds out and finishes it."),
+            f"ungcuu scan {target.name}",
         )
     if not result.ok:
         raise StepFailed(
@@ -256,7 +272,8 @@ class Baseline:
 def host_folder(state: Path, host: str) -> Path:
     """Return the folder of one host, made on first use, mode 0700."""
     folder = state / "hosts" / host
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in (state, folder.parent, folder):
+        part.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 

@@ -238,8 +238,10 @@ def _system(comparison: Comparison, path: str, old: Row | None, new: Row | None)
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
         return
     rule, severity, action = _judge_place(comparison, path, old, new)
-    if not rule:
+    if not rule or _is_run_level_link(path, new or old or {}):
         return
+    if old is None and (new or {}).get("mode", 0) & 0o6000:
+        rule, severity = "privilege.file", CRITICAL
     data = comparison.data(path)
     evidence = _evidence(new or old, excerpt=content.first_line(data) if data else "")
     if rule == "persistence.cron" and data and _SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
@@ -248,6 +250,11 @@ def _system(comparison: Comparison, path: str, old: Row | None, new: Row | None)
         rule, severity, "file", path, expected=_state(old), seen=_state(new), evidence=evidence,
         action=action or {"do": Do.PERSON.value},
     )  # fmt: skip
+
+
+def _is_run_level_link(path: str, row: Row) -> bool:
+    """A link of /etc/rc?.d to a script of /etc/init.d: enabling a service moves it; script and unit tell themselves."""
+    return path.startswith("/etc/rc") and bool(re.match(r"(?:\.\.|/etc)/init\.d/[\w.-]+$", str(row.get("target", ""))))
 
 
 def _state(row: Row | None) -> str:
@@ -344,10 +351,18 @@ def _home(comparison: Comparison, path: str, old: Row | None, new: Row | None) -
     if _UNIT_FOLDER.match(path):
         yield from _system(comparison, path, old, new)
         return
-    severity = HIGH if new is not None and "/.ssh/known_hosts" not in path else MEDIUM
+    if old is None and new is not None and _same_as_skeleton(comparison, path, new):
+        return
+    severity = HIGH if new is not None else MEDIUM
     action = _move(new) if new is not None and old is None else {"do": Do.PERSON.value}
     yield comparison.find("persistence.startup", severity, "file", path, expected=_state(old), seen=_state(new),
                           evidence=_evidence(new or old), action=action)  # fmt: skip
+
+
+def _same_as_skeleton(comparison: Comparison, path: str, new: Row) -> bool:
+    """Whether it is what every new account gets; the account itself is told."""
+    skeleton = (comparison.before or comparison.now).file(f"/etc/skel/{posixpath.basename(path)}")
+    return bool(skeleton and new.get("sha256") and skeleton.get("sha256") == new.get("sha256"))
 
 
 def _program(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:

@@ -1,0 +1,73 @@
+"""``ungcuu reassess HOST``: the gate before the return to service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.errors import NotVerified, Outcome
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Hosts, Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+
+def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the role's variables for these options."""
+    given: dict[str, object] = {"reassessment_entry_closed": str(options["entry_closed"])}
+    roles = options.get("role")
+    if isinstance(roles, tuple | list) and roles:
+        given["reassessment_roles"] = list(roles)
+    return given
+
+
+def _before(ctx: Context) -> Mapping[str, object]:
+    """Name the person who says that the way in is closed."""
+    return {"reassessment_by": ctx.settings.operator}
+
+
+def _after(ctx: Context, result: RunResult) -> Result | None:
+    """Tell what is left; a host that is not clean ends with the code of failed checks."""
+    records = result.data_of("reassessment")
+    if not records:
+        return None
+    record = records[-1]
+    left = record.get("left")
+    left = left if isinstance(left, list | tuple) else []
+    data = {"reassessment": dict(record)}
+    if record.get("outcome") == "clean" and result.outcome is Outcome.DONE:
+        return Result(message=_("The host is clean and may be released."), data=data)
+    for item in left:
+        ctx.out.line(_("left: {what}").format(what=item), "bad")
+    text = _("The host is not clean: {count} things are left. It stays as it is.").format(count=len(left))
+    return Result(NotVerified.outcome, text, data, NotVerified.code)
+
+
+VERB = Verb(
+    name="reassess",
+    phase=Phase.RECOVER,
+    summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
+    description=N_(
+        "A new scan must find nothing of severity medium or above, the tests of the roles must pass, and a person must "
+        "say what the way in was and how it was closed. The signed record is what release demands; it is valid for "
+        "24 hours. Nothing is changed on the host."
+    ),
+    playbook="reassess",
+    hosts=Hosts.ONE,
+    options=(
+        Option(
+            "--entry-closed",
+            N_("What the way in was and how it was closed, in a person's words"),
+            required=True,
+            metavar="TEXT",
+        ),
+        Option("--role", N_("Only this role's tests; may be given again"), metavar="ROLE", multiple=True),
+    ),
+    variables=_variables,
+    before=_before,
+    after=_after,
+    deadline=1800.0,
+    examples=('ungcuu reassess web01 --entry-closed "The upload form without login was removed"',),
+)

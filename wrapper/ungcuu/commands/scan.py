@@ -1,0 +1,59 @@
+"""``ungcuu scan HOST``: compare a host with its signed baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.errors import Exit, Outcome
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+_STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
+_SHOWN = 60
+
+
+def _after(ctx: Context, result: RunResult) -> Result | None:
+    """Show each finding, worst first; a scan that found something ends with a code of its own."""
+    scans = result.data_of("scan")
+    if result.outcome is not Outcome.DONE or not scans:
+        return None
+    findings = result.data_of("finding")
+    for row in findings[:_SHOWN]:
+        ctx.out.line(
+            f"{row.get('severity'):<8} {row.get('host')} · {_(str(row.get('title')))}: {row.get('path')}",
+            _STYLES.get(str(row.get("severity")), ""),
+        )
+        ctx.out.line(f"         {row.get('id')} · {row.get('rule')} · {row.get('seen')}", "quiet", limit=200)
+    if len(findings) > _SHOWN:
+        ctx.out.line(_("… and {count} more in findings.json").format(count=len(findings) - _SHOWN))
+    clean = all(row.get("clean") is True for row in scans)
+    data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
+    if clean:
+        return Result(message=_("Nothing was found that should not be there."), data=data)
+    counts = {
+        name: sum(row.get("severity") == name for row in findings) for name in ("critical", "high", "medium", "low")
+    }
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return Result(message=_("Found: {counts}").format(counts=told), data=data, code=Exit.FOUND)
+
+
+VERB = Verb(
+    name="scan",
+    phase=Phase.DETECT,
+    summary=N_("Compare a host with its signed baseline and look for an intruder's traces"),
+    description=N_(
+        "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "
+        "scheduled work, units, listeners, privileges, processes and the application's database are compared; writable "
+        "folders are judged by what the files contain. Each finding has a severity, its evidence, and what mends it. "
+        "Exit code 13 says that something of severity medium or above was found."
+    ),
+    playbook="scan",
+    read_only=True,
+    after=_after,
+    deadline=600.0,
+    examples=("ungcuu scan web01", "ungcuu scan web01 --case UC-20260101-001 --json"),
+)

@@ -1,0 +1,84 @@
+"""Take what the last scan found out of use, or put it back; see ungcuu/quarantine.py.
+
+    - name: Move what was found to quarantine
+      quarantine_findings:
+        findings: []          # ids; empty: every critical and high finding
+        paths: []             # further files that a person names
+        kill_processes: false
+
+    - name: Put back what was taken by mistake
+      quarantine_findings:
+        put_back: [20260101T000000Z-0123456789abcdef]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ungcuu import baseline, quarantine
+from ungcuu.errors import UngcuuError, Undetermined, Unreachable
+from ungcuu.plugins.subject import subject_from
+from ungcuu.scan import Subject
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in (value or []))
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text. In check mode the host says what would be done."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``taken`` and ``left``; failed when something could not be taken."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        subject = subject_from(self._templar, task_vars or {})
+        try:
+            return result | self._work(subject, bool(self._task.check_mode))
+        except (Unreachable, Undetermined) as error:
+            raise AnsibleConnectionFailure(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+        except UngcuuError as error:
+            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+
+    def _work(self, subject: Subject, check: bool) -> dict[str, Any]:
+        args = self._task.args
+        back = _texts(args.get("put_back"))
+        if back:
+            return _told(subject, quarantine.bring_back(subject, back, check), (), "put back")
+        good = baseline.load(subject.state, subject.host)
+        choice = quarantine.Choice(
+            findings=_texts(args.get("findings")),
+            paths=_texts(args.get("paths")),
+            kill=bool(args.get("kill_processes", False)),
+            accounts_kept=(subject.target.user,),
+        )
+        document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.host)
+        planned = quarantine.plan(document, choice, good.snapshot if good else None)
+        return _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+
+
+def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str) -> dict[str, Any]:
+    """The task's result: what was done is journaled with its inverse, what could not be done fails the task."""
+    done = [item for item in taken if item.outcome == "done"]
+    bad = [item for item in taken if item.outcome in ("refused", "failed", "unknown")]
+    records: list[dict[str, Any]] = [{"kind": "quarantine", "data": item.record(subject.host)} for item in done]
+    if what == "put back":
+        records = [{"kind": "change", "data": {"what": "put back", "item": item.order.id}} for item in done]
+    else:
+        records += [
+            {"kind": "inverse", "data": {"action": f"{item.order.do.value} {item.order.path}", "undo": undo}}
+            for item in done
+            if (undo := quarantine.undo(subject.host, item.order))
+        ]
+    records += [{"kind": "left", "data": item.record(subject.host)} for item in bad]
+    records += [{"kind": "left", "data": dict(row)} for row in left]
+    told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {item.why}".strip() for item in taken]
+    would = [item for item in taken if item.outcome == "would"]
+    result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
+    if bad:
+        result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
+    return result

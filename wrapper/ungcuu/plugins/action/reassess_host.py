@@ -1,0 +1,79 @@
+"""Re-assess a host: scan, the roles' own tests, and a person's statement of cause and mend; see ungcuu/reassess.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ungcuu.errors import UngcuuError
+from ungcuu.plugins.subject import subject_from
+from ungcuu.reassess import reassess
+from ungcuu.settings import Settings
+from ungcuu.site import Site
+
+_MAGIC = frozenset({"hostvars", "groups", "vars", "environment", "omit", "ansible_facts", "ansible_version"})
+_SECRET = ("password", "pass", "secret", "token")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """``reassess_host: {entry_closed: text, by: name, roles: []}``. Changes nothing on the host."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the outcome; failed with everything that is left when the host is not clean."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._task.check_mode:
+            return result | {"changed": False, "skipped": True, "msg": "a re-assessment is not made in check mode"}
+        args, variables = self._task.args, task_vars or {}
+        subject = subject_from(self._templar, variables)
+        settings = Settings.from_environment({"UNGCUU_STATE": str(subject.state)})
+        try:
+            done, found = reassess(
+                subject, _site(self._templar, variables, settings), settings, str(args.get("entry_closed") or ""),
+                str(args.get("by") or settings.operator), tuple(map(str, args.get("roles") or [])),
+            )  # fmt: skip
+        except UngcuuError as error:
+            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+        records = [{"kind": "finding", "data": item.document()} for item in found.findings[:500]]
+        records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": done.document()}]
+        result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:50], "ungcuu": records}
+        if done.left:
+            told = "; ".join(done.left[:10])
+            result |= {"failed": True, "msg": f"{subject.host} is not clean: {told}"}
+        return result
+
+
+def _site(templar: Any, variables: Mapping[str, Any], settings: Settings) -> Site:
+    """The inventory as this playbook run resolved it: the tests read the same facts, and it is not read twice."""
+    hosts: dict[str, dict[str, Any]] = {}
+    hostvars = variables["hostvars"]
+    for name in list(hostvars):
+        known = hostvars[name]
+        hosts[str(name)] = {
+            str(key): _plain(templar.template(known[key]))
+            for key in list(known)
+            if key not in _MAGIC and not str(key).endswith(_SECRET)
+        }
+    groups = {
+        str(name): tuple(map(str, members))
+        for name, members in variables["groups"].items()
+        if name not in ("all", "ungrouped")
+    }
+    return Site(Path(str(variables.get("inventory_dir", "."))), settings, hosts, groups)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if isinstance(value, float) else "".join(str(value))

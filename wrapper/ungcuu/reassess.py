@@ -1,0 +1,92 @@
+"""The gate before a host returns to service: checks passed, a new scan clean, the way in closed by a person's word.
+
+The record is signed. ``release`` demands it (ungcuu/containment.py). What is not clean says what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ungcuu import baseline, quarantine
+from ungcuu.journal import now
+from ungcuu.scan import ScanResult, Subject, scan
+from ungcuu.verify import Check, verify
+
+RECORD = "reassessment.json"
+SHORTEST_STATEMENT = 10  # characters: "ok" is no statement of cause and mend
+
+
+@dataclass(frozen=True)
+class Reassessment:
+    """What a re-assessment found. ``left`` names everything that stands against the return to service."""
+
+    host: str
+    time: str
+    scan: Mapping[str, Any]
+    checks: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    left: tuple[str, ...]
+
+    @property
+    def outcome(self) -> str:
+        """``clean`` or ``not clean``."""
+        return "not clean" if self.left else "clean"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as reassessment.json holds it."""
+        return {
+            "format": baseline.FORMAT, "host": self.host, "time": self.time, "outcome": self.outcome,
+            "scan": dict(self.scan), "verify": dict(self.checks), "entry": dict(self.entry), "left": list(self.left),
+        }  # fmt: skip
+
+
+def judge(host: str, found: ScanResult, checks: Sequence[Check], how: str, by: str) -> Reassessment:
+    """Put the three together. Pure but for the clock."""
+    left = [f"{item.severity.value} {item.rule}: {item.path}" for item in found.findings if item.severity.value != "low"]
+    if not found.baseline:
+        left.append("there is no baseline to compare with")
+    if not found.complete:
+        left.append("the scan could not see everything")
+    failed = [check for check in checks if not check.ok]
+    left += [f"check {check.role} {check.name}: {check.why or check.outcome}" for check in failed]
+    if not any(check.outcome == "passed" for check in checks):
+        left.append("no check could be carried out")
+    closed = len(how.strip()) >= SHORTEST_STATEMENT
+    if not closed:
+        left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
+    told = {"passed": sum(c.outcome == "passed" for c in checks), "failed": [f"{c.role} {c.name}" for c in failed],
+            "skipped": sum(c.outcome == "skipped" for c in checks)}  # fmt: skip
+    entry = {"closed": closed, "how": how.strip()[:2000], "by": by}
+    return Reassessment(host, now(), found.summary(), told, entry, tuple(left))
+
+
+def reassess(
+    subject: Subject, site: Any, settings: Any, how: str, by: str, roles: Sequence[str] = ()
+) -> tuple[Reassessment, ScanResult]:
+    """Scan and verify the host, and keep the signed record; one that is not clean replaces one that was.
+
+    Raises:
+        UngcuuError: The host could not be read or checked; an old record is set aside, so that nothing is released by it.
+    """
+    set_aside(subject.state, subject.host)
+    found = scan(subject)
+    checks = verify(settings, site, subject.host, roles)
+    result = judge(subject.host, found, checks, how, by)
+    path = baseline.host_folder(subject.state, subject.host) / RECORD
+    baseline.sign(path, result.document(), subject.state / "keys")
+    return result, found
+
+
+def set_aside(state: Path, host: str) -> None:
+    """From here on the host is not re-assessed, until the new record is there."""
+    path = baseline.host_folder(state, host) / RECORD
+    if path.exists():
+        path.replace(path.with_name("reassessment-before.json"))
+
+
+def open_quarantine(state: Path, host: str) -> list[str]:
+    """Return what was put back from quarantine: a person's decision that the record tells."""
+    return [row["path"] for row in quarantine.remembered(state, host) if row.get("put_back")]
