@@ -1,0 +1,65 @@
+"""`ungcuu-vault backup|points|stage|scan|check|tidy SITE`: the answer is one line of JSON, with its `outcome`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+from collections.abc import Callable
+from typing import Any
+
+from ungcuu_vault import keep, points, restore, take
+from ungcuu_vault.common import VaultError, printable
+from ungcuu_vault.site import Site
+
+_ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
+    "backup": take.backup,
+    "prepare": take.prepare,
+    "probe": take.probe,
+    "points": points.list_points,
+    "choose": points.choose,
+    "scan": points.scan,
+    "stage": restore.stage,
+    "check": keep.check,
+    "tidy": keep.tidy,
+    "proven": points.proven,
+}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="ungcuu-vault", description=__doc__)
+    parser.add_argument("action", choices=sorted(_ACTIONS))
+    parser.add_argument("site", help="name of the website host, as in the inventory")
+    parser.add_argument("--at", default="latest", help="restore point: its id, 'latest', or a time in UTC")
+    parser.add_argument("--clean", action="store_true", help="the newest point from before --before that scans clean")
+    parser.add_argument("--before", default="", help="first sign of compromise, in UTC")
+    parser.add_argument("--only", default="files,database,config")
+    parser.add_argument("--restore", default="", help="id of the restore")
+    parser.add_argument("--to", default="", help="another host, known here under this name")
+    parser.add_argument("--deep", action="store_true", help="read and check every byte of the repository")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """0: done; 2: not done; 4: unknown (the host was lost on the way)."""
+    os.umask(0o077)
+    os.environ.update({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/var/lib/ungcuu-vault"})
+    arguments = _arguments()
+    try:
+        answer = {"outcome": "DONE"} | _ACTIONS[arguments.action](Site.load(arguments.site), arguments)
+        code = 0
+    except VaultError as error:
+        answer = {"outcome": error.outcome, "reason": error.reason, "state": error.state}
+        code = 4 if error.outcome == "UNKNOWN" else 2
+    except (OSError, ValueError, KeyError, TypeError, tarfile.TarError) as error:
+        words = printable(f"{type(error).__name__}: {error}")
+        answer = {"outcome": "NOT DONE", "reason": words, "state": "earlier restore points are whole"}
+        code = 2
+    print(json.dumps(answer))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Restore points: which there are, which to take, and what speaks against the others."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import tarfile
+from typing import Any
+
+from ungcuu_vault.common import VaultError, last_words, now, parse_time, restic, stamp
+from ungcuu_vault.site import Site
+
+_SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
+_CODE = re.compile(rb"<\?php|^#!|^\x7fELF", re.I)
+_HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
+_CONTROL = {".htaccess", ".user.ini"}
+_HEAD_BYTES = 65536
+
+
+def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
+    """All points, newest first; those of the repository that no run of ours made are named, not offered."""
+    ledger, held = site.ledger(), site.snapshots()
+    known = {point["id"] for point in ledger}
+    rows = [point | {"missing": point["id"] not in held} for point in reversed(ledger)]
+    strangers = [
+        {"id": identity, "claims": str(row["time"])[:40]} for identity, row in held.items() if identity not in known
+    ]
+    return {"points": rows, "strangers": strangers, "asked": stamp(now())}
+
+
+def choose(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The point that a restore would take, and why newer ones are passed over."""
+    passed_over: list[dict[str, str]] = []
+    return {"point": choose_point(site, arguments, passed_over), "passed_over": passed_over}
+
+
+def choose_point(
+    site: Site, arguments: argparse.Namespace, passed_over: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    """By id (8 characters or more), by time (the newest at or before it), the latest, or the newest clean one.
+
+    Raises:
+        VaultError: no point fits.
+    """
+    over = [] if passed_over is None else passed_over
+    held = site.snapshots()
+    ledger = [point for point in site.ledger() if point["id"] in held]
+    if re.fullmatch(r"[0-9a-f]{8,64}", arguments.at):
+        found = [point for point in ledger if point["id"].startswith(arguments.at)]
+        if len(found) != 1:
+            raise VaultError(f"{site.name} has {len(found)} restore points {arguments.at}")
+        only: dict[str, Any] = found[0]
+        return only
+    limit = None if arguments.at == "latest" else parse_time(arguments.at)
+    first_sign = parse_time(arguments.before) if arguments.before else None
+    for point in reversed(ledger):
+        reason = _against(site, point, limit, first_sign, arguments.clean)
+        if not reason:
+            return point
+        over.append({"id": point["id"], "time": point["time"], "reason": reason})
+    reasons = "; ".join(f"{row['id'][:8]} of {row['time']}: {row['reason']}" for row in over) or "there are none"
+    raise VaultError(f"no restore point of {site.name} fits: {reasons}")
+
+
+def _against(site: Site, point: dict[str, Any], limit: Any, first_sign: Any, clean: bool) -> str:
+    """Why a point is passed over; empty when nothing speaks against it."""
+    taken = parse_time(point["arrived"])
+    if limit is not None and taken > limit:
+        return "newer than asked for"
+    if first_sign is not None and taken >= first_sign:
+        return f"taken after the first sign of compromise ({stamp(first_sign)})"
+    if point.get("skewed"):
+        return "its own clock disagrees with the vault's"
+    if clean:
+        verdict = _scanned(site, point)
+        if not verdict["clean"]:
+            return "holds " + ", ".join(verdict["reasons"][:5])
+    return ""
+
+
+def scan(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Look into one point and remember the verdict in the ledger."""
+    point = choose_point(site, arguments)
+    return {"id": point["id"], "scan": _scanned(site, point)}
+
+
+def _scanned(site: Site, point: dict[str, Any]) -> dict[str, Any]:
+    if "scan" not in point:
+        point["scan"] = _look_into(site, point) | {"time": stamp(now())}
+        site.write_ledger([point if known["id"] == point["id"] else known for known in site.ledger()])
+    verdict: dict[str, Any] = point["scan"]
+    return verdict
+
+
+def _look_into(site: Site, point: dict[str, Any]) -> dict[str, Any]:
+    """Read the web root as a stream; nothing is unpacked. Programs among uploads, and links that leave the root."""
+    root = point["source"]["root"].strip("/")
+    writable = [f"{root}/{below}/" for below in site.settings["site"].get("writable_paths", [])]
+    bad = set(site.settings.get("bad_hashes", []))
+    reasons = []
+    with restic(
+        site.repository, site.password, ["dump", "--no-lock", "--archive=tar", point["id"], "/" + root]
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
+            for member in archive:
+                reason = _wrong_with(archive, member, root, writable, bad)
+                if reason:
+                    reasons.append(f"{reason} {ascii(member.name[len(root) + 1 :])[1:-1]}")
+        while process.stdout.read(2**20):
+            pass
+        words = process.stderr.read(65536)
+    if process.returncode:
+        raise VaultError(f"the repository can't give the whole point: {last_words(words)}")
+    return {"clean": not reasons, "reasons": reasons[:50]}
+
+
+def _wrong_with(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, root: str, writable: list[str], bad: set[str]
+) -> str:
+    name = "/" + member.name.strip("/")
+    if member.issym():
+        return (
+            "a link out of the web root:"
+            if member.linkname.startswith("/") or ".." in member.linkname.split("/")
+            else ""
+        )
+    if not member.isreg():
+        return "" if member.isdir() else "a device or pipe:"
+    source = archive.extractfile(member)
+    content = source.read(_HEAD_BYTES) if source else b""
+    if bad and source:
+        digest = hashlib.sha256(content)
+        while block := source.read(2**20):
+            digest.update(block)
+        if digest.hexdigest() in bad:
+            return "a file that was found to be hostile:"
+    if (
+        any(("/" + folder) in name for folder in writable)
+        and name.startswith(f"/{root}/")
+        and _is_program(name, content)
+    ):
+        return "a program among uploads:"
+    return ""
+
+
+def _is_program(name: str, head: bytes) -> bool:
+    base = name.rsplit("/", 1)[-1]
+    if base == "index.php" and _HARMLESS.fullmatch(head):
+        return False
+    return bool(_SCRIPT.search(base)) or base in _CONTROL or bool(_CODE.search(head))
+
+
+def proven(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Record that a point was restored and tried: the only proof that a backup is one."""
+    point = choose_point(site, arguments)
+    point["proven"] = stamp(now())
+    site.write_ledger([point if known["id"] == point["id"] else known for known in site.ledger()])
+    return {"id": point["id"], "proven": point["proven"]}

@@ -1,0 +1,95 @@
+"""One website host as the vault knows it: how to reach it, what to save, where its repository and ledger are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ungcuu_vault.common import SETTINGS, STORE, VaultError, account, ask_restic, write_json
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Settings of one website host, from the file that Ansible wrote."""
+
+    name: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def load(cls, name: str) -> Site:
+        """Read the settings.
+
+        Raises:
+            VaultError: the vault has no such site.
+        """
+        if not _NAME.fullmatch(name):
+            raise VaultError("that is no host's name")
+        try:
+            return cls(name, json.loads((SETTINGS / "sites" / f"{name}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise VaultError(f"the vault has no settings for {name}: {error}") from None
+
+    @property
+    def store(self) -> Path:
+        """Folder of this site on the vault."""
+        return STORE / "sites" / self.name
+
+    @property
+    def repository(self) -> Path:
+        """The restic repository, owned by the account without rights."""
+        return self.store / "repository"
+
+    @property
+    def password(self) -> str:
+        """The repository's password: root's, on the vault only.
+
+        Raises:
+            VaultError: it is missing.
+        """
+        try:
+            return (SETTINGS / "passwords" / self.name).read_text(encoding="ascii").strip()
+        except OSError as error:
+            raise VaultError(f"the password of {self.name}'s repository can't be read: {error.strerror}") from None
+
+    def prepare(self) -> bool:
+        """Make the password and the repository, once; True when something was made."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        self.store.chmod(0o711)  # the account may pass through, not look around
+        if (self.repository / "config").exists():
+            return False
+        secret = SETTINGS / "passwords" / self.name
+        if not secret.exists():
+            with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+                handle.write(secrets.token_urlsafe(32) + "\n")
+        known = account()
+        self.repository.mkdir(mode=0o700, exist_ok=True)
+        os.chown(self.repository, known.pw_uid, known.pw_gid)
+        ask_restic(self.repository, self.password, "init")
+        return True
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Restore points that runs of this vault made, oldest first."""
+        path = self.store / "ledger.json"
+        if not path.exists():
+            return []
+        try:
+            points: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise VaultError(f"the ledger {path} can't be read: {error}") from None
+        return points
+
+    def write_ledger(self, points: list[dict[str, Any]]) -> None:
+        """Replace the ledger."""
+        write_json(self.store / "ledger.json", points)
+
+    def snapshots(self) -> dict[str, dict[str, Any]]:
+        """What the repository itself claims to hold, by id."""
+        output = ask_restic(self.repository, self.password, "snapshots", "--json", "--no-lock")
+        return {str(row["id"]): row for row in json.loads(output or b"[]") or []}

@@ -1,0 +1,187 @@
+"""Check what was staged, before anything live is touched. Every check runs; the answer lists them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ungcuu_site import database
+from ungcuu_site.common import RESTORE_AREA, Refusal, last_words, locked, restore_id, write_json
+from ungcuu_site.stage import stage_root
+from ungcuu_site.state import load
+
+_MOST_NAMED = 20
+# What web servers hand to PHP in some configuration that was seen, and what changes their configuration.
+_SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
+_CONTROL = {".htaccess", ".user.ini", "web.config"}
+_CODE = re.compile(rb"<\?(?:php|=)|^#!|^\x7fELF", re.I)
+# An index.php of comments only is how WordPress keeps a folder from being listed.
+_HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
+_HEAD_BYTES = 64 * 1024
+# Reads "length name\n" + bytes from standard input and parses each with PHP's own parser; runs nothing of it.
+_PARSER = (
+    'while (($line = fgets(STDIN)) !== false) { [$length, $name] = explode(" ", rtrim($line, "\\n"), 2);'
+    ' $code = ""; while (strlen($code) < (int)$length) { $code .= fread(STDIN, (int)$length - strlen($code)); }'
+    " try { token_get_all($code, TOKEN_PARSE); } catch (ParseError $error)"
+    ' { echo $name, " line ", $error->getLine(), "\\n"; } }'
+)
+
+
+def check(request: dict[str, Any]) -> dict[str, Any]:
+    """Run all checks on a stage and remember the verdict for `swap`."""
+    identity = restore_id(request)
+    with locked("restore"):
+        state = load(identity)
+        if state["step"] not in ("staged", "checked"):
+            raise Refusal(f"nothing is staged to be checked: the restore stands at '{state['step']}'")
+        site, root = state["site"], stage_root(state["site"], identity)
+        proofs = [_counts(state, request.get("expected") or {})]
+        if "files" in state["only"]:
+            proofs += [_links(root), _writable(root, site), _odd_modes(root), _syntax(root)]
+        if "database" in state["only"] and site.get("database"):
+            proofs.append(_import(identity, site["database"]))
+        state |= {"step": "checked", "proofs": proofs, "passed": all(proof["passed"] for proof in proofs)}
+        write_json(RESTORE_AREA / identity / "state.json", state)
+        return {"restore": identity, "passed": state["passed"], "proofs": proofs}
+
+
+def _proof(name: str, wrong: list[str], right: str) -> dict[str, Any]:
+    listed = ", ".join(ascii(item)[1:-1] for item in wrong[:_MOST_NAMED])
+    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    return {"name": name, "side": "host", "passed": not wrong, "detail": f"{listed}{more}" if wrong else right}
+
+
+def _counts(state: dict[str, Any], expected: dict[str, int]) -> dict[str, Any]:
+    """The number of files in each part is what the vault's own listing says."""
+    wrong = [
+        f"{part}: {state['counts'][part]} staged, {expected[part]} in the restore point"
+        for part in state["only"]
+        if part in expected and state["counts"][part] != expected[part]
+    ]
+    return _proof("manifest", wrong, f"{sum(state['counts'].values())} files as in the restore point")
+
+
+def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(root) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path))
+
+
+def _links(root: Path) -> dict[str, Any]:
+    """A link out of the web root would publish, or let the site overwrite, what lies outside."""
+    wrong = []
+    for entry in _walk(root):
+        if entry.is_symlink():
+            target = os.path.normpath(os.path.join(os.path.dirname(entry.path), os.readlink(entry.path)))
+            if not (target + "/").startswith(str(root) + "/"):
+                wrong.append(str(Path(entry.path).relative_to(root)))
+    return _proof("links", wrong, "no link leaves the web root")
+
+
+def _writable(root: Path, site: dict[str, Any]) -> dict[str, Any]:
+    """Program code where only content belongs is how a web shell looks."""
+    wrong = []
+    for below in site.get("writable_paths", []):
+        folder = root / below
+        if folder.is_dir() and not folder.is_symlink():
+            wrong += [
+                str(Path(e.path).relative_to(root))
+                for e in _walk(folder)
+                if e.is_file(follow_symlinks=False) and _is_program(e)
+            ]
+    return _proof("programs in writable folders", wrong, "none")
+
+
+def _is_program(entry: os.DirEntry[str]) -> bool:
+    with open(entry.path, "rb") as handle:
+        head = handle.read(_HEAD_BYTES)
+    if entry.name == "index.php" and len(head) < _HEAD_BYTES and _HARMLESS.fullmatch(head):
+        return False
+    if _SCRIPT.search(entry.name) or entry.name in _CONTROL:
+        return True
+    return bool(_CODE.search(head)) and not _is_image_with_noise(head)
+
+
+def _is_image_with_noise(head: bytes) -> bool:
+    """Compressed bytes may spell `<?=` by chance; `<?php` they do not."""
+    return (
+        not re.search(rb"<\?php|^#!|^\x7fELF", head, re.I)
+        and head[:4] in (b"\x89PNG", b"GIF8", b"%PDF", b"PK\x03\x04")
+        or (head[:2] == b"\xff\xd8" and not re.search(rb"<\?php", head, re.I))
+    )
+
+
+def _odd_modes(root: Path) -> dict[str, Any]:
+    """A file that anyone may write can be turned into a shell by the next weak program."""
+    wrong = [
+        str(Path(entry.path).relative_to(root))
+        for entry in _walk(root)
+        if not entry.is_symlink() and entry.stat(follow_symlinks=False).st_mode & 0o0002
+    ]
+    return _proof("files that anyone may write", wrong, "none")
+
+
+def _syntax(root: Path) -> dict[str, Any]:
+    """PHP's own parser reads every program, as nobody, from standard input: nothing of the site runs or is opened by it."""
+    programs = [
+        Path(entry.path)
+        for entry in _walk(root)
+        if entry.name.endswith(".php") and entry.is_file(follow_symlinks=False)
+    ]
+    name = "PHP syntax"
+    if not programs:
+        return _proof(name, [], "the site has no PHP")
+    command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "php", "-r", _PARSER]
+    try:
+        parser = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
+        )
+    except FileNotFoundError:
+        return _proof(name, [], "not checked: there is no PHP command here")
+    with parser:
+        assert parser.stdin is not None
+        try:
+            for program in programs:
+                code = program.read_bytes()
+                label = ascii(str(program.relative_to(root)))[1:-1]
+                parser.stdin.write(f"{len(code)} {label}\n".encode() + code)
+        except BrokenPipeError:
+            pass
+        output, errors = parser.communicate()
+    if parser.returncode:
+        return _proof(name, [f"the parser stopped: {last_words(errors)}"], "")
+    return _proof(name, output.decode("utf-8", "replace").splitlines(), f"{len(programs)} programs parse")
+
+
+def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The dump must import whole, with rights on one scratch schema only."""
+    folder, scratch = RESTORE_AREA / identity / "database", f"ungcuu_stage_{identity[-8:]}"
+    name = "database import"
+    try:
+        described = _dump_facts(folder)
+        database.import_beside(folder, scratch, facts["user"], described["charset"], described["collation"])
+    except Refusal as refusal:
+        return _proof(name, [refusal.reason], "")
+    found = len(database.tables(scratch))
+    wrong = [] if found == described["tables"] else [f"{found} tables, the restore point had {described['tables']}"]
+    return _proof(name, wrong, f"{found} tables in a scratch schema")
+
+
+def _dump_facts(folder: Path) -> dict[str, Any]:
+    import json  # noqa: PLC0415
+
+    try:
+        described = json.loads((folder / "site.json").read_text(encoding="utf-8"))["database"]
+        return {
+            "charset": described["charset"],
+            "collation": described["collation"],
+            "tables": int(described["tables"]),
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise Refusal(f"the restore point's own description is unreadable: {error}") from None

@@ -1,0 +1,125 @@
+"""Save: dump the database, describe the host, and let restic write it all through the vault's tunnel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ungcuu_site import database
+from ungcuu_site.common import (
+    SAVE_AREA, Refusal, last_words, locked, now, run, say, secret_pipe, stop_when_hung_up, write_json,
+)  # fmt: skip
+
+DUMP_FOLDER = SAVE_AREA / "current"
+_INCOMPLETE = 3  # restic's exit code for "a snapshot was made, but some files could not be read"
+
+
+def probe(_: dict[str, Any]) -> dict[str, Any]:
+    """Answer: the vault reaches this host, its account works, and this is the host's clock."""
+    return {"time": time.time(), "restic": shutil.which("restic") is not None}
+
+
+def save(request: dict[str, Any]) -> dict[str, Any]:
+    """Make one restore point; the answer holds restic's own summary.
+
+    Raises:
+        Refusal: no web root, no room, the database refused, restic failed or could not read a file.
+    """
+    site = request["site"]
+    with locked("backup"), _dump_folder():
+        root = Path(site["root"])
+        if not root.is_dir():
+            raise Refusal(f"there is no web root at {root}")
+        facts = _describe(site)
+        if site.get("database"):
+            say("step", text="dump the database")
+            facts["database"] |= database.dump(database.checked_name(site["database"]["name"]), DUMP_FOLDER)
+        write_json(DUMP_FOLDER / "site.json", facts)
+        say("step", text="send what changed to the vault")
+        paths = [str(root), str(DUMP_FOLDER), *facts["config_paths"]]
+        return {"facts": facts, "summary": _restic(request, paths), "peak_kib": _peak_kib()}
+
+
+@contextlib.contextmanager
+def _dump_folder() -> Iterator[None]:
+    """A private folder at the same path each time (restic then knows what changed), gone when the backup is over."""
+    shutil.rmtree(DUMP_FOLDER, ignore_errors=True)
+    DUMP_FOLDER.mkdir(mode=0o700, parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(DUMP_FOLDER, ignore_errors=True)
+
+
+def _describe(site: dict[str, Any]) -> dict[str, Any]:
+    """The website's own facts, and the packages that it stands on."""
+    form = "${binary:Package}\t${Version}\t${Status}\n"
+    (DUMP_FOLDER / "packages.tsv").write_bytes(run(["dpkg-query", "-W", "-f", form]).stdout)
+    (DUMP_FOLDER / "packages-by-hand.txt").write_bytes(run(["apt-mark", "showmanual"]).stdout)
+    wanted = [str(path) for path in site.get("config_paths", [])]
+    return {
+        "site": {key: value for key, value in site.items() if key != "config_paths"},
+        "config_paths": [path for path in wanted if os.path.lexists(path)],
+        "config_missing": [path for path in wanted if not os.path.lexists(path)],
+        "database": dict(site.get("database") or {}),
+        "kernel": platform.release(),
+        "started": now(),
+    }
+
+
+def _restic(request: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+    password, repository = secret_pipe(request["password"]), secret_pipe(request["repository"])
+    command = [
+        "nice", "-n", "10", "restic", "--json", "--no-cache", f"--password-file=/dev/fd/{password}",
+        f"--repository-file=/dev/fd/{repository}", "backup", f"--host={request['name']}", "--tag=ungcuu",
+        *(f"--exclude={pattern}" for pattern in request["site"].get("exclude", [])), "--", *paths,
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[password, repository],
+    ) as process:
+        os.close(password)
+        os.close(repository)
+        stop_when_hung_up(process)
+        output, errors = process.communicate()
+    summary = _summary(output)
+    if process.returncode == _INCOMPLETE:
+        raise Refusal(f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point")
+    if process.returncode or summary is None:
+        raise Refusal(
+            f"restic failed (exit code {process.returncode}): {last_words(errors)}", "no restore point was made"
+        )
+    return summary
+
+
+def _summary(output: bytes) -> dict[str, Any] | None:
+    for line in reversed(output.splitlines()):
+        with contextlib.suppress(ValueError):
+            document = json.loads(line)
+            if document.get("message_type") == "summary":
+                return {str(key): value for key, value in document.items()}
+    return None
+
+
+def _first_error(errors: bytes) -> str:
+    for line in errors.splitlines():
+        with contextlib.suppress(ValueError):
+            if json.loads(line).get("message_type") == "error":
+                return last_words(line)
+    return last_words(errors)
+
+
+def _peak_kib() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

@@ -1,0 +1,190 @@
+"""Stage: unpack what the vault streams, beside the live data, where nobody but root can reach it."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ungcuu_site import database
+from ungcuu_site.common import RESTORE_AREA, Refusal, locked, need_space, now, restore_id, say, write_json
+from ungcuu_site.save import DUMP_FOLDER
+
+_COPY_BYTES = 2**20
+_PARTS = ("files", "database", "config")
+Writer = Callable[[bytes], object]
+
+
+class _Hashed:
+    """Standard input, counted and hashed as it is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.hash, self.bytes = stream, hashlib.sha256(), 0
+
+    def read(self, size: int) -> bytes:
+        block = self._stream.read(size)
+        self.hash.update(block)
+        self.bytes += len(block)
+        return block
+
+
+def stage_root(site: dict[str, Any], identity: str) -> Path:
+    """Where the staged tree stands: on the live tree's file system, in a folder that only root may enter."""
+    root = Path(site["root"])
+    return root.parent / ".ungcuu-stage" / identity / root.name
+
+
+def stage(request: dict[str, Any]) -> dict[str, Any]:
+    """Unpack the stream; the answer holds its hash and what each part holds.
+
+    Raises:
+        Refusal: no room, a path or a kind of entry that has no place in a website's backup, or a torn stream.
+    """
+    identity, site = restore_id(request), request["site"]
+    with locked("restore"):
+        _private_places(site, identity, int(request["bytes"]))
+        state: dict[str, Any] = {"restore": identity, "step": "staging", "point": request["point"], "began": now()}
+        state |= {"site": site, "only": [part for part in _PARTS if part in request["only"]]}
+        area = RESTORE_AREA / identity
+        write_json(area / "state.json", state)
+        unpacker = _Unpacker(site, identity, request["source_root"], request["config_paths"], state["only"])
+        stream = _Hashed(sys.stdin.buffer)
+        try:
+            unpacker.unpack(stream)
+        except (tarfile.TarError, EOFError) as error:
+            raise Refusal(
+                f"the stream from the vault is torn: {error}", "live data is untouched; the stage is left"
+            ) from None
+        state |= {"step": "staged", "counts": unpacker.counts, "notes": unpacker.notes[:200], "staged": now()}
+        write_json(area / "state.json", state)
+        return {"sha256": stream.hash.hexdigest(), "bytes": stream.bytes, "counts": unpacker.counts}
+
+
+def drop(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove a stage that will not be used. The live data and what was kept of it stay as they are."""
+    identity = restore_id(request)
+    with locked("restore"):
+        staged = stage_root(request["site"], identity)
+        shutil.rmtree(staged.parent, ignore_errors=True)
+        for name in ("config", "database"):
+            shutil.rmtree(RESTORE_AREA / identity / name, ignore_errors=True)
+        if request["site"].get("database"):
+            database.drop(f"ungcuu_stage_{identity[-8:]}")
+    return {"restore": identity}
+
+
+def _private_places(site: dict[str, Any], identity: str, wanted: int) -> None:
+    root = Path(site["root"])
+    if root.is_mount():
+        raise Refusal(f"{root} is a mount point: it can't be replaced by a rename. Mount its parent instead")
+    parent = root.parent.stat()
+    if parent.st_uid != 0 or parent.st_mode & 0o022:
+        raise Refusal(f"{root.parent} can be written by others than root: what is staged there could be swapped")
+    need_space(root.parent, wanted, "the restore")
+    RESTORE_AREA.mkdir(mode=0o700, parents=True, exist_ok=True)
+    need_space(RESTORE_AREA, 0, "the restore")
+    staged = stage_root(site, identity)
+    for folder in (staged.parent.parent, staged.parent, RESTORE_AREA / identity):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    if staged.exists():
+        raise Refusal("this restore was staged before")
+
+
+class _Unpacker:
+    """Writes only below its own folders, creates links last, and gives no entry more rights than a website's file has."""
+
+    def __init__(
+        self, site: dict[str, Any], identity: str, source_root: str, config: list[str], only: list[str]
+    ) -> None:
+        self._root, self._source = stage_root(site, identity), source_root.rstrip("/")
+        self._area, self._config, self._only = RESTORE_AREA / identity, config, only
+        self._links: list[tuple[Path, tarfile.TarInfo]] = []
+        self._folders: list[tuple[Path, tarfile.TarInfo]] = []
+        self.counts = dict.fromkeys(_PARTS, 0)
+        self.notes: list[str] = []
+
+    def unpack(self, stream: _Hashed) -> None:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_COPY_BYTES) as archive:  # type: ignore[call-overload]
+            for member in archive:
+                placed = self._place("/" + member.name.strip("/"))
+                if placed:
+                    part, target = placed
+                    if part in self._only:
+                        self._write(archive, member, target)
+                        self.counts[part] += member.isreg()
+        while stream.read(_COPY_BYTES):
+            pass
+        for target, member in self._links:
+            target.symlink_to(member.linkname)
+            os.chown(target, *self._owner(member), follow_symlinks=False)
+        for target, member in reversed(self._folders):
+            self._dress(target, member)
+        say("step", text="staged")
+
+    def _place(self, name: str) -> tuple[str, Path] | None:
+        """Which part an entry belongs to and where it is staged; None for the folders on the way there."""
+        if "\0" in name or any(piece in ("..", ".") for piece in name.split("/")):
+            raise Refusal(f"the backup holds the path {name!r}", "live data is untouched")
+        if name == self._source or name.startswith(self._source + "/"):
+            return "files", Path(str(self._root) + name[len(self._source) :])
+        dump = str(DUMP_FOLDER)
+        if name == dump or name.startswith(dump + "/"):
+            return "database", Path(str(self._area / "database") + name[len(dump) :])
+        for path in self._config:
+            if name == path or name.startswith(path + "/"):
+                return "config", Path(str(self._area / "config") + name)
+        allowed = (self._source, dump, *self._config)
+        if any(path.startswith(name.rstrip("/") + "/") for path in allowed):
+            return None
+        raise Refusal(
+            f"the backup holds a path that belongs to no part of the website: {name!r}", "live data is untouched"
+        )
+
+    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if member.isdir():
+            target.mkdir(mode=0o700, exist_ok=True)
+            self._folders.append((target, member))
+        elif member.issym():
+            self._links.append((target, member))
+        elif member.isreg():
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb") as handle:
+                source = archive.extractfile(member)
+                if source is not None:
+                    shutil.copyfileobj(source, handle, _COPY_BYTES)
+            self._dress(target, member)
+        else:
+            raise Refusal(f"the backup holds a device, a pipe or a socket: {member.name!r}", "live data is untouched")
+
+    def _dress(self, target: Path, member: tarfile.TarInfo) -> None:
+        if member.mode & 0o6000 and member.isreg():
+            self.notes.append(f"setuid or setgid dropped: {member.name!a}")
+        os.chown(target, *self._owner(member))
+        target.chmod(member.mode & (0o0777 if member.isreg() else 0o3777))
+        os.utime(target, (member.mtime, member.mtime))
+
+    def _owner(self, member: tarfile.TarInfo) -> tuple[int, int]:
+        """By name, since a rebuilt host counts its accounts anew; root where the name is unknown here."""
+        return _identity(member.uname, pwd.getpwnam, 2), _identity(member.gname, grp.getgrnam, 2)
+
+
+_known: dict[tuple[str, object], int] = {}
+
+
+def _identity(name: str, look_up: Callable[[str], Any], field: int) -> int:
+    key = (name, look_up)
+    if key not in _known:
+        try:
+            _known[key] = int(look_up(name)[field])
+        except KeyError:
+            _known[key] = 0
+    return _known[key]

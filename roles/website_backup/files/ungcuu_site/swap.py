@@ -1,0 +1,280 @@
+"""Swap: the checked stage becomes the website; what was live is kept; all of it goes back when the site then fails.
+
+The order is files, configuration, database; each step is written to the state file before the next begins, and undoing
+takes the same steps backwards. A killed swap is undone by `undo`, whatever step it died in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ungcuu_site import database, health
+from ungcuu_site.common import (
+    KEPT_AREA, RESTORE_AREA, Refusal, exchange, last_words, locked, move, now, restore_id, run, say, write_json,
+)  # fmt: skip
+from ungcuu_site.stage import stage_root
+from ungcuu_site.state import load
+
+_HEALTH_SECONDS = 20
+
+
+def swap(request: dict[str, Any]) -> dict[str, Any]:
+    """Swap a checked stage in.
+
+    Raises:
+        Refusal: not checked, a check failed, or the site did not answer afterwards (then everything was put back).
+    """
+    identity = restore_id(request)
+    with locked("restore"):
+        state = load(identity)
+        if state["step"] == "restored":
+            return _answer(state)
+        if state["step"] != "checked" or not state["passed"]:
+            raise Refusal(
+                f"only a stage that passed its checks can be swapped in; this one stands at '{state['step']}'"
+            )
+        began = time.monotonic()
+        try:
+            _swap_in(identity, state)
+            state["health"] = health.wait_for(state["site"], _HEALTH_SECONDS)
+        except (Refusal, OSError) as error:
+            say("step", text="put back what was live")
+            state["failure"] = str(error)[:400]
+            _put_back(identity, state)
+            raise Refusal(f"the restored site fails: {error}", "what was live before is live again") from None
+        state["written_since"] = _written_since(identity, state)
+        state |= {"seconds": round(time.monotonic() - began, 2), "restored": now()}
+        _step(identity, state, "restored")
+        return _answer(state)
+
+
+def undo(request: dict[str, Any]) -> dict[str, Any]:
+    """Put back what was live before a restore; what had been restored takes the stage's place."""
+    identity = restore_id(request)
+    with locked("restore"):
+        state = load(identity)
+        _put_back(identity, state)
+        return {"restore": identity, "step": state["step"]}
+
+
+def state(request: dict[str, Any]) -> dict[str, Any]:
+    """Where a restore stands; without an id, all that this host knows."""
+    if request.get("restore"):
+        return _answer(load(restore_id(request)))
+    known = sorted(RESTORE_AREA.iterdir()) if RESTORE_AREA.is_dir() else []
+    return {"restores": [_answer(load(folder.name)) for folder in known if (folder / "state.json").exists()]}
+
+
+def prove(request: dict[str, Any]) -> dict[str, Any]:
+    """Ask the website, as a visitor would."""
+    return {"health": health.wait_for(request["site"], _HEALTH_SECONDS)}
+
+
+def _answer(state: dict[str, Any]) -> dict[str, Any]:
+    wanted = (
+        "failure",
+        "restore",
+        "step",
+        "point",
+        "only",
+        "counts",
+        "kept",
+        "written_since",
+        "seconds",
+        "health",
+        "restored",
+        "proofs",
+    )
+    return {key: state[key] for key in wanted if key in state}
+
+
+def _step(identity: str, state: dict[str, Any], step: str) -> None:
+    state["step"] = step
+    write_json(RESTORE_AREA / identity / "state.json", state)
+
+
+def _names(identity: str) -> tuple[str, str]:
+    """The scratch schema and the schema that keeps the compromised tables."""
+    return f"ungcuu_stage_{identity[-8:]}", f"ungcuu_kept_{identity[-8:]}"
+
+
+def _swap_in(identity: str, state: dict[str, Any]) -> None:
+    kept = KEPT_AREA / identity
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state["kept"] = {"folder": str(kept)}
+    if "files" in state["only"]:
+        _step(identity, state, "swapping files")
+        state["kept"]["files"] = str(_swap_tree(Path(state["site"]["root"]), stage_root(state["site"], identity), kept))
+    if "config" in state["only"]:
+        _step(identity, state, "swapping configuration")
+        state["kept"]["config"] = _swap_config(RESTORE_AREA / identity / "config", kept / "config")
+    if "database" in state["only"] and state["site"].get("database"):
+        _step(identity, state, "swapping database")
+        state["kept"]["database"] = _swap_database(identity, state["site"]["database"], kept / "database")
+    _step(identity, state, "swapped")
+    _reload(state)
+
+
+def _swap_tree(live: Path, staged: Path, kept: Path) -> Path:
+    """One exchange where the kernel can; gives where the tree that was live is kept."""
+    say("step", text="swap the web root")
+    if not live.exists():
+        move(staged, live)
+        return kept / "none"
+    place = kept / "root"
+    if exchange(staged, live):
+        move(staged, place)
+    else:
+        move(live, place)
+        move(staged, live)
+    staged.parent.rmdir()
+    return place
+
+
+def _swap_config(staged: Path, kept: Path) -> list[str]:
+    """Replace only what differs. Each replaced file or folder is kept whole at its own path below `kept`."""
+    changed = []
+    for source in sorted(staged.rglob("*")) if staged.is_dir() else []:
+        live = Path("/") / source.relative_to(staged)
+        if source.is_dir() and not source.is_symlink():
+            continue
+        if _same(source, live):
+            continue
+        place = kept / source.relative_to(staged)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.path.lexists(live):
+            shutil.copy2(live, place, follow_symlinks=False)
+            known = live.lstat()
+            os.chown(place, known.st_uid, known.st_gid, follow_symlinks=False)
+        live.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        fresh = live.with_name(live.name + ".ungcuu-new")
+        move(source, fresh) if source.stat(follow_symlinks=False).st_dev == live.parent.stat().st_dev else _copy(
+            source, fresh
+        )
+        fresh.replace(live)
+        changed.append(str(live))
+    return changed
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copy2(source, target, follow_symlinks=False)
+    known = source.lstat()
+    os.chown(target, known.st_uid, known.st_gid, follow_symlinks=False)
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def _swap_database(identity: str, facts: dict[str, Any], kept: Path) -> str:
+    """Rename the live tables into a schema of their own and the checked ones into their place."""
+    say("step", text="swap the database")
+    live, (scratch, aside) = database.checked_name(facts["name"]), _names(identity)
+    kept.mkdir(mode=0o700, exist_ok=True)
+    defaults = database.charset(scratch)
+    words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
+    database.ask(
+        f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words}; CREATE DATABASE {database.quoted(aside)} {words}"
+    )
+    # The rows are kept by the rename; what hangs on them (triggers, views, routines) is kept as its definition.
+    database.dump_programs(live, kept)
+    database.drop_programs(live)
+    database.drop_programs(scratch)
+    database.rename([(live, aside), (scratch, live)])
+    database.load_programs(RESTORE_AREA / identity / "database", live, facts["user"])
+    database.drop(scratch)
+    return aside
+
+
+def _put_back(identity: str, state: dict[str, Any]) -> None:
+    """The steps of `_swap_in` backwards; each looks at what is there, so that it can be repeated."""
+    kept, site = KEPT_AREA / identity, state["site"]
+    if site.get("database"):
+        _put_back_database(identity, site["database"], kept / "database")
+    for place in sorted((kept / "config").rglob("*")) if (kept / "config").is_dir() else []:
+        if not place.is_dir() or place.is_symlink():
+            live = Path("/") / place.relative_to(kept / "config")
+            fresh = live.with_name(live.name + ".ungcuu-new")
+            _copy(place, fresh)
+            fresh.replace(live)
+    _put_back_tree(Path(site["root"]), stage_root(site, identity), kept / "root")
+    _step(identity, state, "undone")
+    _reload(state)
+
+
+def _put_back_tree(live: Path, staged: Path, place: Path) -> None:
+    if not place.exists():
+        return
+    staged.parent.mkdir(mode=0o700, exist_ok=True)
+    if live.exists():
+        move(live, staged)
+    move(place, live)
+
+
+def _put_back_database(identity: str, facts: dict[str, Any], kept: Path) -> None:
+    live, (scratch, aside) = database.checked_name(facts["name"]), _names(identity)
+    if not database.exists(aside):
+        return
+    if database.tables(aside):
+        database.drop_programs(live)
+        if not database.exists(scratch):
+            defaults = database.charset(live)
+            words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
+            database.ask(f"CREATE DATABASE {database.quoted(scratch)} {words}")
+        database.rename([(live, scratch), (aside, live)])
+    if database.programs_missing(live):
+        database.load_programs(kept, live, facts["user"])
+    database.drop(aside)
+
+
+def _reload(state: dict[str, Any]) -> None:
+    """Have the running servers read what is now there, after their own parsers have accepted it."""
+    listed = run(
+        ["systemctl", "list-units", "--type=service", "--state=active", "--plain", "--no-legend"]
+    ).stdout.decode()
+    active = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    if state.get("kept", {}).get("config") and "nginx.service" in active:
+        tested = run(["nginx", "-t", "-q"])
+        if tested.returncode:
+            raise Refusal(f"nginx refuses the restored configuration: {last_words(tested.stderr)}")
+    for unit in active:
+        if unit in ("nginx.service", "apache2.service") or (unit.startswith("php") and unit.endswith("-fpm.service")):
+            run(["systemctl", "reload-or-restart", unit])
+
+
+def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
+    """What was written after the restore point and is no longer live: listed here, kept in the compromised tree."""
+    site, kept = state["site"], KEPT_AREA / identity
+    result: dict[str, Any] = {"files": [], "rows": []}
+    if "files" in state["only"]:
+        for below in site.get("writable_paths", []):
+            result["files"] += _newer(kept / "root" / below, Path(site["root"]) / below, below)
+    aside = _names(identity)[1]
+    if "database" in state["only"] and site.get("database") and database.exists(aside):
+        result["rows"] = database.compare(aside, site["database"]["name"])
+    write_json(kept / "written-since.json", result)
+    shown = {"files": result["files"][:200], "files_total": len(result["files"]), "rows": result["rows"][:100]}
+    return shown | {"list": str(kept / "written-since.json")}
+
+
+def _newer(old: Path, new: Path, label: str) -> list[dict[str, Any]]:
+    found = []
+    for folder, _, names in os.walk(old):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_symlink() or not path.is_file():
+                continue
+            other, relative = new / path.relative_to(old), path.relative_to(old)
+            if (
+                not other.is_file()
+                or other.stat().st_size != path.stat().st_size
+                or other.read_bytes() != path.read_bytes()
+            ):
+                found.append({"path": f"{label}/{relative}", "bytes": path.stat().st_size, "new": not other.exists()})
+    return found
