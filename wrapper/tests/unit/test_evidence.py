@@ -280,6 +280,15 @@ def test_a_killed_collection_hands_over_later(tmp_path: Path, local_host: None) 
     ).items
 
 
+def test_two_collections_of_a_host_do_not_mix(tmp_path: Path, local_host: None) -> None:
+    """A worker of a killed run may still be writing; two writers would take everything twice."""
+    first = Store(tmp_path, "web01")
+    with pytest.raises(OSError, match="another collection"):
+        take(tmp_path, spec("a", "echo one"))
+    first.close()
+    assert take(tmp_path, spec("a", "echo one"))
+
+
 def test_custody_names_both_ends(tmp_path: Path, local_host: None) -> None:
     found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "an.nguyen", free_bytes=0))
     custody = found.custody

@@ -78,6 +78,13 @@ def collect(request: Request) -> Collection:
         OSError: The evidence folder can't be written.
     """
     store = Store(request.folder, request.target.name)
+    try:
+        return _collect(request, store)
+    finally:
+        store.close()
+
+
+def _collect(request: Request, store: Store) -> Collection:
     untold = store.not_handed_over()
     taken = {} if request.again else store.taken()
     kept = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -111,15 +112,20 @@ class Store:
 
         Raises:
             ValueError: The inventory's host name can't be part of a file name.
-            OSError: The folder can't be written.
+            OSError: The folder can't be written, or another collection of this host writes to it.
         """
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} can't be used as a host name")
         self.folder, self.host = folder, host
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.manifest = folder / f"manifest-{host}.jsonl"
+        self._lock = _only_one(self.manifest)
         for leftover in folder.glob(f".partial-{host}-????????"):
             leftover.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let the next collection of this host have the folder."""
+        os.close(self._lock)
 
     def receive(self) -> Partial:
         """Start to receive one item."""
@@ -180,6 +186,17 @@ class Store:
                 data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
                 open_items.append(Item(**{**data, "outcome": Outcome(record["outcome"])}))
         return open_items
+
+
+def _only_one(manifest: Path) -> int:
+    """Hold the manifest. A killed ansible-playbook leaves its worker behind, which goes on collecting for a while."""
+    descriptor = os.open(manifest, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OSError(error.errno, "another collection of this host is still writing there", str(manifest)) from error
+    return descriptor
 
 
 def _sync(folder: Path) -> None:
