@@ -189,6 +189,7 @@ def not_in_effect(order: dict[str, Any]) -> list[str]:
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
     """Do what is ordered; see the protocol at the top."""
+    os.umask(0o022)  # a stricter one of the operator would make what daemons must read unreadable
     if "confirm" in order:
         return confirm(order["confirm"])
     if "arm" in order:

@@ -117,6 +117,7 @@ def clean_memory(options: list[str]) -> None:
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
     """Do what is ordered; see the protocol at the top."""
+    os.umask(0o022)  # a stricter one of the operator would make what daemons must read unreadable
     known = installed()
     virtual = {name for row in known.values() for name in names_in(row["provides"])}
     there = known.keys() | virtual
