@@ -299,14 +299,23 @@ def _judge_unit(
     if new.get("target") == "/dev/null":
         known = comparison.before is not None and (name,) in comparison.before.of("unit")
         return ("unit.stopped", HIGH, None) if known and old is None else ("", LOW, None)
-    if old is None and new.get("type") == "link" and _package_unit(comparison, new.get("target", "")):
-        return "config.changed", MEDIUM, None
+    if old is None and new.get("type") == "link":
+        if _is_expected(comparison, str(new.get("target", ""))):
+            return "", LOW, None
+        if _package_unit(comparison, new.get("target", "")):
+            return "config.changed", MEDIUM, None
     action: dict[str, object] = {"do": Do.RESTORE.value}
     if old is None:
         # A drop-in or a wish belongs to a unit that may be a good one: only the file goes, nothing is stopped.
         own = _UNIT_NAME.match(name) and not _WANTED.search(path)
         action = {**_move(new), "do": Do.UNIT.value, "unit": name} if own else _move(new)
     return "persistence.unit", HIGH, action
+
+
+def _is_expected(comparison: Comparison, path: str) -> bool:
+    """Whether ungcuu put this file there, and it still has the content that was sent."""
+    row = comparison.now.file(path)
+    return bool(row and row.get("sha256") and comparison.policy.expected.get(path) == row["sha256"])
 
 
 def _package_unit(comparison: Comparison, target: str) -> bool:
@@ -451,7 +460,7 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
     for key, row in now.items():
         kind, path = key[0], key[1]
         whole = kind != "key" and comparison.before is not None and comparison.before.file(path) is None
-        if key in before or kind not in _LINE_RULES or whole or path in comparison.policy.expected:
+        if key in before or kind not in _LINE_RULES or whole or _is_expected(comparison, path):
             continue
         rule, severity = _LINE_RULES[kind]
         if kind == "key" and _is_powerful(comparison.now, row.get("account", "")):
@@ -466,7 +475,7 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
         yield comparison.find(rule, severity, "line", path, expected="not present", seen=shown or "",
                               evidence=evidence, action=action, mark=row["sha256"])  # fmt: skip
     for key, row in before.items():
-        if key not in now and key[1] not in comparison.policy.expected:
+        if key not in now and not _is_expected(comparison, key[1]):
             rule = "access.key-removed" if key[0] == "key" else "config.changed"
             yield comparison.find(rule, MEDIUM, "line", key[1], expected=row.get("fingerprint") or row.get("text", ""),
                                   seen="gone", mark=key[2])  # fmt: skip
@@ -574,7 +583,7 @@ def _is_strange_unit(comparison: Comparison, row: Row) -> bool:
     path = str(row.get("path", ""))
     path = "/usr" + path if path.startswith("/lib/") else path
     known = comparison.now.file(path)
-    if not path or (known and known.get("package_ok")) or path in comparison.policy.expected:
+    if not path or (known and known.get("package_ok")) or _is_expected(comparison, path):
         return False
     # Its file is told by itself when it is new; a session, or a job that ungcuu started, comes and goes.
     if (known and known.get("area") != "program") or str(row["name"]).startswith(

@@ -1,7 +1,7 @@
 """One scan: read the host, compare with its baseline, look into what differs, keep the findings.
 
-    read (one SSH session) → detect → fetch the bytes of suspicious files (a second session, only when there are some)
-    → detect again with the bytes → findings.json
+read (one SSH session) → detect → fetch the bytes of suspicious files (a second session, only when there are some)
+→ detect again with the bytes → findings.json
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, detect, ssh
+from ungcuu import baseline, detect, expected, ssh
 from ungcuu.detect import Comparison, Policy
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.journal import now
@@ -35,8 +35,6 @@ EXCLUDED = (
     "/etc/apparmor.d/cache",
     "/var/spool/cron/crontabs/.placeholder",
 )
-# Files that ungcuu itself puts on a host; a state file of the controller says which content is right.
-EXPECTED_FILE = "expected.json"
 
 
 @dataclass(frozen=True)
@@ -73,16 +71,7 @@ class Subject:
     def policy(self) -> Policy:
         """Return what is right on this host."""
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected(self.state, self.host))
-
-
-def expected(state: Path, host: str) -> dict[str, str]:
-    """Return path → SHA-256 of the files that ungcuu itself put on the host, as the controller remembers them."""
-    try:
-        raw = json.loads((state / "hosts" / host / EXPECTED_FILE).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {str(path): str(digest) for path, digest in raw.items()} if isinstance(raw, dict) else {}
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected.load(self.state, self.host))
 
 
 @dataclass(frozen=True)

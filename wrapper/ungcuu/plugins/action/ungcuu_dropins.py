@@ -24,7 +24,8 @@ from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.plugins.on_host import run_on_host  # noqa: E402
+from ungcuu import expected
+from ungcuu.plugins.on_host import run_on_host
 
 _FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package"}
 _ORDER_KEYS = {"validate", "apply", "revert", "probes"}
@@ -51,6 +52,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         reply = run_on_host(self, "dropins", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
+        if "files" in order and not self._task.check_mode:
+            self._remember(order["files"], variables)
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
         records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
@@ -61,6 +64,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "diff": reply.get("diff", []),
             "ungcuu": [{"kind": "change", "data": record} for record in records],
         }
+
+    def _remember(self, files: list[dict[str, Any]], variables: dict[str, Any]) -> None:
+        """Keep on the controller what was sent, so that a scan does not call it an intruder's; see expected.py."""
+        if not (state := str(self._templar.template(variables.get("ungcuu_state", "")))):
+            return
+        sent = {entry["dest"]: entry.get("content") for entry in files if "edits" not in entry}
+        expected.remember(Path(state).expanduser(), str(variables["inventory_hostname"]), sent)
 
     def _file(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """One file as the host gets it, its template rendered here."""
