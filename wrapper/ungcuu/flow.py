@@ -233,6 +233,8 @@ class _Run:
 
     def _work(self) -> Result:
         ctx, verb = self.ctx, self.ctx.verb
+        if verb.before:
+            self._announce(0, verb.steps_before)
         more = dict((verb.before(ctx) if verb.before else None) or {})
         if verb.run:
             given = verb.run(ctx)
@@ -249,11 +251,19 @@ class _Run:
                 steps_before=len(verb.steps_before),
             )
             problem = _problem(ctx, self.result)
+            if verb.after and problem is None:
+                self._announce(len(ctx.plan.steps) - len(verb.steps_after) if ctx.plan else 0, verb.steps_after)
             given_after = verb.after(ctx, self.result) if verb.after else None
             if problem is not None:
                 raise problem
             return given_after or result
         return result
+
+    def _announce(self, first: int, names: Sequence[str]) -> None:
+        """Tell steps that are no part of a playbook."""
+        total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
+        for number, name in enumerate(names, first + 1):
+            self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
 
     def _finish(self, outcome: Outcome, code: Exit) -> None:
         """Write the last record and complete the document."""
@@ -341,6 +351,11 @@ def _plan_of(ctx: Context) -> Plan:
     return ctx.plan or Plan(ctx.verb.name, ctx.verb.phase.value, ctx.hosts, ())
 
 
+def step_line(number: int, total: int, name: str, host: str) -> str:
+    """Return how a step is told."""
+    return _("step {number:>2} of {total} · {name} · {host}").format(number=number, total=total, name=name, host=host)
+
+
 class _Listener:
     """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
 
@@ -392,9 +407,7 @@ class _Listener:
         step = self.plan.steps[number] if number < len(self.plan.steps) else Step(task)
         name = _(step.name)
         shown = f"{name}: {task}" if task and task != step.name else name
-        return _("step {number:>2} of {total} · {name} · {host}").format(
-            number=number + 1, total=len(self.plan.steps), name=shown, host=who
-        )
+        return step_line(number + 1, len(self.plan.steps), shown, who)
 
     def close(self) -> None:
         """Nothing is left half-told."""

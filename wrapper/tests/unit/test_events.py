@@ -1,0 +1,71 @@
+"""A raw event is an attacker's text until it has been parsed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ungcuu.events import HIDDEN, MESSAGE_LIMIT, Event, Status, parse, redact
+
+
+def event(kind: str, **result: Any) -> Event:
+    found = parse(
+        {"event": kind, "event_data": {"host": "web01", "task": "T", "task_path": "/x/y.yml:3", "res": result}}
+    )
+    assert found is not None
+    return found
+
+
+def test_status_follows_the_result() -> None:
+    assert event("runner_on_ok", changed=False).status is Status.OK
+    assert event("runner_on_ok", changed=True).status is Status.CHANGED
+    assert event("runner_on_unreachable", msg="gone").message == "gone"
+    assert parse({"event": "verbose"}) is None
+
+
+def test_control_bytes_never_pass() -> None:
+    """An escape sequence in a message could repaint the screen as a success (T6)."""
+    said = event("runner_on_failed", msg="\x1b[2Jfine\u202e", stderr="\x07").message
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\x07" not in said
+
+
+def test_messages_are_bounded() -> None:
+    assert len(event("runner_on_failed", msg="x" * 10**6).message) < MESSAGE_LIMIT + 100
+
+
+def test_reports_of_a_result_and_of_its_items_are_found() -> None:
+    found = event(
+        "runner_on_ok",
+        ungcuu=[{"kind": "proof", "data": {"name": "a"}}],
+        results=[{"ungcuu": [{"kind": "finding", "data": {"path": "/tmp/\x1bx"}}]}, {"ungcuu": "nonsense"}],
+    )
+    assert [(r.kind, r.host) for r in found.reports] == [("proof", "web01"), ("finding", "web01")]
+    assert "\x1b" not in str(found.reports[1].data)
+
+
+def test_a_no_log_result_says_nothing() -> None:
+    found = event(
+        "runner_on_failed", _ansible_no_log=True, msg="canary", ungcuu=[{"kind": "x", "data": {"a": "canary"}}]
+    )
+    assert found.message == HIDDEN
+    assert found.reports == ()
+
+
+def test_secrets_are_hidden_by_their_names() -> None:
+    assert redact({"db_password": "canary", "nested": [{"api_key": "canary"}], "path": "/etc/passwd"}) == {
+        "db_password": HIDDEN,
+        "nested": [{"api_key": HIDDEN}],
+        "path": "/etc/passwd",
+    }
+    assert redact({"/etc/passwd": "abc"}) == {"/etc/passwd": "abc"}, "a path is no name of a secret"
+
+
+def test_an_oversized_or_deep_report_is_refused_with_a_note() -> None:
+    rows = [{"k": "x" * 60_000} for _ in range(40)]
+    (report,) = event("runner_on_ok", ungcuu=[{"kind": "finding", "data": {"rows": rows}}]).reports
+    assert "refused" in report.data
+    deep: Any = "end"
+    for _ in range(50):
+        deep = [deep]
+    assert "too deep" in str(redact(deep))

@@ -1,0 +1,226 @@
+"""The order of things around a run: plan, confirm, lock, journal; on every path."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import content
+import pytest
+
+from ungcuu import flow, locks
+from ungcuu.context import Context
+from ungcuu.errors import Exit, Locked, Refused
+from ungcuu.journal import Journal, read_records, verify
+from ungcuu.journaling import Ledger
+from ungcuu.resuming import open_runs
+from ungcuu.screen import Screen
+from ungcuu.settings import Settings
+from ungcuu.verb import Hosts, Phase, Result, Verb
+
+
+def settings_of(tmp_path: Path) -> Settings:
+    settings = content.make(tmp_path)
+    return dataclasses.replace(settings, inventory=settings.content / "inventory" / "site")
+
+
+def nothing(_verb: Verb, _hosts: Sequence[str]) -> None:
+    pass
+
+
+def execute(settings: Settings, verb: Verb, *hosts: str, **more: Any) -> flow.Report:
+    return flow.execute(flow.Request(verb, hosts, **more), settings, Screen(io.StringIO()), nothing)
+
+
+def kinds(settings: Settings) -> list[str]:
+    return [record.kind for record in read_records(settings.operations)]
+
+
+def note(ctx: Context) -> Result:
+    ctx.record("change", {"what": "noted"})
+    return Result(message="noted")
+
+
+NOTE = Verb("note", Phase.PREPARE, "Note something", run=note, hosts=Hosts.ONE)
+
+
+def test_a_run_is_journaled_from_its_start_to_its_end(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    report = execute(settings, NOTE, "web01", reason="why not")
+    assert (report.code, report.document["outcome"], report.document["message"]) == (Exit.OK, "DONE", "noted")
+    assert kinds(settings) == ["run_started", "change", "run_finished"]
+    start, change, end = read_records(settings.operations)
+    assert start.data["reason"] == "why not"
+    assert change.data["host"] == "web01"
+    assert end.data["outcomes"] == {"web01": "DONE"}
+    assert verify(settings.operations, settings.keys / "journal_ed25519.pub", settings.heads / "operations.json").ok
+
+
+def test_a_plan_leaves_no_trace(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    report = execute(settings, dataclasses.replace(NOTE, playbook="greet", run=None), "web01", plan_only=True)
+    assert report.document["outcome"] == "PLANNED"
+    assert not settings.state.exists(), "no lock, no journal, no key"
+
+
+def raise_(error: BaseException) -> Any:
+    def run(_ctx: Context) -> Result:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "outcome"),
+    [
+        (Refused("no"), Exit.REFUSED, "NOT DONE"),
+        (ValueError("bug"), Exit.FAULT, "UNKNOWN"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "UNKNOWN"),
+        (flow.Terminated(), Exit.TERMINATED, "UNKNOWN"),
+    ],
+)
+def test_the_journal_is_closed_on_every_path(tmp_path: Path, error: BaseException, code: Exit, outcome: str) -> None:
+    settings = settings_of(tmp_path)
+    report = execute(settings, dataclasses.replace(NOTE, run=raise_(error)), "web01")
+    assert report.code is code
+    assert report.document["outcome"] == outcome
+    assert set(report.document["error"]) == {"what", "state", "next"}  # type: ignore[call-overload]
+    assert kinds(settings) == ["run_started", "run_finished"]
+
+
+def test_a_preflight_that_refuses_touches_nothing(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    report = execute(settings, dataclasses.replace(NOTE, preflight=raise_(Refused("no space"))), "web01")
+    assert report.code is Exit.REFUSED
+    assert kinds(settings) == []
+
+
+def test_a_dangerous_verb_is_confirmed_before_anything(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+
+    def refuse(_verb: Verb, hosts: Sequence[str]) -> None:
+        raise Refused(f"not confirmed: {hosts}")
+
+    request = flow.Request(dataclasses.replace(NOTE, dangerous=True), ("web01",))
+    report = flow.execute(request, settings, Screen(io.StringIO()), refuse)
+    assert report.code is Exit.REFUSED
+    assert not settings.state.exists()
+
+
+class BrokenJournal:
+    def append(self, _kind: str, _data: Mapping[str, object]) -> object:
+        raise OSError(28, "No space left on device")
+
+
+def test_no_journal_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path)
+    ran: list[int] = []
+    monkeypatch.setattr(Journal, "open", lambda *_: BrokenJournal())
+    verb = dataclasses.replace(NOTE, run=lambda _ctx: ran.append(1) or Result())
+    report = execute(settings, verb, "web01")
+    assert report.code is Exit.JOURNAL
+    assert ran == []
+    isolation = dataclasses.replace(verb, name="isolate", without_journal=True)
+    report = execute(settings, isolation, "web01")
+    assert (report.code, ran) == (Exit.OK, [1]), "isolation alone goes on"
+    assert "No space left" in str(report.document["warnings"])
+
+
+def test_one_lock_a_host_and_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    with locks.hold(settings, ("web01",), "restore", "INC 7"):
+        report = execute(settings, NOTE, "web01")
+        assert report.code is Exit.LOCKED
+        assert isinstance(report.error, Locked)
+        for word in (settings.operator, "restore", "INC 7", str(os.getpid())):
+            assert word in report.error.what
+        assert execute(settings, dataclasses.replace(NOTE, read_only=True), "web01").code is Exit.OK
+        assert execute(settings, NOTE, "web02").code is Exit.OK
+    assert execute(settings, NOTE, "web01").code is Exit.OK
+
+
+RACER = """
+import sys, time
+from pathlib import Path
+from ungcuu import locks
+from ungcuu.errors import Locked
+from ungcuu.settings import Settings
+settings = Settings.from_environment({"UNGCUU_STATE": sys.argv[1]})
+while not Path(sys.argv[1], "go").exists():
+    time.sleep(0.005)
+try:
+    with locks.hold(settings, ("web01",), "race", ""):
+        print("held", flush=True)
+        time.sleep(2)
+except Locked:
+    print("refused")
+"""
+
+
+def test_twenty_race_for_a_lock_and_exactly_one_holds_it(tmp_path: Path) -> None:
+    racers = [
+        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(20)
+    ]
+    (tmp_path / "go").touch()
+    said = [racer.communicate()[0].strip() for racer in racers]
+    assert sorted(said) == ["held"] + ["refused"] * 19
+
+
+def test_a_killed_run_is_found_and_a_later_one_answers_it(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    journal = Journal.open(settings.operations, settings.keys, settings.heads)
+    journal.append("run_started", {"run": "r1", "verb": "note", "hosts": ["web01"], "options": {"a": 1}})
+    journal.append("change", {"host": "web01", "data": {}})
+    (found,) = open_runs(settings)
+    assert (found.run, found.records, found.last, found.ended) == ("r1", 1, "change", False)
+    assert open_runs(settings, ["web02"]) == []
+    execute(settings, NOTE, "web01")
+    assert open_runs(settings) == []
+
+
+def test_a_record_goes_to_the_journal_of_its_host(tmp_path: Path) -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.kinds: list[str] = []
+
+        def append(self, kind: str, _data: Mapping[str, object]) -> object:
+            return self.kinds.append(kind)
+
+    one, two = Kept(), Kept()
+    ledger = Ledger(tolerant=False, warn=lambda _text: None)
+    ledger.add("web01", lambda: one)
+    ledger.add("web02", lambda: two)
+    ledger.append("run_started", {"hosts": ["web01", "web02"]})
+    ledger.append("proof", {"host": "web02"})
+    assert (one.kinds, two.kinds) == (["run_started"], ["run_started", "proof"])
+
+
+def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    screen = io.StringIO()
+    verb = Verb(
+        "greet", Phase.PREPARE, "x", playbook="greet", steps_before=("Get ready",),
+        before=lambda _ctx: {"greeting_text": "hi"}, variables=lambda options: {"greeting_file": options["file"]},
+    )  # fmt: skip
+    request = flow.Request(verb, ("web01",), {"file": str(tmp_path / "out")})
+    report = flow.execute(request, settings, Screen(screen), nothing)
+    assert report.document["outcome"] == "DONE"
+    lines = screen.getvalue().splitlines()
+    assert lines == [
+        "step  1 of 4 · Get ready · web01",
+        "step  2 of 4 · Look at the host · web01",
+        "step  3 of 4 · Greet in one line · web01",
+        "step  4 of 4 · Say goodbye · web01",
+    ]
+    assert json.dumps(report.document, default=str)
+    proof = next(record for record in read_records(settings.operations) if record.kind == "proof")
+    assert proof.data["data"]["name"] == "greeted"
+    assert proof.data["data"]["password"] == "(hidden)"
