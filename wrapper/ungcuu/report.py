@@ -466,12 +466,20 @@ def _flat(value: object) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, str) and _ISO_UTC.match(value):
-        return shown_time(format_time(datetime.fromisoformat(value)))
+        return _told_time(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_flat(item)}" for key, item in list(value.items())[:20])
     if isinstance(value, list | tuple):
         return ", ".join(_flat(item) for item in value[:20]) + (f" … (+{len(value) - 20})" if len(value) > 20 else "")
     return str(value)
+
+
+def _told_time(text: str) -> str:
+    """A time inside a record, in local time; a day that no calendar has stays as it was written."""
+    try:
+        return shown_time(format_time(datetime.fromisoformat(text)))
+    except (ValueError, OverflowError):
+        return text
 
 
 def _recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
