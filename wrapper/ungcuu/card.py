@@ -170,7 +170,8 @@ def write(settings: Settings, card: Card) -> Card:
         The card as it was written: its known_hosts is the copy.
     """
     folder = settings.host_dir(card.host)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in (folder.parent.parent, folder.parent, folder):
+        part.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = folder / "known_hosts"
     _replace(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
     kept = Card(**{**vars(card), "known_hosts": str(known)})

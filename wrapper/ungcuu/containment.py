@@ -33,7 +33,8 @@ def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
         "time": known.get("time") or f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "undo": f"ungcuu release {host}",
     }
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in (folder.parent.parent, folder.parent, folder):
+        part.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = folder / f".{MARK}.{os.getpid()}"
     draft.write_text(json.dumps(data, sort_keys=True) + "\n", encoding="utf-8")
     draft.replace(folder / MARK)

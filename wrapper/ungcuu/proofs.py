@@ -70,6 +70,18 @@ def served(answer: Mapping[str, Any], side: str, addresses: Sequence[str]) -> li
     return [proof("the site serves", side, not bad and bool(addresses), said)]
 
 
+def notice(answer: Mapping[str, Any], side: str, addresses: Sequence[str]) -> list[Proof]:
+    """Judge whether every address answers with the maintenance notice and not with the site."""
+    pages = {str(row.get("address")): row for row in _rows(answer.get("site"))}
+    bad = [
+        f"{address}: {_page(pages.get(address))}"
+        for address in addresses
+        if pages.get(address, {}).get("status") != 503 or pages.get(address, {}).get("found") is not False
+    ]
+    said = "; ".join(bad) if bad else f"status 503 at {len(addresses)} addresses"
+    return [proof("visitors get the notice", side, not bad and bool(addresses), said)]
+
+
 def closed(answer: Mapping[str, Any], side: str, addresses: Sequence[str]) -> list[Proof]:
     """Judge whether the port that was asked for, that of SSH, stays closed to this side."""
     states = {str(row.get("address")): _state(row) for row in _rows(answer.get("ports"))}

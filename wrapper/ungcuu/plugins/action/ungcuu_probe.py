@@ -5,7 +5,7 @@
       delegate_to: intruder01
 
 ``prove`` is one of: contained inside, contained from the controller, contained from outside, served from outside,
-served from the controller. Without a ``vantage`` the proof from outside says so and counts as not taken. A failed
+served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says so and counts as not taken. A failed
 proof fails the task. Changes nothing.
 """
 
@@ -66,6 +66,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             answer = self._ask({"ask": "ports", "addresses": addresses, "ports": ports}, kind)
             return proofs.contained(answer, side, addresses, ports)
         found = []
+        if site and kind.startswith("notice"):
+            return proofs.notice(
+                self._ask({"ask": "site", "addresses": addresses, "site": site}, kind), side, addresses
+            )
         if site:
             found += proofs.served(
                 self._ask({"ask": "site", "addresses": addresses, "site": site}, kind), side, addresses
