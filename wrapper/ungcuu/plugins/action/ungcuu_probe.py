@@ -5,8 +5,8 @@
       delegate_to: intruder01
 
 ``prove`` is one of: contained inside, contained from the controller, contained from outside, served from outside,
-served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says so and counts as not taken. A failed
-proof fails the task. Changes nothing.
+served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says so and counts
+as not taken. A failed proof fails the task. Changes nothing.
 """
 
 from __future__ import annotations
