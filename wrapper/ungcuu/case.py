@@ -154,7 +154,9 @@ def payload(record: Record) -> Mapping[str, Any]:
 def hosts_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The hosts that a record names."""
     value = data.get("hosts") or data.get("host") or ()
-    return tuple(value.split(",")) if isinstance(value, str) else tuple(map(str, value))
+    if isinstance(value, list | tuple):
+        return tuple(map(str, value))
+    return tuple(value.split(",")) if isinstance(value, str) else ()
 
 
 def derive(records: Iterable[Record]) -> Facts:

@@ -158,3 +158,16 @@ def test_progress_is_replaced_and_never_wraps(monkeypatch: pytest.MonkeyPatch) -
 
 def test_columns_of_wide_and_combining_characters() -> None:
     assert (width("ộ"), width(unicodedata.normalize("NFD", "ộ")), width("漢")) == (1, 1, 2)
+
+
+def test_no_letter_carries_more_marks_than_a_line_is_high() -> None:
+    """Piled marks paint over the lines above and below."""
+    assert clean("Z" + "\u0300" * 5 + "x") == "Z\u0300\u0300\u0300\\u0300\\u0300x"
+    assert clean("\u0301abc") == "\\u0301abc"
+
+
+@pytest.mark.parametrize("char", ["\u3164", "\u115f", "\u2800", "\ufe0f", "\U000e0100"])
+def test_letters_that_show_nothing_are_told(char: str) -> None:
+    """`admin` and `admin` with a filler must not look alike."""
+    assert clean(f"a{char}b") != f"a{char}b"
+    assert clean(f"a{char}b").isascii()

@@ -1,0 +1,385 @@
+"""A case is what its journal proves: phases, clocks, what is still open, and whether the folder was changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from casebook import FINDINGS, Book, clock_of, collect, contain, found, settings_in, write_case
+
+from ungcuu import case as module
+from ungcuu.case import Case, current, derive, find, list_cases, open_case, parse_when
+from ungcuu.casecheck import check
+from ungcuu.errors import JournalError, Refused, UsageFault
+from ungcuu.journal import Record
+from ungcuu.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path / "state")
+
+
+@pytest.fixture
+def case(settings: Settings) -> Case:
+    return open_case(settings, ["web01"], "Trang chủ bị thay đổi", "báo của người dân")
+
+
+def record(kind: str, data: Mapping[str, Any], seq: int = 1) -> Record:
+    return Record(seq, "2026-11-22T02:00:00.000Z", "", kind, data, "", "")
+
+
+def again(case: Case) -> Case:
+    return find(case.settings, case.id)
+
+
+# --- opening and finding ------------------------------------------------------------------------------------------
+
+
+def test_numbers_follow_one_another_and_are_never_used_twice(settings: Settings) -> None:
+    """Two cases under one number would mix two incidents' evidence, even after one folder was lost."""
+    first, second = (open_case(settings, ["web01"], title) for title in ("a", "b"))
+    assert [first.id[-4:], second.id[-4:]] == ["-001", "-002"]
+    second.folder.rename(settings.state / "elsewhere")
+    assert open_case(settings, ["web01"], "c").id.endswith("-003")
+
+
+def test_eight_operators_open_cases_at_once(settings: Settings) -> None:
+    children = []
+    for _ in range(8):
+        if not (child := os.fork()):
+            try:
+                open_case(settings, ["web01"], "x")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    assert [case.id[-3:] for case in list_cases(settings)] == [f"{number:03d}" for number in range(1, 9)]
+
+
+def test_the_current_case_is_the_newest_open_one_of_that_host(settings: Settings) -> None:
+    old, other, new = (open_case(settings, [host], "x") for host in ("web01", "web02", "web01"))
+    assert (current(settings, "web01"), current(settings, "web02"), current(settings, "web03")) == (new, other, None)
+    new.close()
+    assert current(settings, "web01") == old
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"title": "  "},
+        {"severity": "terrible"},
+        {"tlp": "PURPLE"},
+        {"detected_at": datetime(2026, 1, 1)},
+        {"detected_at": datetime.now(UTC) + timedelta(hours=1)},
+        {"first_sign": datetime.now(UTC) + timedelta(hours=1)},
+    ],
+)
+def test_a_value_that_would_make_the_clocks_lie_is_refused(settings: Settings, bad: dict[str, Any]) -> None:
+    with pytest.raises(UsageFault):
+        open_case(settings, ["web01"], **{"title": "x", **bad})
+    assert list_cases(settings) == []
+
+
+@pytest.mark.parametrize("name", ["../heads", "UC-20261122-001/..", "", "UC-20261122-999", "UC-20261122-001\n"])
+def test_a_name_that_is_no_case_is_refused(settings: Settings, case: Case, name: str) -> None:
+    with pytest.raises(UsageFault):
+        find(settings, name)
+
+
+def test_a_typed_time_needs_no_zone_but_keeps_one() -> None:
+    assert parse_when("2026-11-22T09:30+07:00") == datetime(2026, 11, 22, 2, 30, tzinfo=UTC)
+    assert parse_when("2026-11-22 09:30").tzinfo is UTC
+    with pytest.raises(UsageFault):
+        parse_when("yesterday")
+
+
+# --- phases -------------------------------------------------------------------------------------------------------
+
+ALLOWED = {
+    ("detect", "contain"), ("detect", "recover"), ("detect", "review"), ("contain", "recover"), ("contain", "review"),
+    ("recover", "contain"), ("recover", "review"), ("review", "contain"), ("review", "recover"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", module.PHASES[:-1])
+@pytest.mark.parametrize("end", [*module.PHASES, "nonsense"])
+def test_every_step_of_the_phase_machine(case: Case, start: str, end: str) -> None:
+    if start != "detect":
+        case = case.advance(start)
+    if start == end:
+        assert case.advance(end).facts.phase == end
+    elif (start, end) in ALLOWED:
+        assert case.advance(end, "vì sao").facts.phase == end
+    else:
+        with pytest.raises(Refused):
+            case.advance(end)
+        assert again(case).facts.phase == start
+
+
+def test_a_closed_case_stays_closed(case: Case) -> None:
+    """A case that opens again would change a report that was signed."""
+    case = case.close()
+    for attempt in (case.close, lambda: case.advance("contain"), case.refuse_closed):
+        with pytest.raises(Refused):
+            attempt()
+    assert case.note("biên bản họp đã ký").kind == "note"
+
+
+def test_runs_move_the_phase_without_anyone_saying_so(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        seen = []
+        for verb in ("scan", "isolate", "collect", "eradicate", "restore", "reassess", "release"):
+            with book.run(verb):
+                pass
+            seen.append(again(case).facts.phase)
+    assert seen == ["detect", "contain", "contain", "recover", "recover", "recover", "review"]
+
+
+# --- clocks and isolation -----------------------------------------------------------------------------------------
+
+
+def test_the_clocks_of_a_whole_case(settings: Settings) -> None:
+    facts = write_case(settings).facts
+    assert facts.seconds_to_detect == (7 * 60 + 41 - 9) * 60
+    assert facts.seconds_to_contain == pytest.approx(588, abs=2)
+    assert facts.seconds_to_recover == pytest.approx(280, abs=3)
+    assert facts.phase == "closed" and facts.open_findings == () and facts.isolated == ()
+
+
+def test_a_clock_without_proof_shows_nothing(case: Case) -> None:
+    """A number that nobody measured is worse than none."""
+    facts = case.facts
+    assert (facts.seconds_to_detect, facts.seconds_to_contain, facts.seconds_to_recover) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "isolated", "unsure", "contained"),
+    [
+        ("DONE", True, False, True),
+        ("NOT DONE", False, False, False),
+        ("UNKNOWN", True, True, False),
+        ("", True, True, False),
+    ],
+)
+def test_an_isolation_counts_by_its_outcome(
+    settings: Settings, outcome: str, isolated: bool, unsure: bool, contained: bool
+) -> None:
+    """A lost connection is neither success nor failure: the host may be cut off."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        with Book(case, clock).run("isolate", outcome=outcome):
+            pass
+    facts = again(case).facts
+    assert (facts.isolated == ("web01",), facts.unsure == ("web01",), bool(facts.contained)) == (
+        isolated,
+        unsure,
+        contained,
+    )
+
+
+def test_each_host_of_a_run_has_its_own_outcome(settings: Settings) -> None:
+    case = open_case(settings, ["web01", "web02"], "x")
+    journal = case.journal()
+    base = {"run": "r", "verb": "isolate", "hosts": ["web01", "web02"]}
+    journal.append("run_started", base)
+    journal.append("run_finished", {**base, "outcome": "NOT DONE", "outcomes": {"web01": "DONE", "web02": "NOT DONE"}})
+    assert again(case).facts.isolated == ("web01",)
+
+
+def test_a_host_may_not_steer_the_case(settings: Settings) -> None:
+    """A task's result is the host's word: `case_closed` or `run_finished` in it is an attack, not a fact."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        found(book, "NOT DONE")
+        with book.run("isolate"):
+            pass
+        before = again(case).facts
+        for kind, data in {
+            "case_closed": {"reason": "all well"},
+            "phase": {"phase": "review"},
+            "run_started": {"verb": "release", "hosts": ["web01"], "run": "z"},
+            "run_finished": {"verb": "release", "hosts": ["web01"], "run": "z", "outcome": "DONE"},
+            "verdict": {"finding": before.findings[0].id, "verdict": "false alarm"},
+            "case_opened": {"title": "another"},
+            "detected": {"time": "2020-01-01T00:00:00Z"},
+            "scan": {"complete": True, "host": "web01", "first_sign": "2020-01-01T00:00:00Z"},
+        }.items():
+            book.report(kind, data)
+    assert again(case).facts == before
+
+
+def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
+    assert (
+        module.payload(record("finding", {"host": "web01", "data": {"host": "web02", "path": "/x"}}))["host"] == "web01"
+    )
+
+
+def test_records_of_any_shape_are_survived() -> None:
+    """Journals outlive versions, and hosts send what they like."""
+    odd: list[Any] = [None, "", "x", 5, 1.5, True, [], {}, ["a"], {"a": 1}, {"data": {}}, {"data": 5}]
+    kinds = [name.removeprefix("_on_") for name in dir(module._Fold) if name.startswith("_on_")]
+    records = [
+        record("case_opened", {"hosts": ["web01"], "title": "x"}),
+        record("run_started", {"verb": "scan", "hosts": "web01"}),
+    ]
+    for kind in kinds:
+        for value in odd:
+            data = dict.fromkeys(
+                ("host", "hosts", "time", "path", "id", "verb", "outcomes", "phase", "first_sign", "data"), value
+            )
+            records += [record(kind, data), record(kind, {})]
+    derive(records)
+
+
+# --- findings and closing -----------------------------------------------------------------------------------------
+
+
+def test_findings_stay_open_until_something_answers_them(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        found(book, "NOT DONE")
+        assert len(again(case).facts.open_findings) == len(FINDINGS)
+        book.report("quarantine", {"path": FINDINGS[0][3]}, host="web02")
+        assert len(again(case).facts.open_findings) == len(FINDINGS), "another host's file"
+        book.report("quarantine", {"path": FINDINGS[0][3]})
+        assert [f.state for f in again(case).facts.findings] == ["quarantined", "open", "open", "open"]
+        with book.run("scan", outcome="UNKNOWN"):
+            book.report("scan", {"complete": False})
+        assert len(again(case).facts.open_findings) == 3, "a scan that did not end proves nothing"
+        with book.run("scan"):
+            book.report("scan", {"complete": True})
+        assert {f.state for f in again(case).facts.findings} == {"quarantined", "gone"}
+        found(book, "NOT DONE")
+        assert len(again(case).facts.open_findings) == len(FINDINGS), "what comes back is open again"
+
+
+def test_a_verdict_of_a_person_stands(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        found(book, "NOT DONE")
+        known = again(case).facts.findings[0]
+        book.journal.append(
+            "verdict", {"finding": known.id, "verdict": "false alarm", "reason": "…", "operator": "lan"}
+        )
+        found(book, "NOT DONE")
+    assert again(case).facts.findings[0].state == "false alarm"
+
+
+def test_a_case_is_not_closed_over_an_isolated_host_or_an_open_finding(settings: Settings) -> None:
+    """Sites whose cause was never found are hit again."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        found(book, "NOT DONE")
+        contain(book)
+        obstacles = again(case).obstacles()
+        assert len(obstacles) == 1 + len(FINDINGS) and "web01 is still isolated" in obstacles
+        with pytest.raises(Refused, match="still isolated"):
+            case.close("done")
+        with pytest.raises(UsageFault, match="reason"):
+            case.close(force=True)
+        assert again(case).facts.phase == "contain"
+        closed = case.close("máy đã tháo rời, bàn giao PA05", force=True)
+    last = closed.records()[-1]
+    assert (last.kind, last.data["forced"], last.data["open"]) == ("case_closed", True, obstacles)
+
+
+# --- the whole folder ---------------------------------------------------------------------------------------------
+
+
+def test_an_untouched_case_is_whole(settings: Settings) -> None:
+    result = check(write_case(settings))
+    assert result.ok and result.evidence == 10 and result.lines() == []
+
+
+def test_every_change_of_evidence_is_named(settings: Settings) -> None:
+    """Evidence whose hash differs is no evidence; evidence that nobody recorded is no evidence either."""
+    case = write_case(settings)
+    changed, gone, linked, replaced = sorted(case.evidence.iterdir())[:4]
+    changed.write_bytes(changed.read_bytes() + b"x")
+    gone.unlink()
+    linked.rename(settings.state / "moved")
+    linked.symlink_to(settings.state / "moved")
+    replaced.unlink()
+    os.mkfifo(replaced)
+    (case.evidence / ("0" * 64)).write_text("planted")
+    result = check(case)
+    assert not result.ok and result.evidence == 6
+    told = "\n".join(result.problems)
+    for path, word in ((changed, "changed"), (gone, "missing"), (linked, "missing"), (replaced, "changed")):
+        assert any(path.name in line and word in line for line in result.problems), told
+    assert f"does not know: evidence/{'0' * 64}" in told
+
+
+def test_a_changed_list_of_the_collector_is_named(settings: Settings) -> None:
+    import hashlib
+
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        manifest = case.evidence / "manifest-web01.jsonl"
+        manifest.write_text('{"record":"item"}\n')
+        digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        Book(case, clock).report("custody", {"from": "web01", "manifest_sha256": digest})
+    manifest.write_text(manifest.read_text() + '{"record":"custody"}\n')
+    assert check(case).ok, "it grows after the hand-over that names it"
+    manifest.write_text('{"record":"other"}\n')
+    assert not check(case).ok
+
+
+def test_a_changed_journal_is_named_with_its_first_bad_record(settings: Settings) -> None:
+    case = write_case(settings)
+    path = case.folder / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"outcome":"DONE"', b'"outcome":"D0NE"', 1))
+    result = check(case)
+    assert not result.ok and result.journal.first_bad and str(result.journal.first_bad) in result.lines()[0]
+
+
+def test_a_missing_head_and_a_missing_key_are_named(settings: Settings) -> None:
+    case = write_case(settings)
+    saved = case.head.read_bytes()
+    case.head.unlink()
+    assert "head is missing" in check(case).lines()[0]
+    case.head.write_bytes(saved)
+    (settings.keys / "journal_ed25519.pub").unlink()
+    assert not check(case).ok
+
+
+def test_what_the_journal_does_not_cover_is_said_without_alarm(settings: Settings) -> None:
+    case = write_case(settings)
+    (case.folder / "scan of the letter \x1b[2J.pdf").write_text("x")
+    result = check(case)
+    assert result.ok and "\x1b" not in result.notes[0] and "not covered" in result.notes[0]
+
+
+def test_checking_changes_nothing(settings: Settings) -> None:
+    case = write_case(settings)
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in settings.state.rglob("*")}
+    check(case)
+    assert before == {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in settings.state.rglob("*")}
+
+
+def test_collecting_twice_counts_once(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        collect(book)
+        collect(book)
+    assert check(case).ok and check(case).evidence == 10
+
+
+def test_no_room_for_a_case_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "heads").write_text("a file where a folder should be")
+    with pytest.raises((JournalError, OSError)):
+        open_case(settings_in(tmp_path / "state"), ["web01"], "x")
