@@ -234,6 +234,7 @@ def stream(
     quota: int = 1 << 40,
     control_path: Path | None = None,
     deadline: Callable[[], float] | None = None,
+    hashed: bool = True,
 ) -> Streamed:
     """Run a command and hand its standard output to ``sink`` piece by piece, hashed on the way.
 
@@ -241,7 +242,8 @@ def stream(
     ``reply``, in place of ``stdin``, is called with each piece of output until it returns what to send: the command
     says something first, and the answer depends on it, all in one connection.
     ``deadline`` returns a time of the monotonic clock and is asked again after every piece: a command that does one
-    thing after another can be given a limit for each. ``timeout`` stays the limit of the whole.
+    thing after another can be given a limit for each. ``timeout`` stays the limit of the whole. ``hashed``
+    is False where the sink hashes by itself: ``sha256`` is empty then.
 
     Raises:
         HostKeyRefused: The host isn't the one that was enrolled.
@@ -249,18 +251,17 @@ def stream(
     argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
     started = time.monotonic()
     with _own_log() as log:
-        pump = _Pump(sink, quota, started + timeout, deadline)
+        pump = _Pump(sink, quota, started + timeout, deadline, hashed)
         process = _start(ssh_command(target, argv, control_path), log)
         try:
             cut = pump.run(process, stdin, reply)
         finally:
             _end(process)
         said = _read_log(log)
+    digest = pump.digest.hexdigest() if pump.digest else ""
     ending, detail = _judge(target, process.returncode, cut, said)
     code = process.returncode if ending is Ending.EXITED else None
-    return Streamed(
-        ending, code, pump.size, pump.digest.hexdigest(), bytes(pump.stderr), time.monotonic() - started, detail
-    )
+    return Streamed(ending, code, pump.size, digest, bytes(pump.stderr), time.monotonic() - started, detail)
 
 
 class _Pump:
@@ -272,11 +273,16 @@ class _Pump:
     _waiting: memoryview
 
     def __init__(
-        self, sink: Callable[[bytes], object], quota: int, end: float, moving: Callable[[], float] | None = None
+        self,
+        sink: Callable[[bytes], object],
+        quota: int,
+        end: float,
+        moving: Callable[[], float] | None = None,
+        hashed: bool = True,
     ) -> None:
         self.sink, self.quota, self.end, self.moving = sink, quota, end, moving
         self.size = 0
-        self.digest = hashlib.sha256()
+        self.digest = hashlib.sha256() if hashed else None
         self.stderr = bytearray()
 
     @property
@@ -334,7 +340,8 @@ class _Pump:
         allowed = piece[: max(0, self.quota - self.size)]
         self.size += len(piece)
         if allowed:
-            self.digest.update(allowed)
+            if self.digest:
+                self.digest.update(allowed)
             self.sink(allowed)
         if self._reply is not None and (data := self._reply(allowed)) is not None:
             self._reply = None

@@ -221,6 +221,7 @@ class _Session:
                 quota=1 << 62,
                 control_path=None,
                 deadline=lambda: self.until,
+                hashed=False,
             )
             ending, why = streamed.ending, streamed.detail or _last_line(streamed.stderr)
         except (OverLimit, Broken) as error:
