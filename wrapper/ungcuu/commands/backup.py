@@ -1,0 +1,44 @@
+"""`backup`: have the vault take a restore point of web root, configuration and database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+
+def _after(context: Context, _result: RunResult) -> Result | None:
+    """Name the points that were made; a failed run keeps its own result."""
+    from ungcuu.restore_points import newest
+
+    made = [record["data"] for record in context.records if record["kind"] == "restore_point"]
+    if len(made) < len(context.hosts):
+        return None
+    points = [point for host in context.hosts if (point := newest(context.settings.host_dir(host)))]
+    lines = [
+        _("{host}: restore point {point}, {files} files, {size} MiB").format(
+            host=point.host, point=point.short, files=point.files, size=round(point.bytes / 2**20)
+        )
+        for point in points
+    ]
+    return Result(message="\n".join(lines), data={"restore_points": [point.as_data() for point in points]})
+
+
+VERB = Verb(
+    name="backup",
+    phase=Phase.PREPARE,
+    summary=N_("Save web root, configuration and database to the vault"),
+    description=N_(
+        "The vault connects to the host, starts the engine there and receives through the tunnel what changed. "
+        "The host can add to its backups, but neither read those of others nor delete any."
+    ),
+    playbook="backup",
+    after=_after,
+    deadline=6 * 3600.0,
+    examples=("ungcuu backup web01",),
+)
