@@ -1,0 +1,152 @@
+"""The shape of playbooks and roles: what keeps them readable, safe and free of this machine's traces."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+TOC = {"import_tasks", "include_tasks"}
+KEYWORDS = {
+    "name",
+    "when",
+    "tags",
+    "vars",
+    "loop",
+    "loop_control",
+    "become",
+    "block",
+    "always",
+    "rescue",
+    "register",
+    "notify",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Ansible's tags as plain values."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, _suffix, node: loader.construct_scalar(node))
+
+
+def load(path: Path) -> Any:
+    return yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, see above
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=True).stdout
+    return [ROOT / name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def tasks_of(path: Path) -> list[dict[str, Any]]:
+    """Return every task of a playbook or tasks file, blocks opened."""
+    found: list[dict[str, Any]] = []
+
+    def walk(entries: Any) -> None:
+        for entry in entries or []:
+            if isinstance(entry, dict):
+                found.append(entry)
+                for section in ("block", "rescue", "always", "pre_tasks", "tasks", "post_tasks", "handlers"):
+                    walk(entry.get(section))
+
+    walk(load(path))
+    return found
+
+
+def task_files() -> list[Path]:
+    return (
+        PLAYBOOKS + sorted((ROOT / "roles").glob("*/tasks/*.yml")) + sorted((ROOT / "roles").glob("*/handlers/*.yml"))
+    )
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda p: p.name)
+def test_a_playbook_reads_as_a_story(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 60
+    for play in load(path):
+        if not any(key.endswith("import_playbook") for key in play):
+            assert play.get("name"), "every play has a name"
+            assert play.get("any_errors_fatal") is True
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_a_role_is_whole(role: Path) -> None:
+    for part in ("README.md", "meta/main.yml", "meta/argument_specs.yml", "defaults/main.yml", "tasks/main.yml"):
+        assert (role / part).is_file(), f"{role.name}: {part} is missing"
+    assert list((role / "tests").glob("test_*.py")), f"{role.name} has no tests"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_main_is_a_table_of_contents(role: Path) -> None:
+    """Its entries are the steps that an operator is shown."""
+    for entry in load(role / "tasks" / "main.yml") or []:
+        used = {key.rpartition(".")[2] for key in entry} - KEYWORDS
+        assert used <= TOC, f"{role.name}: {entry.get('name')}"
+        assert entry.get("name"), f"{role.name}: an entry without a name"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda p: p.name)
+def test_defaults_and_argument_specs_name_the_same_variables(role: Path) -> None:
+    specs = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    documented = {name: spec for entry in specs.values() for name, spec in (entry.get("options") or {}).items()}
+    defaults = load(role / "defaults" / "main.yml") or {}
+    own = {name for name in documented if name.startswith(f"{role.name}_")}
+    given = {name for name in own if not documented[name].get("required")}
+    assert set(defaults) - set(documented) == set(), "a default that is not documented"
+    assert given - set(defaults) == set(), "a variable of the role without its default"
+    for name in defaults:
+        assert name.startswith((f"{role.name}_", f"__{role.name}_")), f"{name} does not say whose it is"
+
+
+def shell_text(task: dict[str, Any]) -> str:
+    """Return what a task gives to a shell, or as one line of words; an argv keeps its words apart and is no line."""
+    for key, value in task.items():
+        if key.rpartition(".")[2] in ("shell", "command", "raw", "script"):
+            return "" if isinstance(value, dict) and "argv" in value else str(value)
+    return ""
+
+
+@pytest.mark.parametrize("path", task_files(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_task_hides_a_failure_or_hands_a_host_s_words_to_a_local_shell(path: Path) -> None:
+    for task in tasks_of(path):
+        assert "ignore_errors" not in task, task.get("name")
+        local = task.get("delegate_to") in ("localhost", "127.0.0.1") or task.get("connection") == "local"
+        assert not (local and "{{" in shell_text(task)), f"{task.get('name')}: a shell of the controller (T9)"
+        assert not any(key.rpartition(".")[2] == "local_action" for key in task), task.get("name")
+
+
+MACHINE = re.compile(r"/work/|/tmp/state\d|/home/(?!ungcuu)\w+/")
+REGISTRY = re.compile(
+    r"https?://[^\s\"'<>)]*(?:index|simple|registry|mirror|pypi|proxy|artifactory|nexus)[^\s\"'<>)]*", re.I
+)
+
+
+def test_nothing_in_the_tree_names_this_machine_or_a_registry() -> None:
+    bad = []
+    for path in tracked():
+        if path.suffix in (".mo", ".png") or path.is_relative_to(ROOT / "wrapper" / "tests" / "repo"):
+            continue
+        text = path.read_text("utf-8", "replace")
+        bad += [f"{path.relative_to(ROOT)}: {hit}" for hit in MACHINE.findall(text) + REGISTRY.findall(text)]
+    assert bad == []
+
+
+def test_every_playbook_belongs_to_a_verb() -> None:
+    from ungcuu import registry
+    from ungcuu.verb import Verb
+
+    def playbooks(verb: Verb) -> set[str]:
+        return {verb.playbook or ""} | {name for inner in verb.verbs for name in playbooks(inner)}
+
+    used = set().union(*(playbooks(registry.load(name)) for name in registry.names()))
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "wrapper" / "ungcuu").rglob("*.py"))
+    for path in PLAYBOOKS:
+        if not path.stem.startswith("_"):
+            assert path.stem in used or f'"{path.stem}"' in source, f"{path.name} is nobody's"
