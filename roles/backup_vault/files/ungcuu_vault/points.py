@@ -45,13 +45,12 @@ def choose_point(
     """
     over = [] if passed_over is None else passed_over
     held = site.snapshots()
-    ledger = [point for point in site.ledger() if point["id"] in held]
+    ledger: list[dict[str, Any]] = [point for point in site.ledger() if point["id"] in held]
     if re.fullmatch(r"[0-9a-f]{8,64}", arguments.at):
         found = [point for point in ledger if point["id"].startswith(arguments.at)]
         if len(found) != 1:
             raise VaultError(f"{site.name} has {len(found)} restore points {arguments.at}")
-        only: dict[str, Any] = found[0]
-        return only
+        return found[0]
     limit = None if arguments.at == "latest" else parse_time(arguments.at)
     first_sign = parse_time(arguments.before) if arguments.before else None
     for point in reversed(ledger):

@@ -83,7 +83,7 @@ def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) ->
 
 
 def _source(site: Site, answer: dict[str, Any]) -> dict[str, Any]:
-    """Where the parts came from: paths by our own settings, so that a later change of the inventory changes no point."""
+    """Where the parts came from, by our own settings: a later change of the inventory changes no point."""
     asked = site.settings["site"]
     missing = [str(path) for path in answer["facts"].get("config_missing", [])]
     return {

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ungcuu_site import check, save, stage, swap
-from ungcuu_site.common import Refusal, say
+from ungcuu_site.common import RefusedError, say
 
 _LONGEST_REQUEST = 256 * 1024
 _FROM_VAULT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -34,7 +34,7 @@ def _request(words: list[str]) -> dict[str, Any]:
         return {"do": words[0], "restore": words[1] if words[1:] else ""}
     document = json.loads(sys.stdin.buffer.readline(_LONGEST_REQUEST))
     if not isinstance(document, dict):
-        raise Refusal("a request is one JSON object")
+        raise RefusedError("a request is one JSON object")
     return document
 
 
@@ -49,9 +49,9 @@ def main() -> int:
         request = _request(sys.argv[1:])
         action = known.get(str(request.get("do")))
         if action is None:
-            raise Refusal(f"this account may not ask for {request.get('do')!r}", "nothing was done")
+            raise RefusedError(f"this account may not ask for {request.get('do')!r}", "nothing was done")
         answer = action(request)
-    except Refusal as refusal:
+    except RefusedError as refusal:
         say("failed", reason=refusal.reason, state=refusal.state)
         return 3
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu_site import database
-from ungcuu_site.common import RESTORE_AREA, Refusal, last_words, locked, restore_id, write_json
+from ungcuu_site.common import RESTORE_AREA, RefusedError, last_words, locked, restore_id, write_json
 from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
 
@@ -37,7 +37,7 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
     with locked("restore"):
         state = load(identity)
         if state["step"] not in ("staged", "checked"):
-            raise Refusal(f"nothing is staged to be checked: the restore stands at '{state['step']}'")
+            raise RefusedError(f"nothing is staged to be checked: the restore stands at '{state['step']}'")
         site, root = state["site"], stage_root(state["site"], identity)
         proofs = [_counts(state, request.get("expected") or {})]
         if "files" in state["only"]:
@@ -78,8 +78,9 @@ def _links(root: Path) -> dict[str, Any]:
     wrong = []
     for entry in _walk(root):
         if entry.is_symlink():
-            target = os.path.normpath(os.path.join(os.path.dirname(entry.path), os.readlink(entry.path)))
-            if not (target + "/").startswith(str(root) + "/"):
+            here = Path(entry.path)
+            target = os.path.normpath(here.parent / here.readlink())
+            if not f"{target}/".startswith(f"{root}/"):
                 wrong.append(str(Path(entry.path).relative_to(root)))
     return _proof("links", wrong, "no link leaves the web root")
 
@@ -99,7 +100,7 @@ def _writable(root: Path, site: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_program(entry: os.DirEntry[str]) -> bool:
-    with open(entry.path, "rb") as handle:
+    with Path(entry.path).open("rb") as handle:
         head = handle.read(_HEAD_BYTES)
     if entry.name == "index.php" and len(head) < _HEAD_BYTES and _HARMLESS.fullmatch(head):
         return False
@@ -110,11 +111,8 @@ def _is_program(entry: os.DirEntry[str]) -> bool:
 
 def _is_image_with_noise(head: bytes) -> bool:
     """Compressed bytes may spell `<?=` by chance; `<?php` they do not."""
-    return (
-        not re.search(rb"<\?php|^#!|^\x7fELF", head, re.I)
-        and head[:4] in (b"\x89PNG", b"GIF8", b"%PDF", b"PK\x03\x04")
-        or (head[:2] == b"\xff\xd8" and not re.search(rb"<\?php", head, re.I))
-    )
+    media = head[:4] in (b"\x89PNG", b"GIF8", b"%PDF", b"PK\x03\x04") or head[:2] == b"\xff\xd8"
+    return media and not re.search(rb"<\?php", head, re.I)
 
 
 def _odd_modes(root: Path) -> dict[str, Any]:
@@ -128,7 +126,7 @@ def _odd_modes(root: Path) -> dict[str, Any]:
 
 
 def _syntax(root: Path) -> dict[str, Any]:
-    """PHP's own parser reads every program, as nobody, from standard input: nothing of the site runs or is opened by it."""
+    """PHP's own parser reads every program, as nobody and from standard input: nothing of the site runs."""
     programs = [
         Path(entry.path)
         for entry in _walk(root)
@@ -166,7 +164,7 @@ def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
     try:
         described = _dump_facts(folder)
         database.import_beside(folder, scratch, facts["user"], described["charset"], described["collation"])
-    except Refusal as refusal:
+    except RefusedError as refusal:
         return _proof(name, [refusal.reason], "")
     found = len(database.tables(scratch))
     wrong = [] if found == described["tables"] else [f"{found} tables, the restore point had {described['tables']}"]
@@ -174,7 +172,7 @@ def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dump_facts(folder: Path) -> dict[str, Any]:
-    import json  # noqa: PLC0415
+    import json
 
     try:
         described = json.loads((folder / "site.json").read_text(encoding="utf-8"))["database"]
@@ -184,4 +182,4 @@ def _dump_facts(folder: Path) -> dict[str, Any]:
             "tables": int(described["tables"]),
         }
     except (OSError, ValueError, KeyError) as error:
-        raise Refusal(f"the restore point's own description is unreadable: {error}") from None
+        raise RefusedError(f"the restore point's own description is unreadable: {error}") from None

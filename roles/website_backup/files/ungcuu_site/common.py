@@ -28,7 +28,7 @@ _AT_FDCWD = -100
 _COPY_BYTES = 2**20
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """The request can't be done; `reason` says why, `state` what the host's state is now."""
 
     def __init__(self, reason: str, state: str = "nothing was changed") -> None:
@@ -46,7 +46,7 @@ def restore_id(request: dict[str, Any]) -> str:
     """The request's restore id, refused unless it has the only shape that we give."""
     text = str(request["restore"])
     if not _RESTORE_ID.fullmatch(text):
-        raise Refusal("the restore id has a wrong shape")
+        raise RefusedError("the restore id has a wrong shape")
     return text
 
 
@@ -59,7 +59,7 @@ def locked(what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             handle.seek(0)
-            raise Refusal(
+            raise RefusedError(
                 f"another {what} has been running here since {handle.read(40).strip() or 'a moment ago'}"
             ) from None
         handle.truncate(0)
@@ -70,7 +70,7 @@ def locked(what: str) -> Iterator[None]:
 
 def now() -> str:
     """The time in UTC, to the second."""
-    import datetime  # noqa: PLC0415
+    import datetime
 
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -81,7 +81,9 @@ def need_space(folder: Path, wanted: int, what: str) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < wanted + SPARE_BYTES:
-        raise Refusal(f"{what} needs {(wanted + SPARE_BYTES) // 2**20} MiB in {folder}, {free // 2**20} MiB are free")
+        raise RefusedError(
+            f"{what} needs {(wanted + SPARE_BYTES) // 2**20} MiB in {folder}, {free // 2**20} MiB are free"
+        )
 
 
 def run(
@@ -140,7 +142,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename; where the kernel refuses (another file system, a directory of an overlay's lower layer) move entry by entry."""
+    """Rename; where the kernel refuses (another file system, an overlay's lower layer) move entry by entry."""
     try:
         source.rename(target)
     except OSError as error:

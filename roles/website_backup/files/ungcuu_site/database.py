@@ -1,9 +1,10 @@
 """MariaDB: a consistent dump, an import that can harm nothing, a swap by renaming tables.
 
-A dump is three files: `tables.sql` (all rows, one transaction), `views.sql`, `programs.sql` (triggers, routines, events).
-Tables can be renamed between schemas only while nothing hangs on them, so the definitions travel apart from the rows.
+A dump is three files: `tables.sql` (all rows, one transaction), `views.sql`, `programs.sql` (triggers, routines and
+events). Tables can be renamed between schemas only while nothing hangs on them, so the definitions travel apart.
 """
 
+# ruff: noqa: S608 - every name goes through quoted(), every value through text()
 from __future__ import annotations
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site.common import Refusal, last_words, need_space, run
+from ungcuu_site.common import RefusedError, last_words, need_space, run
 
 FILES = ("tables.sql", "views.sql", "programs.sql")
 _COMPLETED = b"-- Dump completed"
@@ -26,7 +27,7 @@ _IMPORTER = "ungcuu_import"
 def checked_name(name: object) -> str:
     """A schema's name that needs no quoting and leaves room for a suffix."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Refusal(f"the database name {name!r} is not letters, digits and underscores (48 at most)")
+        raise RefusedError(f"the database name {name!r} is not letters, digits and underscores (48 at most)")
     return name
 
 
@@ -44,11 +45,11 @@ def ask(sql: str) -> list[list[str]]:
     """Run SQL as the local administrator; rows of text. NO_BACKSLASH_ESCAPES is off by default and left so.
 
     Raises:
-        Refusal: the server is down or refuses; with its own words.
+        RefusedError: the server is down or refuses; with its own words.
     """
     done = run(["mariadb", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"], sql.encode())
     if done.returncode:
-        raise Refusal(f"the database refuses: {last_words(done.stderr)}")
+        raise RefusedError(f"the database refuses: {last_words(done.stderr)}")
     return [line.split("\t") for line in done.stdout.decode("utf-8", "replace").splitlines()]
 
 
@@ -59,14 +60,14 @@ def exists(schema: str) -> bool:
 
 def tables(schema: str, kind: str = "BASE TABLE") -> list[str]:
     """Names of the base tables (or views) of a schema."""
-    sql = f"SELECT table_name FROM information_schema.tables WHERE table_schema={text(schema)} AND table_type={text(kind)}"
-    return sorted(row[0] for row in ask(sql + " ORDER BY table_name"))
+    where = f"table_schema={text(schema)} AND table_type={text(kind)}"
+    return sorted(row[0] for row in ask(f"SELECT table_name FROM information_schema.tables WHERE {where}"))
 
 
 def size(schema: str) -> int:
     """Bytes that the server holds for a schema."""
-    sql = f"SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables WHERE table_schema={text(schema)}"
-    return int(float(ask(sql)[0][0]))
+    total = "COALESCE(SUM(data_length+index_length),0)"
+    return int(float(ask(f"SELECT {total} FROM information_schema.tables WHERE table_schema={text(schema)}")[0][0]))
 
 
 def charset(schema: str) -> dict[str, str]:
@@ -82,7 +83,7 @@ def dump(schema: str, folder: Path) -> dict[str, Any]:
     """Write the three files (mode 0600) into `folder`; tells the tables and how consistency was had.
 
     Raises:
-        Refusal: not enough room, the server refused, or a file does not end as a whole dump does.
+        RefusedError: not enough room, the server refused, or a file does not end as a whole dump does.
     """
     need_space(folder, int(size(schema) * 1.2), "the database dump")
     engines = ask(
@@ -120,12 +121,12 @@ def programs_missing(schema: str) -> bool:
 def _write_dump(options: Sequence[str], target: Path) -> None:
     done = run([*_DUMP, f"--result-file={target}", *options])
     if done.returncode:
-        raise Refusal(f"the database refused the dump: {last_words(done.stderr)}", "no restore point was made")
+        raise RefusedError(f"the database refused the dump: {last_words(done.stderr)}", "no restore point was made")
     target.chmod(0o600)
     with target.open("rb") as handle:
         handle.seek(max(0, target.stat().st_size - 200))
         if not handle.read().rstrip().splitlines()[-1:][0].startswith(_COMPLETED):
-            raise Refusal(f"the dump {target.name} does not end as a whole dump ends", "no restore point was made")
+            raise RefusedError(f"the dump {target.name} does not end as a whole dump ends", "no restore point was made")
 
 
 class Importer:
@@ -169,11 +170,13 @@ class Importer:
         finally:
             os.close(descriptor)
         if done.returncode:
-            raise Refusal(f"{path.name} can't be imported: {last_words(done.stderr)}", "the live database is untouched")
+            raise RefusedError(
+                f"{path.name} can't be imported: {last_words(done.stderr)}", "the live database is untouched"
+            )
 
 
 def _run_from_file(command: Sequence[str], path: Path, descriptor: int) -> Any:
-    import subprocess  # noqa: PLC0415
+    import subprocess
 
     with path.open("rb") as handle:
         return subprocess.run(command, stdin=handle, capture_output=True, check=False, pass_fds=[descriptor])
@@ -197,7 +200,7 @@ def import_beside(folder: Path, scratch: str, user: str, charset_name: str, coll
                 importer.load(folder / name, definer)
     foreign = [name for name in definers(scratch) if not name.startswith(user + "@")]
     if foreign:
-        raise Refusal(f"stored programs would run as {', '.join(foreign)}", "the live database is untouched")
+        raise RefusedError(f"stored programs would run as {', '.join(foreign)}", "the live database is untouched")
 
 
 def definers(schema: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Ask the website as a visitor would: its own address, its name in the Host header, a text that must stand in the page."""
+"""Ask the website as a visitor would: its name in the Host header, a text that must stand in the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 import time
 from typing import Any
 
-from ungcuu_site.common import Refusal
+from ungcuu_site.common import RefusedError
 
 _MOST_BYTES = 4 * 2**20
 _ASK_SECONDS = 10
@@ -17,7 +17,7 @@ def wait_for(site: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Ask until the page is right.
 
     Raises:
-        Refusal: it was not right within `seconds`; with the last answer.
+        RefusedError: it was not right within `seconds`; with the last answer.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -25,8 +25,8 @@ def wait_for(site: dict[str, Any], seconds: float) -> dict[str, Any]:
         if seen["status"] == 200 and seen["text"]:
             return seen
         if time.monotonic() > deadline:
-            raise Refusal(
-                f"the page {site['health_path']} answers {seen['status']}, its text {'is' if seen['text'] else 'is not'} there"
+            raise RefusedError(
+                f"{site['health_path']} answers {seen['status']}, its text {'is' if seen['text'] else 'is not'} there"
             )
         time.sleep(0.5)
 

@@ -16,7 +16,16 @@ from typing import Any
 
 from ungcuu_site import database
 from ungcuu_site.common import (
-    SAVE_AREA, Refusal, last_words, locked, now, run, say, secret_pipe, stop_when_hung_up, write_json,
+    SAVE_AREA,
+    RefusedError,
+    last_words,
+    locked,
+    now,
+    run,
+    say,
+    secret_pipe,
+    stop_when_hung_up,
+    write_json,
 )  # fmt: skip
 
 DUMP_FOLDER = SAVE_AREA / "current"
@@ -32,13 +41,13 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
     """Make one restore point; the answer holds restic's own summary.
 
     Raises:
-        Refusal: no web root, no room, the database refused, restic failed or could not read a file.
+        RefusedError: no web root, no room, the database refused, restic failed or could not read a file.
     """
     site = request["site"]
     with locked("backup"), _dump_folder():
         root = Path(site["root"])
         if not root.is_dir():
-            raise Refusal(f"there is no web root at {root}")
+            raise RefusedError(f"there is no web root at {root}")
         facts = _describe(site)
         if site.get("database"):
             say("step", text="dump the database")
@@ -96,9 +105,11 @@ def _restic(request: dict[str, Any], paths: list[str]) -> dict[str, Any]:
         output, errors = process.communicate()
     summary = _summary(output)
     if process.returncode == _INCOMPLETE:
-        raise Refusal(f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point")
+        raise RefusedError(
+            f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point"
+        )
     if process.returncode or summary is None:
-        raise Refusal(
+        raise RefusedError(
             f"restic failed (exit code {process.returncode}): {last_words(errors)}", "no restore point was made"
         )
     return summary

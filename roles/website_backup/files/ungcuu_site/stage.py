@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ungcuu_site import database
-from ungcuu_site.common import RESTORE_AREA, Refusal, locked, need_space, now, restore_id, say, write_json
+from ungcuu_site.common import RESTORE_AREA, RefusedError, locked, need_space, now, restore_id, say, write_json
 from ungcuu_site.save import DUMP_FOLDER
 
 _COPY_BYTES = 2**20
@@ -45,7 +45,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
     """Unpack the stream; the answer holds its hash and what each part holds.
 
     Raises:
-        Refusal: no room, a path or a kind of entry that has no place in a website's backup, or a torn stream.
+        RefusedError: no room, a path or a kind of entry that has no place in a website's backup, or a torn stream.
     """
     identity, site = restore_id(request), request["site"]
     with locked("restore"):
@@ -59,7 +59,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
         try:
             unpacker.unpack(stream)
         except (tarfile.TarError, EOFError) as error:
-            raise Refusal(
+            raise RefusedError(
                 f"the stream from the vault is torn: {error}", "live data is untouched; the stage is left"
             ) from None
         state |= {"step": "staged", "counts": unpacker.counts, "notes": unpacker.notes[:200], "staged": now()}
@@ -83,10 +83,10 @@ def drop(request: dict[str, Any]) -> dict[str, Any]:
 def _private_places(site: dict[str, Any], identity: str, wanted: int) -> None:
     root = Path(site["root"])
     if root.is_mount():
-        raise Refusal(f"{root} is a mount point: it can't be replaced by a rename. Mount its parent instead")
+        raise RefusedError(f"{root} is a mount point: it can't be replaced by a rename. Mount its parent instead")
     parent = root.parent.stat()
     if parent.st_uid != 0 or parent.st_mode & 0o022:
-        raise Refusal(f"{root.parent} can be written by others than root: what is staged there could be swapped")
+        raise RefusedError(f"{root.parent} can be written by others than root: what is staged there could be swapped")
     need_space(root.parent, wanted, "the restore")
     RESTORE_AREA.mkdir(mode=0o700, parents=True, exist_ok=True)
     need_space(RESTORE_AREA, 0, "the restore")
@@ -95,11 +95,11 @@ def _private_places(site: dict[str, Any], identity: str, wanted: int) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     if staged.exists():
-        raise Refusal("this restore was staged before")
+        raise RefusedError("this restore was staged before")
 
 
 class _Unpacker:
-    """Writes only below its own folders, creates links last, and gives no entry more rights than a website's file has."""
+    """Writes only below its own folders, creates links last, gives no entry more rights than a website's file has."""
 
     def __init__(
         self, site: dict[str, Any], identity: str, source_root: str, config: list[str], only: list[str]
@@ -132,7 +132,7 @@ class _Unpacker:
     def _place(self, name: str) -> tuple[str, Path] | None:
         """Which part an entry belongs to and where it is staged; None for the folders on the way there."""
         if "\0" in name or any(piece in ("..", ".") for piece in name.split("/")):
-            raise Refusal(f"the backup holds the path {name!r}", "live data is untouched")
+            raise RefusedError(f"the backup holds the path {name!r}", "live data is untouched")
         if name == self._source or name.startswith(self._source + "/"):
             return "files", Path(str(self._root) + name[len(self._source) :])
         dump = str(DUMP_FOLDER)
@@ -144,7 +144,7 @@ class _Unpacker:
         allowed = (self._source, dump, *self._config)
         if any(path.startswith(name.rstrip("/") + "/") for path in allowed):
             return None
-        raise Refusal(
+        raise RefusedError(
             f"the backup holds a path that belongs to no part of the website: {name!r}", "live data is untouched"
         )
 
@@ -163,7 +163,9 @@ class _Unpacker:
                     shutil.copyfileobj(source, handle, _COPY_BYTES)
             self._dress(target, member)
         else:
-            raise Refusal(f"the backup holds a device, a pipe or a socket: {member.name!r}", "live data is untouched")
+            raise RefusedError(
+                f"the backup holds a device, a pipe or a socket: {member.name!r}", "live data is untouched"
+            )
 
     def _dress(self, target: Path, member: tarfile.TarInfo) -> None:
         if member.mode & 0o6000 and member.isreg():

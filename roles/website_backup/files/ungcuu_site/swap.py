@@ -14,7 +14,18 @@ from typing import Any
 
 from ungcuu_site import database, health
 from ungcuu_site.common import (
-    KEPT_AREA, RESTORE_AREA, Refusal, exchange, last_words, locked, move, now, restore_id, run, say, write_json,
+    KEPT_AREA,
+    RESTORE_AREA,
+    RefusedError,
+    exchange,
+    last_words,
+    locked,
+    move,
+    now,
+    restore_id,
+    run,
+    say,
+    write_json,
 )  # fmt: skip
 from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
@@ -26,7 +37,7 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
     """Swap a checked stage in.
 
     Raises:
-        Refusal: not checked, a check failed, or the site did not answer afterwards (then everything was put back).
+        RefusedError: not checked, a check failed, or the site did not answer afterwards (then everything was put back).
     """
     identity = restore_id(request)
     with locked("restore"):
@@ -34,18 +45,18 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
         if state["step"] == "restored":
             return _answer(state)
         if state["step"] != "checked" or not state["passed"]:
-            raise Refusal(
+            raise RefusedError(
                 f"only a stage that passed its checks can be swapped in; this one stands at '{state['step']}'"
             )
         began = time.monotonic()
         try:
             _swap_in(identity, state)
             state["health"] = health.wait_for(state["site"], _HEALTH_SECONDS)
-        except (Refusal, OSError) as error:
+        except (RefusedError, OSError) as error:
             say("step", text="put back what was live")
             state["failure"] = str(error)[:400]
             _put_back(identity, state)
-            raise Refusal(f"the restored site fails: {error}", "what was live before is live again") from None
+            raise RefusedError(f"the restored site fails: {error}", "what was live before is live again") from None
         state["written_since"] = _written_since(identity, state)
         state |= {"seconds": round(time.monotonic() - began, 2), "restored": now()}
         _step(identity, state, "restored")
@@ -180,7 +191,8 @@ def _swap_database(identity: str, facts: dict[str, Any], kept: Path) -> str:
     defaults = database.charset(scratch)
     words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
     database.ask(
-        f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words}; CREATE DATABASE {database.quoted(aside)} {words}"
+        f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words};"
+        f"CREATE DATABASE {database.quoted(aside)} {words}"
     )
     # The rows are kept by the rename; what hangs on them (triggers, views, routines) is kept as its definition.
     database.dump_programs(live, kept)
@@ -242,7 +254,7 @@ def _reload(state: dict[str, Any]) -> None:
     if state.get("kept", {}).get("config") and "nginx.service" in active:
         tested = run(["nginx", "-t", "-q"])
         if tested.returncode:
-            raise Refusal(f"nginx refuses the restored configuration: {last_words(tested.stderr)}")
+            raise RefusedError(f"nginx refuses the restored configuration: {last_words(tested.stderr)}")
     for unit in active:
         if unit in ("nginx.service", "apache2.service") or (unit.startswith("php") and unit.endswith("-fpm.service")):
             run(["systemctl", "reload-or-restart", unit])
