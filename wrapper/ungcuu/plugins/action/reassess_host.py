@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from ungcuu.errors import UngcuuError
 from ungcuu.plugins.subject import subject_from
@@ -34,7 +35,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         settings = Settings.from_environment({"UNGCUU_STATE": str(subject.state)})
         try:
             done, found = reassess(
-                subject, _site(self._templar, variables, settings), settings, str(args.get("entry_closed") or ""),
+                subject, _site(self._loader, variables, settings), settings, str(args.get("entry_closed") or ""),
                 str(args.get("by") or settings.operator), tuple(map(str, args.get("roles") or [])),
             )  # fmt: skip
         except UngcuuError as error:
@@ -43,28 +44,31 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": done.document()}]
         result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:50], "ungcuu": records}
         if done.left:
-            told = "; ".join(done.left[:10])
-            result |= {"failed": True, "msg": f"{subject.host} is not clean: {told}"}
+            more = f" (and {len(done.left) - 3} more)" if len(done.left) > 3 else ""
+            result |= {"failed": True, "msg": f"{subject.host} is not clean: " + "; ".join(done.left[:3]) + more}
         return result
 
 
-def _site(templar: Any, variables: Mapping[str, Any], settings: Settings) -> Site:
+def _site(loader: Any, variables: Mapping[str, Any], settings: Settings) -> Site:
     """The inventory as this playbook run resolved it: the tests read the same facts, and it is not read twice."""
-    hosts: dict[str, dict[str, Any]] = {}
     hostvars = variables["hostvars"]
-    for name in list(hostvars):
-        known = hostvars[name]
-        hosts[str(name)] = {
-            str(key): _plain(templar.template(known[key]))
-            for key in list(known)
-            if key not in _MAGIC and not str(key).endswith(_SECRET)
-        }
+    hosts = {str(name): _host(loader, dict(hostvars.raw_get(name)), hostvars) for name in list(hostvars)}
     groups = {
         str(name): tuple(map(str, members))
         for name, members in variables["groups"].items()
         if name not in ("all", "ungrouped")
     }
     return Site(Path(str(variables.get("inventory_dir", "."))), settings, hosts, groups)
+
+
+def _host(loader: Any, raw: dict[str, Any], hostvars: Any) -> dict[str, Any]:
+    """One host's variables, resolved. What was registered while the playbook ran is left out: it is the host's word."""
+    templar = Templar(loader=loader, variables=raw | {"hostvars": hostvars})
+    return {
+        str(key): _plain(templar.template(value))
+        for key, value in raw.items()
+        if key not in _MAGIC and not str(key).startswith("__") and not str(key).endswith(_SECRET)
+    }
 
 
 def _plain(value: Any) -> Any:
