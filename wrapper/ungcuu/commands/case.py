@@ -29,15 +29,16 @@ _CASE = Argument("case-id", complete=_case_ids)
 
 
 def _chosen(context: Context) -> Case:
-    """The case that was named, else the only one that is open."""
+    """The case that was named, else the only one that is open, else the newest."""
     from ungcuu.case import find, list_cases
 
     named = context.options.get("case_id") or context.case
     if named:
         return find(context.settings, str(named))
-    still_open = [case for case in list_cases(context.settings) if case.facts.phase != "closed"]
-    if len(still_open) == 1:
-        return still_open[0]
+    cases = list_cases(context.settings)
+    still_open = [case for case in cases if case.facts.phase != "closed"]
+    if len(still_open) == 1 or (cases and not still_open):
+        return still_open[0] if still_open else cases[-1]
     raise UsageFault(
         _("Which case? {count} are open.").format(count=len(still_open)), _("Nothing was changed."), "ungcuu case list"
     )
@@ -123,7 +124,9 @@ def _summary(case: Case) -> dict[str, object]:
     return {
         "case": case.id,
         "title": facts.title,
-        "hosts": {host: {"isolated": host in facts.isolated, "sure": host not in facts.unsure} for host in facts.hosts},
+        "case_hosts": list(facts.hosts),
+        "isolated": list(facts.isolated),
+        "unsure": list(facts.unsure),
         "phase": facts.phase,
         "severity": facts.severity,
         "drill": facts.drill,
