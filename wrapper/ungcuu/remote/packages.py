@@ -10,7 +10,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import pwd
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 LISTS = Path("/var/lib/apt/lists")
+MEMORY = ("/run", "/dev/shm", "/tmp")  # noqa: S108  (mkdtemp makes the name)
+ROOM = 400 << 20
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root",
     "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none", "UCF_FORCE_CONFFOLD": "1",
@@ -72,7 +76,7 @@ def chain(goal: str, start: list[str], removed: set[str], known: dict[str, dict[
 
 
 def lists_options(check: bool, max_age: int) -> list[str]:
-    """Fresh package lists; in check mode those that are there, or else a private copy in memory."""
+    """Fresh package lists; in check mode those that are there, or else a private copy (see `memory_folder`)."""
     there = list(LISTS.glob("*_Packages*")) if LISTS.is_dir() else []
     newest = max((LISTS.stat().st_mtime, *(path.stat().st_mtime for path in there))) if there else 0.0
     if there and (check or time.time() - newest < max_age):
@@ -80,12 +84,27 @@ def lists_options(check: bool, max_age: int) -> list[str]:
     if not check:
         apt("update")
         return []
-    folder = tempfile.mkdtemp(prefix="ungcuu-apt-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+    folder = memory_folder()
     options = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+    options += ["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o", "Acquire::Languages=none"]
+    try:
+        apt(*options, "update")
+    except Refused:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return options
+
+
+def memory_folder() -> str:
+    """A folder for package lists where memory has room for them, and that apt's own user may write."""
+    roomy = [place for place in MEMORY if Path(place).is_dir() and shutil.disk_usage(place).free > ROOM]
+    folder = tempfile.mkdtemp(prefix="ungcuu-apt-", dir=roomy[0] if roomy else None)
+    Path(folder).chmod(0o755)  # apt fetches as the user _apt
     for name in ("lists/partial", "cache/archives/partial"):
         Path(folder, name).mkdir(parents=True)
-    apt(*options, "update")
-    return options
+        if "_apt" in {user.pw_name for user in pwd.getpwall()}:
+            shutil.chown(Path(folder, name), "_apt")
+    return folder
 
 
 def simulate(options: list[str], install: list[str], remove: list[str]) -> tuple[list[str], list[str]]:
@@ -111,8 +130,7 @@ def clean_memory(options: list[str]) -> None:
     """Drop the private lists."""
     for option in options:
         if option.startswith("Dir::State::Lists="):
-            folder = option.partition("=")[2].removesuffix("/lists")
-            subprocess.run(["rm", "-rf", "--", folder], check=False)
+            shutil.rmtree(option.partition("=")[2].removesuffix("/lists"), ignore_errors=True)
 
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
