@@ -24,6 +24,7 @@ from ungcuu.settings import Settings
 
 PHASES = ("detect", "contain", "recover", "review", "closed")
 SEVERITIES = ("low", "medium", "high", "critical")
+VERDICTS = ("false alarm", "accepted")
 TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 TITLES = {
     "detect": N_("detect"),
@@ -324,7 +325,7 @@ class _Fold:
             severity=str(data.get("severity") or ""),
             title=str(data.get("title") or data.get("summary") or data.get("rule") or data.get("check") or ""),
             path=path,
-            state=known.state if known and known.state in ("false alarm", "accepted") else "open",
+            state=known.state if known and known.state in VERDICTS else "open",
             seen=known.seen if known else record.time,
             data=data,
         )
@@ -401,6 +402,31 @@ class Case:
     def note(self, text: str) -> Record:
         """Write a person's note into the journal. A note is possible after the end too."""
         return self.journal().append("note", {"text": text, **self._by()})
+
+    def add_task(self, text: str, due: datetime | None = None) -> Record:
+        """Put something on the list of what people have to do. Its key is ``task-`` and a number."""
+        number = 1 + sum(record.kind == "task" for record in self.records())
+        data = {"task": f"task-{number}", "text": text, "due": format_time(due) if due else "", **self._by()}
+        return self.journal().append("task", data)
+
+    def finish_task(self, task: str, proof: str) -> Record:
+        """Record that a person did something, and what proves it. Tasks may be finished after the case was closed."""
+        return self.journal().append("task_done", {"task": task, "text": proof, **self._by()})
+
+    def judge(self, finding: str, verdict: str, reason: str) -> Record:
+        """Record a person's verdict on a finding: ``false alarm`` or ``accepted``; it stops standing in the way.
+
+        Raises:
+            UsageFault: there is no such finding, no such verdict, or no reason.
+            Refused: the case is closed.
+        """
+        self.refuse_closed()
+        if finding not in {known.id for known in self._fresh().facts.findings}:
+            raise UsageFault(_("Case {case} has no finding {id}").format(case=self.id, id=finding))
+        if verdict not in VERDICTS or not reason.strip():
+            raise UsageFault(_("A verdict is one of {values}, with a reason").format(values=", ".join(VERDICTS)))
+        data = {"finding": finding, "verdict": verdict, "reason": reason, **self._by()}
+        return self.journal().append("verdict", data)
 
     def obstacles(self) -> list[str]:
         """What stands in the way of closing the case, in words."""

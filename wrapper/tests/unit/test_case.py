@@ -269,9 +269,14 @@ def test_a_verdict_of_a_person_stands(settings: Settings) -> None:
         book = Book(case, clock)
         found(book, "NOT DONE")
         known = again(case).facts.findings[0]
-        book.journal.append(
-            "verdict", {"finding": known.id, "verdict": "false alarm", "reason": "…", "operator": "lan"}
-        )
+        case.judge(known.id, "false alarm", "tệp của nhà thầu")
+        for finding, verdict, reason in (
+            ("nonsense", "accepted", "x"),
+            (known.id, "nonsense", "x"),
+            (known.id, "accepted", " "),
+        ):
+            with pytest.raises(UsageFault):
+                case.judge(finding, verdict, reason)
         found(book, "NOT DONE")
     assert again(case).facts.findings[0].state == "false alarm"
 

@@ -145,3 +145,15 @@ def test_a_hostile_name_stays_in_its_cell(tmp_path: Path) -> None:
         assert member is not None
         row = member.read().decode().splitlines()[-1].split("\t")
     assert len(row) == 5 and row[4].startswith("'=") and "\x1b" not in row[4] and "\u202e" not in row[4]
+
+
+def test_the_how_to_works_to_the_letter(bundle: Path) -> None:
+    """Documentation for a court: each of its commands after the unpacking is run here."""
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "check-a-case-without-ungcuu.md").read_text()
+    blocks = [block for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) if not block.startswith("ungcuu")]
+    script = "\n".join(block for block in blocks).replace("tar -xf UC-20261122-001.tar\ncd UC-20261122-001\n", "")
+    done = subprocess.run(["sh", "-euc", script], cwd=bundle, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Signature Verified Successfully") == 2
+    third = (bundle / "journal.jsonl").read_text().splitlines()[2]
+    assert re.search(r'"hash":"([0-9a-f]{64})"', third)[1] in done.stdout  # type: ignore[index]

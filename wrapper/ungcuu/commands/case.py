@@ -201,6 +201,37 @@ def _note(context: Context) -> Result:
     return Result(message=_("Noted as record {seq}.").format(seq=record.seq), data={"case": case.id, "seq": record.seq})
 
 
+def _task(context: Context) -> Result:
+    from ungcuu.case import parse_when
+
+    due = parse_when(context.options["due"]) if context.options["due"] else None
+    record = _chosen(context).add_task(" ".join(context.options["text"]), due)
+    return Result(message=_("Task {task} is on the list.").format(task=record.data["task"]), data=dict(record.data))
+
+
+def _done(context: Context) -> Result:
+    from ungcuu.report_text import TASKS
+
+    case = _chosen(context)
+    known = [key for key, _text, _hours in TASKS]
+    known += [str(record.data.get("task")) for record in case.records() if record.kind == "task"]
+    task, proof = context.options["task"], " ".join(context.options["proof"])
+    if task not in known or not proof.strip():
+        raise UsageFault(
+            _("There is no task {task}; there are: {known}").format(task=task, known=", ".join(known)),
+            _("Nothing was changed."),
+            f"ungcuu case done {case.id} {known[0]} PROOF",
+        )
+    record = case.finish_task(task, proof)
+    return Result(message=_("Recorded as done: {task}.").format(task=task), data=dict(record.data))
+
+
+def _verdict(context: Context) -> Result:
+    options = context.options
+    record = _chosen(context).judge(options["finding"], options["verdict"].replace("-", " "), context.reason)
+    return Result(message=_("Verdict recorded as record {seq}.").format(seq=record.seq), data=dict(record.data))
+
+
 VERB = Verb(
     name="case",
     phase=Phase.REVIEW,
@@ -258,6 +289,38 @@ VERB = Verb(
             read_only=True,
             journaled=False,
             examples=('ungcuu case note UC-20261122-001 "PA05 informed by telephone at 10:40"',),
+        ),
+        Verb(
+            name="task",
+            phase=Phase.REVIEW,
+            summary=N_("Put something on the list of what people have to do"),
+            hosts=Hosts.NONE,
+            arguments=(_CASE, Argument("text", many=True)),
+            options=(Option("--due", N_("Until when, ISO 8601"), metavar="TIME"),),
+            run=_task,
+            read_only=True,
+            journaled=False,
+        ),
+        Verb(
+            name="done",
+            phase=Phase.REVIEW,
+            summary=N_("Record that a person did something, and what proves it"),
+            hosts=Hosts.NONE,
+            arguments=(_CASE, Argument("task"), Argument("proof", many=True)),
+            run=_done,
+            read_only=True,
+            journaled=False,
+            examples=('ungcuu case done UC-20261122-001 notify-24h "công văn 812/SCT-VP, sent 11:05"',),
+        ),
+        Verb(
+            name="verdict",
+            phase=Phase.REVIEW,
+            summary=N_("Record a person's verdict on a finding; needs --reason"),
+            hosts=Hosts.NONE,
+            arguments=(_CASE, Argument("finding"), Argument("verdict", choices=("false-alarm", "accepted"))),
+            run=_verdict,
+            read_only=True,
+            journaled=False,
         ),
         Verb(
             name="report",
