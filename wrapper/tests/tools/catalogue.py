@@ -7,6 +7,7 @@ that a user of this tool can meet. docs/how-to/translate.md tells a translator h
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "wrapper" / "ungcuu"
 PO = PACKAGE / "locales" / "vi" / "LC_MESSAGES" / "ungcuu.po"
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
-TASKS = ("import_tasks", "include_tasks", "import_role", "include_role")
+KEY = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 
 CLICK = (
     "Usage:", "Usage: {usage}", "Options", "Commands", "Arguments", "Show this message and exit.", "Missing command.",
@@ -44,7 +45,8 @@ def messages() -> Catalog:
     for file, _line, text, _comments, _context in extract_from_dir(
         PACKAGE, [("**.py", "python")], keywords=KEYWORDS, comment_tags=()
     ):
-        catalogue.add(text, locations=[(f"wrapper/ungcuu/{file}", 0)])
+        if not KEY.fullmatch(str(text)):  # a key within _(TEXTS["no_findings"]) is no text
+            catalogue.add(text, locations=[(f"wrapper/ungcuu/{file}", 0)])
     for place, text in step_names():
         catalogue.add(text, locations=[(place, 0)])
     for text in CLICK:
