@@ -66,7 +66,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except ValueError as error:
             return result | {"failed": True, "msg": str(error)}
         enforced = [name for name, state in states.items() if state == "enforce"]
+        noticeable = [control.id for control in catalogue if control.id in enforced and control.website]
         packages = {name for control in catalogue if control.id in enforced for name in control.packages}
         return result | survey | {
-            "changed": False, "states": states, "enforced": enforced, "packages": sorted(packages),
+            "changed": False, "states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages),
         }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Use the website as its visitors and editors do (see remote/website_probe.py), and compare with an earlier probe.
+
+    - name: Try the website again
+      ungcuu_website_probe:
+        site: {name: portal.lab.test, root: /var/www/portal, …}
+        before: "{{ website_probe_before.results }}"
+      register: website_probe_after
+
+``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.on_host import run_on_host  # noqa: E402
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``results``, ``broken`` and one proof for each trial. In check mode only reading is tried."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        before = self._task.args.get("before") or {}
+        reply = run_on_host(self, "website_probe", dict(self._task.args["site"]) | {"deep": not self._task.check_mode})
+        if reply.get("failed"):
+            return result | {"failed": True, "msg": reply.get("msg", "")}
+        rows = reply.get("results", {})
+        broken = [name for name, row in before.items() if row["passed"] and not rows.get(name, {}).get("passed")]
+        proofs = [
+            {"name": f"website: {name}", "side": "host", "passed": row["passed"], "detail": row["detail"]}
+            for name, row in rows.items()
+        ]
+        return result | {
+            "changed": False,
+            "results": rows,
+            "broken": broken,
+            "failing": [name for name, row in rows.items() if not row["passed"]],
+            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs],
+        }
