@@ -124,12 +124,16 @@ def make_plan(ctx: Context) -> Plan:
         hosts=ctx.hosts,
         steps=verb_steps(verb, ctx.settings),
         playbook=verb.playbook,
-        variables=hide(variables, verb.secrets),
+        variables=hide(variables, verb.secrets, [ctx.options.get(name) for name in _secret_options(verb)]),
         read_only=verb.read_only,
         dangerous=verb.dangerous,
         inverse=verb.inverse.format(host=" ".join(ctx.hosts)) if verb.inverse else "",
         reason=ctx.reason,
     )
+
+
+def _secret_options(verb: Verb) -> list[str]:
+    return [option.key for option in verb.options if option.secret]
 
 
 def verb_steps(verb: Verb, settings: Settings) -> tuple[Step, ...]:
@@ -202,7 +206,7 @@ class _Run:
                 "verb": ctx.verb.name,
                 "hosts": list(ctx.hosts),
                 "playbook": ctx.verb.playbook,
-                "options": hide(ctx.options, [option.key for option in ctx.verb.options if option.secret]),
+                "options": hide(ctx.options, _secret_options(ctx.verb)),
                 "variables": dict(ctx.plan.variables),
                 "reason": ctx.reason,
                 "operator": ctx.settings.operator,

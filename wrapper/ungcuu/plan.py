@@ -81,9 +81,9 @@ class Plan:
         }
 
 
-def hide(variables: Mapping[str, object], secrets: Sequence[str]) -> dict[str, object]:
-    """Return the variables as they may be shown."""
-    return {name: HIDDEN if name in secrets else value for name, value in variables.items()}
+def hide(values: Mapping[str, object], secrets: Sequence[str], texts: Sequence[object] = ()) -> dict[str, object]:
+    """Return options or variables as they may be shown: without those of a secret name or with a secret's text."""
+    return {name: HIDDEN if value and (name in secrets or value in texts) else value for name, value in values.items()}
 
 
 def playbook_steps(content: Path, playbook: str) -> tuple[Step, ...]:

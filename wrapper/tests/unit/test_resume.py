@@ -1,0 +1,111 @@
+"""A controller killed at any record, then ``resume``: the same end, no step done twice, no record lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import content
+import pytest
+
+from ungcuu import flow, registry
+from ungcuu.commands import resume
+from ungcuu.errors import Exit
+from ungcuu.journal import read_records, verify
+from ungcuu.screen import Screen
+from ungcuu.settings import Settings
+from ungcuu.verb import Option, Phase, Verb
+
+GREET = Verb(
+    "greet", Phase.PREPARE, "x", playbook="greet", options=(Option("--file", "x"), Option("--text", "x", secret=True)),
+    variables=lambda options: {"greeting_file": options["file"], "greeting_text": options["text"] or "hi"},
+)  # fmt: skip
+
+DRIVER = """
+import os, signal, sys
+sys.path.insert(0, {unit!r})
+from pathlib import Path
+import test_resume
+from ungcuu.journal import Journal
+append, count = Journal.append, 0
+def deadly(self, kind, data):
+    global count
+    record = append(self, kind, data)
+    count += 1
+    if count == {boundary}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return record
+Journal.append = deadly
+test_resume.greet(test_resume.settings_of(Path({folder!r})), Path({folder!r}))
+"""
+
+
+def settings_of(tmp_path: Path) -> Settings:
+    settings = content.make(tmp_path)
+    return dataclasses.replace(settings, inventory=settings.content / "inventory" / "site")
+
+
+def greet(settings: Settings, tmp_path: Path, **options: object) -> flow.Report:
+    request = flow.Request(GREET, ("web01",), {"file": str(tmp_path / "out"), "text": None} | options, reason="why")
+    return flow.execute(request, settings, Screen(io.StringIO()), lambda *_: None)
+
+
+def go_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> flow.Report:
+    monkeypatch.setattr(resume, "_ask", lambda *_: None)  # this machine is the host here, and has no sshd
+    monkeypatch.setattr(registry, "find_verb", lambda _words: GREET)
+    request = flow.Request(resume.VERB, (), {"close": False})
+    return flow.execute(request, settings, Screen(io.StringIO()), lambda *_: None)
+
+
+@pytest.mark.parametrize("boundary", [1, 2])
+def test_a_run_killed_at_a_record_is_taken_up_again(
+    tmp_path: Path, boundary: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = DRIVER.format(unit=str(Path(__file__).parent), folder=str(tmp_path), boundary=boundary)
+    killed = subprocess.run([sys.executable, "-c", driver], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    settings = settings_of(tmp_path)
+    before = read_records(settings.operations)
+    assert len(before) == boundary
+    report = go_on(settings, monkeypatch)
+    assert report.code is Exit.OK, report.document
+    after = read_records(settings.operations)
+    assert after[:boundary] == before
+    kinds = [record.kind for record in after[boundary:]]
+    assert kinds == ["run_finished", "run_resumed", "run_started", "proof", "run_finished"]
+    assert after[boundary].data["outcome"] == "UNKNOWN"
+    assert after[-1].data["outcome"] == "DONE"
+    assert (tmp_path / "out").read_text() == "hi"
+    key, head = settings.keys / "journal_ed25519.pub", settings.heads / "operations.json"
+    assert verify(settings.operations, key, head).ok
+    assert go_on(settings, monkeypatch).document["runs"] == [], "nothing is left open"
+
+
+def test_a_run_that_was_given_a_secret_is_closed_but_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path)
+    monkeypatch.setattr(flow, "run_playbook", lambda *_a, **_k: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert greet(settings, tmp_path, text="canary-secret").code is Exit.INTERRUPTED
+    assert b"canary-secret" not in (settings.operations / "journal.jsonl").read_bytes()
+    report = go_on(settings, monkeypatch)
+    assert report.code is Exit.NOT_DONE
+    assert [record.kind for record in read_records(settings.operations)][-1] == "run_resumed"
+
+
+@pytest.mark.parametrize(
+    ("line", "busy"),
+    [
+        ("ungcuu-patch.service loaded active running Upgrade", True),
+        ("ungcuu-patch.service loaded activating start Upgrade", True),
+        ("ungcuu-patch.service loaded active exited Upgrade", False),
+        ("ungcuu-backup.timer loaded active waiting Schedule", False),
+        ("", False),
+    ],
+)
+def test_only_a_service_at_work_keeps_a_run_open(line: str, busy: bool) -> None:
+    assert resume._is_busy(line) is busy
