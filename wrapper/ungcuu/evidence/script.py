@@ -31,7 +31,8 @@ read_only() {
     type=${line#* - }; type=${type%% *}
     case $type in autofs|nfs|nfs4|cifs|smb3|ceph|9p|fuse.*) continue;; esac
     set -- $line
-    mount -o remount,bind,ro,noatime "$(printf '%b' "$5")" 2>/dev/null
+    place=$5; case $place in *\\*) place=$(printf '%b' "$place");; esac
+    mount -o remount,bind,ro,noatime "$place" 2>/dev/null
   done </proc/self/mountinfo
   set +f
 }
