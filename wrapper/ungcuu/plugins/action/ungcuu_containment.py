@@ -37,6 +37,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"changed": False}
         if state == "released":
             return result | {"changed": containment.mark_released(folder, now)}
-        changed = containment.mark_isolated(folder, host, str(args["mode"]), now)
+        try:
+            changed = containment.mark_isolated(folder, host, str(args["mode"]), now)
+        except OSError as error:
+            # A full disk of the controller must not hold back what keeps the host isolated.
+            return result | {"changed": False, "warnings": [f"The isolation of {host} could not be recorded: {error}"]}
         records = [{"kind": "inverse", "data": {"action": "isolate", "undo": f"ungcuu release {host}"}}]
         return result | {"changed": changed, "ungcuu": records if changed else []}
