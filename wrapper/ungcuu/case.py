@@ -89,8 +89,13 @@ class Finding:
 
     @property
     def open(self) -> bool:
-        """Whether it still stands in the way of closing the case."""
+        """Whether nothing and nobody has answered it."""
         return self.state == "open"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stands in the way of closing the case; a low one does not spoil a re-assessment either."""
+        return self.open and self.severity != "low"
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,7 @@ class _Fold:
         self._runs: list[Run] = []
         self._isolated: dict[str, str] = {}  # host → "yes" or "unsure"
         self._findings: dict[tuple[str, str], Finding] = {}
+        self._quarantined: dict[str, tuple[str, str]] = {}  # id in quarantine → finding
         self._seen: set[tuple[str, str]] = set()  # findings of the scan under way, or of the last one, of each host
 
     def take(self, record: Record) -> None:
@@ -331,10 +337,18 @@ class _Fold:
         )
 
     def _on_quarantine(self, _record: Record, data: Mapping[str, Any]) -> None:
-        hosts, path = hosts_of(data), str(data.get("path") or data.get("original") or "")
+        hosts, path, named = hosts_of(data), str(data.get("path") or ""), str(data.get("finding") or "")
         for key, finding in self._findings.items():
-            if path and finding.path == path and (not hosts or finding.host in hosts) and finding.open:
+            same = finding.id == named if named else bool(path) and finding.path == path
+            if same and (not hosts or finding.host in hosts) and finding.open:
                 self._findings[key] = replace(finding, state="quarantined")
+                self._quarantined[str(data.get("id") or "")] = key
+
+    def _on_change(self, _record: Record, data: Mapping[str, Any]) -> None:
+        """What was put back from quarantine is open again."""
+        key = self._quarantined.get(str(data.get("item") or "")) if data.get("what") == "put back" else None
+        if key is not None:
+            self._findings[key] = replace(self._findings[key], state="open")
 
     def _on_verdict(self, _record: Record, data: Mapping[str, Any]) -> None:
         for key, finding in self._findings.items():
@@ -438,6 +452,7 @@ class Case:
             *(
                 _("finding {id} on {host} is open: {path}").format(id=f.id, host=f.host, path=f.path or f.title)
                 for f in facts.open_findings
+                if f.blocks
             ),
         ]
 

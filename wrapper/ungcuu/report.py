@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
@@ -160,10 +160,10 @@ def build(
         "evidence": _evidence(told),
         "custody": [_custody(data) for one in told for data in one.of("custody")] + _exports(records),
         "quarantine": [_quarantine(one, data) for one in told for data in one.of("quarantine")],
-        "changes": [_change(one, data) for one in told for data in one.of("change") if _in_case(one)],
+        "changes": [_change(one, data) for one in told for data in one.of("change", "left") if _cleans(one)],
         "recovery": _recovery(told),
         "reassessment": _reassessment(told),
-        "verifications": [_proofs(one) for one in told if one.run.verb == "verify" and one.of("proof")],
+        "verifications": [_checks(one) for one in told if one.of("check")],
         "runs": [_run(one) for one in told],
         "people": _people(records, facts, present),
         "notes": [_note(record) for record in records if record.kind == "note"],
@@ -367,6 +367,11 @@ def _undo(told: Told) -> list[dict[str, str]]:
     ]
 
 
+def _cleans(told: Told) -> bool:
+    """Whether a run's changes are told under what was removed and changed; a restore's have a place of their own."""
+    return _in_case(told) and told.run.verb != "restore"
+
+
 def _in_case(told: Told) -> bool:
     """Whether a run's changes belong to the answer to this incident."""
     return told.run.verb not in ("harden", "backup", "baseline")
@@ -436,10 +441,10 @@ def _exports(records: Iterable[Record]) -> list[dict[str, str]]:
 def _quarantine(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
     return {
         "time": shown_time(told.run.started),
-        "path": str(data.get("path") or data.get("original") or data.get("what") or ""),
-        "kept": str(data.get("kept") or data.get("quarantine") or data.get("stored") or data.get("id") or ""),
-        "sha256": str(data.get("sha256") or ""),
-        "undo": str(data.get("undo") or data.get("put_back") or ""),
+        "path": str(data.get("path") or ""),
+        "kept": " · ".join(str(data[name]) for name in ("do", "id") if data.get(name)),
+        "known": pairs(known) if isinstance(known := data.get("known"), Mapping) else "",
+        "undo": str(data.get("inverse") or ""),
     }
 
 
@@ -483,21 +488,60 @@ def _told_time(text: str) -> str:
 
 
 def _recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
-    found = []
-    for one in told:
-        if one.run.verb == "restore":
-            points = [pairs(data) for data in one.of("restore_point")]
-            found.append({**_proofs(one), "points": points, "line": _outline(one)})
-    return found
+    return [
+        {**_proofs(one), "points": [pairs(data) for data in one.of("restore_point", "change")]}
+        for one in told
+        if one.run.verb == "restore"
+    ]
 
 
 def _reassessment(told: Sequence[Told]) -> list[dict[str, Any]]:
-    found = []
-    for one in told:
-        if one.run.verb == "reassess":
-            extra = [pairs(data) for data in one.of("reassessment", "entry", "verification", "scan")]
-            found.append({**_proofs(one), "points": extra, "line": _outline(one)})
-    return found
+    return [
+        {**_proofs(one), "points": [line for data in one.of("reassessment") for line in _judgement(data)]}
+        for one in told
+        if one.run.verb == "reassess"
+    ]
+
+
+def _judgement(data: Mapping[str, Any]) -> Iterator[str]:
+    """A re-assessment in sentences: the scan, the checks, the way in, what is left."""
+    scan, checks, entry = (_mapping(data.get(name)) for name in ("scan", "verify", "entry"))
+    state = word("clean" if scan.get("clean") is True and scan.get("complete") is True else "not clean")
+    yield _("Scan: {state} ({counts})").format(state=state, counts=_flat(scan.get("counts") or {}) or "–")
+    failed = checks.get("failed")
+    yield _("Checks of the roles: {passed} passed, {skipped} skipped, failed: {failed}").format(
+        passed=checks.get("passed", "?"), skipped=checks.get("skipped", "?"), failed=_flat(failed) if failed else "0"
+    )
+    closed = _("closed") if entry.get("closed") is True else _("not closed")
+    yield _("Way in: {how} ({state}, {by})").format(
+        how=entry.get("how") or "–", state=closed, by=entry.get("by") or "–"
+    )
+    left = data.get("left")
+    if isinstance(left, list) and left:
+        yield _("Left: {what}").format(what=_flat(left))
+
+
+def _checks(told: Told) -> dict[str, Any]:
+    """Tests of the roles on the host: how many passed, and each that did not."""
+    checks = told.of("check")
+    rows = [
+        {
+            "name": f"{data.get('role')} · {data.get('name')}",
+            "side": "",
+            "result": word("failed"),
+            "tone": "bad",
+            "detail": str(data.get("why") or data.get("message") or data.get("outcome") or ""),
+        }
+        for data in checks
+        if data.get("outcome") not in ("passed", "skipped")
+    ]
+    counts = {name: sum(data.get("outcome") == name for data in checks) for name in ("passed", "skipped")}
+    line = _("{passed} passed, {skipped} skipped, {failed} failed").format(failed=len(rows), **counts)
+    return {**_proofs(told), "rows": rows[:MOST_ROWS], "line": line}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _run(told: Told) -> dict[str, Any]:

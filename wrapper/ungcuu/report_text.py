@@ -62,7 +62,6 @@ LABELS = {
     "put_back": N_("How to put it back"),
     "recovery": N_("Recovery"),
     "no_recovery": N_("The journal of this case holds no restore."),
-    "restore_point": N_("Restore point"),
     "verification": N_("Checks on the host"),
     "reassessment": N_("Re-assessment before the return to service"),
     "no_reassessment": N_("The journal of this case holds no re-assessment."),

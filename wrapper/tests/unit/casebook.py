@@ -113,6 +113,11 @@ FINDINGS = (
 )
 
 
+def finding_id(rule: str, path: str) -> str:
+    """What the scanner would call it."""
+    return hashlib.sha256(f"{rule}{path}".encode()).hexdigest()[:16]
+
+
 @contextmanager
 def clock_of(start: datetime = START) -> Iterator[Clock]:
     """Journals take their time from this clock inside."""
@@ -151,7 +156,7 @@ def write_case(
 def found(book: Book, outcome: str) -> None:
     with book.run("scan", seconds=14.2, outcome=outcome):
         for rule, severity, title, path, expected, seen in FINDINGS:
-            digest = hashlib.sha256(f"{rule}{path}".encode()).hexdigest()[:16]
+            digest = finding_id(rule, path)
             book.report(
                 "finding",
                 {
@@ -224,25 +229,27 @@ def collect(book: Book) -> None:
 
 def recover(book: Book) -> None:
     with book.run("eradicate", seconds=11.8):
-        for _rule, _severity, _title, path, _expected, _seen in FINDINGS[:3]:
+        for rule, _severity, _title, path, _expected, _seen in FINDINGS[:3]:
             book.report(
                 "quarantine",
                 {
+                    "id": (held := hashlib.sha256(path.encode()).hexdigest()[:12]),
+                    "finding": finding_id(rule, path),
+                    "do": "move",
                     "path": path,
-                    "kept": f"/var/lib/ungcuu/quarantine/{hashlib.sha256(path.encode()).hexdigest()[:12]}",
-                    "sha256": hashlib.sha256(path.encode()).hexdigest(),
-                    "undo": f"ungcuu eradicate --put-back {path}",
+                    "outcome": "done",
+                    "known": {"owner": "portal:portal", "mode": "0644", "sha256": "5d" * 32},
+                    "inverse": f"ungcuu eradicate web01 --put-back {held}",
                 },
             )
     with book.run("restore", seconds=38.5):
         book.report(
-            "restore_point",
+            "change",
             {
-                "id": "8f14e45f",
+                "action": "choose restore point",
+                "point": "8f14e45f",
                 "time": "2026-11-20T19:00:04Z",
-                "age_of_last_proven_restore_days": 3,
-                "older_than_first_sign": True,
-                "scan": "clean",
+                "passed_over": [{"point": "77ab01c9", "why": "newer than the first sign of compromise"}],
             },
         )
         for name, detail in (
@@ -253,11 +260,13 @@ def recover(book: Book) -> None:
             book.report("proof", {"name": name, "side": "host", "passed": True, "detail": detail})
         book.report("change", {"what": "web root and database swapped", "kept": "/var/www/portal.compromised-20261122"})
     with book.run("reassess", seconds=41.0):
-        book.report("proof", {"name": "testinfra", "side": "management", "passed": True, "detail": "184 checks passed"})
         book.report(
             "scan", {"complete": True, "clean": True, "counts": {"critical": 0, "high": 0, "medium": 0, "low": 0}}
         )
-        book.report("entry", {"closed": True, "how": "weak upload page removed; uploads no longer run code"})
+        entry = {"closed": True, "how": "weak upload page removed; uploads no longer run code", "by": "lan.nguyen"}
+        scan = {"complete": True, "clean": True, "counts": {"critical": 0, "high": 0, "medium": 0, "low": 0}}
+        checks = {"passed": 184, "failed": [], "skipped": 3}
+        book.report("reassessment", {"outcome": "clean", "scan": scan, "verify": checks, "entry": entry, "left": []})
     with book.run("release", seconds=5.1):
         book.report(
             "proof",

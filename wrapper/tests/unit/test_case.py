@@ -263,6 +263,26 @@ def test_findings_stay_open_until_something_answers_them(settings: Settings) -> 
         assert len(again(case).facts.open_findings) == len(FINDINGS), "what comes back is open again"
 
 
+def test_what_is_put_back_from_quarantine_is_open_again(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        found(book, "DONE")
+        first = again(case).facts.findings[0]
+        book.report("quarantine", {"id": "q1", "finding": first.id, "path": "/elsewhere"})
+        assert again(case).facts.findings[0].state == "quarantined"
+        book.report("change", {"what": "put back", "item": "q1"})
+    assert again(case).facts.findings[0].open
+
+
+def test_a_low_finding_does_not_stand_in_the_way(settings: Settings) -> None:
+    """It does not spoil a re-assessment either; a gate that is never passed gets forced."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        Book(case, clock).report("finding", {"id": "a", "severity": "low", "path": "/etc/motd"})
+    assert again(case).facts.open_findings and again(case).obstacles() == []
+
+
 def test_a_verdict_of_a_person_stands(settings: Settings) -> None:
     with clock_of() as clock:
         case = open_case(settings, ["web01"], "x")

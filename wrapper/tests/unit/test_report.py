@@ -102,7 +102,7 @@ def test_a_whole_case_is_told(settings: Settings) -> None:
         "the limit of 64 MiB was reached",
         "mariadb: access denied",
         "no such file",
-        "ungcuu eradicate --put-back",
+        "ungcuu eradicate web01 --put-back",
         "8f14e45f",
         "uploads no longer run code",
         "công văn 812/SCT-VP",
