@@ -53,7 +53,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         if "files" in order and not self._task.check_mode:
-            self._remember(order["files"], variables)
+            try:
+                self._remember(order["files"], variables)
+            except OSError as error:
+                # The host is changed already, and what isolates it must go on when the controller's disk is full.
+                result["warnings"] = [f"The files could not be remembered for the next scan: {error}"]
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
         records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
