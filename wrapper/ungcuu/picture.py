@@ -12,6 +12,14 @@ from markupsafe import Markup, escape
 from ungcuu.screen import clean
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 960, 300, 84, 22, 46
+_FONT = "Noto Sans, Segoe UI, Roboto, Arial, DejaVu Sans, sans-serif"
+# Attributes, not classes: programs that print HTML don't apply the page's style sheet inside a drawing.
+_TEXTS = {
+    "label": 'font-size="12" fill="#1b2430"',
+    "moment": 'font-size="12" font-weight="700" fill="#1b2430"',
+    "time": 'font-size="10.5" fill="#5c6877"',
+    "length": 'font-size="10.5" fill="#5c6877"',
+}
 _FILL = {"good": "#2f6f4f", "bad": "#b3261e", "warn": "#b26a00"}
 
 
@@ -60,7 +68,8 @@ def draw(bars: Sequence[Bar], marks: Sequence[tuple[str, datetime]], zone: tzinf
     )
     height = TOP + ROW * (len(bars) + len(marks)) + 30
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg" class="picture">',
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg" class="picture"'
+        f' font-family="{_FONT}">',
         *_ticks(axis, zone, height),
         *_folds(axis, height),
     ]
@@ -76,7 +85,8 @@ def draw(bars: Sequence[Bar], marks: Sequence[tuple[str, datetime]], zone: tzinf
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(clean(text, 60))}</text>'
+    shown = escape(clean(text, 46))
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {_TEXTS[kind]}>{shown}</text>'
 
 
 def _bar(bar: Bar, axis: Axis, y: int, last: datetime) -> list[str]:
@@ -96,9 +106,9 @@ def _bar(bar: Bar, axis: Axis, y: int, last: datetime) -> list[str]:
 def _mark(label: str, x: float, y: int, height: int) -> list[str]:
     x += LEFT
     return [
-        f'<line x1="{x:.1f}" y1="{TOP - 8}" x2="{x:.1f}" y2="{height - 30}" class="moment"/>',
-        f'<path d="M{x:.1f} {y + 4} l6 7 l-6 7 l-6 -7 z" class="diamond"/>',
-        _text(LEFT - 12, y + 14, label, "label strong", "end"),
+        f'<line x1="{x:.1f}" y1="{TOP - 8}" x2="{x:.1f}" y2="{height - 30}" stroke="#b3261e" stroke-dasharray="2 3"/>',
+        f'<path d="M{x:.1f} {y + 4} l6 7 l-6 7 l-6 -7 z" fill="#b3261e"/>',
+        _text(LEFT - 12, y + 14, label, "moment", "end"),
     ]
 
 
@@ -113,18 +123,17 @@ def _ticks(axis: Axis, zone: tzinfo, height: int) -> list[str]:
             continue
         free = at
         shown = moment.astimezone(zone)
-        parts.append(
-            f'<line x1="{LEFT + at:.1f}" y1="{TOP - 14}" x2="{LEFT + at:.1f}" y2="{height - 30}" class="tick"/>'
-        )
-        parts.append(
-            _text(LEFT + at, TOP - 20, f"{shown:%d/%m %H:%M}" if dated else f"{shown:%H:%M:%S}", "time", "middle")
-        )
+        x = LEFT + at
+        told = f"{shown:%d/%m %H:%M}" if dated else f"{shown:%H:%M:%S}"
+        parts.append(f'<line x1="{x:.1f}" y1="{TOP - 14}" x2="{x:.1f}" y2="{height - 30}" stroke="#e4e8ed"/>')
+        parts.append(_text(x, TOP - 20, told, "time", "middle"))
     return parts
 
 
 def _folds(axis: Axis, height: int) -> list[str]:
     return [
-        f'<path d="M{LEFT + x - 4:.1f} {TOP - 10} l4 5 l-4 5 M{LEFT + x + 2:.1f} {TOP - 10} l4 5 l-4 5" class="fold"/>'
-        f'<rect x="{LEFT + x - 5:.1f}" y="{TOP}" width="10" height="{height - 30 - TOP}" class="folded"/>'
+        f'<path d="M{LEFT + x - 4:.1f} {TOP - 10} l4 5 l-4 5 M{LEFT + x + 2:.1f} {TOP - 10} l4 5 l-4 5"'
+        ' stroke="#7d8896" fill="none"/>'
+        f'<rect x="{LEFT + x - 5:.1f}" y="{TOP}" width="10" height="{height - 30 - TOP}" fill="#f1f3f6"/>'
         for x in axis.folds()
     ]
