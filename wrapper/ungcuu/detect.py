@@ -36,19 +36,35 @@ _STARTUP = re.compile(
 )
 _LOGIN = re.compile(r"^/etc/(?:ssh/|pam\.d/|pam\.conf$|nsswitch\.conf$|login\.defs$|polkit-1/|doas\.conf$|krb5\.conf$)")
 _WEB_CONFIG = re.compile(r"^/etc/(?:nginx|apache2|php|mysql|postgresql|modsecurity)(?:/|$)")
+# Where a file stands says what it can do: (place, rule, severity, severity when it is gone). The first one counts.
+_PLACES = (
+    (re.compile(r"^/etc/ld\.so\.preload$"), "persistence.preload", CRITICAL, MEDIUM),
+    (re.compile(r"^/etc/sudoers"), "access.sudo", CRITICAL, MEDIUM),
+    (_CRON, "persistence.cron", HIGH, MEDIUM),
+    (_LOGIN, "access.login", HIGH, HIGH),
+    (_STARTUP, "persistence.startup", HIGH, MEDIUM),
+    (_WEB_CONFIG, "config.web", HIGH, MEDIUM),
+)
 _ACCOUNT_FILES = frozenset(
     f"/etc/{name}{tail}"
     for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
     for tail in ("", "-", ".org")
 )
 _SUSPICIOUS_JOB = re.compile(
-    r"curl|wget|/dev/tcp|base64|/tmp/|/var/tmp/|/dev/shm/|\bnc\b|ncat|socat|python\d? -c|perl -e|php -r|bash -i|\|\s*(?:ba)?sh"
+    r"curl|wget|/dev/tcp|base64|/tmp/|/var/tmp/|/dev/shm/|\bnc\b|ncat|socat|python\d? -c|perl -e|php -r|bash -i|"
+    r"\|\s*(?:ba)?sh"
 )
-_POWER_GROUPS = frozenset("root sudo adm wheel shadow disk docker lxd admin systemd-journal staff kmem".split())
+_POWER_GROUPS = frozenset(
+    ("root", "sudo", "adm", "wheel", "shadow", "disk", "docker", "lxd", "admin", "systemd-journal", "staff", "kmem")
+)
 _GUARDS = frozenset(
-    "auditd.service nftables.service fail2ban.service ssh.service apparmor.service rsyslog.service "
-    "unattended-upgrades.service apt-daily-upgrade.timer systemd-journald.service cron.service".split()
-)
+    f"{name}.service"
+    for name in (
+        "auditd", "nftables", "fail2ban", "ssh", "apparmor", "rsyslog", "unattended-upgrades", "systemd-journald",
+        "cron",
+    )
+) | {"apt-daily-upgrade.timer"}  # fmt: skip
+_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/memfd:")  # noqa: S108  looked for, not written
 _NO_LOGIN = ("/nologin", "/false", "/sync")
 
 
@@ -100,7 +116,7 @@ def detect(comparison: Comparison) -> list[Finding]:
 
 
 def interesting(comparison: Comparison) -> list[str]:
-    """Return the paths whose bytes help to judge: new or changed code and pages, jobs, units; worst candidates first."""
+    """Return the paths whose bytes help to judge: new or changed code, pages, jobs and units."""
     wanted: list[tuple[int, str]] = []
     for path, _old, new in _changed_files(comparison):
         if new is None or new.get("type") != "file":
@@ -195,7 +211,7 @@ def _web(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
                                   evidence=evidence, action=restore)  # fmt: skip
         return
     if old is None:
-        yield from _web_added(comparison, path, new, is_code, verdict, evidence)
+        yield from _web_added(comparison, path, new, verdict, evidence)
         return
     same_content = all(old.get(name) == new.get(name) for name in ("type", "sha256", "target"))
     rule = "web.rights" if same_content else "web.changed"
@@ -207,10 +223,15 @@ def _web(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
     )  # fmt: skip
 
 
+def _is_code(path: str, row: Row | None) -> bool:
+    """Whether the server runs it, or it says how the server runs things."""
+    return bool(_CODE.search(path) or _SERVER_FILE.search(path) or set((row or {}).get("marks", [])) - {"short-tag"})
+
+
 def _web_added(
-    comparison: Comparison, path: str, new: Row, is_code: bool, verdict: content.Verdict, evidence: Mapping[str, object]
+    comparison: Comparison, path: str, new: Row, verdict: content.Verdict, evidence: Mapping[str, object]
 ) -> Iterator[Finding]:
-    kind = new.get("type")
+    kind, is_code = new.get("type"), _is_code(path, new)
     if kind == "dir" and not comparison.policy.in_uploads(path):
         return
     rule, severity = "web.file-added", MEDIUM
@@ -271,18 +292,9 @@ def _judge_place(
     action: dict[str, object] | None = _move(new) if new is not None and added else {"do": Do.RESTORE.value}
     if _UNIT_FOLDER.match(path):
         return _judge_unit(comparison, path, old, new)
-    if path == "/etc/ld.so.preload":
-        return "persistence.preload", CRITICAL if not gone else MEDIUM, action
-    if path.startswith("/etc/sudoers"):
-        return "access.sudo", CRITICAL if not gone else MEDIUM, action
-    if _CRON.match(path):
-        return "persistence.cron", HIGH if not gone else MEDIUM, action
-    if _LOGIN.match(path):
-        return "access.login", HIGH, action
-    if _STARTUP.match(path):
-        return "persistence.startup", HIGH if not gone else MEDIUM, action
-    if _WEB_CONFIG.match(path):
-        return "config.web", HIGH if added or not gone else MEDIUM, action
+    for pattern, rule, severity, severity_gone in _PLACES:
+        if pattern.match(path):
+            return rule, severity_gone if gone else severity, action
     if path.startswith(("/usr/local/", "/opt/")) and new is not None and added:
         runs = new.get("mode", 0) & 0o111 or new.get("type") == "link"
         return "program.added", HIGH if runs else MEDIUM, action
@@ -387,7 +399,8 @@ def _program(comparison: Comparison, path: str, old: Row | None, new: Row | None
         if comparison.before is None or old is None or old.get("sha256") != new.get("sha256"):
             expected = (old or {}).get("sha256", f"as in package {new['package']}")
             yield comparison.find("program.modified", CRITICAL, "file", path, expected=expected,
-                                  seen=new.get("sha256", ""), evidence=_evidence(new), action=_reinstall(new))  # fmt: skip
+                                  seen=new.get("sha256", ""), evidence=_evidence(new),
+                                  action=_reinstall(new))  # fmt: skip
         elif old.get("mode") != new.get("mode") or old.get("uid") != new.get("uid"):
             worse = new.get("mode", 0) & 0o6022
             yield comparison.find("privilege.file", CRITICAL if worse else MEDIUM, "file", path, expected=_rights(old),
@@ -395,7 +408,7 @@ def _program(comparison: Comparison, path: str, old: Row | None, new: Row | None
         return
     if comparison.before is None:
         return
-    severity = MEDIUM if new.get("type") == "link" and not new.get("target", "").startswith(("/tmp", "/home")) else HIGH
+    severity = MEDIUM if new.get("type") == "link" and not str(new.get("target")).startswith(_TEMPORARY) else HIGH
     yield comparison.find("program.added", severity, "file", path, expected=_state(old), seen=_state(new),
                           evidence=_evidence(new), action=_move(new) if old is None else _reinstall(new))  # fmt: skip
 
@@ -609,8 +622,9 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
         trusted = local and row.get("exe") == "/usr/sbin/sshd"
         severity = LOW if trusted else MEDIUM if local or row.get("exe") == "/usr/sbin/nginx" else HIGH
         where = f"{proto} {address} port {port}"
-        yield comparison.find("listener.added", severity, "listener", where, expected=(old or {}).get("exe", "closed"),
-                              seen=row.get("exe") or row.get("comm") or "unknown program", evidence=dict(row))  # fmt: skip
+        yield comparison.find("listener.added", severity, "listener", where, evidence=dict(row),
+                              expected=(old or {}).get("exe", "closed"),
+                              seen=row.get("exe") or row.get("comm") or "unknown program")  # fmt: skip
 
 
 def _is_loopback(address: str) -> bool:
@@ -626,7 +640,7 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
         exe, comm = str(row.get("exe", "")), str(row.get("comm", ""))
         name = exe.removesuffix(" (deleted)")
         action = {"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")}
-        odd = exe.startswith(("/tmp/", "/var/tmp/", "/dev/shm/", "/memfd:"))  # noqa: S108 looked for, not written
+        odd = exe.startswith(_TEMPORARY)
         if odd or (row.get("deleted") and not row.get("replaced")):
             rule, severity = "process.hidden", CRITICAL if odd else HIGH
         elif row.get("website") and not re.match(r"php(?:-fpm|-cgi|\d)?", posixpath.basename(name) if name else comm):
@@ -634,7 +648,8 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
         else:
             continue
         yield comparison.find(rule, severity, "process", name or comm, seen=str(row.get("argv", "")),
-                              evidence=dict(row), action=action, mark=f"{row.get('pid')} {row.get('start')}")  # fmt: skip
+                              evidence=dict(row), action=action,
+                              mark=f"{row.get('pid')} {row.get('start')}")  # fmt: skip
 
 
 def modules(comparison: Comparison) -> Iterator[Finding]:
@@ -689,8 +704,9 @@ def database(comparison: Comparison) -> Iterator[Finding]:
 def reading(comparison: Comparison) -> Iterator[Finding]:
     """A scan that saw half proves nothing."""
     if not comparison.now.complete:
-        yield comparison.find("reading.incomplete", HIGH, "reading", "host", seen="; ".join(comparison.now.problems[:5]),
-                              evidence={"problems": comparison.now.problems})  # fmt: skip
+        problems = comparison.now.problems
+        yield comparison.find("reading.incomplete", HIGH, "reading", "host", seen="; ".join(problems[:5]),
+                              evidence={"problems": problems})  # fmt: skip
     if comparison.before is None:
         yield comparison.find("baseline.missing", MEDIUM, "reading", "baseline")
 

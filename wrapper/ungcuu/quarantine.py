@@ -34,7 +34,8 @@ DEFAULT_SEVERITIES = (Severity.CRITICAL.value, Severity.HIGH.value)
 # Folders in which an intruder's files are looked for; nothing outside is ever touched.
 _ALLOWED = (
     "/etc/", "/usr/local/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/opt/", "/srv/", "/var/www/",
-    "/var/spool/cron/", "/tmp/", "/var/tmp/", "/dev/shm/", "/run/systemd/system/", "/root/", "/home/", "/var/lib/",
+    "/var/spool/cron/", "/tmp/", "/var/tmp/", "/dev/shm/",  # noqa: S108  looked into, not written
+    "/run/systemd/system/", "/root/", "/home/", "/var/lib/",
 )  # fmt: skip
 # Without these nobody gets in again, or nothing is left to judge by.
 _NEVER = re.compile(
@@ -159,19 +160,25 @@ def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice
         return "outside of the folders that may be changed"
     if known is None:
         return "" if do in (Do.MOVE, Do.KILL) else "there is no baseline to tell good from bad"
-    if do in (Do.MOVE, Do.UNIT) and _same_as_known(known.file(path), action):
-        return "the baseline knows this file as good"
-    if do is Do.LINES and any(key[1] == path and key[2] in action.get("lines", []) for key in known.of("line")):
-        return "the baseline knows this line as good"
-    if do is Do.UNIT and (str(action.get("unit")),) in known.of("unit"):
-        return "the baseline knows this unit as good"
-    account = str(action.get("account", ""))
-    if do is Do.LOCK and ((account,) in known.of("account") or account in choice.accounts_kept):
-        return "the baseline knows this account as good"
-    group = known.of("group").get((str(action.get("group", "")),), {})
-    if do is Do.MEMBER and account in group.get("members", []):
-        return "the baseline knows this membership as good"
-    return ""
+    return next(
+        (f"the baseline knows this {what} as good" for what, good in _good(do, action, known, choice) if good), ""
+    )
+
+
+def _good(do: Do, action: Mapping[str, Any], known: Snapshot, choice: Choice) -> Iterable[tuple[str, bool]]:
+    """Yield what the baseline knows of the thing that is to be taken."""
+    path, account = str(action.get("path", "")), str(action.get("account", ""))
+    if do in (Do.MOVE, Do.UNIT):
+        yield "file", _same_as_known(known.file(path), action)
+    if do is Do.UNIT:
+        yield "unit", (str(action.get("unit")),) in known.of("unit")
+    if do is Do.LINES:
+        yield "line", any(key[1] == path and key[2] in action.get("lines", []) for key in known.of("line"))
+    if do is Do.LOCK:
+        yield "account", (account,) in known.of("account") or account in choice.accounts_kept
+    if do is Do.MEMBER:
+        members = known.of("group").get((str(action.get("group", "")),), {}).get("members", [])
+        yield "membership", account in members
 
 
 def _same_as_known(good: Mapping[str, Any] | None, action: Mapping[str, Any]) -> bool:
@@ -189,9 +196,9 @@ def _named_path(path: str, known: Snapshot | None, identity: str) -> Order:
     escaped = path.replace("\\", "\\\\") if path.isprintable() else ""
     if not allowed(escaped) or (known is not None and known.file(escaped)):
         raise UsageFault(
-            _("{path} may not be moved: it is part of the baseline, or outside of the folders that may be changed.").format(
-                path=path
-            ),
+            _(
+                "{path} may not be moved: it is part of the baseline, or outside of the folders that may be changed."
+            ).format(path=path),
             _("Nothing was touched."),
             "",
         )
@@ -255,7 +262,8 @@ def _answers(raw: bytes) -> dict[str, Mapping[str, Any]]:
 
 _KNOWN: Mapping[str, type] = {
     "mode": int, "uid": int, "gid": int, "size": int, "mtime_ns": int, "atime_ns": int, "flags": int, "sha256": str,
-    "type": str, "after": str, "enabled": str, "active": str, "shell": str, "expires": str, "locked": bool, "xattrs": dict,
+    "type": str, "after": str, "enabled": str, "active": str, "shell": str, "expires": str, "locked": bool,
+    "xattrs": dict,
 }  # fmt: skip
 
 
@@ -325,7 +333,14 @@ def bring_back(subject: Subject, ids: Sequence[str], check: bool = False) -> lis
             _("ungcuu eradicate {host} --plan lists what is in quarantine.").format(host=subject.host),
         )
     orders = [
-        Order(row["id"], row["finding"], row["rule"], Do(row["do"]), row["path"], {**row["details"], "known": row["known"]})
+        Order(
+            row["id"],
+            row["finding"],
+            row["rule"],
+            Do(row["do"]),
+            row["path"],
+            {**row["details"], "known": row["known"]},
+        )
         for row in (rows[name] for name in reversed(ids))
         if Do(row["do"]) is not Do.KILL and not row["put_back"]
     ]

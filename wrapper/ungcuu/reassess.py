@@ -13,10 +13,25 @@ from typing import Any
 from ungcuu import baseline, quarantine
 from ungcuu.journal import now
 from ungcuu.scan import ScanResult, Subject, scan
+from ungcuu.settings import Settings
+from ungcuu.site import Site
 from ungcuu.verify import Check, verify
 
 RECORD = "reassessment.json"
 SHORTEST_STATEMENT = 10  # characters: "ok" is no statement of cause and mend
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A person's statement of what the way in was and how it was closed."""
+
+    how: str
+    by: str
+
+    @property
+    def closed(self) -> bool:
+        """Whether something was said at all."""
+        return len(self.how.strip()) >= SHORTEST_STATEMENT
 
 
 @dataclass(frozen=True)
@@ -43,9 +58,11 @@ class Reassessment:
         }  # fmt: skip
 
 
-def judge(host: str, found: ScanResult, checks: Sequence[Check], how: str, by: str) -> Reassessment:
+def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -> Reassessment:
     """Put the three together. Pure but for the clock."""
-    left = [f"{item.severity.value} {item.rule}: {item.path}" for item in found.findings if item.severity.value != "low"]
+    left = [
+        f"{item.severity.value} {item.rule}: {item.path}" for item in found.findings if item.severity.value != "low"
+    ]
     if not found.baseline:
         left.append("there is no baseline to compare with")
     if not found.complete:
@@ -54,27 +71,26 @@ def judge(host: str, found: ScanResult, checks: Sequence[Check], how: str, by: s
     left += [f"check {check.role} {check.name}: {check.why or check.outcome}" for check in failed]
     if not any(check.outcome == "passed" for check in checks):
         left.append("no check could be carried out")
-    closed = len(how.strip()) >= SHORTEST_STATEMENT
-    if not closed:
+    if not entry.closed:
         left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
     told = {"passed": sum(c.outcome == "passed" for c in checks), "failed": [f"{c.role} {c.name}" for c in failed],
             "skipped": sum(c.outcome == "skipped" for c in checks)}  # fmt: skip
-    entry = {"closed": closed, "how": how.strip()[:2000], "by": by}
-    return Reassessment(host, now(), found.summary(), told, entry, tuple(left))
+    said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
+    return Reassessment(host, now(), found.summary(), told, said, tuple(left))
 
 
 def reassess(
-    subject: Subject, site: Any, settings: Any, how: str, by: str, roles: Sequence[str] = ()
+    subject: Subject, site: Site, settings: Settings, entry: Entry, roles: Sequence[str] = ()
 ) -> tuple[Reassessment, ScanResult]:
     """Scan and verify the host, and keep the signed record; one that is not clean replaces one that was.
 
     Raises:
-        UngcuuError: The host could not be read or checked; an old record is set aside, so that nothing is released by it.
+        UngcuuError: The host could not be read or checked; an old record is set aside by then.
     """
     set_aside(subject.state, subject.host)
     found = scan(subject)
     checks = verify(settings, site, subject.host, roles)
-    result = judge(subject.host, found, checks, how, by)
+    result = judge(subject.host, found, checks, entry)
     path = baseline.host_folder(subject.state, subject.host) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found

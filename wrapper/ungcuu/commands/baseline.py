@@ -33,9 +33,9 @@ VERB = Verb(
     phase=Phase.PREPARE,
     summary=N_("Record and sign the known-good state of a host"),
     description=N_(
-        "Files of the website, configuration, programs, packages, accounts, SSH keys, units, scheduled work, listeners, "
-        "setuid files, and the application's administrators. Nothing is written on the host. A host that shows signs "
-        "of an intruder is refused. Take a new one after harden, patch and each approved change."
+        "Files of the website, configuration, programs, packages, accounts, SSH keys, units, scheduled work, "
+        "listeners, setuid files, and the application's administrators. Nothing is written on the host. A host that "
+        "shows signs of an intruder is refused. Take a new one after harden, patch and each approved change."
     ),
     playbook="baseline",
     options=(

@@ -97,9 +97,9 @@ VERB = Verb(
     phase=Phase.RECOVER,
     summary=N_("Move an intruder's files, keys, jobs, units and accounts out of use, each with its way back"),
     description=N_(
-        "Takes every critical and high finding of the last scan, or those that are named. Files go to quarantine on the "
-        "host, lines leave shared files, units are stopped and masked, accounts are locked. Nothing is deleted, and what "
-        "the signed baseline knows as good is never touched. Changed files of the website are left to restore."
+        "Takes every critical and high finding of the last scan, or those that are named. Files go to quarantine on "
+        "the host, lines leave shared files, units are stopped and masked, accounts are locked. Nothing is deleted, "
+        "and what the signed baseline knows as good is never touched. Changed files of the website are left to restore."
     ),
     playbook="eradicate",
     hosts=Hosts.ONE,

@@ -29,7 +29,11 @@ def _before(ctx: Context) -> Mapping[str, object]:
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
-    """Tell what is left; a host that is not clean ends with the code of failed checks."""
+    """Tell what is left.
+
+    Raises:
+        NotVerified: The host is not clean.
+    """
     records = result.data_of("reassessment")
     if not records:
         return None
@@ -41,8 +45,11 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         return Result(message=_("The host is clean and may be released."), data=data)
     for item in left:
         ctx.out.line(_("left: {what}").format(what=item), "bad")
-    text = _("The host is not clean: {count} things are left. It stays as it is.").format(count=len(left))
-    return Result(NotVerified.outcome, text, data, NotVerified.code)
+    raise NotVerified(
+        _("{host} is not clean: {count} things are left.").format(host=ctx.host, count=len(left)),
+        _("It stays as it is; release refuses it."),
+        _("Mend what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
+    )
 
 
 VERB = Verb(

@@ -9,17 +9,20 @@ from typing import Any
 from ungcuu.scan import Subject
 from ungcuu.site import target_from
 
-_CONNECTION = (
-    "ansible_host ansible_port ansible_ssh_port ansible_user ansible_ssh_user ansible_ssh_private_key_file "
-    "ansible_private_key_file ansible_ssh_common_args ansible_become ungcuu_known_hosts ungcuu_state inventory_hostname "
-    "website_root website_writable_paths website_user website_ports website_database_engine website_database_name "
-    "website_application host_state_exclude host_state_trees host_state_seconds"
-).split()
+_WANTED = frozenset(
+    {
+        "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user",
+        "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
+        "ungcuu_known_hosts", "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
+        "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
+        "host_state_exclude", "host_state_trees", "host_state_seconds",
+    }
+)  # fmt: skip
 
 
 def facts(templar: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inventory's values, resolved. Nothing that a host said is among them."""
-    return {name: templar.template(task_vars[name]) for name in _CONNECTION if name in task_vars}
+    return {name: templar.template(task_vars[name]) for name in sorted(_WANTED) if name in task_vars}
 
 
 def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:

@@ -32,10 +32,10 @@ PHP_TAG = re.compile(rb"<\?(?:[pP][hH][pP](?=[\s/#])|=)")
 CODE_NAME = re.compile(rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)", re.I)
 SERVER_NAME = re.compile(rb"^(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.I)
 HOME_NAMES = (
-    ".bashrc .bash_profile .bash_login .bash_logout .profile .bash_aliases .zshrc .zprofile .zshenv .zlogin "
-    ".pam_environment .forward .my.cnf .gitconfig .vimrc .ssh .config/systemd .config/autostart .config/environment.d "
-    ".local/bin .local/share/systemd .pythonrc .inputrc"
-).split()
+    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".bash_aliases", ".zshrc", ".zprofile",
+    ".zshenv", ".zlogin", ".pam_environment", ".forward", ".my.cnf", ".gitconfig", ".vimrc", ".ssh", ".config/systemd",
+    ".config/autostart", ".config/environment.d", ".local/bin", ".local/share/systemd", ".pythonrc", ".inputrc",
+)  # fmt: skip
 QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/nonexistent"}
 
@@ -111,7 +111,7 @@ def read_small(path: bytes, limit: int = CHUNK) -> bytes:
         return file.read(limit)
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------------------------
 
 
 def package_sums() -> dict[bytes, tuple[str, str]]:
@@ -374,17 +374,17 @@ def privileged_files(sums: dict[bytes, tuple[str, str]]) -> None:
     """Setuid, setgid and capability files anywhere on the root file system, and programs in temporary folders."""
     own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys", b"/var/lib/ungcuu"]
     for path, info in entries(b"/", own):
-        if stat.S_ISREG(info.st_mode) and info.st_mode & 0o111:
-            if info.st_mode & 0o6000 or "security.capability" in attributes(path):
-                tell(path, info, "privileged", sums)
-                emit("privileged", path=escaped(path))
-    for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):  # noqa: S108 looked into, not written
+        runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
+        if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
+            tell(path, info, "privileged", sums)
+            emit("privileged", path=escaped(path))
+    for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):
         for path, info in entries(tree, []):
             if stat.S_ISREG(info.st_mode) and (info.st_mode & 0o111 or media_marks(path, info)):
                 tell(path, info, "temporary", sums, marks=True)
 
 
-# --- accounts, keys, scheduled work ------------------------------------------------------------------------------------
+# --- accounts, keys, scheduled work ---------------------------------------------------------------------------------
 
 
 def colon_rows(path: bytes, width: int) -> Iterator[list[str]]:
@@ -423,8 +423,8 @@ def key_files() -> Iterator[tuple[str, bytes]]:
     for line in run("/usr/sbin/sshd", "-T").splitlines():
         if line.startswith("authorizedkeysfile "):
             patterns += [os.fsencode(item) for item in line.split()[1:] if item != "none"]
-    for line in read_small(b"/etc/passwd", 16 * CHUNK).splitlines():
-        row = line.split(b":")
+    for account in read_small(b"/etc/passwd", 16 * CHUNK).splitlines():
+        row = account.split(b":")
         if len(row) < 7:
             continue
         for pattern in dict.fromkeys(patterns):
@@ -490,7 +490,7 @@ def shared_lines() -> None:
     line_files("preload", [b"/etc/ld.so.preload"])
 
 
-# --- what runs ---------------------------------------------------------------------------------------------------------
+# --- what runs ------------------------------------------------------------------------------------------------------
 
 
 def units() -> None:
@@ -528,7 +528,7 @@ def socket_owners() -> dict[str, tuple[str, str]]:
 
 def address(text: str, six: bool) -> str:
     """``0100007F`` of /proc/net/tcp as ``127.0.0.1``; groups are in host byte order (little-endian here)."""
-    import socket  # noqa: PLC0415 only here
+    import socket
 
     raw = bytes.fromhex(text)
     words = b"".join(
@@ -564,7 +564,7 @@ def processes() -> None:
         except OSError:
             exe = b""
         deleted = exe.endswith(b" (deleted)")
-        odd = exe.startswith((b"/tmp/", b"/var/tmp/", b"/dev/shm/", b"/memfd:"))  # noqa: S108 looked for, not written
+        odd = exe.startswith((b"/tmp/", b"/var/tmp/", b"/dev/shm/", b"/memfd:"))
         if int(pid) != os.getpid() and (deleted or odd or str(owner) == website):
             tell_process(pid, exe, owner, deleted, str(owner) == website)
 
@@ -603,7 +603,7 @@ def packages() -> None:
             emit("package", name=row[1], architecture=row[2], version=row[3])
 
 
-# --- the application's database ----------------------------------------------------------------------------------------
+# --- the application's database -------------------------------------------------------------------------------------
 
 
 def sql(query: str) -> list[list[str]]:
@@ -652,7 +652,7 @@ def wordpress(name: str) -> None:
         emit("database", set="option", name=option, detail=digest)
 
 
-# --- content on request ------------------------------------------------------------------------------------------------
+# --- content on request ---------------------------------------------------------------------------------------------
 
 
 def contents() -> None:
@@ -691,7 +691,7 @@ def main() -> None:
             step()
         except OutOfTimeError:
             emit("limit", section=name)
-        except Exception as problem:  # noqa: BLE001 one unreadable part must not hide the others; the scan reports it
+        except Exception as problem:
             emit("failed", section=name, why=type(problem).__name__)
         emit("section", name=name, seconds=round(time.monotonic() - begun, 3))
     emit("end", seconds=round(time.monotonic() - STARTED, 2), time=int(time.time()))

