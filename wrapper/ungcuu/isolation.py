@@ -130,7 +130,7 @@ def allow_list(entries: Iterable[str], resolve: Callable[[str], Sequence[str]] |
 
 def _networks(entry: str, resolve: Callable[[str], Sequence[str]]) -> list[Network]:
     try:
-        return [ipaddress.ip_network(entry, strict=False)]
+        return [ipaddress.ip_network(parse_address(entry) or entry, strict=False)]
     except ValueError:
         found = [parse_address(text) for text in resolve(entry)]
     if not found or None in found:

@@ -161,6 +161,19 @@ def test_sessions_held_before_the_cut_die_within_a_second(opened: Stage) -> None
         assert told["until"] > loaded + 3, "the session ended by itself"
 
 
+def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
+    """The test above proves something only if a session survives where our rules have the shortcut."""
+    kept = opened.card()
+    line = "priority -300; policy drop;\n"
+    rules = kept.rules["full"].replace(line, f"{line}\t\tct state established accept\n")
+    session = Held(opened, "intruder01", opened.lab.address("web01"), 6)
+    time.sleep(3)
+    assert isolation.cut(dataclasses.replace(kept, rules={**kept.rules, "full": rules})).done
+    loaded = time.time()
+    session.join(30)
+    assert session.told["last"] > loaded + 1
+
+
 def test_cut_and_playbook_leave_the_same_rules(opened: Stage, playbook: Any) -> None:
     """Two ways to the same state would drift apart: one template, one rule set, nothing for the playbook to change."""
     assert isolation.cut(opened.card()).done

@@ -1,0 +1,244 @@
+"""The cut's own logic: allow-lists, the exchange, the script, cards, proofs and the gate of the release."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu import card, containment, isolation, proofs, ssh
+from ungcuu.settings import Settings
+from ungcuu.site import Site
+
+ROOT = Path(__file__).parents[3]
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MANAGEMENT = ["192.0.2.1", "2001:db8::/64"]
+
+
+def a_site(tmp_path: Path, **variables: object) -> Site:
+    """A site of one host, without Ansible."""
+    known = tmp_path / "known_hosts"
+    known.write_text(
+        "web01,192.0.2.10 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmMzV1Jm1bV0ZdzRpxJ1m6jzM0M4W6c9wH0J2g1oJ1z\n"
+    )
+    settings = Settings(state=tmp_path / "state", content=ROOT, operator="test")
+    facts = {"ansible_host": "192.0.2.10", "ungcuu_known_hosts": str(known), "management_addresses": MANAGEMENT}
+    return Site(ROOT / "inventory" / "lab", settings, {"web01": {**facts, **variables}}, {"website": ("web01",)})
+
+
+def test_allow_list_is_merged_and_sorted() -> None:
+    """Two rule sets are compared as text, so the same list must always give the same text."""
+    allowed = isolation.allow_list(["192.0.2.9", "192.0.2.8/31", "2001:db8::1", "192.0.2.9", "::ffff:198.51.100.1"])
+    assert allowed == isolation.AllowList(("192.0.2.8/31", "198.51.100.1"), ("2001:db8::1",))
+
+
+def test_a_name_that_leads_nowhere_is_refused() -> None:
+    """A name that silently drops out of the list is a responder locked out."""
+    with pytest.raises(isolation.Unresolved, match="gone"):
+        isolation.allow_list(["192.0.2.1", "gone.example"], lambda _name: [])
+
+
+def test_names_are_resolved_to_every_address() -> None:
+    """A responder may come over either family."""
+    allowed = isolation.allow_list(["gate.example"], lambda _name: ["192.0.2.7", "2001:db8::7"])
+    assert allowed == isolation.AllowList(("192.0.2.7",), ("2001:db8::7",))
+
+
+@pytest.mark.parametrize(
+    ("address", "held"),
+    [("192.0.2.1", True), ("192.0.2.2", False), ("2001:db8::99", True), ("2001:db8:1::", False),
+     ("::ffff:192.0.2.1", True), ("fe80::1%eth0", False), ("", False), ("$(reboot)", False)],
+)  # fmt: skip
+def test_what_the_list_holds(address: str, held: bool) -> None:
+    """What the host says about our address decides whether it is cut; anything odd must not pass."""
+    assert isolation.allow_list(MANAGEMENT).holds(address) is held
+
+
+def exchange() -> isolation._Exchange:
+    """The controller's side, ready."""
+    return isolation._Exchange(isolation.allow_list(MANAGEMENT), b"rules")
+
+
+def test_rules_are_sent_to_a_host_that_sees_us_where_we_are_allowed() -> None:
+    """The rules may arrive in pieces, and only the first line counts."""
+    talk = exchange()
+    for piece in (b"from 192.0", b".2.1 50000 192.0.2.10 22\n== sockets\n"):
+        talk.take(piece)
+    assert talk.reply(b"") == b"rules"
+    assert talk.seen == "192.0.2.1"
+
+
+@pytest.mark.parametrize("said", [b"from 203.0.113.5 1 2 3\n", b"from \n", b"\n", b"hello 192.0.2.1\n", b"x" * 600])
+def test_no_rules_for_anything_else(said: bytes) -> None:
+    """Refused before the cut: nothing has been sent yet."""
+    talk = exchange()
+    talk.take(said)
+    with pytest.raises(isolation.NotAllowed):
+        talk.reply(said)
+
+
+def test_script_is_valid_shell_and_holds_no_data(tmp_path: Path) -> None:
+    """A syntax error would be found during an incident."""
+    made = card.build(a_site(tmp_path), "web01")
+    text = isolation.script(made)
+    subprocess.run(["sh", "-n", "-c", text], check=True)
+    assert "192.0.2" not in text
+
+
+def streamed(**fields: Any) -> ssh.Streamed:
+    """An answer of the host."""
+    return dataclasses.replace(ssh.Streamed(ssh.Ending.EXITED, 0, 0, "", b"", 0.1), **fields)
+
+
+def test_cut_is_claimed_only_when_the_host_said_so() -> None:
+    """An exit code of 0 from a shell that never got to nft is no isolation."""
+    talk = exchange()
+    talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n== end\n\n== cut\n")
+    assert isolation._ended("web01", streamed(), talk).done
+    talk.said = talk.said.replace(b"== cut", b"== out")
+    assert isolation._ended("web01", streamed(), talk).ending == "failed"
+    assert isolation._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
+    assert isolation._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
+
+
+# --- the card -----------------------------------------------------------------------------------------------------
+
+
+def test_card_survives_the_disk(tmp_path: Path) -> None:
+    """What is read during the incident is what was written before it, and stands alone."""
+    site = a_site(tmp_path)
+    kept = card.write(site.settings, card.build(site, "web01", ("192.0.2.1",)))
+    assert card.load(site.settings, "web01") == kept
+    assert Path(kept.known_hosts).read_text().startswith("web01 ssh-ed25519 AAAA")
+    for path in (card.card_path(site.settings, "web01"), Path(kept.known_hosts)):
+        assert path.stat().st_mode & 0o077 == 0
+    assert site.settings.state.stat().st_mode & 0o077 == 0
+
+
+def test_card_holds_the_address_that_the_host_sees(tmp_path: Path) -> None:
+    """By construction: whoever enrolled the host can't be locked out by its isolation."""
+    assert card.build(a_site(tmp_path), "web01", ("198.51.100.77",)).allow.holds("198.51.100.77")
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"version": 1, "host": "web02"}', '{"version": 9}'])
+def test_damaged_card_is_no_card(tmp_path: Path, damage: str) -> None:
+    """Then it is made anew from the inventory, which is slower and right."""
+    site = a_site(tmp_path)
+    card.write(site.settings, card.build(site, "web01"))
+    card.card_path(site.settings, "web01").write_text(damage)
+    with pytest.raises(card.NoCard):
+        card.load(site.settings, "web01")
+
+
+def test_stale_card_shows(tmp_path: Path) -> None:
+    """A card made before the responders moved would lock them out."""
+    site = a_site(tmp_path)
+    made = card.build(site, "web01")
+    assert made.source == card.fingerprint(site, "web01")
+    for change in ({"management_addresses": ["192.0.2.2"]}, {"ansible_host": "192.0.2.11"}, {"website_ports": [8443]}):
+        assert made.source != card.fingerprint(a_site(tmp_path, **change), "web01")
+
+
+def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
+    """The last line is what tells the host that nothing was cut off on the way."""
+    made = card.build(a_site(tmp_path), "web01")
+    for mode in isolation.MODES:
+        text = made.rules_for(mode, made.allow)
+        assert text.endswith(isolation.LAST_LINE + "\n")
+        assert "@" not in re.sub(r"@management_ipv[46]", "", text)
+        assert ("tcp dport { 80, 443 } accept" in text) is (mode != "full")
+        assert "ct state" not in text
+        assert text.count("policy drop;") == 3
+    only4 = made.rules_for("full", isolation.AllowList(("192.0.2.1",), ()))
+    assert only4.count("elements") == 1
+
+
+# --- proofs -------------------------------------------------------------------------------------------------------
+
+
+def test_a_port_that_was_not_answered_for_is_not_dead() -> None:
+    """A probe that died must not pass for a host that is silent."""
+    asked = (["192.0.2.10"], [22, 80])
+    silent = [{"address": "192.0.2.10", "port": port, "state": "silent"} for port in (22, 80)]
+    assert proofs.contained({"ports": silent}, "x", *asked)[0]["passed"] is True
+    for rows in (silent[:1], [], None, [*silent[:1], {**silent[1], "state": "refused"}], [*silent[:1], {"state": []}]):
+        assert proofs.contained({"ports": rows}, "x", *asked)[0]["passed"] is False
+    assert proofs.contained({"ports": []}, "x", [], [])[0]["passed"] is False
+
+
+def test_inside_proofs_fail_on_any_way_out() -> None:
+    """A single answered name is a tunnel."""
+    good = {"out": [{"state": "blocked"}], "dns": [{"state": "silent"}], "held": 1, "moving": [], "site": None}
+    assert all(row["passed"] for row in proofs.contained_inside(good, ["192.0.2.9"], False))
+    for bad in (
+        {"out": [{"state": "open"}]},
+        {"out": []},
+        {"dns": [{"state": "answered"}]},
+        {"moving": ["a b"]},
+        {"moving": None},
+    ):
+        assert not all(row["passed"] for row in proofs.contained_inside({**good, **bad}, ["192.0.2.9"], False)), bad
+    assert proofs.contained_inside(good, [], False)[0]["passed"] is None, "no way to look is not a proof"
+
+
+def test_nothing_of_the_host_is_passed_on() -> None:
+    """A hostile probe's text must not reach a record."""
+    hostile = {
+        "ports": [{"address": "192.0.2.10", "port": 22, "state": "\x1b]0;owned"}],
+        "site": [{"status": "\x1b[2J"}],
+    }
+    told = proofs.contained(hostile, "x", ["192.0.2.10"], [22]) + proofs.served(hostile, "x", ["192.0.2.10"])
+    assert "\x1b" not in json.dumps(told, ensure_ascii=False)
+
+
+# --- the gate of the release --------------------------------------------------------------------------------------
+
+
+def reassessed(folder: Path, **fields: object) -> None:
+    """A clean re-assessment, with these fields changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"host": "web01", "time": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "outcome": "clean", "entry": {"closed": True}}
+    (folder / containment.REASSESSMENT).write_text(json.dumps({**record, **fields}))
+
+
+def test_clean_reassessment_opens_the_gate(tmp_path: Path) -> None:
+    """And nothing else does."""
+    containment.mark_isolated(tmp_path, "web01", "full", NOW - timedelta(hours=2))
+    assert containment.against_release(tmp_path, "web01", NOW) == ["it has not been re-assessed"]
+    reassessed(tmp_path)
+    assert containment.against_release(tmp_path, "web01", NOW + timedelta(hours=1)) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"outcome": "not clean"}, {"outcome": None}, {"host": "web02"}, {"entry": {"closed": False}}, {"entry": None},
+     {"time": "2026-11-22T09:59:59Z"}, {"time": "tomorrow"}, {"time": "2026-11-22T13:30:00Z"}, {"time": None}],
+)  # fmt: skip
+def test_everything_else_keeps_it_shut(tmp_path: Path, fields: dict[str, object]) -> None:
+    """Sites that return without the cause being found are hit again."""
+    containment.mark_isolated(tmp_path, "web01", "full", NOW - timedelta(hours=2))
+    reassessed(tmp_path, **fields)
+    assert containment.against_release(tmp_path, "web01", NOW)
+
+
+def test_old_reassessment_says_nothing(tmp_path: Path) -> None:
+    """What happened since is unknown."""
+    reassessed(tmp_path)
+    assert containment.against_release(tmp_path, "web01", NOW + timedelta(hours=25))
+
+
+def test_first_cut_keeps_its_time(tmp_path: Path) -> None:
+    """A second isolate must not make the re-assessment look older than the isolation."""
+    assert containment.mark_isolated(tmp_path, "web01", "full", NOW)
+    assert not containment.mark_isolated(tmp_path, "web01", "full", NOW + timedelta(hours=1))
+    assert containment.mark_isolated(tmp_path, "web01", "egress", NOW + timedelta(hours=1))
+    assert containment.isolated_since(tmp_path) == NOW
+    assert containment.mark_released(tmp_path, NOW)
+    assert not containment.mark_released(tmp_path, NOW)
+    assert containment.isolated_since(tmp_path) is None
