@@ -64,7 +64,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. ``place`` is Ansible's ``path:line`` of the task."""
+    """One thing that happened.
+
+    ``place`` is Ansible's ``path:line`` of the task; ``delegate`` is the other host that it was to be done on.
+    """
 
     status: Status
     host: str = ""
@@ -73,6 +76,7 @@ class Event:
     play: str = ""
     place: str = ""
     message: str = ""
+    delegate: str = ""
     reports: tuple[Report, ...] = ()
 
 
@@ -97,8 +101,15 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         play=clean(data.get("play", ""), 200),
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
+        delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
         reports=tuple(_reports(result, host)),
     )
+
+
+def _delegate(said: str, host: str) -> str:
+    """Return the host that a task was delegated to; only Ansible's own line on the screen tells it."""
+    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: UNREACHABLE", said)
+    return found[1] if found else ""
 
 
 def redact(value: object, depth: int = 0) -> object:

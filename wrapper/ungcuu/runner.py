@@ -146,13 +146,21 @@ def _after(host: HostResult, event: Event) -> HostResult:
         return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
     if event.status is Status.FAILED:
         return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
-    if event.status is Status.UNREACHABLE:
-        if _KEY_REFUSED.search(event.message):
-            return HostResult(Outcome.NOT_DONE, "host key", event.task, event.message, ok, changed)
-        if not ok and _NEVER_CONNECTED.search(event.message):
-            return HostResult(Outcome.NOT_DONE, "unreachable", event.task, event.message, ok, changed)
-        return HostResult(Outcome.UNKNOWN, "lost", event.task, event.message, ok, changed)
-    return host
+    return _unreached(host, event) if event.status is Status.UNREACHABLE else host
+
+
+def _unreached(host: HostResult, event: Event) -> HostResult:
+    """Return what a task without connection means: refused, never begun, failed at a helper, or unknown."""
+    outcome, problem, message = Outcome.NOT_DONE, "unreachable", event.message
+    never = _NEVER_CONNECTED.search(message)
+    if _KEY_REFUSED.search(message):
+        problem = "host key"
+    elif never and event.delegate:
+        problem = "failed"
+        message = _("{helper} can't be reached: {message}").format(helper=event.delegate, message=message)
+    elif not never or host.ok:
+        outcome, problem = Outcome.UNKNOWN, "lost"
+    return HostResult(outcome, problem, event.task, message, host.ok, host.changed)
 
 
 class Runner:

@@ -98,14 +98,18 @@ def test_a_run_that_was_given_a_secret_is_closed_but_not_repeated(
 
 
 @pytest.mark.parametrize(
-    ("line", "busy"),
+    ("state", "sub", "transient", "busy"),
     [
-        ("ungcuu-patch.service loaded active running Upgrade", True),
-        ("ungcuu-patch.service loaded activating start Upgrade", True),
-        ("ungcuu-patch.service loaded active exited Upgrade", False),
-        ("ungcuu-backup.timer loaded active waiting Schedule", False),
-        ("", False),
+        ("active", "running", "yes", True),
+        ("activating", "start", "yes", True),
+        ("active", "exited", "yes", False),
+        ("failed", "failed", "yes", False),
+        ("active", "running", "no", False),
     ],
 )
-def test_only_a_service_at_work_keeps_a_run_open(line: str, busy: bool) -> None:
-    assert resume._is_busy(line) is busy
+def test_only_a_transient_unit_at_work_keeps_a_run_open(state: str, sub: str, transient: str, busy: bool) -> None:
+    """A guard service of an isolation runs for days; a run must not wait for it."""
+    other = "Id=ungcuu-guard.service\nActiveState=active\nSubState=running\nTransient=no"
+    shown = f"{other}\n\nId=ungcuu-patch.service\nActiveState={state}\nSubState={sub}\nTransient={transient}\n"
+    assert resume.busy_units(shown) == (["ungcuu-patch.service"] if busy else [])
+    assert resume.busy_units("") == []

@@ -117,6 +117,22 @@ def test_a_connection_lost_after_the_first_step_is_unknown(tmp_path: Path) -> No
     assert result.hosts["web01"].problem == "lost"
 
 
+def test_a_helper_that_can_not_be_reached_fails_the_step_and_is_named(tmp_path: Path) -> None:
+    """A dead vault must not be told as a lost website: the step on it has not begun."""
+    tasks = """
+    - name: First
+      ansible.builtin.command: "true"
+    - name: Second
+      ansible.builtin.command: "true"
+      delegate_to: vault01
+      vars: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 9, ansible_ssh_common_args: -F none}
+    """
+    result = go(content.make(tmp_path, helped=play(tasks)), "helped")
+    assert result.outcome is Outcome.NOT_DONE
+    assert result.hosts["web01"].problem == "failed"
+    assert result.hosts["web01"].message.startswith("vault01 can't be reached")
+
+
 def test_the_deadline_ends_a_run_as_unknown(tmp_path: Path) -> None:
     tasks = "- name: Wait\n  ansible.builtin.command: sleep 61.5"
     started = time.monotonic()

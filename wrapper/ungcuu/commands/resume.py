@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from ungcuu.context import Context
     from ungcuu.resuming import OpenRun
 
-# Steps that must survive a lost connection run on the host as transient units of these names.
-_UNITS = "systemctl list-units --all --plain --no-legend --no-pager 'ungcuu-*'"
+# Steps that must survive a lost connection run on the host as transient units of these names. Our lasting services,
+# such as the one that guards an isolation, are no steps.
+_UNITS = "systemctl show --property Id,ActiveState,SubState,Transient 'ungcuu-*.service'"
 _BUSY = ("activating", "active", "deactivating", "reloading")
 
 
@@ -88,7 +89,7 @@ def _ask(ctx: Context, host: str) -> None:
             _("Whether the run had its effect is still unknown."),
             f"ungcuu resume {host}",
         )
-    busy = [line.split()[0] for line in clean(answer.stdout, 1 << 16, lines=True).splitlines() if _is_busy(line)]
+    busy = busy_units(clean(answer.stdout, 1 << 16, lines=True))
     if busy:
         raise Undetermined(
             _("{host} is still at work: {units}").format(host=host, units=", ".join(busy)),
@@ -98,10 +99,14 @@ def _ask(ctx: Context, host: str) -> None:
     ctx.out.line(_("{host} answers, and nothing of that run is at work there.").format(host=host))
 
 
-def _is_busy(line: str) -> bool:
-    """Whether a line of systemctl tells of a service at work; timers and finished units are not."""
-    words = line.split()
-    return len(words) >= 4 and words[0].endswith(".service") and words[2] in _BUSY and words[3] != "exited"
+def busy_units(shown: str) -> list[str]:
+    """Return the transient units at work, from what ``systemctl show`` tells of each."""
+    units = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n")]
+    return [
+        unit.get("Id", "?")
+        for unit in units
+        if unit.get("Transient") == "yes" and unit.get("ActiveState") in _BUSY and unit.get("SubState") != "exited"
+    ]
 
 
 def _close(ctx: Context, found: OpenRun) -> None:
