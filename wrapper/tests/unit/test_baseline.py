@@ -51,7 +51,7 @@ def test_a_reading_without_its_end_is_not_complete() -> None:
         line(k="file", path="/x" * 10_000),
         line(k="file", path="/etc/x", mode=True),
         line(k="file", path="/etc/x", size=1 << 80),
-        line(k="listener", proto="tcp", address="0.0.0.0", port="22"),
+        line(k="listener", proto="tcp", address="::", port="22"),
         line(k="group", name="sudo", gid="27", members=[1]),
         line(k="file", path="/etc/x", xattrs={"a": {"b": "c"}}),
     ],
@@ -78,7 +78,16 @@ def test_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"/a/b", b"/a b", b"/a\\b", b"/a\\x41", b"/\xff\xfe", b"/\x1b]0;x\x07", "/Sở Công Thương".encode(), "/\u202etxt".encode()],
+    [
+        b"/a/b",
+        b"/a b",
+        b"/a\\b",
+        b"/a\\x41",
+        b"/\xff\xfe",
+        b"/\x1b]0;x\x07",
+        "/Sở Công Thương".encode(),
+        "/\u202etxt".encode(),
+    ],
 )
 def test_paths_survive_the_way_as_bytes(raw: bytes) -> None:
     """The path that is moved must be the path that was seen, whatever its bytes; and it is always printable."""

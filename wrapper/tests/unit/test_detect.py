@@ -48,7 +48,9 @@ def test_the_same_state_has_no_finding() -> None:
     state = {
         "file": [file("/etc/nginx/nginx.conf", "system"), file(f"{ROOT}/index.php")],
         "account": [{"name": "root", "uid": "0", "gid": "0", "shell": "/bin/bash", "password": "set", "digest": "x"}],
-        "listener": [{"proto": "tcp", "address": "0.0.0.0", "port": 80, "exe": "/usr/sbin/nginx", "comm": "nginx"}],
+        "listener": [
+            {"proto": "tcp", "address": "198.51.100.2", "port": 80, "exe": "/usr/sbin/nginx", "comm": "nginx"}
+        ],
     }
     assert found(snapshot(**state), snapshot(**state)) == []
 
@@ -145,7 +147,12 @@ def test_code_that_was_added_changed_or_removed() -> None:
         ]
     )
     seen = {(item.rule, item.severity.value) for item in found(before, now)}
-    assert seen == {("web.changed", "high"), ("web.rights", "medium"), ("web.code-added", "high"), ("web.removed", "medium")}
+    assert seen == {
+        ("web.changed", "high"),
+        ("web.rights", "medium"),
+        ("web.code-added", "high"),
+        ("web.removed", "medium"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -201,7 +208,15 @@ def key(path: str, account: str, digest: str) -> dict[str, Any]:
 def test_each_new_key_by_itself() -> None:
     """One line is taken, the others stay: locking the operator out would be the intruder's success."""
     path = "/home/ungcuu/.ssh/authorized_keys"
-    sudo = [{"set": "sudo", "path": "/etc/sudoers.d/u", "sha256": "s", "number": 1, "text": "ungcuu ALL=(root) NOPASSWD: ALL"}]
+    sudo = [
+        {
+            "set": "sudo",
+            "path": "/etc/sudoers.d/u",
+            "sha256": "s",
+            "number": 1,
+            "text": "ungcuu ALL=(root) NOPASSWD: ALL",
+        }
+    ]
     before = snapshot(line=[key(path, "ungcuu", "1" * 64), *sudo])
     now = snapshot(line=[key(path, "ungcuu", "1" * 64), key(path, "ungcuu", "2" * 64), *sudo])
     item = found(before, now)[0]
@@ -218,14 +233,16 @@ def account(name: str, **more: str) -> dict[str, Any]:
 
 def test_accounts() -> None:
     """Who may log in, and as whom."""
-    before = snapshot(account=[account("root", uid="0"), account("a"), account("b")], group=[{"name": "sudo", "members": []}])
+    before = snapshot(
+        account=[account("root", uid="0"), account("a"), account("b")], group=[{"name": "sudo", "members": []}]
+    )
     now = snapshot(
         account=[
             account("root", uid="0"),
-            account("a", shell="/bin/zsh"),
+            account("a", home="/tmp"),
             account("toor", uid="0"),
             account("new"),
-            account("was", password="locked", shell="/usr/sbin/nologin", digest=""),
+            account("was", password="locked", digest="") | {"shell": "/usr/sbin/nologin"},
         ],
         group=[{"name": "sudo", "members": ["a"]}],
     )
@@ -256,7 +273,14 @@ def test_masks() -> None:
     mask = file("/etc/systemd/system/helper.path", "system", type="link", target="/dev/null", sha256="")
     assert found(snapshot(), snapshot(file=[mask])) == []
     guard = file("/etc/systemd/system/auditd.service", "system", type="link", target="/dev/null", sha256="")
-    units = [{"name": "auditd.service", "state": "enabled", "active": "active", "path": "/usr/lib/systemd/system/auditd.service"}]
+    units = [
+        {
+            "name": "auditd.service",
+            "state": "enabled",
+            "active": "active",
+            "path": "/usr/lib/systemd/system/auditd.service",
+        }
+    ]
     masked = [units[0] | {"state": "masked", "active": "inactive"}]
     seen = found(snapshot(unit=units), snapshot(unit=masked, file=[guard]))
     assert {item.severity for item in seen} == {Severity.HIGH}
@@ -264,10 +288,33 @@ def test_masks() -> None:
 
 def test_listeners_and_processes() -> None:
     """A door that was closed, and a program that hides."""
-    door = {"proto": "tcp", "address": "0.0.0.0", "port": 4444, "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0}
-    ghost = {"pid": 7, "start": "1", "exe": "/tmp/.x (deleted)", "comm": ".x", "uid": 0, "deleted": True, "replaced": False}
+    door = {
+        "proto": "tcp",
+        "address": "198.51.100.2",
+        "port": 4444,
+        "exe": "/usr/bin/python3.11",
+        "comm": "python3",
+        "uid": 0,
+    }
+    ghost = {
+        "pid": 7,
+        "start": "1",
+        "exe": "/tmp/.x (deleted)",
+        "comm": ".x",
+        "uid": 0,
+        "deleted": True,
+        "replaced": False,
+    }
     worker = {"pid": 8, "start": "1", "exe": "", "comm": "php-fpm8.2", "uid": 999, "deleted": False, "website": True}
-    shell = {"pid": 9, "start": "1", "exe": "/usr/bin/dash", "comm": "sh", "uid": 999, "deleted": False, "website": True}
+    shell = {
+        "pid": 9,
+        "start": "1",
+        "exe": "/usr/bin/dash",
+        "comm": "sh",
+        "uid": 999,
+        "deleted": False,
+        "website": True,
+    }
     seen = found(snapshot(), snapshot(listener=[door], process=[ghost, worker, shell]))
     assert {(item.rule, item.severity.value) for item in seen} == {
         ("listener.added", "high"),
@@ -286,8 +333,14 @@ def test_an_incomplete_reading_is_a_finding() -> None:
 def test_without_a_baseline_the_plain_signs_are_still_found() -> None:
     """The first scan of a host that nobody prepared must still find the web shell."""
     path = f"{UP}/a.php"
-    now = snapshot(file=[file(path, "upload", marks=["php"]), file("/etc/x", "system")], account=[account("toor", uid="0")])
-    assert [item.rule for item in found(None, now, **{path: SHELL})] == ["account.root", "upload.code", "baseline.missing"]
+    now = snapshot(
+        file=[file(path, "upload", marks=["php"]), file("/etc/x", "system")], account=[account("toor", uid="0")]
+    )
+    assert [item.rule for item in found(None, now, **{path: SHELL})] == [
+        "account.root",
+        "upload.code",
+        "baseline.missing",
+    ]
 
 
 def test_findings_are_stable_bounded_and_neutral() -> None:

@@ -1,0 +1,335 @@
+"""Nothing is deleted, everything can be put back, and a lying host can't turn eradication into a weapon."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu import quarantine
+from ungcuu.baseline import IDENTITY, Snapshot, fits
+from ungcuu.errors import Refused, UsageFault
+from ungcuu.findings import Do
+from ungcuu.quarantine import Choice, Order, Planned
+from ungcuu.remote import quarantine as remote
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners can be set by root only")
+NOW = "20260101T000000Z"
+
+
+# --- what is ordered ----------------------------------------------------------------------------------------------
+
+
+def row(do: str = "move", path: str = "/etc/cron.d/x", **more: Any) -> dict[str, Any]:
+    action = {"do": do, "path": path, "sha256": "a" * 64, "type": "file"} | more
+    return {"id": "f" * 16, "rule": "persistence.cron", "severity": "high", "path": path, "mend": "m", "action": action}
+
+
+def known(**rows: list[dict[str, Any]]) -> Snapshot:
+    made = Snapshot(ended=True)
+    for kind, items in rows.items():
+        for item in items:
+            made.rows[kind][tuple(item[name] for name in IDENTITY[kind])] = item
+    return made
+
+
+def plan(*rows: dict[str, Any], good: Snapshot | None = None, **choice: Any) -> Planned:
+    return quarantine.plan({"findings": list(rows)}, Choice(**choice), good or known(), NOW)
+
+
+def test_critical_and_high_findings_are_taken() -> None:
+    """What is only odd waits for a person."""
+    low = row(path="/etc/cron.d/y") | {"severity": "medium", "id": "e" * 16}
+    done = plan(row(), low)
+    assert [(order.do, order.path) for order in done.orders] == [(Do.MOVE, "/etc/cron.d/x")]
+    assert plan(row(), low, findings=("e" * 16,)).orders[0].path == "/etc/cron.d/y"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/../etc/shadow", "/etc//passwd", "/etc/./x", "relative", "/", "", "/proc/1/root/x", "/boot/vmlinuz", "/etc/passwd",
+        "/etc/ssh/sshd_config", "/var/lib/ungcuu/quarantine/x/content", "/var/lib/mysql/ibdata1", "/usr/sbin/sshd",
+        "/usr/bin/python3.11", "/usr/bin/sudo", "/etc/x\\x00y", "/etc/\\x2e\\x2e/shadow", "/var/log/auth.log", "/etc/cron.d/",
+    ],
+)  # fmt: skip
+def test_a_path_that_a_host_names_is_checked(path: str) -> None:
+    """A lying host must not get its sshd, its logs or its database moved away."""
+    assert plan(row(path=path)).orders == ()
+
+
+def test_what_the_baseline_knows_is_never_taken() -> None:
+    """A host that calls a good file, line, unit or account bad must not make us take it."""
+    good = known(
+        file=[{"path": "/etc/cron.d/x", "area": "system", "sha256": "b" * 64}],
+        line=[{"set": "key", "path": "/root/.ssh/authorized_keys", "sha256": "l" * 64}],
+        unit=[{"name": "cron.service"}],
+        account=[{"name": "operator"}],
+        group=[{"name": "sudo", "members": ["operator"]}],
+    )
+    orders = plan(
+        row(),
+        row("remove_lines", "/root/.ssh/authorized_keys", lines=["l" * 64]) | {"id": "1"},
+        row("stop_unit", "/etc/systemd/system/cron.service", unit="cron.service") | {"id": "2"},
+        {"id": "3", "rule": "x", "severity": "critical", "action": {"do": "lock_account", "account": "operator"}},
+        {
+            "id": "4",
+            "rule": "x",
+            "severity": "critical",
+            "action": {"do": "remove_member", "group": "sudo", "account": "operator"},
+        },
+        good=good,
+    )
+    assert orders.orders == () and len(orders.left) == 5
+
+
+def test_the_account_of_the_controller_is_kept() -> None:
+    """Locking the account through which we come would end the response."""
+    finding = {"id": "3", "rule": "x", "severity": "critical", "action": {"do": "lock_account", "account": "ungcuu"}}
+    assert plan(finding, accounts_kept=("ungcuu",)).orders == ()
+
+
+def test_without_a_baseline_only_new_files_are_taken() -> None:
+    """Nothing tells a good line or account from a bad one then."""
+    done = quarantine.plan(
+        {"findings": [row(), row("remove_lines", "/etc/crontab", lines=["x"]) | {"id": "1"}]}, Choice(), None, NOW
+    )
+    assert [order.do for order in done.orders] == [Do.MOVE]
+
+
+def test_processes_are_ended_only_when_asked() -> None:
+    """What a process holds in memory is evidence."""
+    finding = {"id": "3", "rule": "x", "severity": "critical", "action": {"do": "kill", "pid": 7, "start": "1"}}
+    assert plan(finding).orders == ()
+    assert plan(finding, kill=True).orders[0].do is Do.KILL
+
+
+def test_unknown_ids_and_paths_are_refused() -> None:
+    """A typing error must not end in "nothing to do"."""
+    with pytest.raises(UsageFault):
+        plan(row(), findings=("0" * 16,))
+    for path in ("/etc/passwd", "/etc/../x", "/etc/known"):
+        with pytest.raises(UsageFault):
+            plan(row(), paths=(path,), good=known(file=[{"path": "/etc/known", "area": "system"}]))
+
+
+def test_no_scan_no_eradication(tmp_path: Path) -> None:
+    """The next command is named."""
+    with pytest.raises(Refused) as refused:
+        quarantine.last_scan(tmp_path, "web01")
+    assert refused.value.mend == "ungcuu scan web01"
+
+
+def test_answers_are_checked() -> None:
+    """An outcome that we do not know is unknown, and what comes back is typed and bounded."""
+    order = Order("i", "f", "r", Do.MOVE, "/x", {})
+    assert quarantine._taken(order, None).outcome == "unknown"
+    assert quarantine._taken(order, {"outcome": "\x1b[0m"}).outcome == "unknown"
+    taken = quarantine._taken(
+        order, {"outcome": "done", "known": {"mode": "0777", "uid": 0, "shell": "a\nb", "odd": 1}}
+    )
+    assert taken.known == {"uid": 0}
+    assert not fits(True, int, 1)
+
+
+# --- what is done -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Path]:
+    """A quarantine below the test's own folder, and the program's configuration pointing to it."""
+    remote.CONFIG = {"store": str(tmp_path / "store")}
+    yield tmp_path / "store"
+    remote.CONFIG = {}
+
+
+def action(path: Path | bytes, do: str = "move", identity: str = "id-1", **more: Any) -> dict[str, Any]:
+    raw = path if isinstance(path, bytes) else os.fsencode(path)
+    return {"id": identity, "do": do, "path": base64.b64encode(raw).decode(), "sha256": "", **more}
+
+
+def back(done: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    remote.CONFIG["put_back"] = True
+    try:
+        return remote.perform(done | {"known": answer["known"]})
+    finally:
+        remote.CONFIG.pop("put_back")
+
+
+@as_root
+def test_a_file_goes_and_comes_back_as_it_was(tmp_path: Path, store: Path) -> None:
+    """Owner, mode, times, attributes and content: all of it may be evidence, and the finding may have been wrong."""
+    path = tmp_path / "bad.php"
+    path.write_bytes(b"<?php 1;")
+    os.chown(path, 4711, 4712)
+    path.chmod(0o4755)
+    os.setxattr(path, "user.mark", b"1")
+    os.utime(path, ns=(10**18, 10**18 + 7))
+    before = path.stat()
+    answer = remote.perform(action(path))
+    assert answer["outcome"] == "done" and not path.exists()
+    kept = store / "id-1" / "content"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0 and kept.stat().st_uid == 0
+    assert stat.S_IMODE(store.stat().st_mode) == 0o700
+    assert back(action(path), answer)["outcome"] == "done"
+    after = path.stat()
+    for name in ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_size"):
+        assert getattr(after, name) == getattr(before, name)
+    assert path.read_bytes() == b"<?php 1;" and os.getxattr(path, "user.mark") == b"1"
+
+
+@as_root
+def test_twice_changes_nothing(tmp_path: Path, store: Path) -> None:
+    """A run that is repeated after a lost connection finds its work done."""
+    path = tmp_path / "x"
+    path.write_text("x")
+    assert remote.perform(action(path))["outcome"] == "done"
+    assert remote.perform(action(path, identity="id-2"))["outcome"] == "gone"
+    assert [item.name for item in store.iterdir()] == ["id-1"]
+
+
+@as_root
+def test_across_file_systems(tmp_path: Path, store: Path) -> None:
+    """/dev/shm is another file system: the copy is checked before the original goes."""
+    path = Path("/dev/shm") / f"ungcuu-test-{os.getpid()}"
+    path.write_bytes(b"x" * 3_000_000)
+    path.chmod(0o755)
+    try:
+        answer = remote.perform(action(path))
+        assert answer["outcome"] == "done" and not path.exists()
+        assert (store / "id-1" / "content").stat().st_size == 3_000_000
+        assert back(action(path), answer)["outcome"] == "done"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@as_root
+def test_links_lead_nowhere(tmp_path: Path, store: Path) -> None:
+    """An intruder who turns a folder into a link must not choose which file we move."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "passwd").write_text("root")
+    (tmp_path / "uploads").symlink_to(victim)
+    assert remote.perform(action(tmp_path / "uploads" / "passwd"))["outcome"] == "refused"
+    assert (victim / "passwd").read_text() == "root"
+    assert remote.perform(action(tmp_path / "uploads"))["outcome"] == "done"
+    assert (victim / "passwd").exists() and (store / "id-1" / "content").is_symlink()
+
+
+@as_root
+@pytest.mark.parametrize("raw", [b"/a/../etc/passwd", b"relative", b"/", b"/a\0b", b"/etc/.."])
+def test_paths_that_are_not_plain(store: Path, raw: bytes) -> None:
+    """The host's program checks once more what the controller checked."""
+    assert remote.perform(action(raw))["outcome"] in ("refused", "gone")
+
+
+@as_root
+def test_a_good_file_is_left(tmp_path: Path, store: Path) -> None:
+    """Between scan and eradication the file may have been restored."""
+    path = tmp_path / "index.php"
+    path.write_text("good")
+    digest = hashlib.sha256(b"good").hexdigest()
+    assert remote.perform(action(path, keep=digest))["outcome"] == "good"
+    assert path.exists()
+
+
+@as_root
+def test_check_touches_nothing(tmp_path: Path, store: Path) -> None:
+    """--check only says what would be done."""
+    path = tmp_path / "x"
+    path.write_text("x")
+    remote.CONFIG["check"] = True
+    assert remote.perform(action(path))["outcome"] == "would"
+    assert path.exists() and not store.exists()
+
+
+@as_root
+def test_exactly_these_lines_go(tmp_path: Path, store: Path) -> None:
+    """The operator's key stays, byte for byte, and so does the file's owner."""
+    path = tmp_path / "authorized_keys"
+    path.write_bytes(b"good one\r\nbad\nlast without end")
+    os.chown(path, 4711, 4712)
+    path.chmod(0o600)
+    bad = hashlib.sha256(b"bad").hexdigest()
+    answer = remote.perform(action(path, "remove_lines", lines=[bad]))
+    assert answer["outcome"] == "done" and path.read_bytes() == b"good one\r\nlast without end"
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (4711, 0o600)
+    assert remote.perform(action(path, "remove_lines", identity="id-2", lines=[bad]))["outcome"] == "gone"
+    assert back(action(path, "remove_lines"), answer)["outcome"] == "done"
+    assert path.read_bytes() == b"good one\r\nbad\nlast without end"
+
+
+@as_root
+def test_lines_come_back_only_into_the_file_that_was_left(tmp_path: Path, store: Path) -> None:
+    """A key that was added since must not be lost by putting an old one back."""
+    path = tmp_path / "authorized_keys"
+    path.write_bytes(b"good\nbad\n")
+    answer = remote.perform(action(path, "remove_lines", lines=[hashlib.sha256(b"bad").hexdigest()]))
+    path.write_bytes(b"good\nnew\n")
+    assert back(action(path, "remove_lines"), answer)["outcome"] == "refused"
+    assert path.read_bytes() == b"good\nnew\n"
+
+
+@as_root
+def test_nothing_is_put_over_something_else(tmp_path: Path, store: Path) -> None:
+    """Putting back is no way to overwrite the restored file."""
+    path = tmp_path / "x"
+    path.write_text("bad")
+    answer = remote.perform(action(path))
+    path.write_text("restored")
+    assert back(action(path), answer)["outcome"] == "refused"
+    assert path.read_text() == "restored"
+
+
+@as_root
+def test_what_was_swapped_in_quarantine_is_not_put_back(tmp_path: Path, store: Path) -> None:
+    """The controller's memory decides what comes back, not what lies on the host."""
+    path = tmp_path / "x"
+    path.write_text("was")
+    answer = remote.perform(action(path))
+    kept = store / "id-1" / "content"
+    kept.chmod(0o600)
+    kept.write_text("swapped")
+    assert back(action(path), answer)["outcome"] == "refused"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("identity", ["../x", "a/b", "", "x" * 99, "a\0"])
+def test_quarantine_ids_are_plain(tmp_path: Path, store: Path, identity: str) -> None:
+    """An id is a folder's name."""
+    path = tmp_path / "x"
+    path.write_text("x")
+    assert remote.perform(action(path, identity=identity))["outcome"] == "refused"
+    assert path.exists()
+
+
+@pytest.mark.parametrize("pid", [0, 1, -1])
+def test_some_processes_are_never_ended(store: Path, pid: int) -> None:
+    """Number 1 is the host itself; -1 would be everyone."""
+    assert remote.perform({"id": "i", "do": "kill", "pid": pid, "start": "1"})["outcome"] in ("refused", "failed")
+
+
+def test_the_very_process_that_was_seen(store: Path) -> None:
+    """A process number is used again; the start time tells the two apart."""
+    import subprocess
+
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert remote.perform({"id": "i", "do": "kill", "pid": child.pid, "start": "1"})["outcome"] == "gone"
+        assert child.poll() is None
+        start = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        assert remote.perform({"id": "i", "do": "kill", "pid": child.pid, "start": start})["outcome"] == "done"
+        assert child.wait(10) == -9
+
+
+@pytest.mark.parametrize("name", ["root", "ungcuu", "a b", "-x", "$(id)", "a:b", ""])
+def test_some_accounts_are_never_locked(store: Path, name: str) -> None:
+    """root, ours, and what is no account's name."""
+    remote.CONFIG["protected"] = ["ungcuu"]
+    assert remote.perform({"id": "i", "do": "lock_account", "account": name})["outcome"] == "refused"
