@@ -222,6 +222,42 @@ def test_what_the_items_hold(target: Target, host: Lab, tmp_path: Path) -> None:
         assert mark in held[name], name
 
 
+PLANT_LOGS = r"""
+mkdir -p /etc/apache2/sites-enabled /srv/vhosts /srv/logs /srv/h1
+printf 'export APACHE_LOG_DIR=/srv/logs$SUFFIX\n' > /etc/apache2/envvars
+cd /etc/apache2/sites-enabled
+printf 'CustomLog ${APACHE_LOG_DIR}/a.log combined\nIncludeOptional "/srv/vhosts/*.conf"\n' > a.conf
+printf 'ErrorLog "/srv/logs/b.log"\n' > /srv/vhosts/b.conf
+printf 'access_log /srv/$host/c.log main;\n' > /etc/nginx/conf.d/c.conf
+echo a > /srv/logs/a.log.2.gz; echo b > /srv/logs/b.log; echo c > /srv/h1/c.log; echo d > /srv/logs/other.log
+"""
+
+
+def test_logs_are_found_where_they_are(target: Target, host: Lab, tmp_path: Path) -> None:
+    """Panels and administrators put logs anywhere; the log that is missed is the one that shows the way in."""
+    shell(host, PLANT_LOGS)
+    specs = [entry for entry in load_profile(PROFILES, "triage") if entry.id == "web_logs"]
+    item = take(target, tmp_path, *specs)["web_logs"]
+    shell(host, "rm -r /etc/apache2 /srv/* /etc/nginx/conf.d/c.conf")
+    with tarfile.open(tmp_path / item.sha256) as archive:
+        names = archive.getnames()
+    assert {"/srv/logs/a.log.2.gz", "/srv/logs/b.log", "/srv/h1/c.log", "/var/log/nginx/access.log"} <= set(names)
+    assert len(names) == len(set(names))
+    assert "/srv/logs/other.log" not in names
+
+
+def test_memory_of_a_process_on_request(target: Target, host: Lab, tmp_path: Path) -> None:
+    """Keys and the unpacked form of malware are in memory alone."""
+    secret = "in-" + "memory-only"
+    shell(host, f"(X={secret} sleep 600 >/dev/null 2>&1 &)")
+    pid = shell(host, "pgrep --full 'sleep 600'").split()[0]
+    found = collect(Request(target, load_profile(PROFILES, "volatile", {"processes": [pid]}), tmp_path, "tester", SITE))
+    shell(host, f"kill {pid}")
+    item = by_id(found)["process_memory_1"]
+    assert item.outcome is Outcome.SUCCESS, item.reason
+    assert secret.encode() in (tmp_path / item.sha256).read_bytes()
+
+
 def test_within_its_time(target: Target, host: Lab, tmp_path: Path) -> None:
     """Volatile evidence that takes a minute is no longer what was there: 10 s, and 60 s for triage."""
     for name, most in (("volatile", 10), ("triage", 60)):

@@ -9,6 +9,7 @@ import random
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def local_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def take(folder: Path, *specs: Spec, **more: Any) -> dict[str, Item]:
-    found = collect(Request(TARGET, specs, folder, "tester", free_bytes=0, **more))
+    found = collect(Request(TARGET, specs, folder, "tester", keep_free=0, **more))
     return {item.id: item for item in found.items}
 
 
@@ -247,7 +248,7 @@ def test_what_was_taken_is_not_taken_again(tmp_path: Path, local_host: None) -> 
     """An interrupted collection goes on; the older evidence is the better one."""
     first, second = spec("a", "date +%N; echo"), spec("b", "date +%N; echo")
     before = take(tmp_path, first)
-    found = collect(Request(TARGET, [first, second], tmp_path, "tester", free_bytes=0))
+    found = collect(Request(TARGET, [first, second], tmp_path, "tester", keep_free=0))
     assert [item.id for item in found.items] == ["b"]
     assert found.kept == ("a",)
     again = take(tmp_path, first, second, again=True)
@@ -271,12 +272,12 @@ def test_a_killed_collection_hands_over_later(tmp_path: Path, local_host: None) 
     lines = [line for line in manifest.read_text().splitlines() if json.loads(line)["record"] == "item"]
     manifest.write_text("\n".join(lines) + '\n{"record": "item", "torn')
     (tmp_path / ".partial-web01-abcdefgh").write_bytes(b"half")
-    found = collect(Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "tester", free_bytes=0))
+    found = collect(Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "tester", keep_free=0))
     assert [item.id for item in found.items] == ["a", "b"]
     assert found.items[0] == items["a"]
     assert not list(tmp_path.glob(".partial*"))
     assert not collect(
-        Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "t", free_bytes=0)
+        Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "t", keep_free=0)
     ).items
 
 
@@ -290,7 +291,7 @@ def test_two_collections_of_a_host_do_not_mix(tmp_path: Path, local_host: None) 
 
 
 def test_custody_names_both_ends(tmp_path: Path, local_host: None) -> None:
-    found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "an.nguyen", free_bytes=0))
+    found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "an.nguyen", keep_free=0))
     custody = found.custody
     assert (custody["from"], custody["to"], custody["who"]) == ("web01", str(tmp_path), "an.nguyen")
     assert custody["tool"].startswith("ungcuu ")
@@ -300,10 +301,25 @@ def test_custody_names_both_ends(tmp_path: Path, local_host: None) -> None:
 
 def test_a_full_disk_is_said_and_nothing_half_received_stays(tmp_path: Path, local_host: None) -> None:
     """The controller's disk is where the case lives: it must not be filled, and the truth must be told."""
-    found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "tester", free_bytes=1 << 62))
-    assert "MiB left" in found.stopped
+    found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "tester", keep_free=1 << 62))
+    assert "MiB are left" in found.stopped
     assert [item.outcome for item in found.items] == [Outcome.FAILURE]
     assert not list(tmp_path.glob(".partial*"))
+
+
+def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, local_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web root larger than the controller's disk must not take the journals' last room."""
+    monkeypatch.setattr("ungcuu.evidence.store._CHECK_EVERY", 100_000)
+    room = iter([1 << 40, 1 << 40, 0])
+    real = os.statvfs(tmp_path)
+
+    def statvfs(_path: object) -> object:
+        return SimpleNamespace(f_bavail=next(room, 0) // real.f_frsize, f_frsize=real.f_frsize)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    found = collect(Request(TARGET, [spec("a", "head -c 900000 /dev/zero")], tmp_path, "tester", keep_free=1 << 20))
+    assert "MiB are left" in found.stopped
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith("manifest")]
 
 
 def test_a_write_error_ends_the_collection(tmp_path: Path, local_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +327,7 @@ def test_a_write_error_ends_the_collection(tmp_path: Path, local_host: None, mon
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr("ungcuu.evidence.store.Partial.write", full)
-    found = collect(Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "tester", free_bytes=0))
+    found = collect(Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "tester", keep_free=0))
     assert "No space left" in found.stopped
     assert [item.outcome for item in found.items] == [Outcome.FAILURE, Outcome.FAILURE]
     assert not list(tmp_path.glob(".partial*"))

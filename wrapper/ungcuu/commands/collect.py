@@ -14,14 +14,18 @@ if TYPE_CHECKING:
     from ungcuu.runner import RunResult
 
 
+_NAMES = {
+    "days": "evidence_days",
+    "patience": "evidence_patience",
+    "memory_of": "evidence_processes",
+    "disk": "evidence_disks",
+}
+
+
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options; the role's own defaults stand for what isn't given."""
     given: dict[str, object] = {"evidence_profile": options["profile"], "evidence_again": options["again"]}
-    for option, variable in (
-        ("days", "evidence_days"),
-        ("memory_of", "evidence_processes"),
-        ("disk", "evidence_disks"),
-    ):
+    for option, variable in _NAMES.items():
         if value := options.get(option):
             given[variable] = list(value) if isinstance(value, tuple) else value
     return given
@@ -71,6 +75,7 @@ VERB = Verb(
         "What the case holds already is not taken twice, so a collection that was interrupted goes on where it stopped."
     ),
     playbook="collect",
+    each_alone=True,
     options=(
         Option(
             "--profile",
@@ -81,6 +86,7 @@ VERB = Verb(
         ),
         Option("--again", N_("Take again what the case holds already"), kind="flag", default=False),
         Option("--days", N_("Days back for logs and changed files (default 30)"), kind="int", metavar="DAYS"),
+        Option("--patience", N_("Multiply all time limits, for a slow line"), kind="float", metavar="FACTOR"),
         Option("--memory-of", N_("Also take the memory of this process"), kind="int", multiple=True, metavar="PID"),
         Option("--disk", N_("Also take an image of this block device (profile full)"), multiple=True, metavar="DEVICE"),
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 import socket
 import time
@@ -18,7 +17,7 @@ from ungcuu import __version__, ssh
 from ungcuu.evidence import script
 from ungcuu.evidence.frames import Broken, OverLimit, Splitter, Trailer
 from ungcuu.evidence.profile import Spec
-from ungcuu.evidence.store import Item, Outcome, Partial, Store, utc_now
+from ungcuu.evidence.store import Item, Outcome, Partial, Store, check_space, utc_now
 from ungcuu.screen import clean
 
 # AES in hardware is several times faster than ssh's first choice; the last name is for hosts that offer nothing else.
@@ -47,7 +46,7 @@ class Request:
     variables: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
     grace: float = 5.0
-    free_bytes: int = 512 << 20
+    keep_free: int = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def collect(request: Request) -> Collection:
         ssh.HostKeyRefused: The host isn't the one that was enrolled.
         OSError: The evidence folder can't be written.
     """
-    store = Store(request.folder, request.target.name)
+    store = Store(request.folder, request.target.name, request.keep_free)
     try:
         return _collect(request, store)
     finally:
@@ -140,7 +139,7 @@ class _Work:
         """Connect, take items until the connection ends, and connect again while that gets further."""
         view = True
         while self.queue:
-            self._check_space()
+            check_space(self.store.folder, self.request.keep_free)
             session = _Session(self, view)
             ended, why = session.run()
             if session.ready:
@@ -181,12 +180,6 @@ class _Work:
         except OSError:
             self.disk_failed = True
             raise
-
-    def _check_space(self) -> None:
-        """Leave room for journals: a case whose controller has no disk left can't be worked on."""
-        room = os.statvfs(self.store.folder)
-        if room.f_bavail * room.f_frsize < self.request.free_bytes:
-            raise OSError(28, f"less than {self.request.free_bytes >> 20} MiB left in {self.store.folder}")
 
 
 class _Session:

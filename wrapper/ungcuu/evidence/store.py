@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -15,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
+_CHECK_EVERY = 64 << 20  # bytes between two looks at the free space
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}")
 
 
@@ -63,11 +64,23 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def check_space(folder: Path, keep_free: int) -> None:
+    """Leave room for journals: a case whose controller has no disk left can't be worked on.
+
+    Raises:
+        OSError: Less than ``keep_free`` bytes are left.
+    """
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < keep_free:
+        raise OSError(errno.ENOSPC, f"less than {keep_free >> 20} MiB are left in {folder}")
+
+
 class Partial:
     """A file that is being received. It gets its name from what it holds, once that is complete and on disk."""
 
-    def __init__(self, folder: Path, host: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, host: str, keep_free: int = 0) -> None:
+        self._folder, self._keep_free = folder, keep_free
+        self._unchecked = 0
         descriptor, name = tempfile.mkstemp(prefix=f".partial-{host}-", dir=folder)
         self._path, self._descriptor = Path(name), descriptor
         self._digest = hashlib.sha256()
@@ -79,6 +92,10 @@ class Partial:
         Raises:
             OSError: The disk is full or fails.
         """
+        self._unchecked += len(data)
+        if self._unchecked > _CHECK_EVERY:
+            self._unchecked = 0
+            check_space(self._folder, self._keep_free)
         self._digest.update(data)
         self.size += len(data)
         view = memoryview(data)
@@ -107,7 +124,7 @@ class Partial:
 class Store:
     """The evidence folder of one case, as one host's collection sees it."""
 
-    def __init__(self, folder: Path, host: str) -> None:
+    def __init__(self, folder: Path, host: str, keep_free: int = 0) -> None:
         """Make the folder where it is missing (mode 0700) and clear what a killed collection left half received.
 
         Raises:
@@ -116,7 +133,7 @@ class Store:
         """
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} can't be used as a host name")
-        self.folder, self.host = folder, host
+        self.folder, self.host, self.keep_free = folder, host, keep_free
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.manifest = folder / f"manifest-{host}.jsonl"
         self._lock = _only_one(self.manifest)
@@ -129,7 +146,7 @@ class Store:
 
     def receive(self) -> Partial:
         """Start to receive one item."""
-        return Partial(self.folder, self.host)
+        return Partial(self.folder, self.host, self.keep_free)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Append one line to the manifest; it is on disk when this returns. A torn last line is ended first."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
             if self._task.check_mode:
                 return result | {"changed": False, "skipped": True, "msg": f"would take {len(specs)} items"}
+            patience = float(args.get("patience", 1))
             request = Request(
                 target=self._target(task_vars or {}),
-                specs=specs,
+                specs=[replace(spec, limit_seconds=spec.limit_seconds * patience) for spec in specs],
                 folder=Path(str(args["folder"])).expanduser().absolute(),
                 who=str(args.get("who") or "") or operator_name(os.environ),
                 variables=_variables(args),
