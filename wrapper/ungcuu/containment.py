@@ -1,7 +1,8 @@
 """Whether a host is isolated, as the controller knows it, and what speaks against releasing it.
 
 ``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. The host's own word counts for
-nothing here. Only the standard library: the fast cut imports this.
+nothing here, and the re-assessment counts only with this controller's signature. Nothing but the standard library is
+imported before the gate: the fast cut imports this.
 """
 
 from __future__ import annotations
@@ -52,12 +53,16 @@ def mark_released(folder: Path, now: datetime) -> bool:
 
 def against_release(folder: Path, host: str, now: datetime) -> list[str]:
     """Return every reason against returning the host to service; an empty list means none."""
-    found = _read(folder / REASSESSMENT)
-    if not found:
+    from ungcuu import baseline
+    from ungcuu.errors import Tampered
+
+    try:
+        found = baseline.verified(folder / REASSESSMENT, folder.parents[1] / "keys", host)
+    except FileNotFoundError:
         return ["it has not been re-assessed"]
+    except Tampered:
+        return ["the re-assessment does not match its signature, or is another host's"]
     against = []
-    if found.get("host") != host:
-        against.append("the re-assessment is another host's")
     if found.get("outcome") != "clean":
         against.append("the re-assessment did not find it clean")
     entry = found.get("entry")

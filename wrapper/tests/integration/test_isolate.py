@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu import card, isolation, probe
+from ungcuu import baseline, card, isolation, probe
 from ungcuu.lab import Lab
 from ungcuu.settings import Settings
 from ungcuu.site import Site
@@ -96,9 +96,10 @@ class Stage:
 
     def reassessed(self) -> None:
         """What a clean re-assessment leaves."""
-        record = {"host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "outcome": "clean"}
+        time_now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        record = {"format": baseline.FORMAT, "host": "web01", "time": time_now, "outcome": "clean"}
         path = self.settings.host_dir("web01") / "reassessment.json"
-        path.write_text(json.dumps(record | {"entry": {"closed": True, "how": "test"}}))
+        baseline.sign(path, record | {"entry": {"closed": True, "how": "test"}}, self.settings.keys)
 
     def open(self) -> None:
         """Take an isolation away by force: the host as it was."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu import card, containment, isolation, proofs, ssh
+from ungcuu import baseline, card, containment, isolation, proofs, ssh
 from ungcuu.settings import Settings
 from ungcuu.site import Site
 
@@ -200,19 +200,34 @@ def test_nothing_of_the_host_is_passed_on() -> None:
 # --- the gate of the release --------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The host's folder of a state folder."""
+    return tmp_path / "state" / "hosts" / "web01"
+
+
 def reassessed(folder: Path, **fields: object) -> None:
-    """A clean re-assessment, with these fields changed."""
+    """A clean re-assessment, with these fields changed, signed as reassess signs it."""
     folder.mkdir(parents=True, exist_ok=True)
     record = {"host": "web01", "time": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "outcome": "clean", "entry": {"closed": True}}
-    (folder / containment.REASSESSMENT).write_text(json.dumps({**record, **fields}))
+    document = {"format": baseline.FORMAT, **record, **fields}
+    baseline.sign(folder / containment.REASSESSMENT, document, folder.parents[1] / "keys")
 
 
-def test_clean_reassessment_opens_the_gate(tmp_path: Path) -> None:
+def test_forged_reassessment_keeps_it_shut(folder: Path) -> None:
+    """One word changed in a file must not return a host to service."""
+    reassessed(folder, outcome="not clean")
+    path = folder / containment.REASSESSMENT
+    path.write_bytes(path.read_bytes().replace(b"not clean", b"clean"))
+    assert "signature" in containment.against_release(folder, "web01", NOW)[0]
+
+
+def test_clean_reassessment_opens_the_gate(folder: Path) -> None:
     """And nothing else does."""
-    containment.mark_isolated(tmp_path, "web01", "full", NOW - timedelta(hours=2))
-    assert containment.against_release(tmp_path, "web01", NOW) == ["it has not been re-assessed"]
-    reassessed(tmp_path)
-    assert containment.against_release(tmp_path, "web01", NOW + timedelta(hours=1)) == []
+    containment.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
+    assert containment.against_release(folder, "web01", NOW) == ["it has not been re-assessed"]
+    reassessed(folder)
+    assert containment.against_release(folder, "web01", NOW + timedelta(hours=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -220,25 +235,25 @@ def test_clean_reassessment_opens_the_gate(tmp_path: Path) -> None:
     [{"outcome": "not clean"}, {"outcome": None}, {"host": "web02"}, {"entry": {"closed": False}}, {"entry": None},
      {"time": "2026-11-22T09:59:59Z"}, {"time": "tomorrow"}, {"time": "2026-11-22T13:30:00Z"}, {"time": None}],
 )  # fmt: skip
-def test_everything_else_keeps_it_shut(tmp_path: Path, fields: dict[str, object]) -> None:
+def test_everything_else_keeps_it_shut(folder: Path, fields: dict[str, object]) -> None:
     """Sites that return without the cause being found are hit again."""
-    containment.mark_isolated(tmp_path, "web01", "full", NOW - timedelta(hours=2))
-    reassessed(tmp_path, **fields)
-    assert containment.against_release(tmp_path, "web01", NOW)
+    containment.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
+    reassessed(folder, **fields)
+    assert containment.against_release(folder, "web01", NOW)
 
 
-def test_old_reassessment_says_nothing(tmp_path: Path) -> None:
+def test_old_reassessment_says_nothing(folder: Path) -> None:
     """What happened since is unknown."""
-    reassessed(tmp_path)
-    assert containment.against_release(tmp_path, "web01", NOW + timedelta(hours=25))
+    reassessed(folder)
+    assert containment.against_release(folder, "web01", NOW + timedelta(hours=25))
 
 
-def test_first_cut_keeps_its_time(tmp_path: Path) -> None:
+def test_first_cut_keeps_its_time(folder: Path) -> None:
     """A second isolate must not make the re-assessment look older than the isolation."""
-    assert containment.mark_isolated(tmp_path, "web01", "full", NOW)
-    assert not containment.mark_isolated(tmp_path, "web01", "full", NOW + timedelta(hours=1))
-    assert containment.mark_isolated(tmp_path, "web01", "egress", NOW + timedelta(hours=1))
-    assert containment.isolated_since(tmp_path) == NOW
-    assert containment.mark_released(tmp_path, NOW)
-    assert not containment.mark_released(tmp_path, NOW)
-    assert containment.isolated_since(tmp_path) is None
+    assert containment.mark_isolated(folder, "web01", "full", NOW)
+    assert not containment.mark_isolated(folder, "web01", "full", NOW + timedelta(hours=1))
+    assert containment.mark_isolated(folder, "web01", "egress", NOW + timedelta(hours=1))
+    assert containment.isolated_since(folder) == NOW
+    assert containment.mark_released(folder, NOW)
+    assert not containment.mark_released(folder, NOW)
+    assert containment.isolated_since(folder) is None
