@@ -37,6 +37,7 @@ class Context:
         journal: None while there is none to write to. Prefer :meth:`record`.
         records: Everything that was reported so far, by playbooks and by the verb itself.
         confirm: Has the names of hosts typed before a dangerous verb; raises ``Refused``.
+        step_counts: Changes of each step that was reached, by its index in the plan.
         host_results: What became of each host in the playbook.
     """
 
@@ -52,6 +53,7 @@ class Context:
     plan: Plan | None = None
     records: list[dict[str, object]] = field(default_factory=list)
     confirm: Callable[[Verb, Sequence[str]], None] = lambda _verb, _hosts: None
+    step_counts: dict[int, int] = field(default_factory=dict)
     host_results: dict[str, HostResult] = field(default_factory=dict)
 
     @property

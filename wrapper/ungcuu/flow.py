@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ungcuu import __version__
 from ungcuu.context import Context
 from ungcuu.errors import Exit, NotVerified, Outcome, UngcuuError
-from ungcuu.i18n import _
+from ungcuu.i18n import N_, _
 from ungcuu.plan import Plan, Step, hide, playbook_steps
 from ungcuu.verb import Hosts, Result, Verb
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ungcuu.settings import Settings
 
 Confirm = Callable[[Verb, Sequence[str]], None]
+
+
+STATUSES = {"failed": N_("failed"), "unreachable": N_("unreachable")}
 
 
 class Terminated(BaseException):
@@ -267,6 +270,7 @@ class _Run:
         """Tell steps that are no part of a playbook."""
         total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
         for number, name in enumerate(names, first + 1):
+            self.ctx.step_counts.setdefault(number - 1, 0)
             self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
 
     def _finish(self, outcome: Outcome, code: Exit) -> None:
@@ -276,6 +280,13 @@ class _Run:
         hosts = self._hosts(outcome)
         self.document |= {"outcome": outcome.value, "exit_code": int(code), "seconds": seconds, "hosts": hosts}
         self.document.setdefault("records", ctx.records)
+        if ctx.verb.playbook and ctx.plan is not None:
+            steps = [
+                {"number": number, "name": step.name, "reached": number - 1 in ctx.step_counts}
+                | {"changed": ctx.step_counts.get(number - 1, 0)}
+                for number, step in enumerate(ctx.plan.steps, 1)
+            ]
+            self.document.setdefault("steps", steps)
         if self.error is not None:
             self.document["error"] = {"what": self.error.what, "state": self.error.state, "next": self.error.mend}
         if ctx.journal is not None:
@@ -344,7 +355,6 @@ def run_playbook(
             on_event=listener.take,
             deadline=deadline,
         )
-    listener.close()
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":
         raise result.fault if result.fault is not None else KeyboardInterrupt
@@ -364,13 +374,11 @@ class _Listener:
     """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
 
     def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int) -> None:
-        self.ctx, self.plan, self.hosts = ctx, plan, hosts
-        self.at = dict.fromkeys(hosts, first)
-        self.shown: set[tuple[int, str]] = set()
-        self.changed: dict[tuple[int, str], int] = {}
+        self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
+        self.at: dict[str, int] = {}
+        self.told: set[tuple[int, str]] = set()
         self.lock = threading.Lock()
         self.root = ctx.settings.content.resolve().as_posix() + "/"
-        self.current = first
 
     def take(self, event: Event) -> None:
         """Tell one event."""
@@ -387,24 +395,24 @@ class _Listener:
 
         if event.status is Status.PLAY or not self.plan.steps:
             return
-        place = event.place.removeprefix(self.root)
-        number = self.plan.locate(place, self.current if not event.host else self.at.get(event.host, self.current))
+        # A task's start names no host where several run together; each then follows the common place.
+        common = self.at.get("", self.first)
+        number = self.plan.locate(event.place.removeprefix(self.root), self.at.get(event.host, common))
+        self.at[event.host] = number
         who = event.host or ", ".join(self.hosts)
-        if not event.host:
-            self.current = number
+        if event.status is Status.TASK:
             self._tell(number, event.task, who)
             return
-        self.at[event.host] = number
+        if self.plan == self.ctx.plan:
+            self.ctx.step_counts[number] = self.ctx.step_counts.get(number, 0) + (event.status is Status.CHANGED)
         if event.status in (Status.FAILED, Status.UNREACHABLE):
-            self.ctx.out.line(self._line(number, event.task, who) + f" · {event.status.value}", "bad")
-        elif event.status is Status.CHANGED:
-            self.changed[(number, who)] = self.changed.get((number, who), 0) + 1
+            self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
 
     def _tell(self, number: int, task: str, who: str) -> None:
-        if (number, who) in self.shown:
+        if (number, who) in self.told:
             self.ctx.out.progress(self._line(number, task, who))
             return
-        self.shown.add((number, who))
+        self.told.add((number, who))
         self.ctx.out.line(self._line(number, "", who))
 
     def _line(self, number: int, task: str, who: str) -> str:
@@ -412,9 +420,6 @@ class _Listener:
         name = _(step.name)
         shown = f"{name}: {task}" if task and task != step.name else name
         return step_line(number + 1, len(self.plan.steps), shown, who)
-
-    def close(self) -> None:
-        """Nothing is left half-told."""
 
 
 def _problem(ctx: Context, result: RunResult) -> UngcuuError | None:

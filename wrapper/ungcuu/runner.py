@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +339,10 @@ def run_each(
 
     runners = [Runner(settings, inventory, playbook, (host,)) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
-        futures = [pool.submit(runner.run, variables, on_event, deadline, False) for runner in runners]
+        futures = [
+            pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
+            for runner in runners
+        ]
         try:
             wait(futures)
         except BaseException as error:
@@ -347,6 +351,11 @@ def run_each(
             results = [future.result() for future in futures]
             return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=error)
         return _merged(playbook, [future.result() for future in futures])
+
+
+def _about(host: str, on_event: OnEvent, event: Event) -> None:
+    """Hand an event on with the name of its run's host, also where Ansible names none."""
+    on_event(event if event.host else replace(event, host=host))
 
 
 def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
