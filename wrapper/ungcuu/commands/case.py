@@ -232,6 +232,44 @@ def _verdict(context: Context) -> Result:
     return Result(message=_("Verdict recorded as record {seq}.").format(seq=record.seq), data=dict(record.data))
 
 
+def _timeline(context: Context) -> Result:
+    from ungcuu import timeline
+    from ungcuu.case import parse_when
+    from ungcuu.report import zone
+
+    case, options = _chosen(context), context.options
+    since, until = (parse_when(options[name]) if options[name] else None for name in ("since", "until"))
+    entries = timeline.build(case, since=since, until=until, matching=options["match"])
+    text = timeline.as_text(entries, options["format"], zone())
+    return _written(context, case, text, f"timeline.{options['format']}", len(entries))
+
+
+def _indicators(context: Context) -> Result:
+    from ungcuu import indicators
+
+    case = _chosen(context)
+    count = len(indicators.bundle(case.facts)["objects"]) - 2
+    return _written(context, case, indicators.as_text(case.facts), "indicators.json", count)
+
+
+def _written(context: Context, case: Case, text: str, name: str, count: int) -> Result:
+    """Put a file where it was asked for, else here under the case's name; never over another one."""
+    from pathlib import Path
+
+    from ungcuu.errors import ControllerFault
+
+    target = Path(context.options["output"]) if context.options["output"] else Path.cwd() / f"{case.id}-{name}"
+    try:
+        with target.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise ControllerFault(
+            _("{path} can't be written: {error}").format(path=target, error=error.strerror), _("Nothing was changed.")
+        ) from error
+    message = _("{count} entries in {path}").format(count=count, path=target)
+    return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
+
+
 VERB = Verb(
     name="case",
     phase=Phase.REVIEW,
@@ -336,6 +374,41 @@ VERB = Verb(
                 N_("Check the journal and the evidence"),
                 N_("Write report.html beside the journal, and record its hash"),
             ),
+        ),
+        Verb(
+            name="timeline",
+            phase=Phase.REVIEW,
+            summary=N_("Write one table of the journal, the host's journal and file times, with its clock corrected"),
+            hosts=Hosts.NONE,
+            arguments=(Argument("case-id", required=False, complete=_case_ids),),
+            options=(
+                Option(
+                    "--format",
+                    N_("csv, or jsonl for Timesketch"),
+                    kind="choice",
+                    choices=("csv", "jsonl"),
+                    default="csv",
+                ),
+                Option("--match", N_("Only what holds this address, path or word; may be given again"), multiple=True),
+                Option("--since", N_("Not before, ISO 8601"), metavar="TIME"),
+                Option("--until", N_("Not after, ISO 8601"), metavar="TIME"),
+                Option("--output", N_("File to write"), kind="path"),
+            ),
+            run=_timeline,
+            read_only=True,
+            journaled=False,
+            examples=("ungcuu case timeline UC-20261122-001 --match 203.0.113.7 --since 2026-11-20",),
+        ),
+        Verb(
+            name="indicators",
+            phase=Phase.REVIEW,
+            summary=N_("Write the case's indicators as a STIX 2.1 bundle"),
+            hosts=Hosts.NONE,
+            arguments=(Argument("case-id", required=False, complete=_case_ids),),
+            options=(Option("--output", N_("File to write"), kind="path"),),
+            run=_indicators,
+            read_only=True,
+            journaled=False,
         ),
         Verb(
             name="close",
