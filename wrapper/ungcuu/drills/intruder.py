@@ -23,7 +23,7 @@ _BEAT = 0.2
 _SILENCE = 1.0
 
 
-def get(address, name, path):
+def get(address: str, name: str, path: str) -> dict[str, object]:
     """One request, read as a visitor would."""
     connection = http.client.HTTPConnection(address, 80, timeout=8)
     try:
@@ -39,9 +39,9 @@ def get(address, name, path):
     }
 
 
-def upload(address, name, page, *files):
+def upload(address: str, name: str, page: str, *files: str) -> list[dict[str, object]]:
     """Post each NAME=BASE64 through the weak page."""
-    said = []
+    said: list[dict[str, object]] = []
     for item in files:
         target, _, content = item.partition("=")
         body = urllib.parse.urlencode({"name": target, "content": base64.b64decode(content) and content})
@@ -53,11 +53,11 @@ def upload(address, name, page, *files):
     return said
 
 
-def _note(log, **values):
+def _note(log: str, **values: object) -> None:
     Path(log).write_text(json.dumps(values), encoding="ascii")
 
 
-def hold(address, name, log, seconds):
+def hold(address: str, name: str, log: str, seconds: str) -> None:
     """Ask over one and the same connection until it falls silent."""
     connection = http.client.HTTPConnection(address, 80, timeout=_SILENCE)
     answers, last, end = 0, 0.0, time.time() + float(seconds)
@@ -72,7 +72,7 @@ def hold(address, name, log, seconds):
         _note(log, answers=answers, last=last, alive=False)
 
 
-def listen(port, log, seconds):
+def listen(port: str, log: str, seconds: str) -> None:
     """Wait for the host to call, and note each line that comes."""
     lines, last, end = 0, 0.0, time.time() + float(seconds)
     with socket.create_server(("", int(port))) as server:
@@ -88,7 +88,7 @@ def listen(port, log, seconds):
     _note(log, answers=lines, last=last, alive=False)
 
 
-def call(address, port, seconds):
+def call(address: str, port: str, seconds: str) -> None:
     """From the host: a connection outwards, one line each beat."""
     end = time.time() + float(seconds)
     with socket.create_connection((address, int(port)), timeout=5) as peer:
