@@ -324,7 +324,7 @@ def _no_such(name: str, known: Iterable[str]) -> str:
 
 
 def _write_steps(verb: Verb, formatter: click.HelpFormatter) -> None:
-    from ungcuu.flow import verb_steps
+    from ungcuu.planning import verb_steps
 
     try:
         steps = verb_steps(verb, Settings.from_environment())

@@ -11,7 +11,6 @@ A run belongs to the open case of its host. Drills and other verbs call :func:`p
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,20 +21,17 @@ from typing import TYPE_CHECKING, Any
 from ungcuu import __version__
 from ungcuu.context import Context
 from ungcuu.errors import Exit, NotVerified, Outcome, UngcuuError
-from ungcuu.i18n import N_, _
-from ungcuu.plan import Plan, Step, hide, playbook_steps
-from ungcuu.verb import Hosts, Result, Verb
+from ungcuu.i18n import _
+from ungcuu.plan import Plan, hide, playbook_steps
+from ungcuu.planning import make_plan, resolve_hosts, secret_options
+from ungcuu.verb import Result, Verb
 
 if TYPE_CHECKING:
-    from ungcuu.events import Event
     from ungcuu.runner import RunResult
     from ungcuu.screen import Screen
     from ungcuu.settings import Settings
 
 Confirm = Callable[[Verb, Sequence[str]], None]
-
-
-STATUSES = {"failed": N_("failed"), "unreachable": N_("unreachable")}
 
 
 class Terminated(BaseException):
@@ -79,71 +75,6 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
         return _Run(ctx, document).go()
     except UngcuuError as error:
         return failed(document, error, ctx.hosts)
-
-
-def resolve_hosts(ctx: Context, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the hosts that a verb works on. A verb that acts from containment cards needs no inventory for them.
-
-    Raises:
-        InventoryError: One is unknown.
-        UsageFault: Too many, or none, for this verb.
-    """
-    from ungcuu.errors import UsageFault
-
-    if not names:
-        if ctx.verb.hosts in (Hosts.NONE, Hosts.OPTIONAL):
-            return ()
-        raise UsageFault(
-            _("{verb} needs a host.").format(verb=ctx.verb.name),
-            _("Nothing was touched."),
-            f"ungcuu {ctx.verb.name} --help",
-        )
-    if ctx.verb.from_card and all(_has_card(ctx.settings, name) for name in names):
-        hosts = tuple(dict.fromkeys(names))
-    else:
-        hosts = ctx.site.expand(names)
-    if ctx.verb.hosts in (Hosts.ONE, Hosts.OPTIONAL) and len(hosts) > 1:
-        raise UsageFault(
-            _("{verb} takes one host, not {count}: {hosts}").format(
-                verb=ctx.verb.name, count=len(hosts), hosts=", ".join(hosts)
-            ),
-            _("Nothing was touched."),
-            f"ungcuu {ctx.verb.name} {hosts[0]}",
-        )
-    return hosts
-
-
-def _has_card(settings: Settings, name: str) -> bool:
-    return "/" not in name and name not in ("", ".", "..") and (settings.host_dir(name) / "card.json").is_file()
-
-
-def make_plan(ctx: Context) -> Plan:
-    """Return what the run would do. Nothing is asked of any host."""
-    verb = ctx.verb
-    variables = dict(verb.variables(ctx.options)) if verb.variables else {}
-    return Plan(
-        verb=verb.name,
-        phase=verb.phase.value,
-        hosts=ctx.hosts,
-        steps=verb_steps(verb, ctx.settings),
-        playbook=verb.playbook,
-        variables=hide(variables, verb.secrets, [ctx.options.get(name) for name in _secret_options(verb)]),
-        read_only=verb.read_only,
-        dangerous=verb.dangerous,
-        inverse=verb.inverse.format(host=" ".join(ctx.hosts)) if verb.inverse else "",
-        reason=ctx.reason,
-    )
-
-
-def _secret_options(verb: Verb) -> list[str]:
-    return [option.key for option in verb.options if option.secret]
-
-
-def verb_steps(verb: Verb, settings: Settings) -> tuple[Step, ...]:
-    """Return all steps of a verb: its own before the playbook, the playbook's, its own after."""
-    own = [Step(name, play=verb.name) for name in verb.steps_before]
-    last = [Step(name, play=verb.name) for name in verb.steps_after]
-    return (*own, *(playbook_steps(settings.content, verb.playbook) if verb.playbook else ()), *last)
 
 
 def _planned(ctx: Context, document: dict[str, object]) -> Report:
@@ -209,7 +140,7 @@ class _Run:
                 "verb": ctx.verb.name,
                 "hosts": list(ctx.hosts),
                 "playbook": ctx.verb.playbook,
-                "options": hide(ctx.options, _secret_options(ctx.verb)),
+                "options": hide(ctx.options, secret_options(ctx.verb)),
                 "variables": dict(ctx.plan.variables),
                 "reason": ctx.reason,
                 "operator": ctx.settings.operator,
@@ -268,6 +199,8 @@ class _Run:
 
     def _announce(self, first: int, names: Sequence[str]) -> None:
         """Tell steps that are no part of a playbook."""
+        from ungcuu.listening import step_line
+
         total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
         for number, name in enumerate(names, first + 1):
             self.ctx.step_counts.setdefault(number - 1, 0)
@@ -334,12 +267,13 @@ def run_playbook(
 ) -> RunResult:
     """Run a playbook inside a run: told on the screen step by step, every report journaled as it comes."""
     from ungcuu import runner
+    from ungcuu.listening import Listener
     from ungcuu.site import inventory_of
 
     inventory = inventory_of(ctx.settings)
     own = ctx.plan is not None and playbook == ctx.verb.playbook
     steps = ctx.plan.steps if own and ctx.plan else playbook_steps(ctx.settings.content, playbook)
-    listener = _Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
+    listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
     if ctx.verb.each_alone and len(hosts) > 1:
         result = runner.run_each(
@@ -363,63 +297,6 @@ def run_playbook(
 
 def _plan_of(ctx: Context) -> Plan:
     return ctx.plan or Plan(ctx.verb.name, ctx.verb.phase.value, ctx.hosts, ())
-
-
-def step_line(number: int, total: int, name: str, host: str) -> str:
-    """Return how a step is told."""
-    return _("step {number:>2} of {total} · {name} · {host}").format(number=number, total=total, name=name, host=host)
-
-
-class _Listener:
-    """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
-
-    def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int) -> None:
-        self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
-        self.at: dict[str, int] = {}
-        self.told: set[tuple[int, str]] = set()
-        self.lock = threading.Lock()
-        self.root = ctx.settings.content.resolve().as_posix() + "/"
-
-    def take(self, event: Event) -> None:
-        """Tell one event."""
-        with self.lock:
-            self._step(event)
-            for report in event.reports:
-                entry: dict[str, object] = {"kind": report.kind, "data": dict(report.data), "host": report.host}
-                self.ctx.records.append(entry)
-                if self.ctx.journal is not None:
-                    self.ctx.journal.append(report.kind, {"host": report.host, "data": dict(report.data)})
-
-    def _step(self, event: Event) -> None:
-        from ungcuu.events import Status
-
-        if event.status is Status.PLAY or not self.plan.steps:
-            return
-        # A task's start names no host where several run together; each then follows the common place.
-        common = self.at.get("", self.first)
-        number = self.plan.locate(event.place.removeprefix(self.root), self.at.get(event.host, common))
-        self.at[event.host] = number
-        who = event.host or ", ".join(self.hosts)
-        if event.status is Status.TASK:
-            self._tell(number, event.task, who)
-            return
-        if self.plan == self.ctx.plan:
-            self.ctx.step_counts[number] = self.ctx.step_counts.get(number, 0) + (event.status is Status.CHANGED)
-        if event.status in (Status.FAILED, Status.UNREACHABLE):
-            self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
-
-    def _tell(self, number: int, task: str, who: str) -> None:
-        if (number, who) in self.told:
-            self.ctx.out.progress(self._line(number, task, who))
-            return
-        self.told.add((number, who))
-        self.ctx.out.line(self._line(number, "", who))
-
-    def _line(self, number: int, task: str, who: str) -> str:
-        step = self.plan.steps[number] if number < len(self.plan.steps) else Step(task)
-        name = _(step.name)
-        shown = f"{name}: {task}" if task and task != step.name else name
-        return step_line(number + 1, len(self.plan.steps), shown, who)
 
 
 def _problem(ctx: Context, result: RunResult) -> UngcuuError | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ungcuu import i18n, registry
 from ungcuu.cli import PHASES
-from ungcuu.flow import verb_steps
+from ungcuu.planning import verb_steps
 from ungcuu.settings import Settings
 from ungcuu.verb import Hosts, Option, Phase, Verb
 

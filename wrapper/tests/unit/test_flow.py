@@ -158,19 +158,20 @@ while not Path(sys.argv[1], "go").exists():
 try:
     with locks.hold(settings, ("web01",), "race", ""):
         print("held", flush=True)
-        time.sleep(2)
+        sys.stdin.read()
 except Locked:
-    print("refused")
+    print("refused", flush=True)
 """
 
 
 def test_twenty_race_for_a_lock_and_exactly_one_holds_it(tmp_path: Path) -> None:
-    racers = [
-        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        for _ in range(20)
-    ]
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", RACER, str(tmp_path)]
+    racers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(20)]
     (tmp_path / "go").touch()
-    said = [racer.communicate()[0].strip() for racer in racers]
+    said = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
+    for racer in racers:
+        racer.communicate()
     assert sorted(said) == ["held"] + ["refused"] * 19
 
 

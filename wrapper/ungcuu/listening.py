@@ -1,0 +1,67 @@
+"""What a run tells while it goes on: a line for each step, a record for each report."""
+
+from __future__ import annotations
+
+import threading
+
+from ungcuu.context import Context
+from ungcuu.events import Event, Status
+from ungcuu.i18n import N_, _
+from ungcuu.plan import Plan, Step
+
+STATUSES = {"failed": N_("failed"), "unreachable": N_("unreachable")}
+
+
+def step_line(number: int, total: int, name: str, host: str) -> str:
+    """Return how a step is told."""
+    return _("step {number:>2} of {total} · {name} · {host}").format(number=number, total=total, name=name, host=host)
+
+
+class Listener:
+    """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
+
+    def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int) -> None:
+        self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
+        self.at: dict[str, int] = {}
+        self.told: set[tuple[int, str]] = set()
+        self.lock = threading.Lock()
+        self.root = ctx.settings.content.resolve().as_posix() + "/"
+
+    def take(self, event: Event) -> None:
+        """Tell one event."""
+        with self.lock:
+            self._step(event)
+            for report in event.reports:
+                entry: dict[str, object] = {"kind": report.kind, "data": dict(report.data), "host": report.host}
+                self.ctx.records.append(entry)
+                if self.ctx.journal is not None:
+                    self.ctx.journal.append(report.kind, {"host": report.host, "data": dict(report.data)})
+
+    def _step(self, event: Event) -> None:
+        if event.status is Status.PLAY or not self.plan.steps:
+            return
+        # A task's start names no host where several run together; each then follows the common place.
+        common = self.at.get("", self.first)
+        number = self.plan.locate(event.place.removeprefix(self.root), self.at.get(event.host, common))
+        self.at[event.host] = number
+        who = event.host or ", ".join(self.hosts)
+        if event.status is Status.TASK:
+            self._tell(number, event.task, who)
+            return
+        if self.plan == self.ctx.plan:
+            self.ctx.step_counts[number] = self.ctx.step_counts.get(number, 0) + (event.status is Status.CHANGED)
+        if event.status in (Status.FAILED, Status.UNREACHABLE):
+            self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
+
+    def _tell(self, number: int, task: str, who: str) -> None:
+        if (number, who) in self.told:
+            self.ctx.out.progress(self._line(number, task, who))
+            return
+        self.told.add((number, who))
+        self.ctx.out.line(self._line(number, "", who))
+
+    def _line(self, number: int, task: str, who: str) -> str:
+        step = self.plan.steps[number] if number < len(self.plan.steps) else Step(task)
+        name = _(step.name)
+        shown = f"{name}: {task}" if task and task != step.name else name
+        return step_line(number + 1, len(self.plan.steps), shown, who)

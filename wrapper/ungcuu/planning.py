@@ -1,0 +1,76 @@
+"""From what was asked to what would be done: hosts, steps, variables. No host is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ungcuu.context import Context
+from ungcuu.errors import UsageFault
+from ungcuu.i18n import _
+from ungcuu.plan import Plan, Step, hide, playbook_steps
+from ungcuu.settings import Settings
+from ungcuu.verb import Hosts, Verb
+
+
+def resolve_hosts(ctx: Context, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the hosts that a verb works on. A verb that acts from containment cards needs no inventory for them.
+
+    Raises:
+        InventoryError: One is unknown.
+        UsageFault: Too many, or none, for this verb.
+    """
+    if not names:
+        if ctx.verb.hosts in (Hosts.NONE, Hosts.OPTIONAL):
+            return ()
+        raise UsageFault(
+            _("{verb} needs a host.").format(verb=ctx.verb.name),
+            _("Nothing was touched."),
+            f"ungcuu {ctx.verb.name} --help",
+        )
+    if ctx.verb.from_card and all(_has_card(ctx.settings, name) for name in names):
+        hosts = tuple(dict.fromkeys(names))
+    else:
+        hosts = ctx.site.expand(names)
+    if ctx.verb.hosts in (Hosts.ONE, Hosts.OPTIONAL) and len(hosts) > 1:
+        raise UsageFault(
+            _("{verb} takes one host, not {count}: {hosts}").format(
+                verb=ctx.verb.name, count=len(hosts), hosts=", ".join(hosts)
+            ),
+            _("Nothing was touched."),
+            f"ungcuu {ctx.verb.name} {hosts[0]}",
+        )
+    return hosts
+
+
+def _has_card(settings: Settings, name: str) -> bool:
+    return "/" not in name and name not in ("", ".", "..") and (settings.host_dir(name) / "card.json").is_file()
+
+
+def make_plan(ctx: Context) -> Plan:
+    """Return what the run would do. Nothing is asked of any host."""
+    verb = ctx.verb
+    variables = dict(verb.variables(ctx.options)) if verb.variables else {}
+    return Plan(
+        verb=verb.name,
+        phase=verb.phase.value,
+        hosts=ctx.hosts,
+        steps=verb_steps(verb, ctx.settings),
+        playbook=verb.playbook,
+        variables=hide(variables, verb.secrets, [ctx.options.get(name) for name in secret_options(verb)]),
+        read_only=verb.read_only,
+        dangerous=verb.dangerous,
+        inverse=verb.inverse.format(host=" ".join(ctx.hosts)) if verb.inverse else "",
+        reason=ctx.reason,
+    )
+
+
+def secret_options(verb: Verb) -> list[str]:
+    """Return the keys of the options that must never be shown."""
+    return [option.key for option in verb.options if option.secret]
+
+
+def verb_steps(verb: Verb, settings: Settings) -> tuple[Step, ...]:
+    """Return all steps of a verb: its own before the playbook, the playbook's, its own after."""
+    own = [Step(name, play=verb.name) for name in verb.steps_before]
+    last = [Step(name, play=verb.name) for name in verb.steps_after]
+    return (*own, *(playbook_steps(settings.content, verb.playbook) if verb.playbook else ()), *last)
