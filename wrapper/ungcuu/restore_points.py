@@ -56,7 +56,7 @@ def parse(document: Mapping[str, Any]) -> tuple[RestorePoint, ...]:
     for row in document.get("points") or ():
         try:
             points.append(_point(row))
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             continue
     return tuple(sorted(points, key=lambda point: point.time, reverse=True))
 

@@ -113,11 +113,6 @@ def dump_programs(schema: str, folder: Path) -> None:
     _write_dump([*definitions, *ignored, schema], folder / "programs.sql")
 
 
-def programs_missing(schema: str) -> bool:
-    """Whether the schema has no view, trigger, routine or event."""
-    return not definers(schema)
-
-
 def _write_dump(options: Sequence[str], target: Path) -> None:
     done = run([*_DUMP, f"--result-file={target}", *options])
     if done.returncode:

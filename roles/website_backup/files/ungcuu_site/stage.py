@@ -51,7 +51,11 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
     with locked("restore"):
         _private_places(site, identity, int(request["bytes"]))
         state: dict[str, Any] = {"restore": identity, "step": "staging", "point": request["point"], "began": now()}
-        state |= {"site": site, "only": [part for part in _PARTS if part in request["only"]]}
+        state |= {
+            "site": site,
+            "config_paths": request["config_paths"],
+            "only": [part for part in _PARTS if part in request["only"]],
+        }
         area = RESTORE_AREA / identity
         write_json(area / "state.json", state)
         unpacker = _Unpacker(site, identity, request["source_root"], request["config_paths"], state["only"])

@@ -118,11 +118,16 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     state["kept"] = {"folder": str(kept)}
     if "files" in state["only"]:
+        staged = stage_root(state["site"], identity)
+        state["tree"] = _identity(staged)
         _step(identity, state, "swapping files")
-        state["kept"]["files"] = str(_swap_tree(Path(state["site"]["root"]), stage_root(state["site"], identity), kept))
+        state["kept"]["files"] = str(_swap_tree(Path(state["site"]["root"]), staged, kept))
     if "config" in state["only"]:
+        staged = RESTORE_AREA / identity / "config"
+        # Known before the first file is written, so that a killed swap can be undone too.
+        state["config_added"] = [str(live) for source, live in _pairs(staged) if not os.path.lexists(live)]
         _step(identity, state, "swapping configuration")
-        state["kept"]["config"] = _swap_config(RESTORE_AREA / identity / "config", kept / "config")
+        state["kept"]["config"] = _swap_config(staged, kept / "config", state["config_paths"])
     if "database" in state["only"] and state["site"].get("database"):
         _step(identity, state, "swapping database")
         state["kept"]["database"] = _swap_database(identity, state["site"]["database"], kept / "database")
@@ -130,45 +135,73 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
     _reload(state)
 
 
+def _identity(tree: Path) -> list[int]:
+    """Device and inode: which of two trees stands at a path, whatever was renamed in between."""
+    known = tree.stat()
+    return [known.st_dev, known.st_ino]
+
+
 def _swap_tree(live: Path, staged: Path, kept: Path) -> Path:
     """One exchange where the kernel can; gives where the tree that was live is kept."""
     say("step", text="swap the web root")
-    if not live.exists():
-        move(staged, live)
-        return kept / "none"
     place = kept / "root"
-    if exchange(staged, live):
+    if live.exists() and exchange(staged, live):
         move(staged, place)
-    else:
+        return place
+    if live.exists():
         move(live, place)
-        move(staged, live)
-    staged.parent.rmdir()
+    move(staged, live)
     return place
 
 
-def _swap_config(staged: Path, kept: Path) -> list[str]:
-    """Replace only what differs. Each replaced file or folder is kept whole at its own path below `kept`."""
-    changed = []
-    for source in sorted(staged.rglob("*")) if staged.is_dir() else []:
-        live = Path("/") / source.relative_to(staged)
-        if source.is_dir() and not source.is_symlink():
-            continue
+def _swap_config(staged: Path, kept: Path, folders: list[str]) -> dict[str, list[str]]:
+    """Replace only what differs; what the restore point does not have is taken out. All of it is kept below `kept`."""
+    done: dict[str, list[str]] = {"replaced": [], "added": [], "taken_out": []}
+    for source, live in _pairs(staged):
         if _same(source, live):
             continue
-        place = kept / source.relative_to(staged)
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.path.lexists(live):
-            shutil.copy2(live, place, follow_symlinks=False)
-            known = live.lstat()
-            os.chown(place, known.st_uid, known.st_gid, follow_symlinks=False)
+        done["replaced" if _keep(live, kept) else "added"].append(str(live))
         live.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        fresh = live.with_name(live.name + ".ungcuu-new")
-        move(source, fresh) if source.stat(follow_symlinks=False).st_dev == live.parent.stat().st_dev else _copy(
-            source, fresh
-        )
-        fresh.replace(live)
-        changed.append(str(live))
-    return changed
+        _put(source, live)
+    for folder in folders:
+        for live in _entries(Path(folder)) if (staged / folder.lstrip("/")).is_dir() else []:
+            if not os.path.lexists(staged / str(live).lstrip("/")):
+                _keep(live, kept)
+                live.unlink()
+                done["taken_out"].append(str(live))
+    return done
+
+
+def _pairs(staged: Path) -> list[tuple[Path, Path]]:
+    """Each staged file of the configuration with its place on the live host."""
+    return [(source, Path("/") / source.relative_to(staged)) for source in _entries(staged)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All files and links below a folder, without following any link."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        here = [Path(parent, name) for name in (*folders, *files)]
+        found += [path for path in here if path.is_symlink() or not path.is_dir()]
+    return sorted(found)
+
+
+def _keep(live: Path, kept: Path) -> bool:
+    """Copy a file that will be replaced to its own path below `kept`; False where there was none."""
+    if not os.path.lexists(live):
+        return False
+    place = kept / str(live).lstrip("/")
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _copy(live, place)
+    return True
+
+
+def _put(source: Path, live: Path) -> None:
+    """Replace a file in one step."""
+    fresh = live.with_name(live.name + ".ungcuu-new")
+    fresh.unlink(missing_ok=True)
+    _copy(source, fresh)
+    fresh.replace(live)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -190,12 +223,11 @@ def _swap_database(identity: str, facts: dict[str, Any], kept: Path) -> str:
     kept.mkdir(mode=0o700, exist_ok=True)
     defaults = database.charset(scratch)
     words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
-    database.ask(
-        f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words};"
-        f"CREATE DATABASE {database.quoted(aside)} {words}"
-    )
+    database.ask(f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words}")
+    # Without this dump nothing may be dropped, and `undo` needs it from here on.
     # The rows are kept by the rename; what hangs on them (triggers, views, routines) is kept as its definition.
     database.dump_programs(live, kept)
+    database.ask(f"CREATE DATABASE {database.quoted(aside)} {words}")
     database.drop_programs(live)
     database.drop_programs(scratch)
     database.rename([(live, aside), (scratch, live)])
@@ -209,40 +241,54 @@ def _put_back(identity: str, state: dict[str, Any]) -> None:
     kept, site = KEPT_AREA / identity, state["site"]
     if site.get("database"):
         _put_back_database(identity, site["database"], kept / "database")
-    for place in sorted((kept / "config").rglob("*")) if (kept / "config").is_dir() else []:
-        if not place.is_dir() or place.is_symlink():
-            live = Path("/") / place.relative_to(kept / "config")
-            fresh = live.with_name(live.name + ".ungcuu-new")
-            _copy(place, fresh)
-            fresh.replace(live)
-    _put_back_tree(Path(site["root"]), stage_root(site, identity), kept / "root")
+    for place in _entries(kept / "config"):
+        _put(place, Path("/") / place.relative_to(kept / "config"))
+    for added in state.get("config_added", []):
+        Path(added).unlink(missing_ok=True)
+    if state.get("tree"):
+        _put_back_tree(Path(site["root"]), stage_root(site, identity), kept / "root", state["tree"])
     _step(identity, state, "undone")
     _reload(state)
 
 
-def _put_back_tree(live: Path, staged: Path, place: Path) -> None:
-    if not place.exists():
-        return
+def _put_back_tree(live: Path, staged: Path, place: Path, restored: list[int]) -> None:
+    """`restored` tells the restored tree from the one before, in whatever step the swap died."""
     staged.parent.mkdir(mode=0o700, exist_ok=True)
-    if live.exists():
-        move(live, staged)
-    move(place, live)
+    if live.exists() and _identity(live) == restored:
+        if place.exists():
+            move(live, staged)
+            move(place, live)
+        elif staged.exists():  # died between the exchange and the move that follows it
+            exchange(staged, live)
+    elif place.exists():  # died while a file system that can't rename the tree was moving it entry by entry
+        _merge(place, live)
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move back what had been moved away already."""
+    if not os.path.lexists(target):
+        move(source, target)
+        return
+    if target.is_dir() and not target.is_symlink():
+        for entry in sorted(source.iterdir()):
+            _merge(entry, target / entry.name)
+        shutil.rmtree(source)
 
 
 def _put_back_database(identity: str, facts: dict[str, Any], kept: Path) -> None:
     live, (scratch, aside) = database.checked_name(facts["name"]), _names(identity)
     if not database.exists(aside):
         return
+    database.drop_programs(live)
     if database.tables(aside):
-        database.drop_programs(live)
         if not database.exists(scratch):
             defaults = database.charset(live)
             words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
             database.ask(f"CREATE DATABASE {database.quoted(scratch)} {words}")
         database.rename([(live, scratch), (aside, live)])
-    if database.programs_missing(live):
-        database.load_programs(kept, live, facts["user"])
-    database.drop(aside)
+    if not database.tables(aside):
+        database.drop(aside)
+    database.load_programs(kept, live, facts["user"])
 
 
 def _reload(state: dict[str, Any]) -> None:
