@@ -11,7 +11,8 @@ from markupsafe import Markup, escape
 
 from ungcuu.screen import clean
 
-WIDTH, LEFT, RIGHT, ROW, TOP = 960, 300, 84, 22, 46
+WIDTH, LEFT, RIGHT, ROW, TOP = 960, 330, 70, 22, 46
+LONGEST = 50  # characters of a label
 _FONT = "Noto Sans, Segoe UI, Roboto, Arial, DejaVu Sans, sans-serif"
 # Attributes, not classes: programs that print HTML don't apply the page's style sheet inside a drawing.
 _TEXTS = {
@@ -85,7 +86,8 @@ def draw(bars: Sequence[Bar], marks: Sequence[tuple[str, datetime]], zone: tzinf
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    shown = escape(clean(text, 46))
+    short = clean(text, 400)
+    shown = escape(short if len(short) <= LONGEST else short[: LONGEST - 1] + "…")
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {_TEXTS[kind]}>{shown}</text>'
 
 

@@ -489,10 +489,17 @@ def _told_time(text: str) -> str:
 
 def _recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
     return [
-        {**_proofs(one), "points": [pairs(data) for data in one.of("restore_point", "change")]}
+        {**_proofs(one), "points": [_point(data) for data in one.of("restore_point", "change")]}
         for one in told
         if one.run.verb == "restore"
     ]
+
+
+def _point(data: Mapping[str, Any]) -> str:
+    """The restore point that was chosen, or any other thing that a restore recorded."""
+    rest = {name: value for name, value in data.items() if name not in ("point", "action")}
+    chosen = f"{_(EVENTS['restore_point'])} {_flat(data['point'])} · " if data.get("point") else ""
+    return clean(chosen + pairs(rest), 1000)
 
 
 def _reassessment(told: Sequence[Told]) -> list[dict[str, Any]]:
