@@ -14,13 +14,17 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request as UrlRequest
+from urllib.request import urlopen
 
 import pytest
 
 from ungcuu import watchdog
 from ungcuu.evidence import Collection, Item, Outcome, Request, Spec, collect, load_profile, script
+from ungcuu.evidence.scope import scope_of
 from ungcuu.lab import Lab
 from ungcuu.lab.podman import inspect
 from ungcuu.ssh import HostKeyRefused, Target
@@ -256,6 +260,22 @@ def test_memory_of_a_process_on_request(target: Target, host: Lab, tmp_path: Pat
     item = by_id(found)["process_memory_1"]
     assert item.outcome is Outcome.SUCCESS, item.reason
     assert secret.encode() in (tmp_path / item.sha256).read_bytes()
+
+
+def test_scope_from_real_items(target: Target, host: Lab, tmp_path: Path) -> None:
+    """What a report says about the reach of an intruder comes from these items: check the path to the end."""
+    since = datetime.now(UTC) - timedelta(seconds=1)
+    shell(host, f"echo '<?php echo 1;' > {UPLOADS}/door.php; useradd --system scope-mark")
+    url = f"http://{host.address('web01')}/wp-content/uploads/door.php?c=id"
+    urlopen(UrlRequest(url, headers={"Host": "portal.lab.test"}), timeout=20).read()
+    specs = load_profile(PROFILES, "triage")
+    items = collect(Request(target, specs, tmp_path, "tester", SITE)).items
+    shell(host, f"rm {UPLOADS}/door.php; userdel scope-mark")
+    found = scope_of(tmp_path, items, since, [{"path": f"{UPLOADS}/door.php"}], "/var/www/portal")
+    assert [row.address for row in found.addresses] == [host.address("controller")]
+    assert f"{UPLOADS}/door.php" in found.changed
+    assert "/etc/passwd" in found.changed
+    assert {"ungcuu", "scope-mark"} <= {row.account for row in found.accounts}
 
 
 def test_within_its_time(target: Target, host: Lab, tmp_path: Path) -> None:

@@ -86,11 +86,7 @@ def collect(request: Request) -> Collection:
 def _collect(request: Request, store: Store) -> Collection:
     untold = store.not_handed_over()
     taken = {} if request.again else store.taken()
-    kept = [
-        spec
-        for spec in request.specs
-        if (spec.profile, spec.id) in taken and taken[spec.profile, spec.id].how == spec.how
-    ]
+    kept = [spec for spec in request.specs if _is_kept(store, spec, taken.get((spec.profile, spec.id)))]
     work = _Work(request, store, deque(spec for spec in request.specs if spec not in kept))
     try:
         work.run()
@@ -101,6 +97,11 @@ def _collect(request: Request, store: Store) -> Collection:
     if items and not work.disk_failed:
         store.add({"record": "custody", **custody})
     return Collection(items, tuple(spec.id for spec in kept), custody, work.reached or not work.asked, work.stopped)
+
+
+def _is_kept(store: Store, spec: Spec, item: Item | None) -> bool:
+    """Whether the folder holds this item, taken in the same way and unchanged since."""
+    return item is not None and item.how == spec.how and store.holds(item.sha256, item.size)
 
 
 def _custody(request: Request, store: Store, work: _Work, items: Sequence[Item]) -> dict[str, Any]:

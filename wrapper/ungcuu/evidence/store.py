@@ -176,14 +176,14 @@ class Store:
         return found
 
     def taken(self) -> dict[tuple[str, str], Item]:
-        """Return what was taken with SUCCESS and is still there unchanged, by profile and id; the last one counts."""
+        """Return what was taken with SUCCESS, by profile and id; the last one counts. ``holds`` tells if it is there."""
         found: dict[tuple[str, str], Item] = {}
         for record in self.records():
             if record.get("record") == "item" and record.get("outcome") == Outcome.SUCCESS:
                 data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
                 item = Item(**{**data, "outcome": Outcome.SUCCESS})
                 found[item.profile, item.id] = item
-        return {key: item for key, item in found.items() if self.holds(item.sha256, item.size)}
+        return found
 
     def holds(self, sha256: str, size: int) -> bool:
         """Whether the folder holds that content, read and hashed again."""
