@@ -176,7 +176,7 @@ class Store:
         return found
 
     def taken(self) -> dict[tuple[str, str], Item]:
-        """Return what was taken with SUCCESS, by profile and id; the last one counts. ``holds`` tells if it is there."""
+        """Return what was taken with SUCCESS, by profile and id; ``holds`` tells whether it is still there."""
         found: dict[tuple[str, str], Item] = {}
         for record in self.records():
             if record.get("record") == "item" and record.get("outcome") == Outcome.SUCCESS:
