@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from ungcuu import __version__, i18n, registry
-from ungcuu.errors import Exit, Refused, UngcuuError
+from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
 from ungcuu.i18n import N_, _
 from ungcuu.screen import Screen
 from ungcuu.settings import Settings
@@ -51,9 +51,9 @@ def run(words: Sequence[str]) -> int:
         return leaving.exit_code
     except click.ClickException as error:
         return _show_usage_error(error, as_json)
-    except (click.Abort, KeyboardInterrupt):
-        Screen(sys.stderr).line(_("Stopped. Nothing was changed."), "warn")
-        return Exit.INTERRUPTED
+    except (click.Abort, KeyboardInterrupt, Terminated) as stop:
+        _show(Stopped(_("Stopped before anything was begun."), _("Nothing was changed.")), as_json)
+        return Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
@@ -61,8 +61,6 @@ def run(words: Sequence[str]) -> int:
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
-    from ungcuu.flow import Terminated
-
     raise Terminated
 
 
@@ -428,11 +426,15 @@ def _show_usage_error(error: click.ClickException, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return Exit.USAGE
-    from ungcuu import flow, render
-    from ungcuu.errors import UsageFault
+    _show(UsageFault(error.format_message(), _("Nothing was touched."), mend), as_json)
+    return Exit.USAGE
 
-    report = flow.failed({}, UsageFault(error.format_message(), _("Nothing was touched."), mend), ())
+
+def _show(error: UngcuuError, as_json: bool) -> None:
+    """Show an error that came before there was a run."""
+    from ungcuu import flow, render
+
+    report = flow.failed({}, error, ())
     if as_json:
         sys.stdout.write(json.dumps(report.document, ensure_ascii=True, indent=2) + "\n")
     render.report(report, Screen(sys.stderr), plain=True)
-    return Exit.USAGE

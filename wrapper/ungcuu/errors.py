@@ -124,3 +124,13 @@ class ControllerFault(UngcuuError):
     """This machine lacks something: a program, disk space, a writable state folder."""
 
     code = Exit.CONTROLLER
+
+
+class Stopped(UngcuuError):
+    """A person stopped it before anything was begun."""
+
+    code = Exit.INTERRUPTED
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP arrived; not an ``Exception``, so that nothing on the way swallows it."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu import __version__
 from ungcuu.context import Context
-from ungcuu.errors import Exit, NotVerified, Outcome, UngcuuError
+from ungcuu.errors import Exit, NotVerified, Outcome, Terminated, UngcuuError
 from ungcuu.i18n import _
 from ungcuu.plan import Plan, hide, playbook_steps
 from ungcuu.planning import make_plan, resolve_hosts, secret_options
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from ungcuu.settings import Settings
 
 Confirm = Callable[[Verb, Sequence[str]], None]
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
         return _Run(ctx, document).go()
     except UngcuuError as error:
         return failed(document, error, ctx.hosts)
+    except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
+        return failed(document, _fault(ctx, fault), ctx.hosts)
 
 
 def _planned(ctx: Context, document: dict[str, object]) -> Report:

@@ -17,7 +17,7 @@ import pytest
 
 from ungcuu import flow, locks
 from ungcuu.context import Context
-from ungcuu.errors import Exit, Locked, Refused
+from ungcuu.errors import Exit, Locked, Refused, Terminated
 from ungcuu.journal import Journal, read_records, verify
 from ungcuu.journaling import Ledger
 from ungcuu.resuming import open_runs
@@ -83,7 +83,7 @@ def raise_(error: BaseException) -> Any:
         (Refused("no"), Exit.REFUSED, "NOT DONE"),
         (ValueError("bug"), Exit.FAULT, "UNKNOWN"),
         (KeyboardInterrupt(), Exit.INTERRUPTED, "UNKNOWN"),
-        (flow.Terminated(), Exit.TERMINATED, "UNKNOWN"),
+        (Terminated(), Exit.TERMINATED, "UNKNOWN"),
     ],
 )
 def test_the_journal_is_closed_on_every_path(tmp_path: Path, error: BaseException, code: Exit, outcome: str) -> None:
@@ -100,6 +100,12 @@ def test_a_preflight_that_refuses_touches_nothing(tmp_path: Path) -> None:
     report = execute(settings, dataclasses.replace(NOTE, preflight=raise_(Refused("no space"))), "web01")
     assert report.code is Exit.REFUSED
     assert kinds(settings) == []
+
+
+def test_a_fault_before_the_run_is_told_like_every_other(tmp_path: Path) -> None:
+    report = execute(settings_of(tmp_path), dataclasses.replace(NOTE, variables=raise_(ValueError("bug"))), "web01")
+    assert report.code is Exit.FAULT
+    assert "bug" in str(report.document["error"])
 
 
 def test_a_dangerous_verb_is_confirmed_before_anything(tmp_path: Path) -> None:
