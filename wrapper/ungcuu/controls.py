@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ class Control:
     role: str
     check: str
     mapping: Mapping[str, str]
-    needs: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-    website: bool = field(default=False)
+    needs: Sequence[str] = ()
+    packages: Sequence[str] = ()
+    website: bool = False
 
     @property
     def test(self) -> str:
@@ -41,9 +41,8 @@ def load(roles: Path) -> tuple[Control, ...]:
     """Read the catalogue below the roles folder."""
     import yaml
 
-    rows: Sequence[Mapping[str, Any]] = yaml.safe_load((roles / "controls" / "catalogue.yml").read_text("utf-8"))
-    tuples = ("needs", "packages")
-    return tuple(Control(**{key: tuple(v) if key in tuples else v for key, v in row.items()}) for row in rows)
+    rows: Sequence[dict[str, Any]] = yaml.safe_load((roles / "controls" / "catalogue.yml").read_text("utf-8"))
+    return tuple(Control(**row) for row in rows)
 
 
 def decide(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ungcuu.errors import Outcome
+from ungcuu.errors import Outcome, UngcuuError
 from ungcuu.plan import playbook_roles
 from ungcuu.settings import Settings
 
@@ -34,5 +34,5 @@ def planned_changes(ctx: Context, variables: Mapping[str, object]) -> Sequence[M
         ctx.settings, ctx.site.inventory, PLAYBOOK, ctx.hosts, variables, deadline=ctx.verb.deadline, check=True
     )
     if result.outcome is not Outcome.DONE:
-        raise problem_of(ctx.verb.name, True, result)
+        raise problem_of(ctx.verb.name, True, result) or UngcuuError(f"{PLAYBOOK}: {result.message}")
     return [{"host": report.host, **report.data} for report in result.reports if report.kind == "change"]

@@ -62,7 +62,10 @@ def test_guessing_locks_the_account_for_a_while(host: Host, site: Mapping[str, A
 def test_accounts_expire(host: Host, guest: str, site: Mapping[str, Any]) -> None:
     """Accounts of people who have left are what an intruder keeps: a new account is looked at."""
     fields = host.check_output("getent shadow %s", guest).split(":")
-    expected = [str(site.get("account_hardening_password_days", 365)), str(site.get("account_hardening_inactive_days", 45))]
+    expected = [
+        str(site.get("account_hardening_password_days", 365)),
+        str(site.get("account_hardening_inactive_days", 45)),
+    ]
     assert [fields[4], fields[6]] == expected
 
 

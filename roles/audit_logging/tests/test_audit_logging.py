@@ -8,12 +8,20 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-_KEYS = ("ungcuu-web", "ungcuu-web-exec", "ungcuu-accounts", "ungcuu-keys", "ungcuu-cron", "ungcuu-units", "ungcuu-preload")
+_KEYS = (
+    "ungcuu-web",
+    "ungcuu-web-exec",
+    "ungcuu-accounts",
+    "ungcuu-keys",
+    "ungcuu-cron",
+    "ungcuu-units",
+    "ungcuu-preload",
+)
 
 
 @pytest.mark.control("audit-daemon")
 def test_audit_rules_are_complete(host: Host, site: Mapping[str, Any]) -> None:
-    """A web shell leaves two traces that nobody can fake away later: a write to code and a program run by the web user."""
+    """A web shell leaves two traces: a write to code, and a program run by the web user."""
     loaded = host.run("auditctl -l || exit 1")
     container = host.run("systemd-detect-virt --container --quiet").rc == 0
     # A container can't load rules: what a real machine would load is looked at instead.

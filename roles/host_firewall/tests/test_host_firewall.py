@@ -34,9 +34,7 @@ def test_rules_are_exactly_the_expected_ones(host: Host) -> None:
     rules = ruleset(host)
     chains = {row["chain"]["name"]: row["chain"]["policy"] for row in rules if "chain" in row}
     assert chains == {"input": "drop", "forward": "drop"}
-    lines = [
-        line.strip() for line in host.check_output("nft -s list chain inet ungcuu_firewall input").splitlines()
-    ]
+    lines = [line.strip() for line in host.check_output("nft -s list chain inet ungcuu_firewall input").splitlines()]
     accepted = [line for line in lines if line.endswith("accept")]
     names = ["iif", "ct state", "icmp", "icmpv6", "icmpv6", "tcp dport 22 ip saddr @management_ipv4",
              "tcp dport 22 ip6 saddr @management_ipv6", "tcp dport {"]  # fmt: skip

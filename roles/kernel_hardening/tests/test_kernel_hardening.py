@@ -67,5 +67,7 @@ def test_unused_modules_cannot_be_loaded(host: Host) -> None:
     """Rarely used protocols are where privilege escalations keep being found: modprobe itself is asked."""
     if host.run("command -v modprobe").rc != 0:
         pytest.skip("no modprobe here")
-    said = {name: host.run(f"modprobe --showconfig | grep -x 'install {name} /bin/false'").rc for name in ("dccp", "sctp")}
+    said = {
+        name: host.run(f"modprobe --showconfig | grep -x 'install {name} /bin/false'").rc for name in ("dccp", "sctp")
+    }
     assert said == {"dccp": 0, "sctp": 0}

@@ -27,13 +27,15 @@ def _php(host: Host) -> None:
 
 @pytest.fixture(scope="module")
 def pool(host: Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What the website's running pool says of itself. The page exists for one request and has a name nobody can guess."""
+    """What the website's running pool says of itself. The page lives for one request; nobody can guess its name."""
     site = site_facts[host.backend.get_hostname()]
     path = f"{site['website_root']}/ungcuu-{secrets.token_hex(12)}.php"
     try:
         host.run_test("install -m 0644 /dev/null %s", path)
         host.check_output("printf %%s %s > %s", _PAGE, path)
-        text = host.check_output("curl -s -H %s http://127.0.0.1/%s", f"Host: {site['website_name']}", path.rsplit("/", 1)[1])
+        text = host.check_output(
+            "curl -s -H %s http://127.0.0.1/%s", f"Host: {site['website_name']}", path.rsplit("/", 1)[1]
+        )
     finally:
         host.run("rm -f %s", path)
     yield json.loads(text)

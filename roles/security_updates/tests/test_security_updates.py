@@ -13,7 +13,8 @@ def test_security_updates_run_by_themselves(host: Host) -> None:
     for line in (
         'APT::Periodic::Unattended-Upgrade "1";',
         'APT::Periodic::Update-Package-Lists "1";',
-        'Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";',
+        'Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=${distro_codename}-security,'
+        'label=Debian-Security";',
     ):
         assert line in effective
     assert host.run("systemctl is-active apt-daily-upgrade.timer").stdout.strip() == "active"

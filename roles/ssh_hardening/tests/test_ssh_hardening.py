@@ -80,7 +80,9 @@ def test_only_modern_algorithms_on_the_wire(site: Mapping[str, Any]) -> None:
 def test_passwords_are_not_accepted(host: Host, effective: dict[str, set[str]], site: Mapping[str, Any]) -> None:
     """Guessed passwords are the commonest way in; asked on the wire as an unknown user."""
     expected = {"authenticationmethods": "publickey", "passwordauthentication": "no", "permitemptypasswords": "no"}
-    assert differing(effective, expected | {"kbdinteractiveauthentication": "no", "hostbasedauthentication": "no"}) == {}
+    assert (
+        differing(effective, expected | {"kbdinteractiveauthentication": "no", "hostbasedauthentication": "no"}) == {}
+    )
     said = host.run(
         "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PubkeyAuthentication=no "
         f"nobody-{secrets.token_hex(4)}@127.0.0.1 true || exit 1"
@@ -122,9 +124,7 @@ def test_logins_are_logged_with_their_key(effective: dict[str, set[str]]) -> Non
 
 
 @pytest.mark.control("ssh-banner")
-def test_a_warning_is_shown_before_login(
-    host: Host, effective: dict[str, set[str]], site: Mapping[str, Any]
-) -> None:
+def test_a_warning_is_shown_before_login(host: Host, effective: dict[str, set[str]], site: Mapping[str, Any]) -> None:
     """The warning counts in court, and sshd should not add Debian's patch level to it."""
     assert differing(effective, {"banner": "/etc/issue.net"}) == {}
     assert "Debian" not in offered(str(site["ansible_host"]))[0]

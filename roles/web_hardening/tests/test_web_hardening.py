@@ -37,7 +37,7 @@ def has_tls(host: Host) -> bool:
 
 @pytest.mark.control("nginx-tls")
 def test_only_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) -> None:
-    """Old versions are offered to the wire or not: the wire is asked, at the lowest security level that a client has."""
+    """The wire is asked, at the lowest security level that a client has."""
     if not has_tls(host):
         pytest.skip("this site does not answer over TLS")
     works = {
@@ -80,7 +80,7 @@ def test_request_limits(host: Host) -> None:
 
 @pytest.mark.control("nginx-login-rate")
 def test_login_attempts_are_slowed(host: Host, site: Mapping[str, Any]) -> None:
-    """Guessing runs at thousands a minute without it. Asked for a path without a page, so that nobody's login is counted."""
+    """Guessing runs at thousands a minute without it. A path without a page is asked for."""
     path = f"/wp-login.php/{secrets.token_hex(4)}"
     answers = host.check_output(
         "for i in $(seq 1 30); do curl -s -o /dev/null -w '%%{http_code} ' -X POST -H %s %s; done",
@@ -100,7 +100,9 @@ def test_uploaded_code_is_not_run(host: Host, site: Mapping[str, Any]) -> None:
             try:
                 host.check_output("printf %%s %s > %s && chmod 0644 %s", "<?php echo 6*7;", path, path)
                 answer = host.check_output(
-                    "curl -s -w '%%{http_code}' -H %s %s", f"Host: {site['website_name']}", f"http://127.0.0.1/{folder}/{name}"
+                    "curl -s -w '%%{http_code}' -H %s %s",
+                    f"Host: {site['website_name']}",
+                    f"http://127.0.0.1/{folder}/{name}",
                 )
             finally:
                 host.run("rm -f %s", path)

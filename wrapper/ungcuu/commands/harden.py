@@ -67,8 +67,15 @@ VERB = Verb(
     ),
     playbook="harden",
     options=(
-        Option("--audit-only", N_("Only check this control this time; may be given again."), metavar="CONTROL", multiple=True),
-        Option("--off", N_("Leave this control alone this time; may be given again."), metavar="CONTROL", multiple=True),
+        Option(
+            "--audit-only",
+            N_("Only check this control this time; may be given again."),
+            metavar="CONTROL",
+            multiple=True,
+        ),
+        Option(
+            "--off", N_("Leave this control alone this time; may be given again."), metavar="CONTROL", multiple=True
+        ),
         Option("--no-verify", N_("Do not run the tests afterwards."), kind="flag"),
     ),
     variables=variables,

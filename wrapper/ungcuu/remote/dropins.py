@@ -1,17 +1,16 @@
 """Put a set of files in place on this host as one transaction. Runs on the managed host: standard library only.
 
-A drop-in can't be judged alone, since the daemon's parser reads it in its context, so the whole set is placed, judged by
-the daemon's own parser, and taken back at once when the parser objects:
+A drop-in can't be judged alone, since the daemon's parser reads it in its context. So the whole set is placed, judged
+by the daemon's own parser, and taken back at once when the parser objects:
 
 1. What differs is found first; with ``check`` nothing else happens.
 2. The files before are kept: the first ones ever under ``before/``, this change's under ``armed/NAME`` or in memory.
 3. With ``revert``, a timer is armed that puts them back and runs the commands, unless the change is confirmed in time.
-4. The files are placed, ``validate`` runs, then ``apply``. If either fails, files and daemon return to the state before.
+4. The files are placed, ``validate`` runs, then ``apply``. If either fails, files and daemon return to how they were.
 """
 
 from __future__ import annotations
 
-import difflib
 import grp
 import json
 import os
@@ -21,6 +20,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def place(path: Path, text: str, mode: int, owner: int, group: int) -> None:
             os.fchown(stream.fileno(), owner, group)
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -172,19 +172,82 @@ def confirm(name: str) -> dict[str, Any]:
     return {"changed": []}
 
 
-def diff_of(path: Path, old: str | None, new: str | None) -> dict[str, str]:
-    """Before and after, as Ansible shows it."""
-    if difflib.SequenceMatcher(None, old or "", new or "").quick_ratio() == 1 and old == new:
-        return {"before": "", "after": "", "before_header": str(path), "after_header": str(path)}
-    return {
-        "before": (old or "")[:_DIFF_LIMIT], "after": (new or "")[:_DIFF_LIMIT],
-        "before_header": str(path), "after_header": str(path),
-    }  # fmt: skip
-
-
 def not_in_effect(order: dict[str, Any]) -> list[str]:
     """Probes that fail: the files are right, but what runs is not what they say."""
     return [probe["name"] for probe in order.get("probes", []) if run(probe["command"])[0] != 0]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file that differs from what it shall be."""
+
+    entry: dict[str, Any]
+    path: Path
+    old: str | None
+    new: str | None
+
+
+def differing(order: dict[str, Any]) -> list[Change]:
+    """The files that a run would write or remove."""
+    found = []
+    for entry in order["files"]:
+        path = Path(os.path.realpath(entry["dest"]))
+        old = read(path)
+        new = wanted_text(entry, old)
+        if order["check"] and old is None and entry.get("comes_with_package"):
+            new = ""  # the package that brings the file is only planned, so the edit is too
+        if old != new or (new is not None and "edits" not in entry and not has_attributes(path, entry)):
+            found.append(Change(entry, path, old, new))
+    return found
+
+
+def diff_of(change: Change) -> dict[str, str]:
+    """Before and after, as Ansible shows it."""
+    return {
+        "before": (change.old or "")[:_DIFF_LIMIT],
+        "after": (change.new or "")[:_DIFF_LIMIT],
+        "before_header": change.entry["dest"],
+        "after_header": change.entry["dest"],
+    }
+
+
+class Before:
+    """Files as they were, to be put back when the parser or the daemon objects."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.files = [(path, read(path), path.stat() if path.exists() else None) for path in paths]
+        for path in paths:
+            keep_first(path)
+
+    def put_back(self, order: dict[str, Any]) -> None:
+        """Files and daemon return to the state before; no timer is left."""
+        for path, old, known in self.files:
+            if old is None or known is None:
+                path.unlink(missing_ok=True)
+            else:
+                place(path, old, known.st_mode & 0o7777, known.st_uid, known.st_gid)
+        for command in order.get("apply", []):
+            run(command)
+        if order.get("revert"):
+            disarm(order["revert"]["name"])
+
+
+def carry_out(order: dict[str, Any], todo: list[Change]) -> None:
+    """Place the files and let the daemon judge them.
+
+    Raises:
+        Failed: The parser or the daemon objects.
+    """
+    for change in todo:
+        if change.new is None:
+            change.path.unlink(missing_ok=True)
+        else:
+            place(change.path, change.new, *attributes(change.entry, change.path))
+    for phase in ("validate", "apply"):
+        for command in order.get(phase, []):
+            code, said = run(command)
+            if code:
+                raise Failed(f"{phase}: {shlex.join(command)[:200]}: {said}")
 
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
@@ -198,54 +261,24 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     revert = order.get("revert")
     if revert and not order["check"]:
         take_back_unconfirmed(revert["name"])
-    todo = []
-    for entry in order["files"]:
-        path = Path(os.path.realpath(entry["dest"]))
-        old = read(path)
-        new = wanted_text(entry, old)
-        if order["check"] and old is None and entry.get("comes_with_package"):
-            new = ""  # the package that brings the file is only planned, so the edit is too
-        if old != new or (new is not None and "edits" not in entry and not has_attributes(path, entry)):
-            todo.append((entry, path, old, new))
-    silent = [] if todo else not_in_effect(order)
+    todo = differing(order)
     result: dict[str, Any] = {
-        "changed": [entry["dest"] for entry, _, _, _ in todo] + silent,
-        "diff": [diff_of(path, old, new) for _, path, old, new in todo if order.get("diff")],
+        "changed": [change.entry["dest"] for change in todo] or not_in_effect(order),
+        "diff": [diff_of(change) for change in todo if order.get("diff")],
     }
     if order["check"] or not result["changed"]:
         return result
-    touched = [path for _, path, _, _ in todo]
+    touched = [change.path for change in todo]
     # Files that the commands change by themselves (pam-auth-update) go back too.
     touched += [path for path in map(Path, (revert or {}).get("files", [])) if path not in touched]
-    before = [(path, read(path), path.stat() if path.exists() else None) for path in touched]
-    for path, _, _ in before:
-        keep_first(path)
+    before = Before(touched)
     if revert:
         result["armed"] = arm(revert, touched)
     try:
-        for entry, path, _, new in todo:
-            if new is None:
-                path.unlink(missing_ok=True)
-            else:
-                place(path, new, *attributes(entry, path))
-        for phase in ("validate", "apply"):
-            for command in order.get(phase, []):
-                code, said = run(command)
-                if code:
-                    raise Failed(f"{phase}: {shlex.join(command)[:200]}: {said}")
-    except BaseException as error:
-        for path, old, known in before:
-            if old is None or known is None:
-                path.unlink(missing_ok=True)
-            else:
-                place(path, old, known.st_mode & 0o7777, known.st_uid, known.st_gid)
-        for command in order.get("apply", []):
-            run(command)
-        if revert:
-            disarm(revert["name"])
-        if isinstance(error, (Failed, OSError, KeyError)):
-            return {"failed": True, "msg": f"{error}. The files are as they were before."}
-        raise
+        carry_out(order, todo)
+    except (Failed, OSError, KeyError) as error:
+        before.put_back(order)
+        return {"failed": True, "msg": f"{error}. The files are as they were before."}
     return result
 
 

@@ -1,8 +1,8 @@
 """Use the website as visitors and editors do, over the host's loopback. Runs on the host: standard library only.
 
-Without ``deep`` only reading happens. With it, on WordPress, a probe account is made for these seconds, logs in, uploads
-3 KB and 2 MB, opens its upload, saves a draft and sends a 3 KB cookie; then the account and all that it made are removed, also
-those of an earlier probe that was cut short. Each trial has a name that harden compares before and after.
+Without ``deep`` only reading happens. With it, on WordPress, a probe account is made for these seconds, logs in,
+uploads 3 KB and 2 MB, opens its upload and saves a draft; then the account and all that it made are removed, also those
+of an earlier probe that was cut short. Each trial has a name that harden compares before and after.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ $_SERVER['HTTP_HOST'] = $o['name']; $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1'; $_
 require $o['root'] . '/wp-load.php';
 require_once ABSPATH . 'wp-admin/includes/user.php';
 foreach (get_users(['search' => $o['prefix'] . '*', 'search_columns' => ['user_login']]) as $user) {
-    $query = ['author' => $user->ID, 'post_type' => 'any', 'post_status' => 'any', 'numberposts' => -1, 'fields' => 'ids'];
+    $query = ['author' => $user->ID, 'post_type' => 'any', 'post_status' => 'any', 'numberposts' => -1,
+        'fields' => 'ids'];
     foreach (get_posts($query) as $post) { wp_delete_post($post, true); }
     foreach (get_posts(['post_type' => 'attachment'] + $query) as $post) { wp_delete_attachment($post, true); }
     wp_delete_user($user->ID);
@@ -99,8 +100,10 @@ def picture(size: int) -> bytes:
     rows = max(1, size // (width * 3 + 1))
     noise = random.Random(1)  # noqa: S311  (a picture, not a secret)
     data = b"".join(b"\0" + noise.randbytes(width * 3) for _ in range(rows))
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
     head = struct.pack(">IIBBBBB", width, rows, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
@@ -139,7 +142,11 @@ class Wordpress:
 
     def upload(self, name: str, kind: str, content: bytes) -> None:
         """An upload to the media library."""
-        headers = {"X-WP-Nonce": self.nonce, "Content-Type": kind, "Content-Disposition": f'attachment; filename="{name}"'}
+        headers = {
+            "X-WP-Nonce": self.nonce,
+            "Content-Type": kind,
+            "Content-Disposition": f'attachment; filename="{name}"',
+        }
         status, _, body = self.browser.ask("POST", "/?rest_route=/wp/v2/media", content, headers)
         expect(status, (201,), f"upload of {len(content)} bytes")
         if kind == "image/png":
@@ -174,7 +181,10 @@ def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: 
         work(*arguments)
         passed, detail = True, ""
     except (Broken, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.SubprocessError) as error:
-        passed, detail = False, f"{type(error).__name__}: {error}"[:300] if not isinstance(error, Broken) else str(error)
+        passed, detail = (
+            False,
+            f"{type(error).__name__}: {error}"[:300] if not isinstance(error, Broken) else str(error),
+        )
     results[name] = {"passed": passed, "detail": detail, "seconds": round(time.monotonic() - started, 3)}
     return passed
 
@@ -190,7 +200,8 @@ def home(browser: Browser, order: dict[str, Any]) -> None:
 def static(browser: Browser, order: dict[str, Any]) -> None:
     """Styles, scripts and pictures that the home page names."""
     body = browser.ask("GET", order["path"])[2].decode("utf-8", "replace")
-    found = re.findall(r"""(?:src|href)=["'](?:https?://%s)?(/[^"'#]+\.(?:css|js|png|jpe?g|svg|webp))""" % re.escape(order["name"]), body)
+    begin = r"""(?:src|href)=["'](?:https?://""" + re.escape(order["name"]) + ")?"
+    found = re.findall(begin + r"""(/[^"'#]+\.(?:css|js|png|jpe?g|svg|webp))""", body)
     for path in list(dict.fromkeys(found))[:8]:
         expect(browser.ask("GET", path)[0], (200, 304), path[:80])
 
@@ -246,12 +257,23 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     except (OSError, http.client.HTTPException):
         pass
     browser = Browser(order["name"], tls)
-    trial(results, "home page", home, browser, order)
-    trial(results, "pictures, styles, scripts", static, browser, order)
-    trial(results, "3 KB cookie", cookie, order, tls)
-    trial(results, "20 visitors at once", crowd, order, tls)
-    trial(results, "database dump", database, order)
-    if order["deep"] and order["application"] == "wordpress" and Path(order["root"], "wp-load.php").is_file():
+    only = set(order.get("only") or [])
+    for name, work, arguments in (
+        ("home page", home, (browser, order)),
+        ("pictures, styles, scripts", static, (browser, order)),
+        ("3 KB cookie", cookie, (order, tls)),
+        ("20 visitors at once", crowd, (order, tls)),
+        ("database dump", database, (order,)),
+    ):
+        if not only or name in only:
+            trial(results, name, work, *arguments)
+    editing = not only or only - set(results)
+    if (
+        editing
+        and order["deep"]
+        and order["application"] == "wordpress"
+        and Path(order["root"], "wp-load.php").is_file()
+    ):
         wordpress(order, Browser(order["name"], tls), results)
     return {"results": results}
 

@@ -20,8 +20,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import controls  # noqa: E402
-from ungcuu.plugins.on_host import run_on_host  # noqa: E402
+from ungcuu import controls
+from ungcuu.plugins.on_host import run_on_host
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -32,14 +32,14 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
     """The survey with everything dropped that has not the expected form."""
     php = [version for version in reply.get("php", []) if _VERSION.fullmatch(str(version))]
     pools = reply.get("pools", {})
-    files = [str(path) for path in reply.get("nginx_files", []) if _NGINX_FILE.fullmatch(str(path)) and ".." not in path]
     version = str(reply.get("ssh_version", ""))
+    paths = [str(path) for path in reply.get("nginx_files", [])]
     return {
         "debian": int(reply["debian"]) if str(reply.get("debian", "")).isdecimal() else 0,
         "has": [str(name) for name in reply.get("has", []) if re.fullmatch(r"[a-z]{1,20}", str(name))],
         "php": php,
         "pools": {item: [str(pool) for pool in pools.get(item, []) if _POOL.fullmatch(str(pool))] for item in php},
-        "nginx_files": files,
+        "nginx_files": [path for path in paths if _NGINX_FILE.fullmatch(path) and ".." not in path],
         "ssh_version": float(version) if _VERSION.fullmatch(version) else 0.0,
         "mlkem": reply.get("kex") is True,
         "container": reply.get("container") is True,
@@ -62,12 +62,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"failed": True, "msg": reply.get("msg", "")}
         survey = checked(reply)
         try:
-            states = controls.decide(catalogue, dict(args.get("states") or {}), int(args.get("level", 2)), set(survey["has"]))
+            states = controls.decide(
+                catalogue, dict(args.get("states") or {}), int(args.get("level", 2)), set(survey["has"])
+            )
         except ValueError as error:
             return result | {"failed": True, "msg": str(error)}
         enforced = [name for name, state in states.items() if state == "enforce"]
         noticeable = [control.id for control in catalogue if control.id in enforced and control.website]
         packages = {name for control in catalogue if control.id in enforced for name in control.packages}
-        return result | survey | {
-            "changed": False, "states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages),
-        }  # fmt: skip
+        decided = {"states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages)}
+        return result | survey | decided | {"changed": False}

@@ -18,7 +18,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.plugins.on_host import run_on_host  # noqa: E402
+from ungcuu.plugins.on_host import run_on_host
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

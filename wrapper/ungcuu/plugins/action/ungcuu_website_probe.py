@@ -6,6 +6,7 @@
         before: "{{ website_probe_before.results }}"
       register: website_probe_after
 
+``only`` limits it to some trials by name, and what they need.
 ``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.plugins.on_host import run_on_host  # noqa: E402
+from ungcuu.plugins.on_host import run_on_host
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -30,11 +31,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return ``results``, ``broken`` and one proof for each trial. In check mode only reading is tried."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         before = self._task.args.get("before") or {}
-        reply = run_on_host(self, "website_probe", dict(self._task.args["site"]) | {"deep": not self._task.check_mode})
+        order = dict(self._task.args["site"]) | {"deep": not self._task.check_mode}
+        order["only"] = list(self._task.args.get("only") or [])
+        reply = run_on_host(self, "website_probe", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         rows = reply.get("results", {})
-        broken = [name for name, row in before.items() if row["passed"] and not rows.get(name, {}).get("passed")]
+        tried = order["only"] or before
+        broken = [name for name in tried if before[name]["passed"] and not rows.get(name, {}).get("passed")]
         proofs = [
             {"name": f"website: {name}", "side": "host", "passed": row["passed"], "detail": row["detail"]}
             for name, row in rows.items()
