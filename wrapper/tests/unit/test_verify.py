@@ -1,0 +1,50 @@
+"""Which tests a host gets, and what may come back from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import content
+import pytest
+
+from ungcuu import verify
+from ungcuu.errors import UsageFault
+from ungcuu.site import Site
+
+
+def site_of(tmp_path: Path) -> Site:
+    settings = content.make(tmp_path, harden=content.PLAYBOOK)
+    content.write(settings.content, {"roles/greeting/tests/test_greeting.py": "def test_x(): pass\n"})
+    groups = {"website": ("web01",), "vault": ("vault01",)}
+    return Site(settings.content, settings, {"web01": {}, "vault01": {}}, groups)
+
+
+def test_a_host_gets_the_tests_of_the_roles_that_its_plays_give_it(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    assert verify.roles_of(site, "web01", site.settings) == ("greeting",)
+    assert verify.roles_of(site, "vault01", site.settings) == ()
+
+
+def test_a_role_without_tests_is_named_with_those_that_have_some(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    with pytest.raises(UsageFault) as caught:
+        verify.verify(site.settings, site, "web01", ["../x"])
+    assert "greeting" in caught.value.mend
+
+
+def test_what_a_host_said_comes_back_cleaned(tmp_path: Path) -> None:
+    row = {
+        "nodeid": "roles/greeting/tests/test_greeting.py::test_x[ssh://web01-page\x1b[2J]",
+        "why": "because\x07",
+        "outcome": "failed",
+        "message": "assert '\x1b]0;owned\x07' == 'ok'\u202e",
+        "seconds": 0.1,
+    }
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps(row) + "\n")
+    (check,) = verify._read(results, "web01")
+    assert (check.role, check.outcome, check.ok) == ("greeting", "failed", False)
+    assert "ssh://" not in check.name
+    for text in (check.name, check.why, check.message):
+        assert not set(text) & {"\x1b", "\x07", "\u202e"}
