@@ -157,6 +157,11 @@ def payload(record: Record) -> Mapping[str, Any]:
     return {**inner, **{key: value for key, value in record.data.items() if key != "data"}}
 
 
+def from_host(record: Record) -> bool:
+    """Whether a record was handed over by a run on a host, and is no more than that host's word."""
+    return isinstance(record.data.get("data"), Mapping)
+
+
 def hosts_of(data: Mapping[str, Any]) -> tuple[str, ...]:
     """The hosts that a record names."""
     value = data.get("hosts") or data.get("host") or ()
@@ -188,8 +193,7 @@ class _Fold:
     def take(self, record: Record) -> None:
         """Account for one record; a kind without a method here changes nothing that is derived."""
         handler = getattr(self, f"_on_{record.kind}", None)
-        handed_over = isinstance(record.data.get("data"), Mapping)
-        if handler is not None and not (handed_over and record.kind in _OURS):
+        if handler is not None and not (record.kind in _OURS and from_host(record)):
             handler(record, payload(record))
 
     def facts(self) -> Facts:

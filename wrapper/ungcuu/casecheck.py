@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ungcuu.case import Case, payload
+from ungcuu.case import Case, from_host, payload
 from ungcuu.errors import Tampered
 from ungcuu.i18n import _
 from ungcuu.journal import NAME, Record, VerifyResult, public_key, verify
@@ -141,9 +141,8 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
     """Files beside the evidence: reports and torn records have a hash in the journal, other things do not."""
     hashes: dict[str, set[str]] = {}
     for record in records:
-        if record.kind in ("report", "torn", "file"):
-            data = payload(record)
-            hashes.setdefault(str(data.get("file")), set()).add(str(data.get("sha256")))
+        if record.kind in ("report", "torn") and not from_host(record):
+            hashes.setdefault(str(record.data.get("file")), set()).add(str(record.data.get("sha256")))
     problems, notes = [], []
     for path in _entries(case.folder):
         if path.name in (NAME, "evidence"):

@@ -21,7 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu import __version__
-from ungcuu.case import TITLES, Case, Facts, Finding, Run, derive, hosts_of, payload
+from ungcuu.case import TITLES, Case, Facts, Finding, Run, derive, from_host, hosts_of, payload
 from ungcuu.casecheck import CaseCheck, check
 from ungcuu.errors import ControllerFault
 from ungcuu.i18n import _, language
@@ -165,8 +165,8 @@ def build(
         "reassessment": _reassessment(told),
         "verifications": [_checks(one) for one in told if one.of("check")],
         "runs": [_run(one) for one in told],
-        "people": _people(records, facts, present),
-        "notes": [_note(record) for record in records if record.kind == "note"],
+        "people": _people([record for record in records if not from_host(record)], facts, present),
+        "notes": [_note(record) for record in records if record.kind == "note" and not from_host(record)],
         "integrity": _integrity(records, checked, key, present),
     }
 
@@ -248,7 +248,7 @@ def _timeline(records: Sequence[Record], facts: Facts, told: Sequence[Told]) -> 
         rows.append((facts.detected, 0, "warn", _(EVENTS["detected"]), facts.detected_by))
     rows += [(one.run.started, one.run.seq, _told_tone(one), _run_title(one.run), _outline(one)) for one in told]
     for record in records:
-        if record.kind == "case_opened" or record.kind in _TELLING:
+        if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
             rows.append((record.time, record.seq, "quiet", _(EVENTS[record.kind]), _event_text(record)))
     return [
         {"local": shown_time(time), "utc": shown_utc(time), "tone": tone, "what": what, "details": details}

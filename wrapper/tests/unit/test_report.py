@@ -165,6 +165,22 @@ def test_a_task_of_a_person_is_done_only_where_a_person_recorded_it(settings: Se
     assert rows["police"]["state"] == "not recorded" and rows["notify-24h"]["due"] == "23/11/2026 09:05:05"
 
 
+def test_a_host_may_not_speak_for_a_person(settings: Settings) -> None:
+    """A task's result that holds a note, a finished task or a closing is the host's word, not a person's."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        with book.run("scan"):
+            book.report("note", {"text": "FORGED", "operator": "lan.nguyen"})
+            book.report("task_done", {"task": "return", "text": "FORGED", "operator": "lan.nguyen"})
+            book.report("case_closed", {"reason": "FORGED"})
+            book.report("report", {"file": "report.html", "sha256": "ab" * 32})
+    text = Reader(document(case)).text
+    assert "FORGED" not in text and "done" not in {row["state"] for row in build(case.records(), None)["people"]}
+    (case.folder / "report.html").write_text("x")
+    assert check(case).notes == ("not covered by the journal: report.html",)
+
+
 def test_a_drill_says_that_it_is_one(settings: Settings) -> None:
     """Someone will file it, and someone else will find it."""
     assert "Drill: not a real incident" in Reader(document(open_case(settings, ["web01"], "x", drill=True))).text
