@@ -379,6 +379,18 @@ def load(state: Path, host: str) -> Baseline | None:
     return Baseline(host, str(document["taken"]), snapshot, digest)
 
 
+def check_signature(state: Path, hosts: Iterable[str]) -> None:
+    """Raise before a host is touched when a baseline is not what was signed.
+
+    Raises:
+        Tampered: The first baseline whose signature is wrong.
+    """
+    for host in hosts:
+        path = state / "hosts" / host / "baseline.json"
+        if path.exists():
+            verified(path, state / "keys", host)
+
+
 def _document_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     for kind, known in document["rows"].items():
         for row in known:

@@ -168,8 +168,8 @@ def test_reader_runs_in_isolated_mode() -> None:
     """The reader imports nothing but the standard library, and ends with its end mark."""
     config: dict[str, Any] = {"contents": ["L2V0Yy9ob3N0bmFtZQ=="], "seconds": 10}
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-"], input=baseline.program("host_state", config), capture_output=True, timeout=30,
-        check=True,
+        [sys.executable, "-I", "-S", "-"], input=baseline.program("host_state", config), capture_output=True,
+        check=True, timeout=30,
     )  # fmt: skip
     found = parse(done.stdout.splitlines())
     assert found.ended and list(found.contents) == ["/etc/hostname"]

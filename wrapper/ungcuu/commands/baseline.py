@@ -19,6 +19,13 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     return {"host_state_accept_findings": True} if options["accept_findings"] else {}
 
 
+def _preflight(ctx: Context) -> None:
+    """Refuse a baseline that somebody changed before the host is touched."""
+    from ungcuu.baseline import check_signature
+
+    check_signature(ctx.settings.state, ctx.hosts)
+
+
 def _after(_ctx: Context, result: RunResult) -> Result | None:
     """Say whether the host's state is a new one."""
     if result.outcome is not Outcome.DONE:
@@ -47,6 +54,7 @@ VERB = Verb(
         ),
     ),
     variables=_variables,
+    preflight=_preflight,
     after=_after,
     deadline=600.0,
     examples=("ungcuu baseline web01",),

@@ -32,8 +32,11 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
 
 def _preflight(ctx: Context) -> None:
     """Refuse what cannot work before the host is touched."""
-    from ungcuu.quarantine import last_scan
+    from ungcuu.baseline import check_signature
+    from ungcuu.quarantine import last_scan, remembered
 
+    check_signature(ctx.settings.state, ctx.hosts)
+    remembered(ctx.settings.state, ctx.host)
     if ctx.options.get("put_back") and (ctx.options.get("finding") or ctx.options.get("path")):
         raise Refused(
             _("--put-back stands alone."),

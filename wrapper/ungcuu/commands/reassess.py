@@ -28,6 +28,13 @@ def _before(ctx: Context) -> Mapping[str, object]:
     return {"reassessment_by": ctx.settings.operator}
 
 
+def _preflight(ctx: Context) -> None:
+    """Refuse a baseline that somebody changed before the host is touched."""
+    from ungcuu.baseline import check_signature
+
+    check_signature(ctx.settings.state, ctx.hosts)
+
+
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Tell what is left.
 
@@ -74,6 +81,7 @@ VERB = Verb(
     ),
     variables=_variables,
     before=_before,
+    preflight=_preflight,
     after=_after,
     deadline=1800.0,
     examples=('ungcuu reassess web01 --entry-closed "The upload form without login was removed"',),

@@ -16,6 +16,13 @@ _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 _SHOWN = 60
 
 
+def _preflight(ctx: Context) -> None:
+    """Refuse a baseline that somebody changed before the host is touched."""
+    from ungcuu.baseline import check_signature
+
+    check_signature(ctx.settings.state, ctx.hosts)
+
+
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show each finding, worst first; a scan that found something ends with a code of its own."""
     scans = result.data_of("scan")
@@ -53,6 +60,7 @@ VERB = Verb(
     ),
     playbook="scan",
     read_only=True,
+    preflight=_preflight,
     after=_after,
     deadline=600.0,
     examples=("ungcuu scan web01", "ungcuu scan web01 --case UC-20260101-001 --json"),
