@@ -133,4 +133,4 @@ class Stopped(UngcuuError):
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP arrived; not an ``Exception``, so that nothing on the way swallows it."""
+    """SIGTERM arrived; not an ``Exception``, so that nothing on the way swallows it."""

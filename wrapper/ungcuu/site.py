@@ -177,7 +177,7 @@ def _ssh_options(arguments: str) -> dict[str, str]:
 
 def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, ...]]]:
     """Resolve every host's variables with Ansible's own API."""
-    os.environ.setdefault("ANSIBLE_CONFIG", str(settings.content / "ansible.cfg"))
+    os.environ["ANSIBLE_CONFIG"] = str(settings.content / "ansible.cfg")
     os.environ["UNGCUU_STATE"] = str(settings.state)
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
