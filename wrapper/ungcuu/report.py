@@ -21,7 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu import __version__
-from ungcuu.case import TITLES, Case, Facts, Finding, Run, derive, from_host, hosts_of, payload
+from ungcuu.case import TITLES, TLP, Case, Facts, Finding, Run, derive, from_host, hosts_of, payload
 from ungcuu.casecheck import CaseCheck, check
 from ungcuu.errors import ControllerFault
 from ungcuu.i18n import _, language
@@ -117,6 +117,11 @@ def deed(verb: str) -> str:
 # --- from records to what the template shows ----------------------------------------------------------------------
 
 
+def tlp_of(facts: Facts) -> str:
+    """The marking of a case; one that TLP 2.0 does not know is handled as the strictest."""
+    return facts.tlp if facts.tlp in TLP else "RED"
+
+
 def tell(records: Sequence[Record], facts: Facts) -> list[Told]:
     """Give each report to the newest run that had begun on that host."""
     runs = {run.seq: Told(run, {}) for run in facts.runs}
@@ -146,7 +151,7 @@ def build(
         "zone": f"{present.astimezone(zone()):%Z}".replace("+07", "UTC+7"),
         "version": __version__,
         "facts": facts,
-        "tlp": facts.tlp if facts.tlp in ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED") else "RED",
+        "tlp": tlp_of(facts),
         "phase": _(TITLES[facts.phase]),
         "severity": word(facts.severity),
         "drawn_up": shown_time(format_time(present)),
@@ -646,7 +651,7 @@ def _picture(facts: Facts, told: Sequence[Told]) -> str:
 # --- documents ----------------------------------------------------------------------------------------------------
 
 
-def render(context: Mapping[str, Any]) -> str:
+def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
     """Return the HTML document."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -662,7 +667,7 @@ def render(context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(context)
+    return environment.get_template(template).render(context)
 
 
 def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Path]:

@@ -16,6 +16,7 @@ from casebook import Book, clock_of, settings_in, write_case
 from ungcuu import report as module
 from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
+from ungcuu.forms import NAMES, form
 from ungcuu.journal import MAX_RECORD, Record
 from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
 from ungcuu.report_text import LABELS
@@ -416,3 +417,32 @@ def test_the_longest_record_fits(settings: Settings) -> None:
     case = open_case(settings, ["web01"], "x")
     case.note("x" * (MAX_RECORD - 2000))
     assert len(document(case)) < 200_000
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("attack", ["", *ATTACKS[:4]])
+def test_a_form_is_filled_from_the_journal_and_leaves_the_rest_to_a_person(
+    settings: Settings, name: str, attack: str
+) -> None:
+    """What is unknown is a dotted line, never an invention; hostile text stays text here too."""
+    case = write_case(settings, f"Thay đổi giao diện {attack}")
+    draft = form(name, case.records(), case.facts, NOW)
+    page = Reader(render({"form": draft, "facts": case.facts, "tlp": "AMBER"}, "form.html.j2"))
+    known = "html head meta title style body div b main p h1 table tbody tr td span"
+    assert {tag for tag, _attrs in page.tags} <= set(known.split())
+    assert "22/11/2026 09:05:05" in page.text and "hoạt động trở lại từ 22/11/2026 09:19" in page.text
+    assert page.text.count("………") >= 3 and "BẢN DỰ THẢO" in page.text
+
+
+def test_a_form_does_not_call_solved_what_is_not(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        with Book(case, clock).run("isolate"):
+            pass
+        case = case.close("bàn giao", force=True)
+    for name in NAMES:
+        values = " ".join(field.value for field in form(name, case.records(), case.facts, NOW).fields)
+        assert "Chưa được xử lý xong; đang cô lập: web01" in values and "trở lại" not in values

@@ -232,6 +232,18 @@ def _verdict(context: Context) -> Result:
     return Result(message=_("Verdict recorded as record {seq}.").format(seq=record.seq), data=dict(record.data))
 
 
+def _form(context: Context) -> Result:
+    from datetime import UTC, datetime
+
+    from ungcuu.forms import form
+    from ungcuu.report import render, tlp_of
+
+    case, name = _chosen(context), context.options["form"]
+    draft = form(name, case.records(), case.facts, datetime.now(UTC))
+    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts)}, "form.html.j2")
+    return _written(context, case, text, f"{name}.html", sum(not field.value for field in draft.fields))
+
+
 def _timeline(context: Context) -> Result:
     from ungcuu import timeline
     from ungcuu.case import parse_when
@@ -266,7 +278,7 @@ def _written(context: Context, case: Case, text: str, name: str, count: int) -> 
         raise ControllerFault(
             _("{path} can't be written: {error}").format(path=target, error=error.strerror), _("Nothing was changed.")
         ) from error
-    message = _("{count} entries in {path}").format(count=count, path=target)
+    message = f"{target} ({count})"
     return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
 
 
@@ -374,6 +386,18 @@ VERB = Verb(
                 N_("Check the journal and the evidence"),
                 N_("Write report.html beside the journal, and record its hash"),
             ),
+        ),
+        Verb(
+            name="form",
+            phase=Phase.REVIEW,
+            summary=N_("Draft the initial or closing report for the authorities (Mẫu 03, Mẫu 04)"),
+            hosts=Hosts.NONE,
+            arguments=(_CASE, Argument("form", choices=("initial", "closing"))),
+            options=(Option("--output", N_("File to write"), kind="path"),),
+            run=_form,
+            read_only=True,
+            journaled=False,
+            examples=("ungcuu case form UC-20261122-001 initial",),
         ),
         Verb(
             name="timeline",

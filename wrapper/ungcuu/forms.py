@@ -1,0 +1,116 @@
+"""Drafts of the initial and the closing report in the fields of Mẫu 03 and Mẫu 04 (Thông tư 20/2017/TT-BTTTT).
+
+No official form under Nghị định 331/2026 was found by October 2026, so these fields are used. The software fills in what
+the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are Vietnamese
+in every language: they go to Vietnamese authorities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ungcuu.case import Facts
+from ungcuu.journal import Record, format_time
+from ungcuu.report import shown_time, tell
+
+NAMES = ("initial", "closing")
+_SEVERITY = {"low": "thấp", "medium": "trung bình", "high": "cao", "critical": "nghiêm trọng"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: number and label as in the form, whether it is mandatory, and what is known."""
+
+    label: str
+    needed: bool
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form, ready for the template."""
+
+    title: str
+    source: str
+    fields: tuple[Field, ...]
+
+
+def form(name: str, records: Sequence[Record], facts: Facts, present: datetime) -> Form:
+    """Return the draft; ``name`` is ``initial`` or ``closing``."""
+    return _initial(facts, present) if name == "initial" else _closing(records, facts)
+
+
+def _initial(facts: Facts, present: datetime) -> Form:
+    system = Field("3. Tên hệ thống bị sự cố (tên miền, IP liên quan); cấp độ hệ thống", False, ", ".join(facts.hosts))
+    return Form(
+        "BÁO CÁO BAN ĐẦU SỰ CỐ MẠNG",
+        "Theo các trường của Mẫu số 03, Thông tư 20/2017/TT-BTTTT",
+        (
+            Field("1. Tổ chức/cá nhân báo cáo: tên, địa chỉ, điện thoại, email", True),
+            Field("2. Người liên hệ: họ và tên, chức vụ, điện thoại, email", True),
+            Field("3. Đơn vị vận hành hệ thống bị sự cố; cơ quan chủ quản", True),
+            system,
+            Field("4. Mô tả sơ bộ về sự cố", True, _description(facts)),
+            Field("5. Ngày và thời gian phát hiện", True, shown_time(facts.detected)),
+            Field("6. Hiện trạng sự cố", True, _state(facts)),
+            Field("7. Cách thức phát hiện", True, facts.detected_by),
+            Field("8. Đã gửi thông báo cho", True),
+            Field("9. Thông tin bổ sung: hệ điều hành, dịch vụ, biện pháp an toàn đã triển khai, địa chỉ IP", False),
+            Field("10. Kiến nghị, đề xuất hỗ trợ", False),
+            Field("11. Thời gian thực hiện báo cáo", True, shown_time(format_time(present))),
+        ),
+    )
+
+
+def _closing(records: Sequence[Record], facts: Facts) -> Form:
+    measures = "; ".join(
+        f"{shown_time(one.run.started)} {one.run.verb} {', '.join(one.run.hosts)}"
+        for one in tell(records, facts)
+        if one.run.outcome == "DONE"
+        and one.run.verb in ("isolate", "collect", "eradicate", "restore", "reassess", "release")
+    )
+    return Form(
+        "BÁO CÁO KẾT THÚC ỨNG PHÓ SỰ CỐ",
+        "Theo các trường của Mẫu số 04, Thông tư 20/2017/TT-BTTTT",
+        (
+            Field("Tổ chức báo cáo", True),
+            Field("Số ký hiệu và ngày của báo cáo ban đầu", True),
+            Field("Đơn vị vận hành; cơ quan chủ quản", True),
+            Field("Tên hệ thống; cấp độ", False, ", ".join(facts.hosts)),
+            Field("Tên/mô tả sự cố", True, _description(facts)),
+            Field("Ngày và thời gian phát hiện", True, shown_time(facts.detected)),
+            Field("Kết quả xử lý: những gì đã xảy ra", True, _happened(facts)),
+            Field("Kết quả xử lý: cách giải quyết", True, measures),
+            Field("Hiện trạng", True, _state(facts)),
+            Field("Nguyên nhân", True),
+            Field("Đề xuất", False),
+            Field("Tài liệu đính kèm", False, f"Nhật ký và chứng cứ của hồ sơ {facts.case}"),
+        ),
+    )
+
+
+def _description(facts: Facts) -> str:
+    return f"{facts.title}. Mức độ: {_SEVERITY.get(facts.severity, facts.severity)}. Hồ sơ: {facts.case}."
+
+
+def _state(facts: Facts) -> str:
+    """Only what the journal proves; nothing here calls an incident solved because a case was closed by force."""
+    if facts.isolated:
+        return f"Chưa được xử lý xong; đang cô lập: {', '.join(facts.isolated)}"
+    if facts.recovered:
+        return (
+            f"Hệ thống hoạt động trở lại từ {shown_time(facts.recovered)}; phát hiện còn mở: {len(facts.open_findings)}"
+        )
+    return f"Chưa được xử lý xong; phát hiện còn mở: {len(facts.open_findings)}"
+
+
+def _happened(facts: Facts) -> str:
+    parts = [f"{len(facts.findings)} phát hiện"]
+    if facts.first_sign:
+        doubt = " (theo giờ tệp trên máy chủ)" if facts.first_sign_by == "host" else ""
+        parts.append(f"dấu hiệu đầu tiên {shown_time(facts.first_sign)}{doubt}")
+    if facts.contained:
+        parts.append(f"cô lập lúc {shown_time(facts.contained)}")
+    return "; ".join(parts)
