@@ -109,7 +109,7 @@ def patching_plan(text: str) -> dict[str, Any]:
     return {
         "fault": {} if "packages" in data else fault(data.get("fault")) or unread,
         "made": exactly(MOMENT, data.get("made")),
-        "installed": whole(data.get("installed")),
+        "installed": len(rows(data.get("installed"))),
         "packages": [row for row in map(package, mappings(data.get("packages"))) if row["name"] and row["to"]],
         "kept_back": [row for row in map(package, mappings(data.get("kept_back"))) if row["name"]],
         "restarts": matching(UNIT, data.get("restarts")),
@@ -132,6 +132,7 @@ def patching_state(text: str) -> dict[str, Any]:
     state: dict[str, Any] = raw if isinstance(raw, dict) else {}
     return {
         "running": data.get("running") is True,
+        "action": exactly(CODE, data.get("action")),
         "unanswered": data.get("unanswered") is True,
         "fault": fault(state.get("fault")) or fault(data.get("fault")),
         "id": exactly(RUN_ID, state.get("id")),
@@ -232,16 +233,63 @@ def exposure(published: str, moment: datetime) -> int | None:
     return max(0, (moment - datetime.fromisoformat(published)).days) if published else None
 
 
-def patching_differences(plan: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    """Where what happened differs from the plan, package by package; empty when it does not."""
+def differences(plan: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+    """Where what happened differs from the plan, item by item; empty when it does not."""
     planned = {row["name"]: row["to"] for row in plan["packages"]}
     done = {row["name"]: row["to"] for row in state["changed"]}
-    names = sorted({*planned, *done})
-    return [
+    found = [
         f"{name}: planned {planned.get(name, 'nothing')}, found {done.get(name, 'nothing')}"
-        for name in names
+        for name in sorted({*planned, *done})
         if planned.get(name) != done.get(name)
     ]
+    return found + [f"{unit}: restart planned, not seen" for unit in plan["restarts"] if unit not in state["restarted"]]
+
+
+def patching_kept_to(plan: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """``proof`` record: what was measured after the upgrade against the plan."""
+    found = differences(plan, state)
+    detail = "; ".join(found) or f"{len(plan['packages'])} packages and {len(plan['restarts'])} restarts as planned"
+    return {"name": "patch_plan_kept", "side": "host", "passed": not found, "detail": detail[:WORDS]}
+
+
+def patching_result(
+    plan: Mapping[str, Any], state: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], now: str | None = None
+) -> dict[str, Any]:
+    """``snapshot`` record: what was closed and how long it had stood open, what is still open, what is due."""
+    changes = patching_changes(plan, state, now)
+    days: dict[str, int | None] = {}
+    for entry in (entry for change in changes for entry in change["cves"]):
+        days[entry["id"]] = entry["exposure_days"]
+    known = [value for value in days.values() if value is not None]
+    kept = [row for row in plan["kept_back"] if row["security"]]
+    reboot = state["reboot"] if state["outcome"] == "done" else plan["reboot"]
+    return {
+        "name": "patch_result",
+        "packages": len(changes),
+        "exposure_days": dict(sorted(days.items())),
+        "longest_exposure_days": max(known, default=0),
+        "unread_changelogs": [row["name"] for row in plan["packages"] if row["from"] and not row["changelog"]],
+        "kept_back": [
+            {"package": row["name"], "why": row["why"], "to": row["to"], "cves": [entry["id"] for entry in row["cves"]]}
+            for row in kept
+        ],
+        "still_open": list(listed),
+        "restarted": state["restarted"],
+        "kept_configurations": state["set_aside"],
+        "repaired": state["repaired"],
+        "kept_packages": state["saved"],
+        "reboot": reboot,
+    }
+
+
+def patching_backup_age(text: object, now: str | None = None) -> float:
+    """Age in hours of the newest restore point in the vault's list, or -1 where there is none to rely on."""
+    moment = datetime.fromisoformat(now) if now else datetime.now(ZoneInfo("UTC"))
+    points = mappings(document(text if isinstance(text, str) else "").get("points"))
+    good = [point for point in points if not point.get("missing") and not point.get("skewed")]
+    times = [exactly(MOMENT, point.get("arrived")) for point in good]
+    ages = [(moment - datetime.fromisoformat(time)).total_seconds() / 3600 for time in times if time]
+    return round(min((age for age in ages if age >= 0), default=-1.0), 1)
 
 
 def patching_request(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,6 +326,6 @@ class FilterModule:
             name: globals()[name]
             for name in (
                 "patching_plan", "patching_state", "patching_not_now", "patching_refusals", "patching_changes",
-                "patching_differences", "patching_request", "patching_verdict",
+                "patching_kept_to", "patching_result", "patching_request", "patching_verdict", "patching_backup_age",
             )
         }  # fmt: skip

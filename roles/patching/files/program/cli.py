@@ -22,8 +22,8 @@ def unit_state() -> str:
 
 
 def plan(question: dict[str, Any]) -> dict[str, Any]:
-    """The plan, or the fault that stands in its way."""
-    return planning.make(question["everything"], question["tools"], private=True, cves=question["cves"])
+    """The plan; what apt has fetched for it is gone again afterwards."""
+    return planning.make(question["everything"], question["tools"])
 
 
 def status(_question: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,14 @@ def status(_question: dict[str, Any]) -> dict[str, Any]:
     state, request = read_json(upgrade.STATE), read_json(upgrade.REQUEST)
     running = unit_state() in RUNNING
     unanswered = request.get("action") == "upgrade" and state.get("stage") == "waiting"
-    return {"running": running, "unanswered": unanswered, "state": state, "plan": request.get("plan", {})}
+    action = request.get("action", "")
+    return {
+        "running": running,
+        "action": action,
+        "unanswered": unanswered,
+        "state": state,
+        "plan": request.get("plan", {}),
+    }
 
 
 def start(question: dict[str, Any]) -> dict[str, Any]:
@@ -80,9 +87,10 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     request = read_json(upgrade.REQUEST)
     if question["word"] == "back":
         return start({**request, "action": "rollback"})
-    work = upgrade.Run(request)
-    work.state = read_json(upgrade.STATE)
-    work.finish("done")
+    if (state := read_json(upgrade.STATE)).get("stage") == "waiting":
+        work = upgrade.Run(request)
+        work.state = state
+        work.finish("done")
     return {"running": False}
 
 

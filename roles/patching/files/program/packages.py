@@ -16,11 +16,6 @@ FORMAT = (
 )
 # Second letter of dpkg's status: half-installed, unpacked, half-configured, triggers awaited or pending.
 UNFINISHED = set("HUFWt")
-# Packages without which the host is no web server, or can't be reached any more.
-PRECIOUS = re.compile(
-    r"^(openssh-server|nginx.*|apache2.*|libapache2-mod-.*|php[\d.]*(-.*)?|mariadb-.*|mysql-.*|postgresql.*|sudo|python3|python3-minimal|"
-    r"systemd|nftables|wordpress.*|drupal.*)$"
-)
 SIMULATED = re.compile(r"^(Inst|Conf|Remv) (\S+)(?: \[([^\]]*)\])?(?: \((\S+) (.*?)\[(\S+)\]\))?")
 POLICY_RELEASE = re.compile(r"^ *-?\d+ (.+)$")
 
@@ -170,18 +165,18 @@ class Wish:
 def wishes(apt: Apt, have: dict[str, Installed], everything: bool) -> list[Wish]:
     """Every upgrade on offer, those that must not be made (held, pinned) with the reason."""
     policies, security = known(apt, sorted(have)), security_sources(apt)
-    held = set(run(["apt-mark", "showhold"]).stdout.split())
     found = []
     for name, package in sorted(have.items()):
         policy, now = policies.get(name, Known()), Version(package.version)
         newer = {text: row for text, row in policy.versions.items() if Version(text) > now}
         fixes = [text for text, (_, sources) in newer.items() if security & set(sources)]
-        wanted = newest(fixes) or (policy.candidate if policy.candidate in newer else "")
+        # A pin speaks through the candidate: nothing above it may be installed, a security version neither.
+        allowed = [text for text in fixes if Version(text) <= Version(policy.candidate)]
+        offered = policy.candidate if policy.candidate in newer else ""
+        wanted = (offered if everything else "") or newest(allowed) or newest(fixes) or offered
         if not wanted:
             continue
-        if everything and policy.candidate in newer:
-            wanted = newest([wanted, policy.candidate])
-        why_not = "held" if name in held else "" if policy.candidate in newer else "pinned"
+        why_not = "held" if package.status.startswith("h") else "pinned" if fixes and not allowed else ""
         if not (everything or fixes or why_not):
             why_not = "not a security update"
         found.append(Wish(name, wanted, bool(fixes), why_not))
@@ -200,7 +195,7 @@ class Action:
 
 def simulate(apt: Apt, arguments: Sequence[str]) -> tuple[list[Action], str]:
     """What apt would do, and its error where it would do nothing."""
-    code, out, err = apt.get("-s", "-o", "APT::Install-Recommends=false", "install", *arguments)
+    code, out, err = apt.get("-s", "-y", "-o", "APT::Install-Recommends=false", "install", *arguments)
     if code:
         # Held packages make apt speak of "Held packages were changed"; unmet ones are listed on stdout.
         return [], errors_of(err) or tail(out)

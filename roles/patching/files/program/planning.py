@@ -17,14 +17,12 @@ from packages import Apt, Installed, Wish
 from system import Fault, run
 
 KERNEL = re.compile(r"^linux-image-\d")
-# Their code stays in memory whatever is restarted.
-REBOOT = re.compile(r"^(linux-image-.*|libc6|systemd|dbus.*|libsystemd0)$")
 ARCHIVES = Path("/var/cache/apt/archives")
 MAX_CHANGELOG_BYTES = 200 * 1024 * 1024
 
 
-def make(everything: bool, tools: Sequence[str], private: bool = True, cves: bool = True) -> dict[str, Any]:
-    """The plan as data; with ``private`` nothing on the host changes but a folder in /run that is removed again.
+def make(everything: bool, tools: Sequence[str]) -> dict[str, Any]:
+    """The plan as data; nothing on the host changes but a folder in /run and one in /var/tmp, removed again.
 
     Raises:
         Fault: the mirrors can't be reached.
@@ -34,16 +32,17 @@ def make(everything: bool, tools: Sequence[str], private: bool = True, cves: boo
     holder = host.lock_holder()
     with tempfile.TemporaryDirectory(prefix="ungcuu-patch-", dir="/run") as folder:
         Path(folder).chmod(0o755)
-        apt = Apt(Path(folder) if private else None)
+        apt = Apt(Path(folder))
         apt.update()
         offers = packages.wishes(apt, have, everything)
         chosen, kept = choose(apt, [offer for offer in offers if not offer.why_not], have)
         kept += [kept_row(offer, have, offer.why_not) for offer in offers if offer.why_not]
+        add_sizes(apt, kept)
         rows = describe(apt, chosen, [tool for tool in tools if tool not in have], have)
-        if cves:
-            with tempfile.TemporaryDirectory(prefix="ungcuu-patch-", dir="/var/tmp") as store:
-                Path(store).chmod(0o755)
-                add_cves(apt, rows, have, Path(store))
+        with tempfile.TemporaryDirectory(prefix="ungcuu-patch-", dir="/var/tmp") as store:
+            Path(store).chmod(0o755)
+            add_cves(apt, rows, have, Path(store))
+            add_cves(apt, [row for row in kept if row["security"]], have, Path(store))
         download = packages.download_sizes(apt, words(rows)) if rows else 0
     return finish(rows, kept, download, broken, holder)
 
@@ -81,7 +80,16 @@ def refusal(removed: list[str], error: str) -> str:
 
 def kept_row(wish: Wish, have: dict[str, Installed], why: str) -> dict[str, Any]:
     """A package that stays as it is, with the version that it could have had."""
-    return {"name": wish.name, "from": have[wish.name].version, "to": wish.to, "security": wish.security, "why": why}
+    old = have[wish.name]
+    row = {"name": wish.name, "from": old.version, "to": wish.to, "security": wish.security, "why": why}
+    return row | {"source": old.source, "bytes": 0, "cves": []}
+
+
+def add_sizes(apt: Apt, kept: list[dict[str, Any]]) -> None:
+    """Fill in the sizes of packages that stay, so that their changelogs are fetched with the same care."""
+    shown = packages.stanzas(apt, words(kept))
+    for row in kept:
+        row["bytes"] = int(shown.get((row["name"].partition(":")[0], row["to"]), {}).get("Size", 0) or 0)
 
 
 def describe(apt: Apt, chosen: list[Wish], tools: list[str], have: dict[str, Installed]) -> list[dict[str, Any]]:
@@ -160,7 +168,6 @@ def finish(
     stale, newer_kernel = services.outdated()
     waiting += sorted(unit for unit in stale if services.NEVER.match(unit))
     kernel = any(KERNEL.match(row["name"]) for row in rows)
-    installed_now = packages.installed()
     sizes = {name: int(size or 0) * 1024 for name, size in installed_sizes(touched).items()}
     grows = sum(row["grows"] - sizes.get(row["name"], 0) for row in rows)
     reboot = services.reboot_reasons(sorted(set(waiting)), newer_kernel)
@@ -168,7 +175,7 @@ def finish(
         reboot.append("a newer kernel will be installed")
     return {
         "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "installed": len(installed_now),
+        "installed": [[row.name, row.version, row.source, row.source_version] for row in packages.installed().values()],
         "packages": rows,
         "kept_back": sorted(kept, key=lambda row: str(row["name"])),
         "restarts": sorted({*restarts, *stale} - set(waiting)),
@@ -178,7 +185,6 @@ def finish(
         "lock": holder,
         "shortages": host.shortages(download, grows, max((row["grows"] for row in rows), default=0), kernel),
         "broken_configurations": services.broken_configurations(),
-        "precious": sorted(name for name in installed_now if packages.PRECIOUS.match(name)),
     }
 
 

@@ -92,7 +92,7 @@ def put_back(rows: Sequence[dict[str, Any]], saved: Sequence[dict[str, str]], fo
         words = run(["dpkg", *options, "--install", *files], timeout=3600).stderr
     added = [row["name"] for row in rows if not row["from"] and row["why"] != "tool"]
     if added:
-        words += run(["dpkg", "--remove", *added]).stderr
+        words += run(["dpkg", "--purge", *added]).stderr
     run(["dpkg", "--force-confold", "--force-confdef", "--configure", "-a"])
     wrong = [f"{row['name']} {now}" for row in saved if (now := version_of(row["name"])) != row["version"]]
     if wrong:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from system import Fault, run, tail
+from versions import Version
 
 UNIT_IN_CGROUP = re.compile(r"/([A-Za-z0-9:@_.\\-]+\.service)(?:/|$)")
 NEEDRESTART = re.compile(r"^NEEDRESTART-SVC: (\S+\.service)$", re.MULTILINE)
@@ -148,13 +149,19 @@ def restart(units: Iterable[str]) -> list[str]:
     """
     done = []
     for unit in sorted(set(units), key=lambda name: (name in SSH, name)):
-        if unit in SSH and run(["sshd", "-t"]).returncode:
+        # A stopped sshd has no folder in /run, which alone fails its own test: then there is nothing to lose either.
+        if unit in SSH and is_active(unit) and run(["sshd", "-t"]).returncode:
             raise Fault("service_down", "sshd's configuration is not valid: sshd was left running as it was")
         run(["systemctl", "restart", "--", unit], timeout=READY_SECONDS)
-        if run(["systemctl", "is-active", "--quiet", "--", unit]).returncode:
+        if not is_active(unit):
             raise Fault("service_down", f"{unit} did not come back after its restart")
         done.append(unit)
     return done
+
+
+def is_active(unit: str) -> bool:
+    """Whether a unit is active."""
+    return run(["systemctl", "is-active", "--quiet", "--", unit]).returncode == 0
 
 
 def check_ssh() -> None:
@@ -186,9 +193,16 @@ def greets(port: int, seconds: float) -> bool:
     return False
 
 
+def newer_kernel() -> bool:
+    """Whether a newer kernel than the running one is installed; a container has no kernel of its own to ask about."""
+    there = [path.name.removeprefix("vmlinuz-") for path in Path("/boot").glob("vmlinuz-*")]
+    running = os.uname().release
+    return running in there and max(there, key=Version) != running
+
+
 def reboot_reasons(waiting: Iterable[str], kernel: bool) -> list[str]:
     """Why the host should be rebooted; empty where it need not."""
-    reasons = ["a newer kernel is installed"] if kernel else []
+    reasons = ["a newer kernel is installed"] if kernel or newer_kernel() else []
     if Path("/run/reboot-required").exists():
         reasons.append("a package asked for it (/run/reboot-required)")
     lasting = [unit for unit in waiting if not unit.startswith("user")]  # a user's own manager ends with the login

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,18 +39,45 @@ class Fault(Exception):
 
 
 def run(command: Sequence[str], timeout: float = 900, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command with our environment and keep what it says; never raises for an exit code."""
-    return subprocess.run(
+    """Run a command with our environment and keep what it says, whatever its exit code.
+
+    Raises:
+        Fault: ``timeout``; the command and all that it started are gone then.
+    """
+    with subprocess.Popen(
         list(command),
         env=ENVIRONMENT,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=timeout,
-        check=False,
         **more,
-    )
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            # apt gives dpkg a session of its own: ended alone, it would leave a hanging script behind, with the lock.
+            for pid in family(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise Fault("timeout", f"{command[0]} did not end within {timeout:.0f} s and was stopped") from None
+    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+
+
+def family(root: int) -> list[int]:
+    """A process and all that it started, children first."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            # The parent stands after the command's name, which is in brackets and may hold anything.
+            parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found, index = [root], 0
+    while index < len(found):
+        found += children.get(found[index], [])
+        index += 1
+    return found[::-1]
 
 
 def tail(text: str, lines: int = 3) -> str:

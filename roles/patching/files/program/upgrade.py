@@ -97,6 +97,9 @@ def upgrade(work: Run) -> None:
     except Fault as fault:
         go_back(work, fault)
         return
+    except Exception as error:  # a mistake of ours must not leave the host between two versions
+        go_back(work, Fault("internal", f"{type(error).__name__}: {error}"))
+        return
     work.state["changed"] = changed(work)
     wait_for_word(work)
 
@@ -159,7 +162,7 @@ def install(apt: Apt, work: Run) -> None:
     Raises:
         Fault: ``package_failed``, with the packages that dpkg could not finish.
     """
-    code, _, err = apt.get("-y", *DPKG_OPTIONS, "install", *arguments(work), timeout=7200)
+    code, _, err = apt.get("-y", *DPKG_OPTIONS, "install", *arguments(work), timeout=work.request["package_seconds"])
     if code == 0:
         return
     again = run(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"], timeout=3600)

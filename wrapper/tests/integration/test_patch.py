@@ -1,0 +1,151 @@
+"""Patching whole, as the operator runs it: playbook, health from both sides, canary, lost connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patch_host import Package, PatchHost
+
+from ungcuu.lab import Lab
+
+ROOT = Path(__file__).parents[3]
+Playbook = Callable[..., subprocess.CompletedProcess[str]]
+Cli = Callable[..., tuple[int, dict[str, Any], str]]
+# No vault is up here: what backs up first is tested with the backups.
+QUICK = {"patching_backup_missing": "report", "patching_tools": [], "patching_lock_seconds": 5}
+# nginx includes what the package ships, so that a package alone can break the site.
+SITE = "/usr/share/demo-site/nginx.conf"
+RELOAD = {"postinst": "systemctl reload nginx || true"}
+
+
+@pytest.fixture(scope="module")
+def hosts(fresh: Callable[..., Lab]) -> tuple[PatchHost, PatchHost]:
+    """web01 and vault01, each with packages of ours."""
+    lab = fresh("web01", "vault01")
+    web, vault = PatchHost(lab), PatchHost(lab, "vault01")
+    web.sh(f"echo 'include /usr/share/demo-site/*.conf;' > /etc/nginx/conf.d/demo.conf; mkdir -p {Path(SITE).parent}")
+    return web, vault
+
+
+def recap(done: subprocess.CompletedProcess[str]) -> str:
+    """The last lines, for a failed assertion."""
+    return (done.stdout + done.stderr)[-3000:]
+
+
+def test_security_updates_are_applied_and_a_second_run_changes_nothing(
+    hosts: tuple[PatchHost, PatchHost], ungcuu: Cli, playbook: Playbook
+) -> None:
+    """The main path: a plan, then exactly that, and the site well afterwards."""
+    web, _ = hosts
+    web.install(Package("demo", "1.0"))
+    web.publish(Package("demo", "2.0", cves=("CVE-2026-1111",)))
+    code, document, said = ungcuu("patch", "web01", "--plan")
+    assert code == 0, said
+    rows = document["plan"]["details"]["web01: packages"]
+    assert [(row["package"], row["from"], row["to"], row["cves"]) for row in rows if row["package"] == "demo"] == [
+        ("demo", "1.0", "2.0", "CVE-2026-1111")
+    ]
+    assert web.version("demo") == "ii  1.0"
+    done = playbook("patch", "web01", **QUICK)
+    assert done.returncode == 0, recap(done)
+    assert web.version("demo") == "ii  2.0"
+    again = playbook("patch", "web01", **QUICK)
+    assert again.returncode == 0 and "changed=0 " in again.stdout, recap(again)
+
+
+def test_check_mode_changes_nothing(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
+    """--check promises that."""
+    web, _ = hosts
+    web.install(Package("checked", "1.0"))
+    web.publish(Package("checked", "2.0"))
+    done = playbook("patch", "web01", "--check", **QUICK)
+    assert done.returncode == 0 and "changed=0 " in done.stdout, recap(done)
+    assert web.version("checked") == "ii  1.0"
+    web.withdraw("checked")
+
+
+def test_outside_the_window_nothing_is_asked_of_the_host(
+    hosts: tuple[PatchHost, PatchHost], playbook: Playbook
+) -> None:
+    """An upgrade during a freeze is what the freeze is for."""
+    freeze = [{"from": "2000-01-01", "to": "2999-12-31", "reason": "election"}]
+    done = playbook("patch", "web01", patching_freeze=freeze, **QUICK)
+    assert done.returncode != 0 and "election" in done.stdout and "--urgent" in done.stdout, recap(done)
+
+
+def test_a_sick_site_stops_at_the_canary_and_goes_back(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
+    """The first host bears the risk for all; it must end well, and the others untouched."""
+    web, vault = hosts
+    web.install(Package("demo-site", "1.0", files={SITE: "# fine\n"}, scripts=RELOAD))
+    web.publish(Package("demo-site", "2.0", files={SITE: "deny all;\n"}, scripts=RELOAD))
+    vault.install(Package("demo", "1.0"))
+    vault.publish(Package("demo", "2.0"))
+    done = playbook("patch", "web01,vault01", website_health_tries=2, website_health_pause=0, **QUICK)
+    assert done.returncode != 0 and "packages before were put back" in done.stdout, recap(done)
+    assert web.version("demo-site") == "ii  1.0"
+    assert vault.version("demo") == "ii  1.0"
+    assert "200" in web.sh("curl -s -o /dev/null -w '%{http_code}' -H 'Host: portal.lab.test' http://127.0.0.1/")
+    web.withdraw("demo-site")
+
+
+def test_when_going_back_does_not_help_the_restore_is_offered(
+    hosts: tuple[PatchHost, PatchHost], playbook: Playbook
+) -> None:
+    """A package script can break what no package version brings back."""
+    web, _ = hosts
+    broken = "/etc/nginx/conf.d/zz-broken.conf"
+    web.install(Package("vandal", "1.0"))
+    scripts = {"postinst": f"echo 'deny all;' > {broken}; systemctl reload nginx"}
+    web.publish(Package("vandal", "2.0", scripts=scripts))
+    try:
+        done = playbook("patch", "web01", website_health_tries=1, website_health_pause=0, **QUICK)
+        assert done.returncode != 0 and "ungcuu restore web01" in done.stdout, recap(done)
+        assert web.version("vandal") == "ii  1.0"
+    finally:
+        web.sh(f"rm -f {broken}; systemctl reload nginx")
+        web.withdraw("vandal")
+
+
+def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
+    """The laptop closes in the middle of an upgrade; the next run finds it and ends it well."""
+    web, _ = hosts
+    web.install(Package("slow", "1.0"))
+    web.publish(Package("slow", "2.0", scripts={"postinst": "echo once >> /run/slow; sleep 25"}))
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/lab", "-l", "web01"]
+    command += ["-e", json.dumps(QUICK), "playbooks/patch.yml"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as first:
+        deadline = time.monotonic() + 240
+        while web.sh("cat /run/slow", check=False) == "" and time.monotonic() < deadline:
+            time.sleep(1)
+        os.killpg(first.pid, signal.SIGKILL)
+    done = playbook("patch", "web01", **QUICK)
+    assert done.returncode == 0, recap(done)
+    assert web.version("slow") == "ii  2.0"
+    assert web.sh("cat /run/slow") == "once\n"
+    assert json.loads(web.sh("cat /var/lib/ungcuu/patch/state.json"))["outcome"] == "done"
+    web.withdraw("slow")
+
+
+def test_a_dead_line_in_the_middle_is_waited_out(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
+    """A provincial line drops for half a minute more often than packages break."""
+    web, _ = hosts
+    web.install(Package("line", "1.0"))
+    drop = "nft 'add table inet deaf; add chain inet deaf i { type filter hook input priority -400; policy drop; }'"
+    postinst = f"{drop}; sleep 35; nft delete table inet deaf"
+    web.publish(Package("line", "2.0", scripts={"postinst": postinst}))
+    done = playbook("patch", "web01", **QUICK)
+    again = done if done.returncode == 0 else playbook("patch", "web01", **QUICK)
+    assert again.returncode == 0, recap(done) + recap(again)
+    assert web.version("line") == "ii  2.0"
+    web.withdraw("line")

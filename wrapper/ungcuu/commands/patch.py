@@ -1,0 +1,114 @@
+"""`patch`: security updates with a plan before, the packages before kept, and a way back when the site is not well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.errors import Outcome
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+_PLAN_SECONDS = 900.0
+
+
+def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the role's variables for these options; the inventory and the role's defaults stand for the rest."""
+    given: dict[str, object] = {}
+    for option, variable in (
+        ("all", "patching_all"),
+        ("urgent", "patching_urgent"),
+        ("rollback", "patching_rollback"),
+        ("debsecan", "patching_debsecan_file"),
+        ("backup_hours", "patching_backup_max_age_hours"),
+    ):
+        value = options.get(option)
+        if value not in (None, False, ""):
+            given[variable] = str(value) if option == "debsecan" else value
+    return given
+
+
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask each host what would change. The look is read-only: package lists go to a folder that is removed again."""
+    from ungcuu import patching, runner
+    from ungcuu.problems import problem_of
+    from ungcuu.site import inventory_of
+
+    if context.options.get("rollback"):
+        return {}
+    variables = {**_variables(context.options), "patching_plan_only": True}
+    result = runner.run(
+        context.settings, inventory_of(context.settings), "patch", context.hosts, variables, deadline=_PLAN_SECONDS
+    )
+    problem = problem_of("patch", True, result)
+    if problem is not None:
+        raise problem
+    found: dict[str, object] = {}
+    for host in context.hosts:
+        plan = patching.find(_records(result, host), "patch_plan")
+        if plan is not None:
+            found |= patching.details(host, plan)
+    return found
+
+
+def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:
+    return [dict(record) for record in result.data_of("snapshot", host)]
+
+
+def _after(context: Context, result: RunResult) -> Result | None:
+    """Sum up what was closed and what is still open; a run that stopped is told by its own error."""
+    from ungcuu import patching
+
+    if result.outcome is not Outcome.DONE:
+        return None
+    lines: list[str] = []
+    patched: dict[str, object] = {}
+    for host in context.hosts:
+        found = patching.find(_records(result, host), "patch_result")
+        if found is not None:
+            patched[host] = dict(found)
+            lines += patching.summary(host, found)
+    if context.options.get("rollback"):
+        lines.append(_("The packages before are back."))
+    return Result(Outcome.DONE, "\n".join(lines), {"patched": patched})
+
+
+VERB = Verb(
+    name="patch",
+    phase=Phase.PREPARE,
+    summary=N_("Apply security updates; keep the packages before, and go back when the site is not well"),
+    description=N_(
+        "--plan asks the hosts and shows packages, versions, the CVEs that each closes, restarts, reboot and download. "
+        "The upgrade runs on the host as a unit of its own: a lost connection neither stops nor doubles it, and the "
+        "same command follows it to its end. Several hosts: the first alone, then batches; one that is not well stops "
+        "the rest."
+    ),
+    playbook="patch",
+    options=(
+        Option("--all", N_("Everything that apt offers, not security updates alone"), kind="flag", default=False),
+        Option("--urgent", N_("Now, whatever maintenance window and freeze say"), kind="flag", default=False),
+        Option("--rollback", N_("Go back to the packages before this run (its id, or: last)"), metavar="RUN"),
+        Option("--debsecan", N_("debsecan's data for the release: report what is still open"), kind="path"),
+        Option(
+            "--backup-hours",
+            N_("Oldest backup that will do; an older one is renewed first"),
+            kind="int",
+            metavar="HOURS",
+        ),
+    ),
+    variables=_variables,
+    plan_details=_plan_details,
+    after=_after,
+    inverse="ungcuu patch {host} --rollback last",
+    deadline=4 * 3600.0,
+    examples=(
+        "ungcuu patch web01 --plan",
+        "ungcuu patch website",
+        "ungcuu patch web01 --urgent --reason 'CVE in nginx, exploited'",
+        "ungcuu patch web01 --rollback last",
+    ),
+)
