@@ -1,6 +1,18 @@
-"""``python -m ungcuu``."""
+"""Where every start of ``ungcuu`` begins: a cut is under way before the command line's own code is imported."""
 
-from ungcuu.cli import main
+import sys
+from typing import NoReturn
+
+from ungcuu import fastcut
+
+
+def main() -> NoReturn:
+    """Start a cut if the words plainly ask for one, then run the command line."""
+    fastcut.begin(sys.argv[1:])
+    from ungcuu.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

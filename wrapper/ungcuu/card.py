@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -190,6 +189,8 @@ def pinned_lines(target: Target) -> list[str]:
 
 def _replace(path: Path, text: str) -> None:
     """Write a file of mode 0600 so that a crash or a full disk leaves the old one."""
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -10,16 +10,17 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import click
 from click.core import ParameterSource
 
-from ungcuu import __version__, i18n, registry
+from ungcuu import __version__, fastcut, i18n, registry
 from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
 from ungcuu.i18n import N_, _
 from ungcuu.screen import Screen
 from ungcuu.settings import Settings
+from ungcuu.streams import Lasting
 from ungcuu.verb import Argument, Hosts, Option, Phase, Verb
 
 PHASES = {
@@ -35,11 +36,14 @@ PHASES = {
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of what happened."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    fastcut.begin(words)
     i18n.set_language(_language_in(words))
     i18n.translate_libraries()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
-    sys.exit(int(run(words)))
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not leave a host half-changed
+    code = int(run(words))
+    fastcut.tell_untaken()
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -360,7 +364,7 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
 
     common = _common_values(ctx)
     own = {key: value for key, value in values.items() if key not in COMMON and key != "hosts"}
-    out = Screen(sys.stderr if common["json"] else sys.stdout)
+    out = Screen(cast("TextIO", Lasting(sys.stderr if common["json"] else sys.stdout)))
     settings = dataclasses.replace(Settings.from_environment(), verbosity=int(common["verbose"] or 0))
     if common["inventory"]:
         try:
@@ -384,8 +388,9 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
 
 def _finish(render: Any, report: Any, out: Screen, common: Mapping[str, Any]) -> int:
     if common["json"]:
-        sys.stdout.write(json.dumps(report.document, ensure_ascii=True, default=str, indent=2) + "\n")
-        sys.stdout.flush()
+        document = Lasting(sys.stdout)
+        document.write(json.dumps(report.document, ensure_ascii=True, default=str, indent=2) + "\n")
+        document.flush()
     render.report(report, out, plain=not common["json"])
     return int(report.code)
 

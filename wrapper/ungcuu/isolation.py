@@ -14,7 +14,6 @@ imported here, since every import delays the cut.
 
 from __future__ import annotations
 
-import concurrent.futures
 import hashlib
 import ipaddress
 import socket
@@ -34,15 +33,14 @@ CUT_SECONDS = 45.0
 SNAPSHOT_SECONDS = 4
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
 
-# What the snapshot reads, most volatile first. Names and commands are constants; nothing of the host gets in here.
+# What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut. Names
+# and commands are constants; nothing of the host gets in here.
 SNAPSHOT: Mapping[str, str] = {
     "sockets": "ss -tunapeio",
     "processes": "ps -eo pid,ppid,user,lstart,stat,tty,args -ww",
-    "sessions": "who -a; loginctl list-sessions --no-pager",
-    "executables": "ls -l /proc/[0-9]*/exe",
-    "neighbours": "ip neigh; ip route; ip -6 route",
+    "sessions": "who -a",
+    "executables": "ls -ln /proc/[0-9]*/exe",
     "packet_filter": "nft list ruleset",
-    "clock": "date -u +%FT%TZ; cat /proc/uptime",
 }
 
 _INCOMPLETE, _NOT_LOADED = 65, 66
@@ -178,6 +176,8 @@ def cut_all(cards: Sequence[Card], mode: str = "full", more: Sequence[str] = ())
     """Cut several hosts off at once; each has its own outcome, and none waits for another."""
     if len(cards) == 1:
         return [cut(cards[0], mode, more)]
+    import concurrent.futures  # late: one host, the usual case, does without
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(32, len(cards) or 1)) as pool:
         return list(pool.map(lambda card: cut(card, mode, more), cards))
 
@@ -229,7 +229,7 @@ def _reason(answer: ssh.Streamed) -> str:
 def script(card: Card) -> str:
     """Return the shell script that runs on the host. It holds no data: the rules come on standard input."""
     inner = (
-        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH LC_ALL=C; printf "from %s\\n" "$UNGCUU_FROM"\n'
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH LC_ALL=C; printf "from %s\\n" "$1"\n'
         f"timeout {SNAPSHOT_SECONDS} sh -c '\n"
         + "".join(f'echo "== {name}"; {{ {what}; }} 2>&1\n' for name, what in SNAPSHOT.items())
         + f"' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
@@ -241,4 +241,4 @@ def script(card: Card) -> str:
     )
     quoted = "'" + inner.replace("'", "'\\''") + "'"
     root = "sudo -n " if card.become else ""
-    return f'exec {root}env UNGCUU_FROM="$SSH_CONNECTION" sh -c {quoted}'
+    return f'exec {root}sh -c {quoted} cut "$SSH_CONNECTION"'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,28 +14,11 @@ from ungcuu.verb import Option, Phase, Result, Verb
 if TYPE_CHECKING:
     from ungcuu.card import Card
     from ungcuu.context import Context
+    from ungcuu.fastcut import Cutting
     from ungcuu.isolation import Cut
 
 
-class _Cutting(threading.Thread):
-    """Cuts the hosts off while the main thread opens the journals: their imports cost as much as the handshake."""
-
-    def __init__(self, cards: Sequence[Card], mode: str, more: Sequence[str]) -> None:
-        super().__init__(daemon=True)
-        self.cards, self.mode, self.more = cards, mode, more
-        self.cuts: list[Cut] = []
-        self.fault: BaseException | None = None
-
-    def run(self) -> None:
-        from ungcuu import isolation
-
-        try:
-            self.cuts = isolation.cut_all(self.cards, self.mode, self.more)
-        except BaseException as fault:
-            self.fault = fault
-
-
-_UNDER_WAY: dict[int, _Cutting] = {}
+_UNDER_WAY: dict[int, Cutting] = {}
 
 
 def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
@@ -44,11 +26,16 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 
 def _begin(context: Context) -> None:
-    """Start the cut at once; everything else can wait."""
-    cards = [_card(context, host) for host in context.hosts]
-    cutting = _Cutting(cards, context.options["mode"], context.options["allow"])
+    """Take over the cut that was started with the process; else start it now. Everything else can wait."""
+    from ungcuu import fastcut
+
+    asked = fastcut.Asked(context.hosts, context.options["mode"], tuple(context.options["allow"]))
+    cutting = fastcut.take(asked)
+    if cutting is None:
+        cards = [_card(context, host) for host in context.hosts]
+        cutting = fastcut.Cutting(context.settings, cards, asked)
+        cutting.start()
     _UNDER_WAY[id(context)] = cutting
-    cutting.start()
 
 
 def _card(context: Context, host: str) -> Card:
@@ -82,6 +69,8 @@ def _run(context: Context) -> Result:
         raise cutting.fault
     for cut in cutting.cuts:
         _tell(context, cut)
+    for cut in cutting.cuts:
+        _record(context, cut)
     ready = tuple(cut.host for cut in cutting.cuts if cut.ending in ("cut", "unknown"))
     result = context.run_playbook("isolate", _variables(context.options), ready) if ready else None
     states = _states(cutting.cuts, result)
@@ -122,26 +111,20 @@ def _data(cut: Cut) -> dict[str, object]:
 
 
 def _tell(context: Context, cut: Cut) -> None:
-    """Say it, journal it, and keep the snapshot. None of that may stop the run: the host is cut off already."""
-    from datetime import UTC, datetime
-
-    from ungcuu import containment
-
-    if not cut.done:
-        context.out.line(
-            _("{host}: {ending}: {detail}").format(host=cut.host, ending=cut.ending, detail=cut.detail), "bad"
-        )
-        context.record("change", {"what": "isolation", **_data(cut)}, cut.host)
+    """Say it at once: whoever pressed Enter waits for this line."""
+    if cut.done:
+        context.out.line(_("{host}: cut off in {seconds:.2f} s").format(host=cut.host, seconds=cut.seconds), "good")
         return
-    told = _("{host}: cut off in {seconds:.2f} s").format(host=cut.host, seconds=cut.seconds)
-    context.out.line(told, "good")
+    told = _("{host}: {ending}: {detail}").format(host=cut.host, ending=cut.ending, detail=cut.detail)
+    context.out.line(told, "bad")
+
+
+def _record(context: Context, cut: Cut) -> None:
+    """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
     context.record("change", {"what": "isolation", **_data(cut)}, cut.host)
+    if not cut.done:
+        return
     context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
-    try:
-        folder = context.settings.host_dir(cut.host)
-        containment.mark_isolated(folder, cut.host, context.options["mode"], datetime.now(UTC))
-    except OSError as error:
-        context.out.line(_("The state folder can't be written: {error}").format(error=error), "warn")
     try:
         _keep_snapshot(context, cut)
     except (OSError, UngcuuError) as error:

@@ -1,0 +1,175 @@
+"""From Enter to packets dropped: `ungcuu isolate` against a bare `ssh host nft -f -`, in the same run on the lab.
+
+    UNGCUU_LAB_SLOT=0 UNGCUU_STATE=… python wrapper/bench/isolate.py [runs]
+
+The clock is a connection that intruder01 holds open to web01: the last answer that it gets is when the packets stopped.
+It answers every 20 ms or so, which is the resolution. For many hosts the end of the last cut counts, since the lab has
+only a few machines: each stands for several hosts, every one with a connection and a card of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ungcuu import card, isolation, probe, ssh
+from ungcuu.lab import Lab
+from ungcuu.settings import Settings
+from ungcuu.site import Site
+
+ROOT = Path(__file__).parents[2]
+MANY = 20
+ECHO = (
+    "import socketserver as s\n"
+    "class H(s.StreamRequestHandler):\n"
+    "    def handle(self):\n"
+    "        for line in self.rfile: self.wfile.write(line)\n"
+    "class T(s.ThreadingTCPServer): daemon_threads = True; allow_reuse_address = True\n"
+    "T(('', 8080), H).serve_forever()\n"
+)
+
+
+class Bench:
+    """One lab, its cards and its clock."""
+
+    def __init__(self) -> None:
+        self.settings = dataclasses.replace(
+            Settings.from_environment(), inventory=ROOT / "inventory" / "lab", content=ROOT
+        )
+        self.lab = Lab.from_environment(self.settings.state)
+        self.lab.up(("web01", "vault01", "intruder01"))
+        site = Site.load(self.settings)
+        self.cards = {
+            host: card.write(self.settings, card.build(site, host, (self.lab.address("controller"),)))
+            for host in ("web01", "vault01")
+        }
+        self.on("web01", "systemctl is-active -q echo || systemd-run -q --unit=echo python3 -c " + shlex.quote(ECHO))
+
+    def on(self, host: str, script: str, stdin: bytes = b"") -> bytes:
+        """Run a script by the container's back door."""
+        return self.lab.exec(host, ["sh", "-c", script], stdin).stdout
+
+    def open(self) -> None:
+        """Take the rules away again."""
+        for host in ("web01", "vault01"):
+            self.on(host, "nft delete table inet ungcuu_isolation 2>/dev/null; true")
+
+    def until_dropped(self, press_enter: Callable[[], object]) -> float:
+        """Seconds from Enter to the last answer that the intruder got."""
+        self.open()
+        told: dict[str, float] = {}
+        ask = {"ask": "hold", "address": self.lab.address("web01"), "port": 8080, "seconds": 8}
+
+        def hold() -> None:
+            script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
+            told.update(json.loads(self.on("intruder01", script, Path(probe.__file__).read_bytes()).splitlines()[-1]))
+
+        clock = threading.Thread(target=hold)
+        clock.start()
+        time.sleep(3)
+        begun = time.time()
+        press_enter()
+        clock.join()
+        return told["last"] - begun
+
+    def bare(self, host: str = "web01") -> subprocess.Popen[bytes]:
+        """The least that could be done: the same rules over the same kind of connection."""
+        kept = self.cards[host]
+        process = subprocess.Popen(
+            ssh.ssh_command(kept.target, ["nft", "-f", "-"]), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert process.stdin is not None
+        process.stdin.write(kept.rules_for("full", kept.allow).encode())
+        process.stdin.close()
+        return process
+
+    def command(self, *hosts: str) -> None:
+        """The real command line, stopped once it has told of every cut: what follows is the playbook."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ungcuu", "-i", "lab", "isolate", *hosts], cwd=ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        assert process.stdout is not None
+        left = len(hosts)
+        for line in process.stdout:
+            left -= "cut off in" in line
+            if left <= 0:
+                break
+        process.terminate()
+        process.stdout.read()
+        process.wait()
+
+    def many(self) -> list[str]:
+        """Cards of more hosts than the lab has."""
+        names = []
+        for number in range(MANY):
+            source = self.cards[("web01", "vault01")[number % 2]]
+            name = f"many{number:02}"
+            made = card.write(self.settings, dataclasses.replace(source, host=name))
+            pinned = Path(source.known_hosts).read_text("utf-8").replace(f"{source.host} ", f"{name} ", 1)
+            Path(made.known_hosts).write_text(pinned, "utf-8")
+            names.append(name)
+        return names
+
+
+def took(work: Callable[[], object]) -> float:
+    """Seconds that something takes."""
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+def compare(bare: list[float], ours: list[float]) -> dict[str, float]:
+    """Medians in milliseconds, and their ratio."""
+    one, two = statistics.median(bare), statistics.median(ours)
+    return {"bare_ms": round(one * 1000), "isolate_ms": round(two * 1000), "ratio": round(two / one, 2)}
+
+
+def main() -> None:
+    """Measure and print one JSON document."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    bench = Bench()
+    try:
+        one: tuple[list[float], list[float]] = ([], [])
+        for _ in range(runs):
+            one[0].append(bench.until_dropped(lambda: bench.bare().wait()))
+            one[1].append(bench.until_dropped(lambda: bench.command("web01")))
+        names = bench.many()
+        cards = [card.load(bench.settings, name) for name in names]
+        hosts = [("web01", "vault01")[number % 2] for number in range(MANY)]
+        several: dict[str, list[float]] = {"bare": [], "cut": [], "command": []}
+        for _ in range(runs):
+            bench.open()
+            several["bare"].append(took(lambda: [p.wait() for p in [bench.bare(host) for host in hosts]]))
+            bench.open()
+            several["cut"].append(took(lambda: isolation.cut_all(cards)))
+            bench.open()
+            several["command"].append(took(lambda: bench.command(*names)))
+        print(
+            json.dumps(
+                {
+                    "runs": runs,
+                    "one": compare(*one),
+                    f"{MANY} (cuts alone)": compare(several["bare"], several["cut"]),
+                    f"{MANY} (command)": compare(several["bare"], several["command"]),
+                },
+                indent=1,
+            )
+        )
+    finally:
+        bench.open()
+        for host in ("web01", "vault01"):
+            (bench.settings.host_dir(host) / "isolation.json").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
