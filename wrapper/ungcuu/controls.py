@@ -71,3 +71,48 @@ def wanted(catalogue: Sequence[Control], variables: Mapping[str, Any]) -> dict[s
     overrides = variables.get("controls_states") or {}
     level = int(variables.get("controls_level", DEFAULT_LEVEL))
     return decide(catalogue, overrides, level, {name for control in catalogue for name in control.needs})
+
+
+def reference(catalogue: Sequence[Control]) -> str:
+    """Return docs/reference/controls.md; ``python -m ungcuu.controls`` prints it, a test compares the two."""
+    lines = [
+        "# Controls",
+        "",
+        "Made from `roles/controls/catalogue.yml` by `python -m ungcuu.controls`; do not edit. A control is off, audit",
+        "(checked only) or enforce: `controls_states` in the inventory overrides the default given here.",
+        "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded. TCVN 14423:2026 clauses that",
+        "are not mapped yet are left out.",
+        "",
+    ]
+    for role in dict.fromkeys(control.role for control in catalogue):
+        lines += [f"## {role}", ""]
+        for control in (item for item in catalogue if item.role == role):
+            lines += _entry(control)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _entry(control: Control) -> list[str]:
+    names = {"cis_debian12": "CIS Debian 12", "devsec": "dev-sec", "tcvn_14423": "TCVN 14423:2026"}
+    mapped = "; ".join(f"{names[key]} {value}" for key, value in control.mapping.items() if value)
+    rows = [f"level {control.level}", f"default {control.default}"]
+    rows += [f"needs {', '.join(control.needs)}"] if control.needs else []
+    rows += [f"packages {', '.join(control.packages)}"] if control.packages else []
+    rows += ["taken back when it breaks the website"] if control.website else []
+    return [
+        f"### {control.id}",
+        "",
+        f"**{control.title}** · {control.title_vi}",
+        "",
+        control.why,
+        "",
+        f"- {'; '.join(rows)}",
+        *([f"- {mapped}"] if mapped else []),
+        f"- check: `{control.check}`",
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(reference(load(Path(__file__).resolve().parents[2] / "roles")))

@@ -1,0 +1,99 @@
+"""How results, states and waivers become a status; the documents that stay."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ungcuu import audit, controls
+from ungcuu.verify import Check
+
+TODAY = date(2026, 11, 22)
+MAPPING = {"cis_debian12": "", "devsec": "", "tcvn_14423": ""}
+
+
+def control(name: str, **more: object) -> controls.Control:
+    """A control whose test is test_NAME in the role `r`."""
+    fields: dict[str, object] = {
+        "id": name, "title": name, "title_vi": name, "why": "w", "level": 2, "default": "enforce", "role": "r",
+        "check": f"roles/r/tests/test_r.py::test_{name}", "mapping": MAPPING,
+    }  # fmt: skip
+    return controls.Control(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def check(name: str, outcome: str, message: str = "") -> Check:
+    """One result."""
+    return Check("web01", "r", f"test_{name}", outcome, message=message)
+
+
+def status(outcome: str | None, waiver: dict[str, str] | None = None, state: str = "enforce") -> audit.Row:
+    """The row of one control `a`."""
+    known = [control("a")]
+    checks = [check("a", outcome, "said")] if outcome else []
+    waived = audit.waivers({"controls_waivers": [waiver] if waiver else []}, known, TODAY)
+    return audit.judge(known, {"a": state}, checks, waived)[0]
+
+
+WAIVER = {"control": "a", "owner": "An", "reason": "old plugin", "expires": "2026-12-31"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "waiver", "expected"),
+    [
+        ("passed", None, "pass"),
+        ("failed", None, "fail"),
+        ("error", None, "fail"),
+        ("skipped", None, "not applicable"),
+        (None, None, "fail"),
+        ("failed", WAIVER, "waived"),
+        ("failed", {**WAIVER, "expires": "2026-11-22"}, "waived"),
+        ("failed", {**WAIVER, "expires": "2026-11-21"}, "fail"),
+        ("failed", {**WAIVER, "expires": "soon"}, "fail"),
+        ("failed", {**WAIVER, "owner": " "}, "fail"),
+        ("failed", {**WAIVER, "reason": ""}, "fail"),
+        ("passed", WAIVER, "pass"),
+    ],
+)
+def test_status(outcome: str | None, waiver: dict[str, str] | None, expected: str) -> None:
+    """A check that did not run has failed; a waiver counts only while it is complete and in force."""
+    assert status(outcome, waiver).status == expected
+
+
+def test_an_expired_waiver_is_told() -> None:
+    """The auditor must see why a waived control fails again."""
+    assert "2026-11-21" in status("failed", {**WAIVER, "expires": "2026-11-21"}).detail
+
+
+def test_off_is_not_counted() -> None:
+    """A control that the site has switched off neither lifts nor lowers the score."""
+    assert status("passed", state="off").status == "off"
+
+
+def test_states_follow_level_and_overrides() -> None:
+    """A control above the site's level is only checked; YAML's bare off is understood; unknown names are refused."""
+    known = [control("a"), control("b", level=3), control("c", needs=["nginx"]), control("d", default="audit")]
+    assert controls.decide(known, {}, 2, set()) == {"a": "enforce", "b": "audit", "c": "absent", "d": "audit"}
+    assert controls.decide(known, {"a": False, "d": "enforce"}, 3, {"nginx"}) == {
+        "a": "off", "b": "enforce", "c": "enforce", "d": "enforce",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="typo"):
+        controls.decide(known, {"typo": "audit"}, 2, set())
+
+
+def test_documents_and_drift(tmp_path: Path) -> None:
+    """The second audit tells what changed since the first; what a host said can't become markup."""
+    known = [control("a"), control("b")]
+    first = audit.audit_host("web01", {}, known, [check("a", "passed"), check("b", "passed")], tmp_path)
+    assert (first.score, first.drift) == (100, ())
+    audit.keep(first, tmp_path)
+    said = "<script>alert(1)</script>\x1b[2J"
+    second = audit.audit_host("web01", {}, known, [check("a", "failed", said), check("b", "passed")], tmp_path)
+    assert second.drift == ({"id": "a", "before": "pass", "now": "fail"},)
+    document, page = audit.keep(second, tmp_path)
+    assert json.loads(document.read_text("utf-8"))["score"] == 50
+    html = page.read_text("utf-8")
+    assert "<script>" not in html and "\x1b" not in html and "&lt;script&gt;" in html
+    assert len(list((tmp_path / "audits").glob("*.json"))) >= 1
