@@ -7,12 +7,15 @@ import os
 import pty
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import content
 import pytest
 
 from ungcuu import registry
+from ungcuu.screen import Screen
+from ungcuu.streams import Lasting
 
 
 def ungcuu(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -127,3 +130,25 @@ def test_verbs_are_grouped_by_phase(tmp_path: Path) -> None:
         "Review:",
         "The tool itself:",
     ]
+
+
+def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path: Path) -> None:
+    """``ungcuu harden web01 | head`` must not leave the host half-hardened."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        stream = Lasting(pipe)
+        screen = Screen(stream)  # type: ignore[arg-type]
+        for _ in range(3):
+            screen.line("step 1 of 2")
+        stream.flush()
+
+
+def test_a_lost_terminal_is_survived(tmp_path: Path) -> None:
+    script = """
+        import os, signal, sys
+        from ungcuu import cli
+        cli.run = lambda words: os.kill(os.getpid(), signal.SIGHUP) or 0
+        cli.main([])
+    """
+    assert subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False).returncode == 0
