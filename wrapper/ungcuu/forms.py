@@ -1,7 +1,7 @@
 """Drafts of the initial and the closing report in the fields of Mẫu 03 and Mẫu 04 (Thông tư 20/2017/TT-BTTTT).
 
-No official form under Nghị định 331/2026 was found by October 2026, so these fields are used. The software fills in what
-the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are Vietnamese
+No official form under Nghị định 331/2026 was found by October 2026, so these fields are used. The software fills in
+what the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are Vietnamese
 in every language: they go to Vietnamese authorities.
 """
 
@@ -17,6 +17,15 @@ from ungcuu.report import shown_time, tell
 
 NAMES = ("initial", "closing")
 _SEVERITY = {"low": "thấp", "medium": "trung bình", "high": "cao", "critical": "nghiêm trọng"}
+_MEASURES = {
+    "isolate": "cô lập máy chủ",
+    "collect": "thu thập chứng cứ",
+    "eradicate": "cách ly mã độc",
+    "restore": "khôi phục từ bản sao lưu",
+    "rotate": "thay mật khẩu và khóa",
+    "reassess": "đánh giá lại",
+    "release": "đưa trở lại hoạt động",
+}
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,9 @@ def _initial(facts: Facts, present: datetime) -> Form:
 
 def _closing(records: Sequence[Record], facts: Facts) -> Form:
     measures = "; ".join(
-        f"{shown_time(one.run.started)} {one.run.verb} {', '.join(one.run.hosts)}"
+        f"{shown_time(one.run.started)} {_MEASURES[one.run.verb]} ({', '.join(one.run.hosts)})"
         for one in tell(records, facts)
-        if one.run.outcome == "DONE"
-        and one.run.verb in ("isolate", "collect", "eradicate", "restore", "reassess", "release")
+        if one.run.outcome == "DONE" and one.run.verb in _MEASURES
     )
     return Form(
         "BÁO CÁO KẾT THÚC ỨNG PHÓ SỰ CỐ",
