@@ -1,8 +1,8 @@
 """Drafts of the initial and the closing report in the fields of Mẫu 03 and Mẫu 04 (Thông tư 20/2017/TT-BTTTT).
 
 No official form under Nghị định 331/2026 was found by October 2026, so these fields are used. The software fills in
-what the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are Vietnamese
-in every language: they go to Vietnamese authorities.
+what the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are
+Vietnamese in every language: they go to Vietnamese authorities.
 """
 
 from __future__ import annotations
