@@ -138,7 +138,7 @@ class Site:
         return InventoryError(
             _("There is no host {name} in {path}.").format(name=name, path=self.inventory) + hint,
             _("Nothing was touched."),
-            _("hosts: {hosts} · groups: {groups}").format(
+            _("Name one of the hosts {hosts}, or a group: {groups}").format(
                 hosts=", ".join(self.hosts), groups=", ".join(sorted(self.groups)) or "–"
             ),
         )

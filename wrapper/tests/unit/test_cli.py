@@ -55,7 +55,7 @@ def test_json_is_one_document_and_nothing_else(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert done.returncode == document["exit_code"] == 3
     assert document["outcome"] == "NOT DONE"
-    assert document["error"]["next"].startswith("hosts: ")
+    assert document["error"]["next"].startswith("Name one of the hosts web01")
     assert "nosuch" in done.stderr, "the person who watches is told as well"
 
 
