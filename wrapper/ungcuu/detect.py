@@ -204,6 +204,10 @@ def _web(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
         content.judge(data) if is_code else content.hidden_links(data) if _PAGE.search(path) else content.Verdict()
     )
     evidence = _evidence(new or old, signs=list(verdict.names), excerpt=verdict.excerpt)
+    if new is not None and (links := content.hidden_links(data)).suspicious:
+        action = _move(new) if old is None else {"do": Do.RESTORE.value}
+        yield comparison.find("content.hidden-link", CRITICAL, "file", path, seen=links.excerpt, action=action,
+                              evidence=_evidence(new, signs=list(links.names)))  # fmt: skip
     if new is None:
         if old is not None and old.get("type") != "dir":
             restore = {"do": Do.RESTORE.value}
@@ -681,6 +685,7 @@ _DATABASE_RULES = {
     "event": ("database.code", HIGH),
     "user": ("database.user", HIGH),
     "option": ("database.option", HIGH),
+    "content": ("content.hidden-link", HIGH),
 }
 
 
@@ -694,11 +699,19 @@ def database(comparison: Comparison) -> Iterator[Finding]:
         if old == new or key[0] not in _DATABASE_RULES:
             continue
         rule, severity = _DATABASE_RULES[key[0]]
+        if key[0] == "content" and (new is None or not _is_injection(str(new.get("detail", "")))):
+            continue
         severity = MEDIUM if new is None else severity
         yield comparison.find(
             rule, severity, "database", f"{key[0]} {key[1]}", expected=(old or {}).get("detail", "not present"),
             seen=(new or {}).get("detail", "gone"), action={"do": Do.RESTORE.value},
         )  # fmt: skip
+
+
+def _is_injection(detail: str) -> bool:
+    """Whether links are hidden, or too many for an article that warns of gambling."""
+    links = re.search(r"links=(\d{1,9})", detail)
+    return "hidden=1" in detail or bool(links and int(links[1]) > 5)
 
 
 def reading(comparison: Comparison) -> Iterator[Finding]:

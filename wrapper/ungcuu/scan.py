@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, detect, expected, ssh
+from ungcuu import baseline, content, detect, expected, ssh
 from ungcuu.detect import Comparison, Policy
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.journal import now
@@ -64,6 +64,8 @@ class Subject:
             "engine": self.engine,
             "database": self.database,
             "application": self.application,
+            "words": content.GAMBLING,
+            "hidden": content.HIDDEN,
             "trees": [*TREES, *self.trees],
             "exclude": [*EXCLUDED, *self.exclude],
         }

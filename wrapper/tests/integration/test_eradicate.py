@@ -54,7 +54,7 @@ def host(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Iterator[Lab]:
 
 
 def test_everything_goes_and_comes_back_as_it_was(host: Lab, ungcuu: Ungcuu) -> None:
-    """A finding may be wrong, and what was found is evidence: owner, mode, times, content and wishes to start return."""
+    """A finding may be wrong, and what was found is evidence: owner, mode, times and content return."""
     before = do(host, STATE)
     code, document, said = ungcuu("eradicate", "web01", "--reason", "t", "--confirm-host", "web01", "--kill-processes")
     assert code == 0, said

