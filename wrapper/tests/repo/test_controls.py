@@ -50,7 +50,7 @@ def test_every_role_of_the_catalogue_is_in_the_playbook() -> None:
 
 @pytest.mark.parametrize("control", CATALOGUE, ids=lambda control: control.id)
 def test_every_control_is_set_by_its_role(control: controls.Control) -> None:
-    """The id stands in the role's tasks, variables or templates; one that is only ever checked says so by its default."""
+    """The id stands in the role's tasks, variables or templates, unless its default says that it is only checked."""
     if control.default == "audit":
         return
     folder = ROOT / "roles" / control.role

@@ -1,0 +1,135 @@
+"""Hardening a real host: the plan is what happens, a broken way in comes back, a broken website is put right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ungcuu.lab import Lab
+
+ROOT = Path(__file__).parents[3]
+REVERT_SECONDS = 15
+# What a run changes on purpose while it only asks: logs, and what a login leaves.
+STATE = (
+    "find /etc /usr/local /usr/share/pam-configs /var/lib/ungcuu /var/lib/dpkg/status /var/lib/apt/lists /var/lib/mysql-files"
+    " -type f -printf '%p %m %u %g %s ' -exec sha256sum {} \\; 2>/dev/null | sort | sha256sum; nft list ruleset | sha256sum;"
+    " systemctl list-timers --all --no-legend | wc -l"
+)
+
+
+@pytest.fixture(scope="module")
+def web(fresh: Callable[..., Lab]) -> Lab:
+    """A web host as its image has it."""
+    return fresh("web01")
+
+
+def inside(lab: Lab, script: str) -> str:
+    """What a script on the host says, asked by the container's back door."""
+    return lab.exec("web01", ["sh", "-c", script]).stdout.decode()
+
+
+def roles(tmp_path: Path, *names: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Run some roles alone."""
+    play = {"hosts": "website", "gather_facts": False, "roles": list(names)}
+    file = tmp_path / "play.yml"
+    file.write_text(json.dumps([play]), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/lab", "-l", "web01"]
+    command += ["-e", json.dumps(variables), str(file)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+
+
+def changes(document: dict[str, object]) -> set[tuple[str, str]]:
+    """(what, item) of each change in a plan or a result."""
+    rows = document["plan"]["details"]["changes"] if "plan" in document else document["changes"]  # type: ignore[index]
+    return {(str(row["what"]), str(row["item"])) for row in rows}  # type: ignore[index,union-attr]
+
+
+def test_plan_changes_nothing_and_is_what_the_run_then_does(web: Lab, ungcuu: Callable[..., object]) -> None:
+    """An operator who approved the plan approved exactly these files and packages; a second run has nothing to do."""
+    before = inside(web, STATE)
+    code, planned, said = ungcuu("harden", "web01", "--plan")  # type: ignore[misc]
+    assert code == 0, said
+    assert inside(web, STATE) == before
+    code, done, said = ungcuu("harden", "web01")  # type: ignore[misc]
+    assert code == 0, said
+    assert changes(done) == changes(planned)
+    assert ("file", "/etc/ssh/sshd_config.d/00-ungcuu.conf") in changes(done)
+    code, again, said = ungcuu("harden", "web01", "--no-verify")  # type: ignore[misc]
+    assert (code, again["hosts"]["web01"]["changed"]) == (0, 0), said
+
+
+@pytest.mark.parametrize(
+    ("role", "broken", "look"),
+    [
+        (
+            "host_firewall",
+            {"host_firewall_ssh_addresses": ["192.0.2.1"], "host_firewall_revert_seconds": REVERT_SECONDS},
+            "nft -s list table inet ungcuu_firewall; cat /etc/ungcuu/firewall.nft",
+        ),
+        (
+            "ssh_hardening",
+            {"ssh_hardening_groups": ["nobody-is-in-it"], "ssh_hardening_revert_seconds": REVERT_SECONDS},
+            "sshd -T | grep allowgroups; cat /etc/ssh/sshd_config.d/00-ungcuu.conf",
+        ),
+    ],
+    ids=["firewall", "sshd"],
+)
+def test_a_broken_way_in_comes_back(web: Lab, tmp_path: Path, role: str, broken: dict[str, object], look: str) -> None:
+    """A wrong address or group locks the operator out; the host must notice that nobody came back."""
+    good = inside(web, look)
+    done = roles(tmp_path, role, **broken)
+    # The lock-out is real: seen from inside, the wrong rules are there.
+    assert inside(web, look) != good
+    assert done.returncode != 0
+    assert "takes the change back by itself" in done.stdout
+    deadline = time.monotonic() + REVERT_SECONDS + 30
+    while inside(web, look) != good and time.monotonic() < deadline:
+        time.sleep(1)
+    assert inside(web, look) == good
+    assert inside(web, "ls /var/lib/ungcuu/armed; systemctl list-timers --all --no-legend 'ungcuu-revert*'") == ""
+    # Over the network again, as the operator comes.
+    assert roles(tmp_path, "controls").returncode == 0
+
+
+def test_files_that_the_daemon_refuses_are_put_back(web: Lab, tmp_path: Path) -> None:
+    """A drop-in is judged by the daemon's own parser, in its context; nothing of a bad one may stay."""
+    look = "cat /etc/ungcuu/firewall.nft; nft -s list table inet ungcuu_firewall; ls /var/lib/ungcuu/armed"
+    good = inside(web, look)
+    done = roles(tmp_path, "host_firewall", host_firewall_extra_rules=["this is no rule"])
+    assert done.returncode != 0
+    assert "The files are as they were before" in done.stdout
+    assert inside(web, look) == good
+
+
+def test_removal_guard_tells_the_chain_of_reasons(web: Lab, tmp_path: Path) -> None:
+    """Purging rsync takes MariaDB with it on Debian: two well-known role sets have done that to live sites."""
+    done = roles(
+        tmp_path,
+        "hardening_packages",
+        hardening_packages_unneeded=["galera-4"],
+        controls_states={"packages-unneeded": "enforce"},
+    )
+    assert done.returncode != 0
+    assert "removal guard" in done.stdout and "mariadb-server needs galera-4" in done.stdout.replace("\n", " ")
+    assert inside(web, "dpkg-query -W -f '${db:Status-Status}' mariadb-server") == "installed"
+
+
+def test_a_control_that_breaks_the_website_is_taken_back_and_named(
+    web: Lab, playbook: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """A score that rises while the site is dead helps nobody."""
+    done = playbook(
+        "harden", "web01", php_hardening_disabled_functions=["system", "mysqli_real_connect", "mysqli_init"]
+    )
+    assert done.returncode != 0
+    assert "php-functions. Everything else is hardened, and the website works" in " ".join(done.stdout.split())
+    page = inside(web, "curl -s -H 'Host: portal.lab.test' http://127.0.0.1/")
+    assert "Sở Công Thương" in page
+    assert "disable_functions" not in inside(web, "cat /etc/php/*/fpm/conf.d/90-ungcuu.ini")
+    assert "expose_php" in inside(web, "cat /etc/php/*/fpm/conf.d/90-ungcuu.ini")
