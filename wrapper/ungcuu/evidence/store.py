@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-_CHECK_EVERY = 64 << 20  # bytes between two looks at the free space
+_CHECK_EVERY = 32 << 20  # bytes between two looks at the free space
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}")
 
 
@@ -96,6 +96,8 @@ class Partial:
         if self._unchecked > _CHECK_EVERY:
             self._unchecked = 0
             check_space(self._folder, self._keep_free)
+            # Starts writing to the disk now, so that the last fsync has little left to wait for.
+            os.posix_fadvise(self._descriptor, 0, self.size, os.POSIX_FADV_DONTNEED)
         self._digest.update(data)
         self.size += len(data)
         view = memoryview(data)
