@@ -92,7 +92,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "program.modified": Rule(
         N_("a program of the distribution was changed"),
-        N_("ungcuu eradicate reinstalls the package, or rebuild the host"),
+        N_("root was lost: rebuild the host, or at least reinstall the package from a clean source"),
     ),
     "program.added": Rule(N_("a program that no package owns"), _QUARANTINE),
     "program.removed": Rule(N_("a program of the distribution is gone"), N_("reinstall its package")),
