@@ -134,7 +134,7 @@ def _room(state: Path) -> Check:
 def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _lock, _baseline, _backup, _vault,
+        _variables, _allow_list, _login, _card, _containment, _blocks, _lock, _baseline, _backup, _vault,
     ]  # fmt: skip
     checks: list[Check] = []
     for look in looks:
@@ -239,6 +239,16 @@ def _containment(context: Context, host: str) -> list[Check]:
     if since is None:
         return []
     return [_check(_("isolation"), "warn", _("isolated since {when}").format(when=since), f"ungcuu reassess {host}")]
+
+
+def _blocks(context: Context, host: str) -> list[Check]:
+    from ungcuu import blocks
+
+    over = [row.network for row in blocks.load(context.settings.host_dir(host)) if row.over(datetime.now(UTC))]
+    if not over:
+        return []
+    told = _("time to decide about {networks}; they stay blocked until then").format(networks=", ".join(over))
+    return [_check(_("blocks"), "warn", told, f"ungcuu unblock {host} {' '.join(over)}")]
 
 
 def _lock(context: Context, host: str) -> list[Check]:
