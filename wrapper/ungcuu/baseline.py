@@ -34,6 +34,10 @@ FORMAT = 1
 BYTE_QUOTA = 48 << 20
 RECORD_LIMIT = 400_000
 TEXT_LIMIT = 8192  # characters of one field
+PROCESS_LIMIT = 5000
+PROBLEM_LIMIT = 200
+LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have sixteen times as many
+LIST_LIMIT = 200_000  # items in lists of all records together: many short texts weigh ten times what they measured
 
 _FILE: dict[str, type] = {
     "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
@@ -104,15 +108,16 @@ class Snapshot:
 
 def parse(lines: Iterable[bytes]) -> Snapshot:
     """Return the snapshot that these lines tell; a line that does not fit is a problem, not an error."""
-    snapshot, bad = Snapshot(), 0
+    snapshot, bad, items = Snapshot(), 0, 0
     for number, line in enumerate(lines):
-        if number >= RECORD_LIMIT:
-            snapshot.problems.append(f"more than {RECORD_LIMIT} records")
+        if number >= RECORD_LIMIT or items > LIST_LIMIT:
+            snapshot.problems.append(f"more than {RECORD_LIMIT} records, or too much in them")
             break
         row = checked(line)
         if row is None:
             bad += 1
             continue
+        items += sum(len(value) for value in row.values() if isinstance(value, list | dict))
         _keep(snapshot, row)
     if bad:
         snapshot.problems.append(f"{bad} records that are not of the expected form")
@@ -123,6 +128,8 @@ def parse(lines: Iterable[bytes]) -> Snapshot:
 
 def checked(line: bytes) -> dict[str, Any] | None:
     """Return one record with its known fields only, or None when it is not of the expected form."""
+    if len(line) > (LINE_LIMIT << 4 if line.startswith(b'{"k":"content"') else LINE_LIMIT):
+        return None
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError):
@@ -165,10 +172,12 @@ def _keep(snapshot: Snapshot, row: dict[str, Any]) -> None:
     kind = row.pop("k")
     if kind in IDENTITY:
         snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
-    elif kind == "process":
+    elif kind == "process" and len(snapshot.processes) < PROCESS_LIMIT:
         snapshot.processes.append(row)
     elif kind == "content":
         snapshot.contents[row.get("path", "")] = row.get("data", "")
+    elif kind in ("unread", "limit", "failed") and len(snapshot.problems) >= PROBLEM_LIMIT:
+        return
     elif kind == "unread":
         # Files come and go while they are read; only a refusal to read hides something.
         if row.get("why") not in ("FileNotFoundError", "NotADirectoryError"):

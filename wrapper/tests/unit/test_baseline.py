@@ -77,6 +77,34 @@ def test_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    "record",
+    [
+        b'{"k":"privileged","path":"/%d"}',
+        b'{"k":"listener","proto":"t","address":"%d","port":1}',
+        b'{"k":"group","name":"%d","gid":"1","members":[' + b",".join([b'"aa"'] * 9000) + b"]}",
+        b'{"k":"process","pid":%d}',
+        b'{"k":"unread","path":"%d","why":"PermissionError"}',
+        b'{"k":"line","x":[' + b'"aa",' * 5_000_000 + b'"%d"]}',
+    ],
+    ids=["paths", "listeners", "lists", "processes", "problems", "one long line"],
+)
+def test_memory_is_bounded(tmp_path: Path, record: bytes) -> None:
+    """As many bytes as the quota lets in, chosen to weigh most: the controller stays below 512 MB resident."""
+    (tmp_path / "record").write_bytes(record)
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom ungcuu.baseline import BYTE_QUOTA, parse\n"
+        "record = Path(sys.argv[1]).read_bytes()\ndata = bytearray()\nn = 0\n"
+        "while len(data) < BYTE_QUOTA:\n    data += record.replace(b'%d', b'%d' % n) + b'\\n'; n += 1\n"
+        "data = bytes(data[:BYTE_QUOTA])\nassert not parse(data.splitlines()).complete\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "record")], capture_output=True, check=True, timeout=120
+    )
+    assert int(done.stdout) < 512 * 1024
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"/a/b",
