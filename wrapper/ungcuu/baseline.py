@@ -77,6 +77,11 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "database": ("set", "name"),
     "privileged": ("path",),
 }
+_NEEDED = {
+    "file": ("area", "type", "mode", "uid", "gid"),
+    "process": ("pid", "start"),
+    "package": ("version",),
+}
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 
 
@@ -145,8 +150,8 @@ def checked(line: bytes) -> dict[str, Any] | None:
         if not fits(value, wanted, 1 << 20 if name == "data" else TEXT_LIMIT):
             return None
         row[name] = value
-    identity = IDENTITY.get(raw["k"], ())
-    return row if all(name in row for name in identity) else None
+    needed = (*IDENTITY.get(raw["k"], ()), *_NEEDED.get(raw["k"], ()))
+    return row if all(name in row for name in needed) else None
 
 
 def fits(value: object, wanted: type, limit: int) -> bool:

@@ -122,7 +122,7 @@ def interesting(comparison: Comparison) -> list[str]:
         if new is None or new.get("type") != "file":
             continue
         rank = {"upload": 0, "web": 1, "temporary": 2}.get(new.get("area", ""), 3)
-        if rank < 3 or _CRON.match(path) or _UNIT_FOLDER.match(path):
+        if rank < 3 or path.startswith("/var/www/") or _CRON.match(path) or _UNIT_FOLDER.match(path):
             wanted.append((rank, path))
     return [path for _rank, path in sorted(wanted)]
 
@@ -262,6 +262,10 @@ def _system(comparison: Comparison, path: str, old: Row | None, new: Row | None)
         return
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
         return
+    if path.startswith("/var/www/"):
+        # A neighbour on the same host: hit there, the intruder is next door.
+        yield from _web(comparison, path, old, new)
+        return
     rule, severity, action = _judge_place(comparison, path, old, new)
     if not rule or _is_run_level_link(path, new or old or {}):
         return
@@ -302,7 +306,7 @@ def _judge_place(
     if path.startswith(("/usr/local/", "/opt/")) and new is not None and added:
         runs = new.get("mode", 0) & 0o111 or new.get("type") == "link"
         return "program.added", HIGH if runs else MEDIUM, action
-    return "config.changed", MEDIUM, action if added and path.startswith("/var/www/") else None
+    return "config.changed", MEDIUM, None
 
 
 def _judge_unit(

@@ -50,6 +50,7 @@ def test_a_reading_without_its_end_is_not_complete() -> None:
         line(k="file", path="/etc/\u202egnp.php"),
         line(k="file", path="/x" * 10_000),
         line(k="file", path="/etc/x", mode=True),
+        line(k="file", path="/etc/x", area="web"),
         line(k="file", path="/etc/x", size=1 << 80),
         line(k="listener", proto="tcp", address="::", port="22"),
         line(k="group", name="sudo", gid="27", members=[1]),

@@ -168,6 +168,7 @@ def test_code_that_was_added_changed_or_removed() -> None:
         ("/etc/profile.d/x.sh", "persistence.startup", "high"),
         ("/etc/nginx/conf.d/x.conf", "config.web", "high"),
         ("/etc/other.conf", "config.changed", "medium"),
+        ("/var/www/html/x.php", "web.code-added", "high"),
     ],
 )
 def test_where_a_new_file_stands_says_what_it_does(path: str, rule: str, severity: str) -> None:
@@ -402,6 +403,45 @@ def test_evidence_is_cleaned_too() -> None:
     item = found(snapshot(), snapshot(process=[ghost]))[0]
     text = repr(item.evidence) + item.seen + item.path
     assert "\x1b" not in text and "\u202e" not in text and len(text) < 6000
+
+
+def test_any_records_can_be_compared() -> None:
+    """Whatever a lying host makes up, the comparison ends, its findings can be written, and orders come of them."""
+    import json
+    import random
+
+    from ungcuu import quarantine
+    from ungcuu.baseline import SCHEMA, parse
+
+    chance = random.Random(7)  # noqa: S311
+    words = ["", "/", "..", "-1", "é", "%s{{ x }}", "::1", "0", "root", "a" * 64, "x.service", "links=9 hidden=1"]
+    words += ["file", "link", "dir", "key", "cron", "sudo", "enabled", "active", "content", "administrator"]
+    words += ["web", "upload", "system", "home", "program", "privileged", "temporary"]
+    words += [UP + "/a.php", ROOT + "/x.php", "/etc/cron.d/x", "/etc/systemd/system/x.service", "/dev/null"]
+    words += ["/usr/bin/x", "/tmp/x (deleted)", "/home/a/.bashrc"]
+    makers = {
+        str: lambda: chance.choice(words),
+        int: lambda: chance.choice([0, -1, 7, 0o4755, 1 << 62]),
+        bool: lambda: chance.random() < 0.5,
+        float: lambda: 1.5,
+        list: lambda: chance.sample(words, 3),
+        dict: lambda: {chance.choice(words): "00"},
+    }
+
+    def made() -> Snapshot:
+        rows = []
+        for _ in range(400):
+            kind = chance.choice([name for name in SCHEMA if name != "end"])
+            fields = {name: makers[type_]() for name, type_ in SCHEMA[kind].items() if chance.random() < 0.9}
+            rows.append(json.dumps(fields | {"k": kind}).encode())
+        return parse([*rows, b'{"k":"end","seconds":1}'])
+
+    for _ in range(60):
+        before, now = made(), made()
+        seen = found(chance.choice([None, before]), now, **{UP + "/a.php": SHELL})
+        rows = [json.loads(json.dumps(item.document())) for item in seen]
+        orders = quarantine.plan({"findings": rows}, quarantine.Choice(kill=True), before, "20260101T000000Z").orders
+        json.dumps([order.wire() for order in orders])
 
 
 def test_every_rule_in_use_is_in_the_catalogue() -> None:

@@ -497,9 +497,11 @@ def units() -> None:
     """Loaded services, timers, paths and sockets, and which of them start by themselves."""
     fields = "Id,FragmentPath,DropInPaths,UnitFileState,ActiveState,Type,Transient"
     text = run("systemctl", "show", "--all", "--type=service,timer,path,socket", "-p", fields, "*")
+    known = False
     for block in text.split("\n\n"):
         row = dict(line.partition("=")[::2] for line in block.splitlines())
         if row.get("Id"):
+            known = True
             emit(
                 "unit",
                 name=row["Id"],
@@ -509,6 +511,17 @@ def units() -> None:
                 type=row.get("Type", ""),
                 transient=row.get("Transient") == "yes",
             )
+    demand(known)
+
+
+def demand(known: bool) -> None:
+    """Nothing where there must be something is no reading.
+
+    Raises:
+        LookupError: Told to the controller, which does not take silence for innocence.
+    """
+    if not known:
+        raise LookupError
 
 
 def socket_owners() -> dict[str, tuple[str, str]]:
@@ -597,7 +610,9 @@ def modules() -> None:
 def packages() -> None:
     """Installed packages and versions."""
     form = "${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n"
-    for line in run("dpkg-query", "-W", "-f", form).splitlines():
+    lines = run("dpkg-query", "-W", "-f", form).splitlines()
+    demand(bool(lines))
+    for line in lines:
         row = line.split("\t")
         if len(row) == 4 and row[0].startswith(("ii", "hi")):
             emit("package", name=row[1], architecture=row[2], version=row[3])
@@ -622,6 +637,8 @@ def database() -> None:
     name = CONFIG.get("database", "")
     if CONFIG.get("engine") not in ("mariadb", "mysql") or not re.fullmatch(r"[A-Za-z0-9_]{1,64}", name):
         return
+    if any(os.path.exists(f"/usr/sbin/{daemon}") for daemon in ("mariadbd", "mysqld")):
+        demand(sql("SELECT 1;") == [["1"]])
     if CONFIG.get("application") == "wordpress":
         wordpress(name)
     for kind, view, column in (("trigger", "TRIGGERS", "TRIGGER"), ("event", "EVENTS", "EVENT")):
