@@ -1,0 +1,94 @@
+"""Lock the accounts of a host and of its site, or unlock what was locked; see remote/accounts.py.
+
+    - name: Lock the accounts
+      ungcuu_accounts: {state: locked, folder: …/hosts, keep: [ungcuu], accounts: [], application: wordpress, …}
+
+What undoes it is kept on the controller, in hosts/<host>/locked.json: the host's word is not asked for it later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from ungcuu.plugins.on_host import run_on_host  # (found beside us, whether or not ungcuu is installed)
+
+_UNDO = ("name", "uid", "password", "expires", "keys", "stopped")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """See the module's own text."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``locked`` names, ``site`` (how many accounts of the application) and ``left`` (whom, and why)."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        args, host = self._task.args, str((task_vars or {})["inventory_hostname"])
+        path = Path(str(args["folder"])).expanduser() / host / "locked.json"
+        undo = _load(path)
+        keep, wanted = [str(name) for name in args["keep"]], [str(name) for name in args.get("accounts") or []]
+        if args["state"] == "locked" and (own := set(keep) & set(wanted)):
+            return result | {"failed": True, "msg": f"Refused, nothing was changed: {', '.join(own)} manages the host."}
+        if args["state"] == "unlocked" and not undo:
+            return result | {"changed": False, "locked": [], "site": 0, "left": []}
+        order = {
+            "state": args["state"], "keep": keep, "accounts": wanted, "undo": undo,
+            "check": bool(self._task.check_mode), "application": str(args.get("application") or ""),
+            "engine": str(args.get("engine") or ""),
+            "database": str(args.get("database") or ""),
+        }  # fmt: skip
+        if order["check"] and args["state"] == "unlocked":
+            return result | {"changed": True}
+        reply = run_on_host(self, "accounts", order)
+        if reply.get("failed"):
+            return result | {"failed": True, "msg": str(reply.get("msg", ""))[:600]}
+        return result | self._ended(args, host, path, undo, reply)
+
+    def _ended(
+        self, args: dict[str, Any], host: str, path: Path, undo: dict[str, Any], reply: dict[str, Any]
+    ) -> dict[str, Any]:
+        if args["state"] == "unlocked":
+            path.rename(path.with_name("locked-last.json"))
+            record = {"kind": "change", "data": {"what": "unlocked", "accounts": len(undo.get("accounts", []))}}
+            return {"changed": True, "locked": [], "site": 0, "left": [], "ungcuu": [record]}
+        rows = [
+            {name: row[name] for name in _UNDO if name in row} for row in reply["accounts"] if isinstance(row, dict)
+        ]
+        site = reply["site"] if isinstance(reply.get("site"), int) else 0
+        fresh = [row for row in rows if row.get("password") or "expires" in row or row.get("keys")]
+        changed = bool(fresh or site)
+        if changed and not self._task.check_mode:
+            _save(path, {"accounts": [*undo.get("accounts", []), *fresh], "site": bool(site or undo.get("site"))})
+        names, left = [str(row.get("name")) for row in rows], [str(text)[:200] for text in reply["left"][:100]]
+        records = [
+            {
+                "kind": "change",
+                "data": {"what": "locked", "accounts": names, "site_accounts": site, "left": reply["left"]},
+            },
+            {"kind": "inverse", "data": {"action": "lock", "undo": f"ungcuu unlock {host}"}},
+        ]
+        told = {"locked": names, "site": site, "left": left}
+        return {"changed": changed, **told, "ungcuu": records if changed else []}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _save(path: Path, data: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    draft.chmod(0o600)
+    draft.replace(path)
