@@ -124,11 +124,16 @@ def old_files(host: Lab) -> Iterator[None]:
 def test_the_disks_are_not_written_to(host: Lab, playbook: Any, old_files: None, tmp_path: Path) -> None:
     """Evidence that the collector itself has altered is worth little: contents, names and all times must stand."""
     playbook("collect", "web01", evidence_profile="full", evidence_folder=str(tmp_path / "warm"))  # starts sudo, tar …
-    shell(host, "touch -a -d 2020-01-01 /root/old/file /root/old /var/www/portal/old.php /var/www/portal; sleep 1")
-    before = disk(host)
-    done = playbook("collect", "web01", evidence_profile="full", evidence_folder=str(tmp_path / "evidence"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert difference(before, disk(host)) == {}
+    seen: list[set[str]] = []
+    for attempt in ("first", "second"):  # a job of the host's own may fall into one of them, the collector into both
+        shell(host, "touch -a -d 2020-01-01 /root/old/file /root/old /var/www/portal/old.php /var/www/portal; sleep 1")
+        before = disk(host)
+        done = playbook("collect", "web01", evidence_profile="full", evidence_folder=str(tmp_path / attempt))
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen.append(set(difference(before, disk(host))))
+        if not seen[-1]:
+            return
+    assert set.intersection(*seen) == set()
 
 
 def test_the_comparison_of_disks_would_notice(host: Lab, old_files: None) -> None:
