@@ -25,6 +25,8 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "check": keep.check,
     "tidy": keep.tidy,
     "proven": points.proven,
+    "hashes": points.hashes,
+    "packages": points.packages,
 }
 
 

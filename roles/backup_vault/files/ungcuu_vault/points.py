@@ -8,7 +8,7 @@ import re
 import tarfile
 from typing import Any
 
-from ungcuu_vault.common import VaultError, last_words, now, parse_time, restic, stamp
+from ungcuu_vault.common import VaultError, ask_restic, last_words, now, parse_time, restic, stamp
 from ungcuu_vault.site import Site
 
 _SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
@@ -16,6 +16,7 @@ _CODE = re.compile(rb"<\?php|^#!|^\x7fELF", re.I)
 _HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
 _CONTROL = {".htaccess", ".user.ini"}
 _HEAD_BYTES = 65536
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,60}")
 
 
 def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
@@ -56,7 +57,8 @@ def choose_point(
     for point in reversed(ledger):
         reason = _against(site, point, limit, first_sign, arguments.clean)
         if not reason:
-            return point
+            chosen: dict[str, Any] = point
+            return chosen
         over.append({"id": point["id"], "time": point["time"], "reason": reason})
     reasons = "; ".join(f"{row['id'][:8]} of {row['time']}: {row['reason']}" for row in over) or "there are none"
     raise VaultError(f"no restore point of {site.name} fits: {reasons}")
@@ -149,6 +151,48 @@ def _is_program(name: str, head: bytes) -> bool:
     if base == "index.php" and _HARMLESS.fullmatch(head):
         return False
     return bool(_SCRIPT.search(base)) or base in _CONTROL or bool(_CODE.search(head))
+
+
+def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What a restore must equal: one hash over path and content of every file, and the hash of the table dump."""
+    point = choose_point(site, arguments)
+    root, rows, tables = point["source"]["root"].strip("/"), [], ""
+    dump = ["dump", "--no-lock", "--archive=tar", point["id"], "/"]
+    with restic(site.repository, site.password, dump) as process:
+        assert process.stdout is not None
+        with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
+            for member in archive:
+                source = archive.extractfile(member) if member.isreg() else None
+                name = member.name.strip("/")
+                if source and name.startswith(root + "/"):
+                    digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+                    rows.append(f"{name[len(root) + 1 :]}\0{digest}\n".encode("utf-8", "surrogateescape"))
+                elif source and name == "var/lib/ungcuu/backup/current/tables.sql":
+                    tables = _hash_of_tables(source, str(site.settings["site"]["database"]["name"]))
+        while process.stdout.read(2**20):
+            pass
+    if process.returncode:
+        raise VaultError("the repository can't give the whole point")
+    found = {"files": hashlib.sha256(b"".join(sorted(rows))).hexdigest()}
+    return {"point": point, "hashes": found | ({"tables": tables} if tables else {})}
+
+
+def _hash_of_tables(source: Any, name: str) -> str:
+    """The dump's heading names the schema, which a restore may give another name while it tries it."""
+    head = source.read(1000)
+    digest = hashlib.sha256(head.replace(f"Database: {name}".encode(), b"Database: "))
+    while block := source.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def packages(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Packages that the website's host had been given by hand: well-formed names only."""
+    point = choose_point(site, arguments)
+    listed = "/var/lib/ungcuu/backup/current/packages-by-hand.txt"
+    names = ask_restic(site.repository, site.password, "dump", "--no-lock", point["id"], listed)
+    lines = names.decode("ascii", "replace").splitlines()
+    return {"packages": sorted({line for line in lines if _PACKAGE.fullmatch(line)})}
 
 
 def proven(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +46,11 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
         if "files" in state["only"]:
             proofs += [_links(root), _writable(root, site), _odd_modes(root), _syntax(root)]
         if "database" in state["only"] and site.get("database"):
+            if request.get("make_account"):
+                _make_account(identity, site["database"])
             proofs.append(_import(identity, site["database"]))
+        if request.get("hashes"):
+            proofs += _same_bytes(identity, state, request["hashes"])
         state |= {"step": "checked", "proofs": proofs, "passed": all(proof["passed"] for proof in proofs)}
         write_json(RESTORE_AREA / identity / "state.json", state)
         return {"restore": identity, "passed": state["passed"], "proofs": proofs}
@@ -171,9 +178,53 @@ def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
     return _proof(name, wrong, f"{found} tables in a scratch schema")
 
 
-def _dump_facts(folder: Path) -> dict[str, Any]:
-    import json
+def _make_account(identity: str, facts: dict[str, Any]) -> None:
+    """On a rebuilt host the website's own database account comes back with its old password."""
+    described = json.loads((RESTORE_AREA / identity / "database/site.json").read_text(encoding="utf-8"))["database"]
+    database.make_account(facts["user"], str(described.get("account_hash", "")), facts["name"])
 
+
+def _same_bytes(identity: str, state: dict[str, Any], hashes: dict[str, str]) -> list[dict[str, Any]]:
+    """Every file is what the vault holds; the imported tables, dumped once more, give the same dump, row for row."""
+    root = stage_root(state["site"], identity)
+    found, files = fingerprint(root)
+    wrong = [] if found == hashes["files"] else ["the tree differs from the restore point"]
+    proofs = [_proof("every file's hash", wrong, f"{files} files as in the vault")]
+    if "tables" in hashes and state["site"].get("database"):
+        again = RESTORE_AREA / identity / "again"
+        again.mkdir(mode=0o700, exist_ok=True)
+        scratch = f"ungcuu_stage_{identity[-8:]}"
+        database.dump(scratch, again)
+        digest = _hash_without_name(again / "tables.sql", scratch)
+        wrong = [] if digest == hashes["tables"] else ["the tables differ from the restore point"]
+        rows = database.counts(scratch)
+        proofs.append(_proof("every table's rows", wrong, f"{sum(rows.values())} rows in {len(rows)} tables"))
+        shutil.rmtree(again)
+    return proofs
+
+
+def _hash_without_name(dump: Path, schema: str) -> str:
+    """The dump's heading names the schema; nothing else in it does."""
+    with dump.open("rb") as handle:
+        head = handle.read(1000).replace(f"Database: {schema}".encode(), b"Database: ")
+        digest = hashlib.sha256(head)
+        while block := handle.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(root: Path) -> tuple[str, int]:
+    """One hash over path and content of every file below `root`, and how many there are."""
+    rows = []
+    for entry in _walk(root):
+        if entry.is_file(follow_symlinks=False):
+            with Path(entry.path).open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            rows.append(f"{Path(entry.path).relative_to(root)}\0{digest}\n".encode("utf-8", "surrogateescape"))
+    return hashlib.sha256(b"".join(sorted(rows))).hexdigest(), len(rows)
+
+
+def _dump_facts(folder: Path) -> dict[str, Any]:
     try:
         described = json.loads((folder / "site.json").read_text(encoding="utf-8"))["database"]
         return {

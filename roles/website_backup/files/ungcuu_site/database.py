@@ -21,6 +21,7 @@ _COMPLETED = b"-- Dump completed"
 _DUMP = ("mariadb-dump", "--skip-dump-date", "--default-character-set=utf8mb4", "--skip-lock-tables")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,48}")
 _DEFINER = re.compile(rb"DEFINER=`(?:[^`]|``)*`@`(?:[^`]|``)*`")
+_PASSWORD_HASH = re.compile(r"\*[0-9A-F]{40}")
 _IMPORTER = "ungcuu_import"
 
 
@@ -177,6 +178,30 @@ def _run_from_file(command: Sequence[str], path: Path, descriptor: int) -> Any:
         return subprocess.run(command, stdin=handle, capture_output=True, check=False, pass_fds=[descriptor])
 
 
+def account_hash(user: str) -> str:
+    """Hash of the website's own database password, so that a rebuilt host can have the same account; "" for none."""
+    rows = ask(
+        f"SELECT authentication_string FROM mysql.user WHERE user={text(user)} AND plugin='mysql_native_password'"
+    )
+    return rows[0][0] if rows and _PASSWORD_HASH.fullmatch(rows[0][0]) else ""
+
+
+def make_account(user: str, password_hash: str, schema: str) -> None:
+    """Make the website's account with rights on its own schema, unless there is one.
+
+    Raises:
+        RefusedError: what the restore point gives as a hash is none.
+    """
+    if not _PASSWORD_HASH.fullmatch(password_hash) or not _NAME.fullmatch(user):
+        raise RefusedError("the restore point holds no usable database account")
+    pattern = checked_name(schema).replace("_", "\\_")
+    ask(
+        f"CREATE USER IF NOT EXISTS {quoted(user)}@localhost"
+        f" IDENTIFIED VIA mysql_native_password USING {text(password_hash)};"
+        f"GRANT ALL PRIVILEGES ON `{pattern}`.* TO {quoted(user)}@localhost;"
+    )
+
+
 def definer_of(user: str) -> str:
     """The website's account, quoted, as the definer of its stored programs."""
     rows = ask(f"SELECT host FROM mysql.user WHERE user={text(user)} ORDER BY host='localhost' DESC LIMIT 1")
@@ -276,6 +301,11 @@ def compare(old: str, new: str) -> list[dict[str, Any]]:
         if row["rows_before"] != row["rows_now"] or row.get("lost"):
             result.append(row)
     return result
+
+
+def counts(schema: str) -> dict[str, int]:
+    """Rows of each base table."""
+    return {table: _count(schema, table) for table in tables(schema)}
 
 
 def _count(schema: str, table: str) -> int:

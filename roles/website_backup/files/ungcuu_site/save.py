@@ -51,6 +51,7 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
         facts = _describe(site)
         if site.get("database"):
             say("step", text="dump the database")
+            facts["database"]["account_hash"] = database.account_hash(str(site["database"]["user"]))
             facts["database"] |= database.dump(database.checked_name(site["database"]["name"]), DUMP_FOLDER)
         write_json(DUMP_FOLDER / "site.json", facts)
         say("step", text="send what changed to the vault")

@@ -1,0 +1,60 @@
+"""`rebuild`: make a replaced host the website again, from the vault and the inventory alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.i18n import N_, _
+from ungcuu.verb import Hosts, Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+    from ungcuu.runner import RunResult
+
+
+def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
+    return {"website_restore_at": options["at"]}
+
+
+def _before(_context: Context) -> Mapping[str, object] | None:
+    import time
+
+    _STARTED.append(time.monotonic())
+    return None
+
+
+_STARTED: list[float] = []
+
+
+def _after(context: Context, result: RunResult) -> Result | None:
+    import time
+
+    from ungcuu.errors import Outcome
+
+    if result.outcome is not Outcome.DONE:
+        return None
+    seconds = round(time.monotonic() - _STARTED.pop(), 1)
+    context.record("proof", {"name": "recovery time", "side": "host", "passed": True, "detail": f"{seconds} s"})
+    message = _("{host} is the website again after {seconds} s. Next: ungcuu harden {host}, ungcuu baseline {host}")
+    return Result(message=message.format(host=context.host, seconds=seconds), data={"rto_seconds": seconds})
+
+
+VERB = Verb(
+    name="rebuild",
+    phase=Phase.RECOVER,
+    summary=N_("Make a replaced, bare host the website again from the vault"),
+    description=N_(
+        "For a host with a new key and an empty disk: enrol it first. Web server, PHP and database are installed as "
+        "they were, the website's account is made, and the restore point is restored with every check of `restore`."
+    ),
+    playbook="rebuild",
+    dangerous=True,
+    hosts=Hosts.ONE,
+    options=(Option("--at", N_("restore point: id, time in UTC, or latest"), default="latest", metavar="ID|TIME"),),
+    variables=_variables,
+    before=_before,
+    after=_after,
+    deadline=6 * 3600.0,
+    examples=("ungcuu enrol web01", "ungcuu rebuild web01"),
+)
