@@ -4,7 +4,9 @@ What a host answers is data of an attacker. After ``parse``:
 
 1. every text is cleaned (control bytes, bidi) and bounded;
 2. what a key names as a secret, and all of a ``no_log`` result, is gone;
-3. a report's data is plain JSON of bounded depth and size, or is refused with a note in its place.
+3. a report's data is plain JSON of bounded depth and size, or is refused with a note in its place;
+4. a report comes from one of our own action plugins, on the controller: a module's result is the host's own word, and a
+   host that adds the key ``ungcuu`` to it would write evidence and proofs into the case.
 """
 
 from __future__ import annotations
@@ -23,6 +25,25 @@ REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds 
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
+
+# Action plugins whose results may hold reports. Those that hand on what a module said are not among them.
+REPORTERS = frozenset(
+    {
+        "collect_evidence",
+        "compare_baseline",
+        "quarantine_findings",
+        "reassess_host",
+        "ungcuu_accounts",
+        "ungcuu_blocks",
+        "ungcuu_containment",
+        "ungcuu_dropins",
+        "ungcuu_packages",
+        "ungcuu_probe",
+        "ungcuu_report",
+        "ungcuu_website_probe",
+        "write_baseline",
+    }
+)
 
 _SECRET = re.compile(
     r"[\w.-]*(pass(word|wd|phrase)?|secret|token|credential|private_?key|api_?key|auth_?key|salt|cookie)", re.IGNORECASE
@@ -102,7 +123,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
-        reports=tuple(_reports(result, host)),
+        reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
     )
 
 

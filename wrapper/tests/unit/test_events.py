@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from ungcuu.events import HIDDEN, MESSAGE_LIMIT, Event, Status, parse, redact
+import pytest
+
+from ungcuu import plugins
+from ungcuu.events import HIDDEN, MESSAGE_LIMIT, REPORTERS, Event, Status, parse, redact
 
 
-def event(kind: str, **result: Any) -> Event:
-    found = parse(
-        {"event": kind, "event_data": {"host": "web01", "task": "T", "task_path": "/x/y.yml:3", "res": result}}
-    )
+def event(kind: str, action: str = "ungcuu_report", **result: Any) -> Event:
+    data = {"host": "web01", "task": "T", "task_path": "/x/y.yml:3", "task_action": action, "res": result}
+    found = parse({"event": kind, "event_data": data})
     assert found is not None
     return found
 
@@ -42,6 +45,20 @@ def test_reports_of_a_result_and_of_its_items_are_found() -> None:
     )
     assert [(r.kind, r.host) for r in found.reports] == [("proof", "web01"), ("finding", "web01")]
     assert "\x1b" not in str(found.reports[1].data)
+
+
+@pytest.mark.parametrize("action", ["ansible.builtin.command", "ansible.builtin.setup", "ungcuu_program", ""])
+def test_a_module_reports_nothing(action: str) -> None:
+    """A module's result is the host's word: a lying host could forge evidence, a proof, a hand-over."""
+    assert event("runner_on_ok", action, ungcuu=[{"kind": "evidence", "data": {"sha256": "0"}}]).reports == ()
+
+
+def test_the_plugins_that_report_are_those_that_may() -> None:
+    """A new plugin whose reports were dropped would lose evidence silently."""
+    folder = Path(plugins.__path__[0], "action")
+    made = {path.stem for path in folder.glob("*.py") if '"ungcuu": ' in path.read_text(encoding="utf-8")}
+    made |= {path.stem for path in folder.glob("*.py") if "ungcuu=" in path.read_text(encoding="utf-8")}
+    assert made == REPORTERS
 
 
 def test_a_no_log_result_says_nothing() -> None:
