@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,7 @@ class Drill:
         self._prove(phase, "the site serves its pages", len(self.known_good) >= 2, f"{len(self.known_good)} pages")
 
     def _attack(self, phase: Phase) -> None:
+        self.moments["attack"] = time.time()
         self._deploy_weakness()
         uploads = [f"{plant['upload']}={self._encoded(plant['source'])}" for plant in self.data["plants"]]
         said = self._intruder("upload", self.address, self.name, self.data["page"], *uploads)
@@ -182,7 +184,11 @@ class Drill:
         for item in self.data["weakness"]:
             self._prove(phase, "scan names the weakness", item["path"] in seen, item["path"])
         titled = self.data["title"][self.language]
-        opened = self._verb("case", "open", self.host.name, "--title", titled, "--drill")
+        clocks = ["--detected-at", self._stamp("detected"), "--first-sign", self._stamp("attack")]
+        opened = self._verb(
+            "case", "open", self.host.name, "--title", titled, "--drill", "--severity", "critical",
+            "--detected-by", f"ungcuu scan ({self.report.scenario})", *clocks,
+        )  # fmt: skip
         self.report.case = str(opened["case"])
         # Once more, so that the findings stand in the case's own journal.
         self._verb("scan", self.host.name, codes=(Exit.OK, Exit.FOUND))
@@ -352,6 +358,9 @@ class Drill:
                 return True
             time.sleep(0.2)
         return look()
+
+    def _stamp(self, moment: str) -> str:
+        return datetime.fromtimestamp(self.moments[moment], UTC).isoformat(timespec="milliseconds")
 
     def _measure(self) -> None:
         def between(begin: str, end: str) -> float | None:
