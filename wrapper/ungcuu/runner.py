@@ -53,6 +53,9 @@ _NEVER_CONNECTED = re.compile(
 )
 _KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
 
+# Ansible's own first task of each role, done on the controller.
+_OWN_CHECK = "Validating arguments against arg spec"
+
 OnEvent = Callable[[Event], None]
 
 
@@ -143,7 +146,9 @@ def _after(host: HostResult, event: Event) -> HostResult:
     """Return a host's result after one more event. The run's own verdict clears a mended failure."""
     ok, changed = host.ok, host.changed
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
-        ok, changed = ok + 1, changed + (event.status is Status.CHANGED)
+        # Neither asks the host: only what does tells a host that was lost from one that was never reached.
+        asked = event.status is not Status.SKIPPED and not event.task.startswith(_OWN_CHECK)
+        ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
         return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
     if event.status is Status.FAILED:
         return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
