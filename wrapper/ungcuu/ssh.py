@@ -93,7 +93,7 @@ class Ending(enum.Enum):
     QUOTA = "over quota"
 
 
-class HostKeyRefused(Exception):  # noqa: N818 - a refusal, not a fault
+class HostKeyRefused(Exception):
     """The host showed a key other than the pinned one, or none is pinned. Nothing was sent to it."""
 
     def __init__(self, target: Target, detail: str) -> None:
