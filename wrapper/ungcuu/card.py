@@ -13,14 +13,14 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.isolation import MODES, AllowList, allow_list
+from ungcuu.isolation import MODES, AllowList, allow_list, parse_address
 from ungcuu.settings import Settings
-from ungcuu.ssh import Target
+from ungcuu.ssh import Target, run
 
 if TYPE_CHECKING:
     from ungcuu.site import Site
@@ -177,6 +177,20 @@ def write(settings: Settings, card: Card) -> Card:
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
     _replace(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     return kept
+
+
+def refresh(site: Site, host: str) -> Card:
+    """Make the card anew, with the address that the host sees us come from now.
+
+    Raises:
+        Unresolved: A name in the allow-list leads to no address.
+        HostKeyRefused: The host isn't the one that was enrolled.
+        OSError: The card can't be written.
+    """
+    target = replace(site.target(host), become=False)
+    said = run(target, 'printf "%s" "$SSH_CONNECTION"', timeout=30, byte_quota=512).stdout.decode("ascii", "replace")
+    seen = parse_address(said.partition(" ")[0])
+    return write(site.settings, build(site, host, (str(seen),) if seen else ()))
 
 
 def pinned_lines(target: Target) -> list[str]:

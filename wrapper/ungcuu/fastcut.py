@@ -91,12 +91,18 @@ def take(asked: Asked) -> Cutting | None:
 
 def tell_untaken() -> None:
     """Say what was cut although the command itself went wrong."""
+    from ungcuu.i18n import _
+
     for cutting in _under_way:
         cutting.join(isolation.CUT_SECONDS + 5)
         for cut in cutting.cuts:
-            if cut.ending in ("cut", "unknown"):
-                told = "WAS cut off" if cut.done else "may or may not be cut off"
-                sys.stderr.write(f"{cut.host} {told} all the same. Undo: ungcuu release {cut.host}\n")
+            told = ""
+            if cut.done:
+                told = _("{host} WAS cut off all the same. Undo: ungcuu release {host}")
+            elif cut.ending == "unknown":
+                told = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
+            if told:
+                sys.stderr.write(told.format(host=cut.host) + "\n")
     _under_way.clear()
 
 

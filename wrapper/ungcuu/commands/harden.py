@@ -26,6 +26,8 @@ def _names(value: object) -> tuple[str, ...]:
 
 def after(ctx: Context, result: RunResult) -> Result | None:
     """Run the roles' own tests on hosts that were hardened: a change is done when the host says so."""
+    if result.outcome is Outcome.DONE:
+        _keep_cards(ctx)
     if result.outcome is not Outcome.DONE or ctx.options["no_verify"]:
         return None
     from ungcuu.hardening import tested_roles
@@ -46,6 +48,18 @@ def after(ctx: Context, result: RunResult) -> Result | None:
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
     message = _("{changes} changes; {checks} checks passed.").format(changes=len(changes), checks=len(checks))
     return Result(message=message, data=data)
+
+
+def _keep_cards(ctx: Context) -> None:
+    """Make the containment cards anew, so that isolate acts on what the hosts are now."""
+    from ungcuu import card, isolation, ssh
+
+    for host in ctx.hosts:
+        try:
+            card.refresh(ctx.site, host)
+        except (OSError, isolation.Unresolved, ssh.HostKeyRefused) as error:
+            told = _("The containment card of {host} could not be made: {error}").format(host=host, error=error)
+            ctx.out.line(told, "warn")
 
 
 def plan_details(ctx: Context) -> Mapping[str, object]:
