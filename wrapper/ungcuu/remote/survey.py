@@ -14,7 +14,7 @@ from typing import Any
 
 _SERVERS = {
     "nginx": ("/usr/sbin/nginx",),
-    "apache": ("/usr/sbin/apache2",),
+    "apache": ("/etc/apache2/apache2.conf",),  # the binary alone comes with PHP's module
     "mariadb": ("/usr/sbin/mariadbd", "/usr/sbin/mysqld"),
     "postgresql": ("/usr/lib/postgresql",),
     "sshd": ("/usr/sbin/sshd",),

@@ -47,6 +47,13 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def sandboxed(survey: dict[str, Any]) -> dict[str, str]:
+    """Unit of each service that gets a sandbox, with its control."""
+    units = {"nginx.service": "sandbox-nginx"} if "nginx" in survey["has"] else {}
+    units |= {f"php{version}-fpm.service": "sandbox-php" for version in survey["php"]}
+    return units | ({"mariadb.service": "sandbox-mariadb"} if "mariadb" in survey["has"] else {})
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """See the module's own text."""
 
@@ -70,5 +77,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         enforced = [name for name, state in states.items() if state == "enforce"]
         noticeable = [control.id for control in catalogue if control.id in enforced and control.website]
         packages = {name for control in catalogue if control.id in enforced for name in control.packages}
+        survey["sandboxed"] = sandboxed(survey)
         decided = {"states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages)}
         return result | survey | decided | {"changed": False}

@@ -1,0 +1,38 @@
+"""The running fail2ban is asked, and its filter is tried on lines as the server writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+_WRONG = '203.0.113.9 - - [22/Nov/2026:20:00:00 +0700] "POST /wp-login.php HTTP/1.1" 200 6141 "-" "x"'
+_RIGHT = '203.0.113.9 - - [22/Nov/2026:20:00:00 +0700] "POST /wp-login.php HTTP/1.1" 302 0 "-" "x"'
+
+
+def banned_never(host: Host, jail: str, site: Mapping[str, Any]) -> list[str]:
+    """Management addresses that the jail would ban."""
+    said = host.check_output("fail2ban-client get %s ignoreip", jail)
+    return [str(address) for address in site["management_addresses"] if str(address) not in said]
+
+
+@pytest.mark.control("login-guard-ssh")
+def test_guessing_at_ssh_is_banned(host: Host, site: Mapping[str, Any]) -> None:
+    """Robots guess for days; the management must never be locked out by it."""
+    assert "Status for the jail: sshd" in host.check_output("fail2ban-client status sshd")
+    assert banned_never(host, "sshd", site) == []
+
+
+@pytest.mark.control("login-guard-site")
+def test_guessing_at_the_site_is_banned(host: Host, site: Mapping[str, Any]) -> None:
+    """A wrong login counts, a right one does not."""
+    if not host.file("/usr/sbin/nginx").exists:
+        pytest.skip("no nginx on this host")
+    assert "Status for the jail" in host.check_output("fail2ban-client status ungcuu-site-login")
+    assert banned_never(host, "ungcuu-site-login", site) == []
+    name = "/etc/fail2ban/filter.d/ungcuu-site-login.conf"
+    found = {line: host.run("fail2ban-regex %s %s", line, name).stdout for line in (_WRONG, _RIGHT)}
+    assert "1 matched" in found[_WRONG]
+    assert "0 matched" in found[_RIGHT]
