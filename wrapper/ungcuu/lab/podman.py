@@ -28,7 +28,8 @@ PACKAGES = (
 PROGRAMS = ("podman", "runc", "mmdebstrap", "nft", "iptables", "ip", "ssh", "ssh-keygen")
 
 # Named capabilities instead of --privileged: that would share the kernel's own settings with the lab's hosts.
-CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "NET_RAW", "AUDIT_CONTROL", "AUDIT_WRITE")
+# SYS_PTRACE lets root read other users' processes, as it can on a real host.
+CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "AUDIT_CONTROL", "AUDIT_WRITE")
 
 # Podman asks for a million of each by default; without CAP_SYS_RESOURCE the kernel refuses any raise.
 _LIMIT_CEILING = 16384
