@@ -1,0 +1,34 @@
+"""What the probes must leave behind: a working website, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+
+def test_the_website_shows_its_home_page(host: Host, site: Mapping[str, Any]) -> None:
+    """A hardened host whose website is dead is no success."""
+    page = host.check_output(
+        "curl -sL --max-redirs 2 -k --resolve %s -H %s %s",
+        f"{site['website_name']}:443:127.0.0.1",
+        f"Host: {site['website_name']}",
+        f"http://127.0.0.1{site['website_health_path']}",
+    )
+    assert str(site["website_health_text"]) in page
+
+
+def test_no_probe_account_is_left(host: Host, site: Mapping[str, Any]) -> None:
+    """An account that nobody watches is a door."""
+    if site.get("website_application") != "wordpress" or site.get("website_database_engine") != "mariadb":
+        pytest.skip("the probe makes accounts on WordPress only")
+    tables = host.check_output(
+        "mariadb -Nse %s",
+        "SELECT TABLE_NAME FROM information_schema.tables WHERE TABLE_SCHEMA = "
+        f"'{site['website_database_name']}' AND TABLE_NAME LIKE '%\\_users'",
+    )
+    for table in tables.split():
+        ask = f"SELECT COUNT(*) FROM `{table}` WHERE user_login LIKE 'ungcuu-probe-%'"
+        assert host.check_output("mariadb %s -Nse %s", str(site["website_database_name"]), ask) == "0"
