@@ -58,9 +58,7 @@ def ungcuu(lab: Lab) -> Callable[..., tuple[int, dict[str, Any], str]]:
 
     def run(*arguments: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
         command = [sys.executable, "-m", "ungcuu", "--inventory", "lab", "--json", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=900, check=False
-        )
+        done = subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=900, check=False)
         return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
     return run
