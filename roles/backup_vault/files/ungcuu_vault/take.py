@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ungcuu_vault.common import VaultError, ask_restic, locked, need_space, now, parse_time, stamp
@@ -13,6 +16,8 @@ from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
 
 _SPARE_BYTES = 256 * 2**20
+_LEAST_BYTES = 64 * 2**20
+_WATCH_SECONDS = 0.3
 _SKEW_SECONDS = 120
 
 
@@ -47,9 +52,29 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
                 "password": site.password,
                 "repository": f"rest:http://{credentials}@127.0.0.1:{TUNNEL_PORT}/",
             }
-            with Session(site, request, port) as session:
+            with Session(site, request, port) as session, _watch_space(site, session):
                 answer = session.answer()
         return {"point": _record(site, answer, before, began), "memory_kib": int(answer.get("peak_kib", 0))}
+
+
+@contextlib.contextmanager
+def _watch_space(site: Site, session: Session) -> Iterator[None]:
+    """Cut the backup off before the disk is full: the engine itself would go on trying for a quarter of an hour."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_WATCH_SECONDS):
+            if shutil.disk_usage(site.store).free < _LEAST_BYTES:
+                session.stop(f"the vault's disk ran full while {site.name} was being saved")
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) -> dict[str, Any]:

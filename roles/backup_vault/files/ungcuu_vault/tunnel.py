@@ -113,7 +113,7 @@ class Session:
             stderr=subprocess.PIPE,
             **as_account(),
         )
-        self.sent, self.hash = 0, hashlib.sha256()
+        self.sent, self.hash, self._stopped = 0, hashlib.sha256(), ""
         self._write(json.dumps(request).encode() + b"\n")
 
     def __enter__(self) -> Session:
@@ -138,6 +138,11 @@ class Session:
             self._process.stdin.write(block)
             self._process.stdin.flush()
 
+    def stop(self, reason: str) -> None:
+        """Cut the session off; `answer` then raises with this reason."""
+        self._stopped = reason
+        self._process.kill()
+
     def stream(self, source: IO[bytes]) -> None:
         """Send all of `source` after the request, hashed on the way, and close our end."""
         while block := source.read(_COPY_BYTES):
@@ -157,6 +162,8 @@ class Session:
             VaultError: refused there (NOT DONE), never reached (NOT DONE), or lost on the way (UNKNOWN).
         """
         last = self._last_line()
+        if self._stopped:
+            raise VaultError(self._stopped, "earlier restore points are whole")
         if last.get("event") == "done":
             return last
         if last.get("event") == "failed":

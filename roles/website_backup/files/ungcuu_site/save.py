@@ -50,6 +50,8 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
             raise RefusedError(f"there is no web root at {root}")
         facts = _describe(site)
         if site.get("database"):
+            if site["database"].get("engine") != "mariadb":
+                raise RefusedError(f"databases of the kind {site['database'].get('engine')!a} can't be saved yet")
             say("step", text="dump the database")
             facts["database"]["account_hash"] = database.account_hash(str(site["database"]["user"]))
             facts["database"] |= database.dump(database.checked_name(site["database"]["name"]), DUMP_FOLDER)
