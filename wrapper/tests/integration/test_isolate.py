@@ -238,17 +238,38 @@ def test_cut_needs_no_python_and_no_disk(opened: Stage) -> None:
     assert opened.alive_from_outside() == []
 
 
+def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
+    """Ansible can't work there; the host must not come back open after a reboot all the same."""
+    opened.card()
+    opened.on("web01", "mv /usr/bin/python3 /usr/bin/python3.away")
+    try:
+        code, document, said = ungcuu("isolate", "web01")
+        assert code == 0, said
+        opened.lab.restart("web01")
+        rules = opened.rules()
+        opened.on("web01", "nft flush ruleset")
+        _soon(lambda: opened.rules() == rules, "a flush was not undone")
+    finally:
+        opened.on("web01", "mv /usr/bin/python3.away /usr/bin/python3")
+    assert "policy drop" in rules
+    assert opened.alive_from_outside() == []
+    passed = {row["data"]["name"]: row["data"]["passed"] for row in document["records"] if row["kind"] == "proof"}
+    assert passed == {"management gets in": True, "no port answers": True, "nothing gets out": None}
+
+
 def test_full_disk_of_the_journal_holds_nothing_back(opened: Stage) -> None:
     """The controller's disk fills up during incidents: isolation warns and goes on."""
     opened.card()
     state = opened.settings.state
     script = (
-        'set -e; d=$(mktemp -d); mount -t tmpfs -o size=2m tmpfs "$d"; cp -a "$1"/hosts "$1"/lab "$d";'
+        'set -e; d=$(mktemp -d); mount -t tmpfs -o size=2m tmpfs "$d"; mkdir -p "$d/hosts/web01"; cp -a "$1"/lab "$d";'
+        'cp -a "$1"/hosts/web01/card.json "$1"/hosts/web01/known_hosts "$d/hosts/web01";'
         'dd if=/dev/zero of="$d/full" 2>/dev/null || true;'
         'UNGCUU_STATE="$d" exec "$2" -m ungcuu -i lab --json isolate web01'
     )
     command = ["unshare", "-m", "sh", "-c", script, "sh", str(state), sys.executable]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout, done.stderr
     document = json.loads(done.stdout)
     assert document["outcome"] == "DONE", done.stderr
     assert document["warnings"], "nobody was told that nothing is recorded"

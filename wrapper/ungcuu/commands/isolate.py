@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.errors import Exit, HostKeyMismatch, Outcome, Refused, Undetermined, UngcuuError, Unreachable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ungcuu.context import Context
     from ungcuu.fastcut import Cutting
     from ungcuu.isolation import Cut
+    from ungcuu.runner import RunResult
 
 
 _UNDER_WAY: dict[int, Cutting] = {}
@@ -73,34 +74,67 @@ def _run(context: Context) -> Result:
         _record(context, cut)
     ready = tuple(cut.host for cut in cutting.cuts if cut.ending in ("cut", "unknown"))
     result = context.run_playbook("isolate", _variables(context.options), ready) if ready else None
-    states = _states(cutting.cuts, result)
+    kept = {card.host for card in cutting.cards if _kept_without_python(context, card, cutting, result)}
     failures = [_failure(cut) for cut in cutting.cuts if cut.ending not in ("cut", "unknown")]
     if not ready:
         raise failures[0]
-    problem = None
-    if result is not None and result.outcome is not Outcome.DONE:
-        from ungcuu.problems import problem_of
-
-        problem = problem_of(context.verb.name, False, result)
-    if len(context.hosts) == 1 and problem is not None:
-        problem.state = _state_after(cutting.cuts[0]) + " " + problem.state
-        raise problem
+    states = {cut.host: _state(cut, result, kept) for cut in cutting.cuts}
+    undone = [host for host in ready if result is not None and not _is_done(result, host) and host not in kept]
+    if len(context.hosts) == 1 and undone and result is not None:
+        raise _problem(context, result, cutting.cuts[0])
     lines = [f"{host}: {state}" for host, state in states.items()] + [failure.what for failure in failures]
-    outcome = Outcome.DONE if problem is None and not failures else Outcome.NOT_DONE
+    outcome = Outcome.NOT_DONE if undone or failures else Outcome.DONE
     return Result(outcome, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
 
 
-def _states(cuts: Sequence[Cut], result: Any) -> dict[str, str]:
-    found = {}
-    for cut in cuts:
+def _is_done(result: RunResult, host: str) -> bool:
+    return host in result.hosts and result.hosts[host].outcome is Outcome.DONE
+
+
+def _problem(context: Context, result: RunResult, cut: Cut) -> UngcuuError:
+    """Return what the playbook failed at; whatever that was, the cut holds, and that is said first."""
+    from ungcuu.problems import problem_of
+
+    problem = problem_of(context.verb.name, False, result) or NotCut(result.message, "", f"ungcuu isolate {cut.host}")
+    problem.state = f"{_state_after(cut)} {problem.state}"
+    return problem
+
+
+def _kept_without_python(context: Context, card: Card, cutting: Cutting, result: RunResult | None) -> bool:
+    """Where the playbook failed for want of Python on the host, make the isolation last by the shell alone."""
+    cut = next((cut for cut in cutting.cuts if cut.host == card.host), None)
+    if result is None or cut is None or not cut.done or cutting.asked.mode != "full" or _is_done(result, card.host):
+        return False
+    from ungcuu import lasting
+    from ungcuu.runner import HostResult
+    from ungcuu.ssh import HostKeyRefused
+
+    try:
+        if not lasting.lacks_python(card):
+            return False
+        context.out.line(_("{host} has no Python: going on with the shell alone").format(host=card.host), "warn")
+        done = lasting.persist(card, cutting.asked.mode, cutting.asked.allow, context.settings.roles)
+        taken = lasting.prove(card, lasting.addresses_of(context.site.variables(card.host), card)) if done.ok else []
+    except (OSError, ValueError, UngcuuError, HostKeyRefused) as error:
+        context.out.line(f"{card.host}: {error}", "warn")
+        return False
+    for row in taken:
+        context.record("proof", row, card.host)
+    if not taken or any(row["passed"] is False for row in taken):
+        return False
+    context.host_results[card.host] = HostResult(Outcome.DONE)
+    return True
+
+
+def _state(cut: Cut, result: RunResult | None, kept: set[str]) -> str:
+    if cut.host in kept:
+        return _("isolated without Python: it lasts over a reboot, and nothing but SSH answers; not proven from inside")
+    if result is not None and _is_done(result, cut.host):
+        return _("isolated, and proven; back with: ungcuu release {host}").format(host=cut.host)
+    if cut.done:
         ended = result.hosts.get(cut.host) if result else None
-        if ended is not None and ended.outcome is Outcome.DONE:
-            found[cut.host] = _("isolated, and proven; back with: ungcuu release {host}").format(host=cut.host)
-        elif cut.ending == "cut":
-            found[cut.host] = _("cut off, but the rest was not done: {why}").format(why=ended.message if ended else "–")
-        else:
-            found[cut.host] = _("not isolated") if cut.ending != "unknown" else _("may or may not be cut off")
-    return found
+        return _("cut off, but the rest was not done: {why}").format(why=ended.message if ended else "–")
+    return _("not isolated") if cut.ending != "unknown" else _("may or may not be cut off")
 
 
 def _data(cut: Cut) -> dict[str, object]:
