@@ -100,3 +100,20 @@ def test_su_only_for_administrators(host: Host, guest: str) -> None:
     """A stolen service account must not try passwords with su."""
     assert host.run("runuser -u %s -- sh -c 'echo | su -c true root' 2>&1", guest).rc != 0
     assert host.run("grep -Eq %s /etc/pam.d/su", r"^auth\s+required\s+pam_wheel\.so use_uid").rc == 0
+
+
+@pytest.mark.control("account-cron")
+def test_only_root_sees_its_jobs(host: Host) -> None:
+    """What runs as root, and when, tells an intruder what to replace."""
+    paths = ["/etc/crontab", *(f"/etc/cron.{name}" for name in ("d", "hourly", "daily", "weekly", "monthly"))]
+    open_ = {
+        path: oct(host.file(path).mode) for path in paths if host.file(path).exists and host.file(path).mode & 0o077
+    }
+    assert open_ == {}
+
+
+@pytest.mark.control("account-homes")
+def test_homes_are_private(host: Host) -> None:
+    """Keys, histories and copies of administrators are not for the site's user."""
+    said = host.check_output("find /home -mindepth 1 -maxdepth 1 -type d -perm /007 -user +999").splitlines()
+    assert said == []

@@ -52,3 +52,19 @@ def test_clock_is_synchronised(host: Host) -> None:
     if host.run("systemd-detect-virt --container --quiet").rc == 0:
         pytest.skip("a container has its machine's clock")
     assert host.check_output("timedatectl show -p NTP --value") == "yes"
+
+
+@pytest.mark.control("package-verification")
+def test_installed_files_are_verified_every_day(host: Host) -> None:
+    """A replaced program shows up; the means is there and is run by cron."""
+    assert "CRON_CHECK=daily" in host.check_output("cat /etc/default/debsums")
+    assert host.run("debsums --silent --changed coreutils").rc == 0
+
+
+@pytest.mark.control("process-accounting")
+def test_processes_are_accounted(host: Host) -> None:
+    """Tells what ran when the audit log is gone. A container's kernel doesn't account for it."""
+    assert 'ENABLED="true"' in host.check_output("cat /etc/default/sysstat")
+    assert host.file("/usr/sbin/accton").exists
+    if host.run("systemd-detect-virt --container --quiet").rc != 0:
+        assert host.file("/var/log/account/pacct").exists

@@ -120,7 +120,7 @@ def take_back_unconfirmed(name: str) -> bool:
     return True
 
 
-def arm(revert: dict[str, Any], paths: list[Path]) -> str:
+def arm(revert: dict[str, Any], paths: list[Path], modes: list[Path]) -> str:
     """Save the files, arm the timer, and only then let the caller change anything. Gives the unit's name."""
     name, seconds = revert["name"], int(revert["seconds"])
     folder = STATE / "armed" / name
@@ -137,6 +137,7 @@ def arm(revert: dict[str, Any], paths: list[Path]) -> str:
             lines.append(f'cp -p "$d/{number}" {target}.ungcuu-revert && mv -f {target}.ungcuu-revert {target}')
         else:
             lines.append(f"rm -f {target}")
+    lines += [f"chmod {path.stat().st_mode & 0o7777:o} {shlex.quote(str(path))}" for path in modes]
     lines += [shlex.join(command) for command in revert["commands"]]
     lines += [f"logger -t ungcuu 'change {name} was not confirmed and was taken back'", 'rm -rf "$d"']
     lines += [f"systemctl stop --no-block {unit_of(name)}.timer"]
@@ -192,6 +193,10 @@ def differing(order: dict[str, Any]) -> list[Change]:
     found = []
     for entry in order["files"]:
         path = Path(os.path.realpath(entry["dest"]))
+        if entry.get("only_mode"):
+            if path.exists() and path.stat().st_mode & 0o7777 != int(entry["mode"], 8):
+                found.append(Change(entry, path, None, None))
+            continue
         old = read(path)
         new = wanted_text(entry, old)
         if order["check"] and old is None and entry.get("comes_with_package"):
@@ -214,7 +219,8 @@ def diff_of(change: Change) -> dict[str, str]:
 class Before:
     """Files as they were, to be put back when the parser or the daemon objects."""
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], modes: list[Path]) -> None:
+        self.modes = [(path, path.stat().st_mode & 0o7777) for path in modes]
         self.files = [(path, read(path), path.stat() if path.exists() else None) for path in paths]
         for path in paths:
             keep_first(path)
@@ -226,6 +232,8 @@ class Before:
                 path.unlink(missing_ok=True)
             else:
                 place(path, old, known.st_mode & 0o7777, known.st_uid, known.st_gid)
+        for path, mode in self.modes:
+            path.chmod(mode)
         for command in order.get("apply", []):
             run(command)
         if order.get("revert"):
@@ -239,7 +247,9 @@ def carry_out(order: dict[str, Any], todo: list[Change]) -> None:
         Failed: The parser or the daemon objects.
     """
     for change in todo:
-        if change.new is None:
+        if change.entry.get("only_mode"):
+            change.path.chmod(int(change.entry["mode"], 8))
+        elif change.new is None:
             change.path.unlink(missing_ok=True)
         else:
             place(change.path, change.new, *attributes(change.entry, change.path))
@@ -257,7 +267,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         return confirm(order["confirm"])
     if "arm" in order:
         take_back_unconfirmed(order["arm"]["name"])
-        return {"changed": [], "armed": arm(order["arm"], [Path(path) for path in order["arm"]["files"]])}
+        return {"changed": [], "armed": arm(order["arm"], [Path(path) for path in order["arm"]["files"]], [])}
     revert = order.get("revert")
     if revert and not order["check"]:
         take_back_unconfirmed(revert["name"])
@@ -268,12 +278,13 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     }
     if order["check"] or not result["changed"]:
         return result
-    touched = [change.path for change in todo]
+    modes = [change.path for change in todo if change.entry.get("only_mode")]
+    touched = [change.path for change in todo if not change.entry.get("only_mode")]
     # Files that the commands change by themselves (pam-auth-update) go back too.
     touched += [path for path in map(Path, (revert or {}).get("files", [])) if path not in touched]
-    before = Before(touched)
+    before = Before(touched, modes)
     if revert:
-        result["armed"] = arm(revert, touched)
+        result["armed"] = arm(revert, touched, modes)
     try:
         carry_out(order, todo)
     except (Failed, OSError, KeyError) as error:

@@ -53,6 +53,13 @@ def php_pools(version: str) -> list[str]:
     return sorted(set(re.findall(r"^\s*\[([A-Za-z0-9_.-]+)\]", text, re.MULTILINE)) - {"global"})
 
 
+def homes() -> list[str]:
+    """Home folders of people (not of services) that others may look into."""
+    rows = [row.split(":") for row in Path("/etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()]
+    people = [row[5] for row in rows if len(row) == 7 and row[2].isdigit() and 1000 <= int(row[2]) < 60000]
+    return sorted({home for home in people if Path(home).is_dir() and home.startswith("/home/")})
+
+
 def main(_: dict[str, Any]) -> None:
     """Print one JSON document."""
     php = sorted(path.parent.name for path in Path("/etc/php").glob("*/fpm"))
@@ -63,6 +70,7 @@ def main(_: dict[str, Any]) -> None:
         + (["php"] if php else [])
         + (["apparmor"] if Path("/sys/module/apparmor/parameters/enabled").exists() else []),
         "php": php,
+        "homes": homes(),
         "pools": {version: php_pools(version) for version in php},
         "nginx_files": nginx_files() if Path("/etc/nginx").is_dir() else [],
         "ssh_version": (re.search(r"OpenSSH_(\d+\.\d+)", said("ssh", "-V")) or [""] * 2)[1],

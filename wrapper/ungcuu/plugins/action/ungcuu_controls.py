@@ -25,6 +25,7 @@ from ungcuu.plugins.on_host import run_on_host
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_HOME = re.compile(r"/home/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _NGINX_FILE = re.compile(r"/etc/nginx/[A-Za-z0-9_.@/-]{1,200}")
 
 
@@ -38,6 +39,7 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
         "debian": int(reply["debian"]) if str(reply.get("debian", "")).isdecimal() else 0,
         "has": [str(name) for name in reply.get("has", []) if re.fullmatch(r"[a-z]{1,20}", str(name))],
         "php": php,
+        "homes": [str(home) for home in reply.get("homes", []) if _HOME.fullmatch(str(home))],
         "pools": {item: [str(pool) for pool in pools.get(item, []) if _POOL.fullmatch(str(pool))] for item in php},
         "nginx_files": [path for path in paths if _NGINX_FILE.fullmatch(path) and ".." not in path],
         "ssh_version": float(version) if _VERSION.fullmatch(version) else 0.0,

@@ -8,7 +8,8 @@
         apply: [[systemctl, reload, ssh]]
         revert: {name: sshd, seconds: 90, commands: [[systemctl, reload, ssh]]}
 
-A file has ``src`` (template), or ``state: absent``, or ``edits`` (pattern and replacement on the file that is there).
+A file has ``src`` (template), ``state: absent``, ``edits`` (pattern and replacement on the file that is there), or
+``only_mode`` (a file or folder that is there gets its mode).
 ``controls`` names the controls that it carries; each change is reported with them. ``probes`` ({name, command}) tell
 whether what runs is what the files say; a failing one makes ``apply`` run.
 """
@@ -27,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us,
 from ungcuu import expected
 from ungcuu.plugins.on_host import run_on_host
 
-_FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package"}
+_FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package", "only_mode"}
 _ORDER_KEYS = {"validate", "apply", "revert", "probes"}
 
 
