@@ -239,18 +239,27 @@ def test_a_plan_that_apt_would_no_longer_follow_is_refused(web: PatchHost, demo:
 
 
 def test_the_package_before_is_repacked_where_no_mirror_has_it(web: PatchHost, demo: str) -> None:
-    """Intermediate security builds vanish from the mirrors: without the file there is no way back."""
+    """Intermediate security builds vanish from the mirrors: without the file there is no way back.
+
+    The tool for it stands in the plan, with what it needs, and stays when the upgrade is undone.
+    """
     web.published = [package for package in web.published if package.version != "1.0"]
     web.publish(
-        Package("dpkg-repack", "1.0", suite="stable", files={"/usr/bin/dpkg-repack": REPACK}),
+        Package(
+            "dpkg-repack", "1.0", "stable", files={"/usr/bin/dpkg-repack": REPACK}, fields={"Depends": "repack-lib"}
+        ),
+        Package("repack-lib", "1.0", "stable"),
     )
     try:
-        state = web.upgrade(web.plan(), word="back")
+        plan = web.plan()
+        state = web.upgrade(plan, word="back")
+        assert names(plan) == ["demo", "dpkg-repack", "repack-lib"]
         assert [row["origin"] for row in state["saved"]] == ["repacked"], state
         assert (state["outcome"], web.version("demo")) == ("rolled_back", "ii  1.0")
         assert web.sh("cat /usr/share/demo/version") == "1.0"
+        assert web.version("repack-lib") == web.version("dpkg-repack") == "ii  1.0"
     finally:
-        web.withdraw("dpkg-repack")
+        web.withdraw("dpkg-repack", "repack-lib")
 
 
 # Stands for dpkg-repack, which the lab's own repository can't offer with its Perl libraries.
@@ -350,6 +359,21 @@ def test_a_kept_upgrade_can_still_be_undone_later(web: PatchHost, demo: str) -> 
     )
     state = web.ask("follow", seconds=60, finished=True)["state"]
     assert (state["outcome"], web.version("demo")) == ("rolled_back", "ii  1.0"), state
+
+
+def test_an_upgrade_ended_by_a_power_cut_is_finished_later(web: PatchHost, demo: str) -> None:
+    """The host comes up with half-configured packages and no unit: the next run must not take that for health."""
+    web.publish(Package("demo", "2.0", scripts={"postinst": "[ -e /run/cut ] || { touch /run/cut; sleep 60; }"}))
+    web.start(web.plan())
+    web.sh(
+        "for _ in $(seq 60); do [ -e /run/cut ] && break; sleep 1; done; systemctl kill -s KILL ungcuu-patch; sleep 1"
+    )
+    assert web.ask("status")["running"] is False
+    assert web.plan()["unfinished"] == ["demo"]
+    more = {"lock_seconds": 2, "confirm_seconds": 60, "package_seconds": 60}
+    web.ask("start", action="repair", packages=[], restarts=[], **more)
+    state = web.ask("follow", seconds=60, finished=True)["state"]
+    assert (state["outcome"], state["repaired"], web.version("demo")) == ("done", ["demo"], "ii  2.0"), state
 
 
 UNIT = "[Service]\nExecStart=/usr/bin/demo-daemon\n[Install]\nWantedBy=multi-user.target\n"

@@ -12,12 +12,12 @@ from typing import Any
 import changelog
 import host
 import packages
+import saved
 import services
 from packages import Apt, Installed, Wish
-from system import Fault, run
+from system import ARCHIVES, Fault, run
 
 KERNEL = re.compile(r"^linux-image-\d")
-ARCHIVES = Path("/var/cache/apt/archives")
 MAX_CHANGELOG_BYTES = 200 * 1024 * 1024
 
 
@@ -38,7 +38,10 @@ def make(everything: bool, tools: Sequence[str]) -> dict[str, Any]:
         chosen, kept = choose(apt, [offer for offer in offers if not offer.why_not], have)
         kept += [kept_row(offer, have, offer.why_not) for offer in offers if offer.why_not]
         add_sizes(apt, kept)
-        rows = describe(apt, chosen, [tool for tool in tools if tool not in have], have)
+        missing = [tool for tool in tools if tool not in have]
+        rows = describe(apt, chosen, missing, have)
+        if saved.REPACKER not in have and saved.unobtainable(apt, rows):
+            rows = describe(apt, chosen, [*missing, saved.REPACKER], have)
         with tempfile.TemporaryDirectory(prefix="ungcuu-patch-", dir="/var/tmp") as store:
             Path(store).chmod(0o755)
             add_cves(apt, rows, have, Path(store))
@@ -102,10 +105,11 @@ def describe(apt: Apt, chosen: list[Wish], tools: list[str], have: dict[str, Ins
         actions, error = packages.simulate(apt, arguments) if arguments else ([], "")
     if error:
         raise Fault("conflict", f"apt refuses the upgrade: {error}")
+    brought = {action.name for action in packages.simulate(apt, tools)[0]} if tools else set()
     known = {action.name: action.new for action in actions if not action.remove}
     shown = packages.stanzas(apt, [f"{name}={version}" for name, version in known.items()])
     fixes = {wish.name for wish in chosen if wish.security}
-    kinds = (("security", fixes), ("upgrade", {wish.name for wish in chosen}), ("tool", set(tools)))
+    kinds = (("security", fixes), ("upgrade", {wish.name for wish in chosen}), ("tool", brought))
     rows = []
     for name, version in sorted(known.items()):
         fields = shown.get((name.partition(":")[0], version), {})

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from packages import Apt, simulate
-from planning import ARCHIVES
-from system import Fault, run, tail
+from packages import Apt, known
+from system import ARCHIVES, Fault, run, tail
 
 KEEP_RUNS = 3
+REPACKER = "dpkg-repack"
 REPACK_SECONDS = 1800
 
 
@@ -27,6 +27,7 @@ def save(apt: Apt, rows: Sequence[dict[str, Any]], folder: Path) -> list[dict[st
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
+    install_repacker(apt, rows)
     return [keep(apt, row["name"], row["from"], folder) for row in rows if row["from"]]
 
 
@@ -65,16 +66,31 @@ def from_mirror(apt: Apt, name: str, version: str, folder: Path) -> Path | None:
     return matching(folder, name, version)
 
 
-def repacked(apt: Apt, name: str, version: str, folder: Path) -> Path | None:
+def repacked(_apt: Apt, name: str, version: str, folder: Path) -> Path | None:
     """Packed anew from the installed files; configuration files go in as they are now."""
-    if not shutil.which("dpkg-repack"):
-        actions, error = simulate(apt, ["dpkg-repack"])
-        if error or any(action.remove for action in actions):
-            return None
-        apt.get("-y", "-o", "APT::Install-Recommends=false", "install", "dpkg-repack")
     if shutil.which("dpkg-repack"):
         run(["dpkg-repack", name], cwd=folder, timeout=REPACK_SECONDS)
     return matching(folder, name, version)
+
+
+def unobtainable(apt: Apt, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Packages whose installed version is in no cache and on no mirror: they would have to be repacked."""
+    policies = known(apt, [row["name"] for row in rows if row["from"]])
+    found = []
+    for name, policy in policies.items():
+        version = next(row["from"] for row in rows if row["name"] == name)
+        _, sources = policy.versions.get(version, (0, []))
+        on_mirror = any("/var/lib/dpkg/status" not in source for source in sources)
+        if not on_mirror and not matching(ARCHIVES, name, version):
+            found.append(name)
+    return found
+
+
+def install_repacker(apt: Apt, rows: Sequence[dict[str, Any]]) -> None:
+    """Install dpkg-repack ahead of the rest where the plan brings it: the packages before must be kept first."""
+    row = next((row for row in rows if row["name"] == REPACKER and not row["from"]), None)
+    if row:
+        apt.get("-y", "-o", "APT::Install-Recommends=false", "install", f"{REPACKER}={row['to']}")
 
 
 def put_back(rows: Sequence[dict[str, Any]], saved: Sequence[dict[str, str]], folder: Path) -> None:

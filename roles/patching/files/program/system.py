@@ -13,6 +13,7 @@ from typing import Any
 
 HOME = Path("/var/lib/ungcuu/patch")
 UNIT = "ungcuu-patch"
+ARCHIVES = Path("/var/cache/apt/archives")
 MAX_WORDS = 600
 # Nothing may ask, page, list changes or restart services behind our back.
 ENVIRONMENT = {
