@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import database, health
+from ungcuu_site import database, health, rotate
 from ungcuu_site.common import (
     KEPT_AREA,
     RESTORE_AREA,
@@ -119,6 +119,7 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
     state["kept"] = {"folder": str(kept)}
     if "files" in state["only"]:
         staged = stage_root(state["site"], identity)
+        state["credentials_kept"] = rotate.carry_over(state["site"], staged)
         state["tree"] = _identity(staged)
         _step(identity, state, "swapping files")
         state["kept"]["files"] = str(_swap_tree(Path(state["site"]["root"]), staged, kept))
