@@ -101,6 +101,11 @@ class Stage:
         path = self.settings.host_dir("web01") / "reassessment.json"
         baseline.sign(path, record | {"entry": {"closed": True, "how": "test"}}, self.settings.keys)
 
+    def restart(self) -> None:
+        """What stands for a reboot; the container comes back with another hardware address, which others must learn."""
+        self.lab.restart("web01")
+        self.on("intruder01", "ip neigh flush all")
+
     def open(self) -> None:
         """Take an isolation away by force: the host as it was."""
         self.on(
@@ -217,7 +222,7 @@ def test_nothing_opens_it_again(opened: Stage, playbook: Any) -> None:
     _soon(lambda: opened.rules() == rules, "a rule of the intruder stayed")
     opened.on("web01", "nft -f -", DOCKER)
     assert opened.alive_from_outside([*PORTS, 8081]) == []
-    opened.lab.restart("web01")
+    opened.restart()
     assert opened.rules() == rules
     assert opened.alive_from_outside() == []
 
@@ -245,7 +250,7 @@ def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
     try:
         code, document, said = ungcuu("isolate", "web01")
         assert code == 0, said
-        opened.lab.restart("web01")
+        opened.restart()
         rules = opened.rules()
         opened.on("web01", "nft flush ruleset")
         _soon(lambda: opened.rules() == rules, "a flush was not undone")
