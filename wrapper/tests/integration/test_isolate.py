@@ -105,6 +105,8 @@ class Stage:
         """What stands for a reboot; the container comes back with another hardware address, which others must learn."""
         self.lab.restart("web01")
         self.on("intruder01", "ip neigh flush all")
+        for version in (4, 6):
+            subprocess.run(["ip", "neigh", "flush", "to", self.lab.address("web01", version)], check=True)
 
     def open(self) -> None:
         """Take an isolation away by force: the host as it was."""
