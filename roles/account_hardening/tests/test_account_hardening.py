@@ -115,5 +115,5 @@ def test_only_root_sees_its_jobs(host: Host) -> None:
 @pytest.mark.control("account-homes")
 def test_homes_are_private(host: Host) -> None:
     """Keys, histories and copies of administrators are not for the site's user."""
-    said = host.check_output("find /home -mindepth 1 -maxdepth 1 -type d -perm /007 -user +999").splitlines()
+    said = host.check_output("find /home -mindepth 1 -maxdepth 1 -type d -perm /007 -uid +999").splitlines()
     assert said == []

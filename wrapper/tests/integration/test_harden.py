@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -26,8 +27,16 @@ STATE = (
 
 @pytest.fixture(scope="module")
 def web(fresh: Callable[..., Lab]) -> Lab:
-    """A web host as its image has it."""
-    return fresh("web01")
+    """A web host as its image has it. The machine may still hold its predecessor's hardware address for a while."""
+    lab = fresh("web01")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((lab.address("web01"), 22), 5).close()
+            break
+        except OSError:
+            time.sleep(1)
+    return lab
 
 
 def inside(lab: Lab, script: str) -> str:
