@@ -133,7 +133,7 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
         _step(identity, state, "swapping database")
         state["kept"]["database"] = _swap_database(identity, state["site"]["database"], kept / "database")
     _step(identity, state, "swapped")
-    _reload(state)
+    _restart(state)
 
 
 def _identity(tree: Path) -> list[int]:
@@ -249,7 +249,7 @@ def _put_back(identity: str, state: dict[str, Any]) -> None:
     if state.get("tree"):
         _put_back_tree(Path(site["root"]), stage_root(site, identity), kept / "root", state["tree"])
     _step(identity, state, "undone")
-    _reload(state)
+    _restart(state)
 
 
 def _put_back_tree(live: Path, staged: Path, place: Path, restored: list[int]) -> None:
@@ -292,8 +292,12 @@ def _put_back_database(identity: str, facts: dict[str, Any], kept: Path) -> None
     database.load_programs(kept, live, facts["user"])
 
 
-def _reload(state: dict[str, Any]) -> None:
-    """Have the running servers read what is now there, after their own parsers have accepted it."""
+def _restart(state: dict[str, Any]) -> None:
+    """Have the servers start anew on what is now there, after their own parsers have accepted it.
+
+    A reload is not enough: a sandboxed service holds mounts of the folders that it may write, and those are still the
+    compromised tree's; and a worker that ran the intruder's code must not live on.
+    """
     listed = run(
         ["systemctl", "list-units", "--type=service", "--state=active", "--plain", "--no-legend"]
     ).stdout.decode()
@@ -304,7 +308,7 @@ def _reload(state: dict[str, Any]) -> None:
             raise RefusedError(f"nginx refuses the restored configuration: {last_words(tested.stderr)}")
     for unit in active:
         if unit in ("nginx.service", "apache2.service") or (unit.startswith("php") and unit.endswith("-fpm.service")):
-            run(["systemctl", "reload-or-restart", unit])
+            run(["systemctl", "restart", unit])
 
 
 def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
