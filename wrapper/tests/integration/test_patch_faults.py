@@ -369,11 +369,12 @@ def test_an_upgrade_ended_by_a_power_cut_is_finished_later(web: PatchHost, demo:
         "for _ in $(seq 60); do [ -e /run/cut ] && break; sleep 1; done; systemctl kill -s KILL ungcuu-patch; sleep 1"
     )
     assert web.ask("status")["running"] is False
-    assert web.plan()["unfinished"] == ["demo"]
+    assert "demo" in web.plan()["unfinished"]
     more = {"lock_seconds": 2, "confirm_seconds": 60, "package_seconds": 60}
     web.ask("start", action="repair", packages=[], restarts=[], **more)
     state = web.ask("follow", seconds=60, finished=True)["state"]
-    assert (state["outcome"], state["repaired"], web.version("demo")) == ("done", ["demo"], "ii  2.0"), state
+    assert (state["outcome"], web.version("demo")) == ("done", "ii  2.0") and "demo" in state["repaired"], state
+    assert web.plan()["unfinished"] == []
 
 
 UNIT = "[Service]\nExecStart=/usr/bin/demo-daemon\n[Install]\nWantedBy=multi-user.target\n"
