@@ -135,6 +135,10 @@ class Lab:
         """Run a command on the host as root, by the container's back door: also when the host is cut off."""
         return podman("exec", "-i", self.container(host), *command, stdin=stdin, check=False)
 
+    def _hardware_address(self, host: LabHost) -> str:
+        """A locally administered one that stays: after a restart, neighbours would go on asking for the old one."""
+        return f"02:75:c0:1a:{self.slot:02x}:{host.offset:02x}"
+
     @property
     def _network_name(self) -> str:
         return f"ungcuu{self.slot}"
@@ -170,7 +174,8 @@ class Lab:
         container = self.container(host.name)
         podman(
             *runtime, "create", "--name", container, "--hostname", host.name, "--network", self._network_name,
-            "--ip", self.address(host.name), "--ip6", self.address(host.name, 6), "--label", f"ungcuu.debian={debian}",
+            "--ip", self.address(host.name), "--ip6", self.address(host.name, 6),
+            "--mac-address", self._hardware_address(host), "--label", f"ungcuu.debian={debian}",
             "--add-host", "portal.lab.test:127.0.0.1", *run_options([]), image, "/sbin/init",
         )  # fmt: skip
         key, public = self.folder / f"host_{host.name}", self.folder / f"host_{host.name}.pub"
