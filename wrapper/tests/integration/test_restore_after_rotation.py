@@ -49,7 +49,7 @@ def test_old_password_is_dead_and_the_new_one_is_stored(rotated: tuple[Lab, str,
     for value in new.values():
         assert f"'{value}'" in config
     for word, opens in ((old, False), (new["database_password"], True)):
-        login = "cat > /root/login; mariadb --defaults-file=/root/login -e 'SELECT 1' portal; c=$?; rm /root/login; exit $c"
+        login = "cd /root; cat > login; mariadb --defaults-file=login -e 'SELECT 1' portal; c=$?; rm login; exit $c"
         given = f"[client]\nuser=portal\npassword={word}\n".encode()
         assert (lab.exec("web01", ["sh", "-c", login], given).returncode == 0) is opens
 
