@@ -45,7 +45,7 @@ def choose_point(
         VaultError: no point fits.
     """
     over = [] if passed_over is None else passed_over
-    held = site.snapshots()
+    held = site.snapshot_ids()
     ledger: list[dict[str, Any]] = [point for point in site.ledger() if point["id"] in held]
     if re.fullmatch(r"[0-9a-f]{8,64}", arguments.at):
         found = [point for point in ledger if point["id"].startswith(arguments.at)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from ungcuu_vault.common import SETTINGS, STORE, VaultError, account, ask_restic, write_json
 
+_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -88,6 +89,13 @@ class Site:
     def write_ledger(self, points: list[dict[str, Any]]) -> None:
         """Replace the ledger."""
         write_json(self.store / "ledger.json", points)
+
+    def snapshot_ids(self) -> set[str]:
+        """Ids of what the repository holds: the names of its files, without the cost of opening it."""
+        try:
+            return {path.name for path in (self.repository / "snapshots").iterdir() if _ID.fullmatch(path.name)}
+        except OSError as error:
+            raise VaultError(f"the repository of {self.name} can't be read: {error.strerror}") from None
 
     def snapshots(self) -> dict[str, dict[str, Any]]:
         """What the repository itself claims to hold, by id."""

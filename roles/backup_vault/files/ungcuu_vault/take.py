@@ -43,7 +43,7 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     with locked(site.name):
         site.prepare()
         need_space(site.store, _SPARE_BYTES)
-        before, began = set(site.snapshots()), now()
+        before, began = site.snapshot_ids(), now()
         with server(site) as (port, credentials):
             request = {
                 "do": "save",
@@ -80,23 +80,22 @@ def _watch_space(site: Site, session: Session) -> Iterator[None]:
 def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) -> dict[str, Any]:
     """Compare the repository's word with the host's, and write the ledger by the vault's own clock."""
     arrived = now()
-    after = site.snapshots()
-    new = [row for identity, row in after.items() if identity not in before]
+    new = site.snapshot_ids() - before
     claimed = str(answer["summary"].get("snapshot_id", ""))
-    mine = [row for row in new if claimed and str(row["id"]).startswith(claimed)]
+    mine = [identity for identity in new if claimed and identity.startswith(claimed)]
     if len(mine) != 1 or len(new) != 1:
         raise VaultError(
             f"{len(new)} points arrived from {site.name} where one was asked for: none is offered for a restore",
             "earlier restore points are whole; look at the host",
         )
-    sizes = measure(site, str(mine[0]["id"]))
-    skew = (parse_time(str(mine[0]["time"])) - began).total_seconds()
+    sizes, heading = measure(site, mine[0])
+    skew = (parse_time(str(heading["time"])) - began).total_seconds()
     point = {
-        "id": str(mine[0]["id"]),
+        "id": mine[0],
         "time": stamp(began),
         "arrived": stamp(arrived),
         "host": site.name,
-        "paths": [str(path) for path in mine[0]["paths"]],
+        "paths": [str(path) for path in heading["paths"]],
         "source": _source(site, answer),
         "seconds": round((arrived - began).total_seconds(), 1),
         "skewed": not -_SKEW_SECONDS < skew < (arrived - began).total_seconds() + _SKEW_SECONDS,
@@ -119,14 +118,17 @@ def _source(site: Site, answer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(site: Site, identity: str) -> dict[str, Any]:
-    """Files and bytes of a point, whole and by part, from the vault's own listing."""
+def measure(site: Site, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Files and bytes of a point, whole and by part, from the vault's own listing; and what it says of itself."""
+    heading: dict[str, Any] = {}
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
     total = 0
     for line in ask_restic(site.repository, site.password, "ls", "--json", "--no-lock", identity).splitlines():
         with contextlib.suppress(ValueError):
             row = json.loads(line)
+            if row.get("struct_type") == "snapshot":
+                heading = row
             if row.get("type") != "file":
                 continue
             path = str(row["path"])
@@ -137,4 +139,4 @@ def measure(site: Site, identity: str) -> dict[str, Any]:
             elif path.startswith("/var/lib/ungcuu/backup/current/"):
                 part = "database"
             counts[part] += 1
-    return {"bytes": total, "files": sum(counts.values()), "counts": counts}
+    return {"bytes": total, "files": sum(counts.values()), "counts": counts}, heading
