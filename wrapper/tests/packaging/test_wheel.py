@@ -54,7 +54,7 @@ def test_a_plan_reads_the_playbooks_in_the_wheel(installed: Path, tmp_path: Path
     state = str(tmp_path)
     planned = run(installed / "ungcuu", "backup", "web01", "--inventory", "lab", "--plan", "--json", UNGCUU_STATE=state)
     assert planned.returncode == 0, planned.stderr
-    assert len(json.loads(planned.stdout)["steps"]) >= 4
+    assert len(json.loads(planned.stdout)["plan"]["steps"]) >= 4
 
 
 def test_playbooks_run_with_the_plugins_in_the_wheel(installed: Path) -> None:
