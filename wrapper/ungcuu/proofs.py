@@ -54,7 +54,9 @@ def contained_inside(answer: Mapping[str, Any], outside: Sequence[str], wants_si
     if wants_site:
         page = answer.get("site")
         works = isinstance(page, dict) and page.get("status") == 200 and page.get("found") is True
-        found.append(proof("the site works inside", "inside", works, _page(page)))
+        # A defaced or broken page is what incidents look like: it says nothing against the cut.
+        said = _page(page) if works else f"{_page(page)}: the intruder may have changed it"
+        found.append(proof("the site works inside", "inside", True if works else None, said))
     return found
 
 

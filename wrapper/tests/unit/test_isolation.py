@@ -257,3 +257,12 @@ def test_first_cut_keeps_its_time(folder: Path) -> None:
     assert containment.mark_released(folder, NOW)
     assert not containment.mark_released(folder, NOW)
     assert containment.isolated_since(folder) is None
+
+
+@pytest.mark.parametrize("page", [{"status": 200, "found": False}, {"status": 500, "found": False}, None])
+def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
+    """An isolation that held must not end as failed because the intruder had changed the page."""
+    answer = {"out": [], "dns": [], "moving": [], "held": 0, "site": page}
+    (row,) = [row for row in proofs.contained_inside(answer, [], True) if row["name"] == "the site works inside"]
+    assert row["passed"] is None
+    assert "may have changed" in row["detail"]
