@@ -127,6 +127,11 @@ def pinned_keys(path: Path, name: str) -> list[HostKey]:
     return found
 
 
+def names(target: ssh.Target) -> tuple[str, str]:
+    """Return the names under which a host's key is pinned: ours, and the one that Ansible's own OpenSSH looks for."""
+    return target.name, target.address if target.port == 22 else f"[{target.address}]:{target.port}"
+
+
 def pin(path: Path, name: str, key: HostKey) -> bool:
     """Make this the only key of this name; other names on the same line keep theirs. Returns whether that is news."""
     if pinned_keys(path, name) == [key]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import enrolment
+from ungcuu import enrolment, ssh
 
 NOW = 1_790_000_000.0
 GOOD = {
@@ -89,3 +89,9 @@ def test_broken_lines_pin_nothing(tmp_path: Path) -> None:
     known.write_text("web01 ssh-ed25519 not/base64!!\nweb01 unknown-type AAAA\nweb01\n")
     assert enrolment.pinned_keys(known, "web01") == []
     assert base64.b64decode("AAAA")
+
+
+def test_the_key_is_pinned_under_the_address_too() -> None:
+    """Plain ansible-playbook looks a host up by its address: it would refuse what `enrol` accepted."""
+    target = ssh.Target("web01", "192.0.2.10", 2222, "ungcuu", Path("key"), Path("known_hosts"))
+    assert enrolment.names(target) == ("web01", "[192.0.2.10]:2222")

@@ -31,7 +31,9 @@ def _run(context: Context) -> Result:
     known = enrolment.pinned_keys(target.known_hosts, context.host)
     if key not in known:
         _confirm(context, key, known)
-    news = enrolment.pin(target.known_hosts, context.host, key)
+    news = False
+    for name in enrolment.names(target):
+        news |= enrolment.pin(target.known_hosts, name, key)
     context.record("change", {"what": "host key", "host": context.host, "fingerprint": key.fingerprint, "new": news})
     return _check(context, key)
 
