@@ -33,6 +33,7 @@ REPORTERS = frozenset(
         "compare_baseline",
         "quarantine_findings",
         "reassess_host",
+        "rotate_credentials",
         "ungcuu_accounts",
         "ungcuu_blocks",
         "ungcuu_containment",

@@ -331,7 +331,8 @@ def test_the_very_process_that_was_seen(store: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["root", "ungcuu", "a b", "-x", "$(id)", "a:b", ""])
-def test_some_accounts_are_never_locked(store: Path, name: str) -> None:
-    """root, ours, and what is no account's name."""
+def test_some_accounts_are_never_locked(store: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """root, ours, and what is no account's name. With the defence out, this must not lock the tester's own root."""
+    monkeypatch.setattr(remote, "run", lambda *words: pytest.fail(f"reached the system: {words}"))
     remote.CONFIG["protected"] = ["ungcuu"]
     assert remote.perform({"id": "i", "do": "lock_account", "account": name})["outcome"] == "refused"

@@ -234,6 +234,8 @@ settings = content.make(Path({folder!r}), slow={playbook!r})
 verb = Verb("slow", Phase.PREPARE, "x", playbook="slow")
 for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, cli._terminate)
+# A shell starts its background jobs with SIGINT ignored, and CI may be one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 report = flow.execute(flow.Request(verb, ("web01",)), settings, Screen(sys.stderr), lambda *_: None)
 print(json.dumps(report.document, default=str))
 sys.exit(int(report.code))
