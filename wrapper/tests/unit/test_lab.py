@@ -39,3 +39,13 @@ def test_an_image_tag_changes_with_its_recipe(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(images, "_recipe", lambda name: f"changed {name}")
     assert images.tag("website", "12") != before
     assert images.tag("website", "13") != images.tag("website", "12")
+
+
+def test_a_machine_without_podman_has_no_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer's first drill clears the ground before anything is installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lab = Lab(0, tmp_path)
+    lab.down()
+    assert {row["state"] for row in lab.status().values()} == {"absent"}
+    with pytest.raises(LabError, match="lab up brings it"):
+        lab.exec("web01", ["true"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ungcuu.lab import images
-from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, podman, run_options
+from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, installed, podman, run_options
 
 _NETWORK = ipaddress.ip_network("198.51.100.0/24")  # TEST-NET-2 (RFC 5737): never a real neighbour's address
 _SLOTS = 16
@@ -109,6 +109,8 @@ class Lab:
 
     def down(self, hosts: Sequence[str] = ()) -> None:
         """Remove the hosts (all of the lab by default, its network too); images and keys stay."""
+        if not installed():  # a drill on a fresh machine clears the ground before anything is there
+            return
         for host in hosts or [known.name for known in HOSTS]:
             podman("rm", "-f", "-t", "0", "-v", self.container(host), check=False)
         if not hosts:

@@ -56,12 +56,19 @@ def ensure_installed() -> None:
             raise LabError(f"'{' '.join(command[:3])}' failed: {done.stderr.strip()[-600:]}")
 
 
+def installed() -> bool:
+    """Whether podman is there at all; without it no lab is up."""
+    return shutil.which("podman") is not None
+
+
 def podman(*arguments: str, stdin: bytes | None = None, check: bool = True) -> subprocess.CompletedProcess[bytes]:
     """Run podman and keep what it prints.
 
     Raises:
-        LabError: podman failed and `check` is set.
+        LabError: podman is missing, or it failed and `check` is set.
     """
+    if not installed():
+        raise LabError("podman is not installed; ungcuu lab up brings it")
     done = subprocess.run(["podman", *arguments], input=stdin, capture_output=True, check=False)
     if check and done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()
@@ -71,6 +78,8 @@ def podman(*arguments: str, stdin: bytes | None = None, check: bool = True) -> s
 
 def inspect(name: str) -> dict[str, Any] | None:
     """What podman knows of a container, or None where there is none of that name."""
+    if not installed():
+        return None
     done = podman("container", "inspect", name, check=False)
     return json.loads(done.stdout)[0] if done.returncode == 0 else None
 
