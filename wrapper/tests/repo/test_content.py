@@ -122,7 +122,8 @@ def test_no_task_hides_a_failure_or_hands_a_host_s_words_to_a_local_shell(path: 
         assert not any(key.rpartition(".")[2] == "local_action" for key in task), task.get("name")
 
 
-MACHINE = re.compile(rf"{re.escape(str(ROOT))}\b|/tmp/state\d")  # the place that this tree happens to lie in
+# The place that this tree happens to lie in; a short one ("/src") is a word like others.
+MACHINE = re.compile(rf"{re.escape(str(ROOT))}\b|/tmp/state\d" if len(ROOT.parts) > 3 else r"/tmp/state\d")
 REGISTRY = re.compile(
     r"https?://[^\s\"'<>)]*(?:index|simple|registry|mirror|pypi|proxy|artifactory|nexus)[^\s\"'<>)]*", re.I
 )
