@@ -72,6 +72,8 @@ HEAD = "set -e; W=/var/www/portal; UP=$W/wp-content/uploads; mkdir -p $UP/2026; 
 @pytest.fixture(scope="module")
 def host(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Iterator[Lab]:
     lab = fresh("web01")
+    # An earlier module's baseline of the same image would be found unchanged.
+    Path(os.environ["UNGCUU_STATE"], "hosts/web01/baseline.json").unlink(missing_ok=True)
     code, document, said = ungcuu("baseline", "web01", "--reason", "test")
     assert code == 0, said
     assert document["baseline_changed"] is True
