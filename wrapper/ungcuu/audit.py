@@ -10,7 +10,6 @@ Changes nothing on the host. The tests are those of ``verify``; here each stands
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.controls import Control
+from ungcuu.files import make_private, put
 from ungcuu.i18n import _, language
 
 if TYPE_CHECKING:
@@ -179,16 +179,12 @@ def _previous(path: Path) -> Mapping[str, Any]:
 
 def keep(audit: Audit, folder: Path) -> tuple[Path, Path]:
     """Write the audit as JSON and HTML into the host's folder; the dated JSON copies stay. Gives both paths."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / "audits").mkdir(exist_ok=True, mode=0o700)
+    make_private(folder / "audits")
     text = json.dumps(audit.as_data(), ensure_ascii=False, indent=1) + "\n"
     stamp = audit.time.replace(":", "").replace("-", "")[:15]
     document, page = folder / "audit.json", folder / "audit.html"
     for path, content in ((folder / "audits" / f"{stamp}.json", text), (document, text), (page, render(audit))):
-        partial = path.with_suffix(path.suffix + ".new")
-        partial.write_text(content, "utf-8")
-        partial.chmod(0o600)
-        os.replace(partial, path)  # noqa: PTH105  (atomic)
+        put(path, content)
     return document, page
 
 

@@ -12,10 +12,8 @@ What holds:
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -26,6 +24,7 @@ from cryptography.exceptions import InvalidSignature
 
 from ungcuu import journal, ssh
 from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Undetermined, Unreachable
+from ungcuu.files import make_private, put
 from ungcuu.i18n import _
 
 Row = Mapping[str, Any]
@@ -285,23 +284,7 @@ class Baseline:
 
 def host_folder(state: Path, host: str) -> Path:
     """Return the folder of one host, made on first use, mode 0700."""
-    folder = state / "hosts" / host
-    for part in (state, folder.parent, folder):
-        part.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def put(path: Path, data: bytes) -> None:
-    """Put a file in place in one step, mode 0600: a reader sees the old one or the new one."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    return make_private(state / "hosts" / host)
 
 
 def sign(path: Path, document: Mapping[str, Any], keys: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ungcuu.files import make_private, put
 from ungcuu.isolation import AllowList, parse_address
 
 FILE = "blocks.json"
@@ -64,12 +64,7 @@ def load(folder: Path) -> tuple[Block, ...]:
 
 def save(folder: Path, blocks: Sequence[Block]) -> None:
     """Write the list in one step."""
-    for part in (folder.parent.parent, folder.parent, folder):
-        part.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps([asdict(block) for block in blocks], indent=1) + "\n", encoding="utf-8")
-    draft.chmod(0o600)
-    draft.replace(folder / FILE)
+    put(make_private(folder) / FILE, json.dumps([asdict(block) for block in blocks], indent=1) + "\n")
 
 
 def network(text: str) -> str:

@@ -7,10 +7,8 @@ the same template that the role ``isolation`` renders.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.files import put
 from ungcuu.isolation import MODES, AllowList, allow_list, parse_address
 from ungcuu.settings import Settings
 from ungcuu.ssh import Target, run
@@ -172,10 +171,10 @@ def write(settings: Settings, card: Card) -> Card:
     for part in (folder.parent.parent, folder.parent, folder):
         part.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = folder / "known_hosts"
-    _replace(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
+    put(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
     kept = Card(**{**vars(card), "known_hosts": str(known)})
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
-    _replace(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
+    put(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     return kept
 
 
@@ -199,20 +198,3 @@ def pinned_lines(target: Target) -> list[str]:
     said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     rows = [line.split() for line in said.splitlines() if line and not line.startswith("#")]
     return [" ".join([target.name, *row[1:3]]) for row in rows if len(row) >= 3 and not row[0].startswith("@")]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file of mode 0600 so that a crash or a full disk leaves the old one."""
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -2,16 +2,17 @@
 
 ``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. The host's own word counts for
 nothing here, and the re-assessment counts only with this controller's signature. Nothing but the standard library is
-imported before the gate: the fast cut imports this.
+imported before the gate (but `files`, which needs no more): the fast cut imports this.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from ungcuu.files import make_private, put
 
 MARK = "isolation.json"
 REASSESSMENT = "reassessment.json"
@@ -34,11 +35,7 @@ def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
         "time": known.get("time") or f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "undo": f"ungcuu release {host}",
     }
-    for part in (folder.parent.parent, folder.parent, folder):
-        part.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = folder / f".{MARK}.{os.getpid()}"
-    draft.write_text(json.dumps(data, sort_keys=True) + "\n", encoding="utf-8")
-    draft.replace(folder / MARK)
+    put(make_private(folder) / MARK, json.dumps(data, sort_keys=True) + "\n")
     return True
 
 

@@ -10,16 +10,15 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import os
 import re
 import socket
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ungcuu import ssh
+from ungcuu.files import make_private, put
 from ungcuu.i18n import _
 
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
@@ -137,18 +136,8 @@ def pin(path: Path, name: str, key: HostKey) -> bool:
     if pinned_keys(path, name) == [key]:
         return False
     kept = [line for line in (_without(line, name) for line in _lines(path)) if line is not None]
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in [*kept, f"{name} {key.kind} {key.data}"])
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(draft).unlink()
-        raise
+    make_private(path.parent)
+    put(path, "".join(f"{line}\n" for line in [*kept, f"{name} {key.kind} {key.data}"]))
     return True
 
 

@@ -1,7 +1,7 @@
 """Files that ungcuu itself put on a host after the baseline: a scan must not call them an intruder's.
 
 ``hosts/<host>/expected.json`` on the controller maps a path to the SHA-256 of the content that was sent. It excuses a
-file only while it has exactly that content, so nobody can hide behind its name. Only the standard library: roles that
+file only while it has exactly that content, so nobody can hide behind its name. Nothing heavy is imported: roles that
 contain a host use it.
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from ungcuu.files import make_private, put
 
 NAME = "expected.json"
 
@@ -28,9 +29,7 @@ def load(state: Path, host: str) -> dict[str, str]:
 
 def remember(state: Path, host: str, files: Mapping[str, str | bytes | None]) -> None:
     """Remember what was put on the host: path → content, or None for a file that was taken away."""
-    folder = state / "hosts" / host
-    for part in (folder.parent, folder):
-        part.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = make_private(state / "hosts" / host)
     with (folder / f".{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = load(state, host)
@@ -40,7 +39,4 @@ def remember(state: Path, host: str, files: Mapping[str, str | bytes | None]) ->
             else:
                 data = content.encode() if isinstance(content, str) else content
                 known[path] = hashlib.sha256(data).hexdigest()
-        draft = folder / f".{NAME}.{os.getpid()}"
-        draft.write_text(json.dumps(known, sort_keys=True, indent=1) + "\n", encoding="ascii")
-        draft.chmod(0o600)
-        draft.replace(folder / NAME)
+        put(folder / NAME, json.dumps(known, sort_keys=True, indent=1) + "\n")

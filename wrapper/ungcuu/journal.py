@@ -22,7 +22,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from filelock import FileLock, Timeout
 
 from ungcuu.errors import JournalError, Tampered
+from ungcuu.files import put, sync_folder, write_all, write_beside
 from ungcuu.i18n import _
 
 NAME = "journal.jsonl"
@@ -136,7 +136,7 @@ def signing_key(key_dir: Path) -> Ed25519PrivateKey:
         if not isinstance(key, Ed25519PrivateKey):
             raise JournalError(_("{path} is not an Ed25519 key").format(path=path))
         if not path.with_suffix(".pub").exists():
-            _replace(path.with_suffix(".pub"), public_pem(key.public_key()), mode=0o644)
+            put(path.with_suffix(".pub"), public_pem(key.public_key()), mode=0o644)
     except (OSError, ValueError) as error:
         raise JournalError(_("The key that signs the journal can't be used: {error}").format(error=error)) from error
     return key
@@ -173,7 +173,7 @@ def _make_key(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    spare = _write_beside(path, pem, mode=0o600)
+    spare = write_beside(path, pem, mode=0o600)
     try:
         with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
             os.link(spare, path)
@@ -273,7 +273,7 @@ class Journal:
             fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 try:
-                    _write_all(fd, line)
+                    write_all(fd, line)
                     os.fsync(fd)
                 except OSError:
                     os.ftruncate(fd, start)
@@ -281,21 +281,21 @@ class Journal:
             finally:
                 os.close(fd)
             if start == 0:
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
     def _publish(self, record: Record, start: int) -> None:
         """Replace the head. When that fails the record is taken back: the caller was told that it is not written."""
         try:
-            spare = _write_beside(self.head_path, _head(self.case, record, self._key), mode=0o600)
+            spare = write_beside(self.head_path, _head(self.case, record, self._key), mode=0o600)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.truncate(self.path, start)
             raise _unwritable(self.head_path, error) from error
         try:
             spare.replace(self.head_path)
-            _sync_folder(self.head_path.parent)
+            sync_folder(self.head_path.parent)
         except OSError as error:
             raise _unwritable(self.head_path, error) from error
 
@@ -339,7 +339,7 @@ class Journal:
                 _("the journal ends at record {last}, its head names record {seq}").format(last=last.seq, seq=seq)
             )
         try:
-            _replace(self.head_path, _head(self.case, last, self._key), mode=0o600)
+            put(self.head_path, _head(self.case, last, self._key))
         except OSError as error:
             raise _unwritable(self.head_path, error) from error
 
@@ -348,7 +348,7 @@ class Journal:
         digest = hashlib.sha256(torn).hexdigest()
         name = f"torn-{self._seq + 1}-{digest[:16]}"
         try:
-            _replace(self.folder / name, torn, mode=0o600)
+            put(self.folder / name, torn)
             os.truncate(self.path, self._size)
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -560,41 +560,6 @@ def _tail(path: Path, size: int) -> tuple[bytes, bytes]:
             if start == 0:
                 return b"", data
             step *= 8
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    """Put a file in place in one step: a reader sees the old one or the new one."""
-    _write_beside(path, data, mode).replace(path)
-    _sync_folder(path.parent)
-
-
-def _write_beside(path: Path, data: bytes, mode: int) -> Path:
-    fd, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
-    try:
-        try:
-            os.fchmod(fd, mode)
-            _write_all(fd, data)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

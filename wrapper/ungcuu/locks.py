@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ungcuu.errors import ControllerFault, Locked
+from ungcuu.files import put
 from ungcuu.i18n import _
 from ungcuu.screen import clean
 from ungcuu.settings import Settings
@@ -52,9 +53,8 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
     holder = _holder_file(settings, host)
     try:
         with contextlib.suppress(OSError):  # a full disk must not stop a run that holds the lock
-            _write(
-                holder, {"user": settings.operator, "pid": os.getpid(), "verb": verb, "reason": reason, "since": _now()}
-            )
+            who = {"user": settings.operator, "pid": os.getpid(), "verb": verb, "reason": reason, "since": _now()}
+            put(holder, json.dumps(who))
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -84,12 +84,6 @@ def _held(settings: Settings, host: str) -> Locked:
 
 def _holder_file(settings: Settings, host: str) -> Path:
     return settings.locks / f"{host}.holder"
-
-
-def _write(path: Path, data: dict[str, object]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(data), "utf-8")
-    temporary.replace(path)
 
 
 def _now() -> str:

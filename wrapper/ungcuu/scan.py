@@ -16,6 +16,7 @@ from typing import Any
 
 from ungcuu import baseline, content, detect, expected, ssh
 from ungcuu.detect import Comparison, Policy
+from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.journal import now
 
@@ -160,7 +161,7 @@ def scan(subject: Subject) -> ScanResult:
     taken = against.taken if against else ""
     result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found))
     folder = baseline.host_folder(subject.state, subject.host)
-    baseline.put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
+    put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
     return result
 
 

@@ -11,13 +11,14 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "wrapper" / "ungcuu"
 
 # What every module may use: they know nothing of the others.
-BASE = {"errors", "settings", "screen", "i18n"}
+BASE = {"errors", "settings", "screen", "i18n", "files"}
 
 ALLOWED = {
     "errors": set(),
     "settings": set(),
     "screen": set(),
     "i18n": set(),
+    "files": set(),
     "ssh": {"settings"},
     "watchdog": set(),
     "verb": {"errors", "context", "runner"},

@@ -413,7 +413,7 @@ def test_a_record_whose_head_has_no_room_is_taken_back(filled: Journal, monkeypa
 
     before = filled.path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write_beside", full)
+        patch.setattr(module, "write_beside", full)
         with pytest.raises(JournalError, match="No space left"):
             filled.append("step", {})
     assert filled.path.read_bytes() == before

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.action import ActionBase
+
+from ungcuu.files import make_private, put
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
 _KEYS = ("auth", "secure_auth", "logged_in", "nonce")
@@ -41,7 +42,7 @@ class Store:
     def _vault(self) -> VaultLib:
         if not self._password.exists():
             self._password.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(self._password, secrets.token_urlsafe(32) + "\n")
+            put(self._password, secrets.token_urlsafe(32) + "\n")
         return VaultLib([("default", VaultSecret(self._password.read_bytes().strip()))])
 
     def read(self) -> dict[str, Any]:
@@ -52,18 +53,8 @@ class Store:
 
     def write(self, content: dict[str, Any]) -> None:
         """Replace the file in one step."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(self._path, self._vault().encrypt(yaml.safe_dump(content)).decode("ascii"))
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(path)
+        make_private(self._path.parent)
+        put(self._path, self._vault().encrypt(yaml.safe_dump(content)).decode("ascii"))
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

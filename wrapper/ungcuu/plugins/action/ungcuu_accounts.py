@@ -9,7 +9,6 @@ What undoes it is kept on the controller, in hosts/<host>/locked.json: the host'
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from ungcuu.files import make_private, put
 from ungcuu.plugins.on_host import run_on_host  # (found beside us, whether or not ungcuu is installed)
 
 _UNDO = ("name", "uid", "password", "expires", "keys", "stopped")
@@ -87,8 +87,5 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _save(path: Path, data: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    draft.chmod(0o600)
-    draft.replace(path)
+    make_private(path.parent)
+    put(path, json.dumps(data, indent=1) + "\n")
