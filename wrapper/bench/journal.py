@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ungcuu.case import derive
+from ungcuu.casefacts import derive
 from ungcuu.journal import Journal, read_records, verify
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 
-from ungcuu import journal, ssh
+from ungcuu import sealing, ssh
 from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Undetermined, Unreachable
 from ungcuu.files import make_private, put
 from ungcuu.i18n import _
@@ -289,8 +289,8 @@ def host_folder(state: Path, host: str) -> Path:
 
 def sign(path: Path, document: Mapping[str, Any], keys: Path) -> None:
     """Write a document and its Ed25519 signature (``.sig`` beside it, hexadecimal)."""
-    data = journal.canonical(document)
-    signature = journal.signing_key(keys).sign(data)
+    data = sealing.canonical(document)
+    signature = sealing.signing_key(keys).sign(data)
     put(path.with_suffix(".sig"), signature.hex().encode() + b"\n")
     put(path, data)
 
@@ -306,7 +306,7 @@ def verified(path: Path, keys: Path, host: str) -> dict[str, Any]:
     mend = _("Find out who changed {path}; restore it from a backup of the controller.").format(path=path)
     try:
         signature = bytes.fromhex(path.with_suffix(".sig").read_text("ascii").strip())
-        journal.public_key(keys).verify(signature, data)
+        sealing.public_key(keys).verify(signature, data)
         document = json.loads(data)
     except (OSError, ValueError, InvalidSignature) as error:
         raise Tampered(
@@ -338,7 +338,7 @@ def save(state: Path, host: str, snapshot: Snapshot) -> bool:
         if _steady(old["rows"]) == _steady(rows):
             return False
         _keep_old(path, str(old.get("taken", "")))
-    sign(path, {"format": FORMAT, "host": host, "taken": journal.now(), "rows": rows}, state / "keys")
+    sign(path, {"format": FORMAT, "host": host, "taken": sealing.now(), "rows": rows}, state / "keys")
     return True
 
 
@@ -350,7 +350,7 @@ def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
         for kind, known in rows.items()
         if kind not in ("listener", "unit")
     }
-    return journal.canonical(kept)
+    return sealing.canonical(kept)
 
 
 def _keep_old(path: Path, taken: str) -> None:

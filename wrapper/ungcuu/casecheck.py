@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ungcuu.case import Case, from_host, payload
+from ungcuu.case import Case
+from ungcuu.casefacts import from_host, payload
 from ungcuu.errors import Tampered
 from ungcuu.i18n import _
-from ungcuu.journal import NAME, Record, VerifyResult, public_key, verify
+from ungcuu.journal import NAME, VerifyResult, verify
 from ungcuu.screen import clean
+from ungcuu.sealing import Record, public_key
 
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _TORN = re.compile(r"torn-\d+-[0-9a-f]{16}\Z")

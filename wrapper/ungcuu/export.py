@@ -23,7 +23,8 @@ from ungcuu.case import Case
 from ungcuu.casecheck import check, evidence_of
 from ungcuu.errors import ControllerFault, Tampered
 from ungcuu.i18n import _
-from ungcuu.journal import NAME, fingerprint, now, public_pem, signing_key
+from ungcuu.journal import NAME
+from ungcuu.sealing import fingerprint, now, public_pem, signing_key
 
 README = "README.txt"
 SUMS = "SHA256SUMS"

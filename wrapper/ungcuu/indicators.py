@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ungcuu import __version__
-from ungcuu.case import Facts, Finding
+from ungcuu.casefacts import Facts, Finding
 from ungcuu.screen import clean
 
 _NAMESPACE = uuid.UUID("6f1d2c0e-3b0b-5b0e-9c53-0a7c5d1e8f42")

@@ -16,7 +16,6 @@ The protocol, which docs/explanation/evidence-and-journal.md explains to a third
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import json
@@ -25,47 +24,23 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from filelock import FileLock, Timeout
 
 from ungcuu.errors import JournalError, Tampered
 from ungcuu.files import put, sync_folder, write_all, write_beside
 from ungcuu.i18n import _
+from ungcuu.sealing import Record, canonical, genesis, now, public_key, seal, signed, signing_key, unseal
 
 NAME = "journal.jsonl"
-KEY = "journal_ed25519"
 MAX_RECORD = 1 << 20  # bytes of one line; larger things are evidence, not records
 LOCK_SECONDS = 30.0
 
-_TRAILER = re.compile(rb',"hash":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\}\n\Z')
-_BODY_KEYS = {"data", "kind", "prev", "seq", "time"}
 _HEAD_KEYS = {"case", "hash", "seq", "time"}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line of a journal. ``time`` is UTC, ISO 8601 with milliseconds; ``hash`` is hexadecimal, ``sig`` base64."""
-
-    seq: int
-    time: str
-    prev: str
-    kind: str
-    data: Mapping[str, Any]
-    hash: str
-    sig: str
-
-    @property
-    def moment(self) -> datetime:
-        """``time`` as an aware datetime."""
-        return parse_time(self.time)
 
 
 @dataclass(frozen=True)
@@ -78,107 +53,6 @@ class VerifyResult:
     problem: str = ""
     notes: tuple[str, ...] = ()
     head_hash: str = ""
-
-
-def now() -> str:
-    """The present in the form that records carry."""
-    return format_time(datetime.now(UTC))
-
-
-def format_time(moment: datetime) -> str:
-    """An aware datetime as UTC, ISO 8601, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def parse_time(text: str) -> datetime:
-    """Inverse of :func:`format_time`.
-
-    Raises:
-        ValueError: not such a time.
-    """
-    if not _TIME.match(text):
-        raise ValueError(text)
-    return datetime.fromisoformat(text)
-
-
-def canonical(value: Mapping[str, Any]) -> bytes:
-    """Canonical JSON: ASCII, sorted keys, no spaces, no NaN. Control bytes, bidi and DEL stand as ``\\uXXXX``.
-
-    Raises:
-        JournalError: the value can't be written as JSON.
-    """
-    try:
-        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise JournalError(_("A record can't be written as JSON: {error}").format(error=repr(error))) from error
-    return text.replace("\x7f", "\\u007f").encode("ascii")
-
-
-def genesis(case: str) -> str:
-    """``prev`` of a journal's first record: it binds the chain to the case's name."""
-    return hashlib.sha256(f"ungcuu journal v1\n{case}\n".encode()).hexdigest()
-
-
-# --- keys ---------------------------------------------------------------------------------------------------------
-
-
-def signing_key(key_dir: Path) -> Ed25519PrivateKey:
-    """Return the key that signs journals and baselines; make it on first use (mode 0600, public half beside it).
-
-    Raises:
-        JournalError: it can't be read or made.
-    """
-    path = key_dir / KEY
-    try:
-        if not path.exists():
-            _make_key(path)
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise JournalError(_("{path} is not an Ed25519 key").format(path=path))
-        if not path.with_suffix(".pub").exists():
-            put(path.with_suffix(".pub"), public_pem(key.public_key()), mode=0o644)
-    except (OSError, ValueError) as error:
-        raise JournalError(_("The key that signs the journal can't be used: {error}").format(error=error)) from error
-    return key
-
-
-def public_key(path: Path) -> Ed25519PublicKey:
-    """Load the public key from its file or from the folder that holds it.
-
-    Raises:
-        Tampered: there is none, or it is of another kind.
-    """
-    try:
-        file = path / f"{KEY}.pub" if path.is_dir() else path
-        key = serialization.load_pem_public_key(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Tampered(_("The public key of the journal can't be read: {error}").format(error=error)) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise Tampered(_("{path} is not an Ed25519 key").format(path=path))
-    return key
-
-
-def public_pem(key: Ed25519PublicKey) -> bytes:
-    """PEM of a public key, as ``openssl`` reads it."""
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def fingerprint(key: Ed25519PublicKey) -> str:
-    """SHA-256 over the key's DER form: what people compare by telephone."""
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    spare = write_beside(path, pem, mode=0o600)
-    try:
-        with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
-            os.link(spare, path)
-    finally:
-        spare.unlink()
 
 
 # --- the journal --------------------------------------------------------------------------------------------------
@@ -258,7 +132,7 @@ class Journal:
 
     def _append(self, kind: str, data: Mapping[str, Any]) -> Record:
         body = {"data": data, "kind": kind, "prev": self._hash, "seq": self._seq + 1, "time": now()}
-        line, record = _seal(body, self._key)
+        line, record = seal(body, self._key)
         if len(line) > MAX_RECORD:
             raise JournalError(_("A record of {size} bytes is too large for the journal").format(size=len(line)))
         start = max(self._size, 0)
@@ -322,7 +196,7 @@ class Journal:
             if head is not None:
                 raise self._tampered(_("the journal is empty, its head names record {seq}").format(seq=head["seq"]))
             return Record(0, "", "", "", {}, genesis(self.case), "")
-        record, problem = _unseal(line, self.public)
+        record, problem = unseal(line, self.public)
         if record is None:
             raise self._tampered(problem)
         if head is None or record.seq != head["seq"]:
@@ -422,7 +296,7 @@ def _check_chain(lines: list[bytes], case: str, key: Ed25519PublicKey) -> tuple[
     """Hashes of the good records, the genesis first, and what is wrong with the next one."""
     digests = [genesis(case)]
     for line in lines:
-        record, problem = _unseal(line + b"\n", key)
+        record, problem = unseal(line + b"\n", key)
         if record is not None and record.seq != len(digests):
             problem = _("record {seq} stands in its place").format(seq=record.seq)
         elif record is not None and record.prev != digests[-1]:
@@ -456,13 +330,13 @@ def _head_problem(head: Mapping[str, Any], case: str, key: Ed25519PublicKey) -> 
     body = {name: head.get(name) for name in _HEAD_KEYS}
     if set(head) != _HEAD_KEYS | {"sig"} or type(body["seq"]) is not int or body["seq"] < 1:
         return _("the head is damaged")
-    if not _signed(canonical(body), head["sig"], key):
+    if not signed(canonical(body), head["sig"], key):
         return _("the signature of the head is wrong")
     return "" if body["case"] == case else _("the head belongs to another case")
 
 
 def _parsed(line: bytes, number: int, folder: Path) -> Record:
-    record, problem = _unseal(line, None)
+    record, problem = unseal(line, None)
     if record is None:
         raise Tampered(
             _("Record {number} of {path} can't be read: {problem}").format(
@@ -473,71 +347,10 @@ def _parsed(line: bytes, number: int, folder: Path) -> Record:
     return record
 
 
-def _seal(body: Mapping[str, Any], key: Ed25519PrivateKey) -> tuple[bytes, Record]:
-    text = canonical(body)
-    digest = hashlib.sha256(text).hexdigest()
-    sig = base64.b64encode(key.sign(digest.encode())).decode()
-    line = text[:-1] + f',"hash":"{digest}","sig":"{sig}"}}\n'.encode()
-    parsed = json.loads(text)  # what a reader will see, not what the caller may change later
-    return line, Record(**parsed, hash=digest, sig=sig)
-
-
-def _unseal(line: bytes, key: Ed25519PublicKey | None) -> tuple[Record | None, str]:
-    """Read one line; without a key the signature is not looked at. Returns the record, or None and what is wrong."""
-    trailer = _TRAILER.search(line)
-    if trailer is None:
-        return None, _("it is not a record")
-    text, digest, sig = line[: trailer.start()] + b"}", trailer[1].decode(), trailer[2].decode()
-    if hashlib.sha256(text).hexdigest() != digest:
-        return None, _("its hash does not match its content")
-    if key is not None and not _signed(digest.encode(), sig, key):
-        return None, _("its signature is wrong")
-    try:
-        body = json.loads(text)
-        fits = isinstance(body, dict) and _well_formed(body) and canonical(body) == text
-    except (ValueError, RecursionError, JournalError):
-        fits = False
-    return (Record(**body, hash=digest, sig=sig), "") if fits else (None, _("it is not a record"))
-
-
-def _well_formed(body: Mapping[str, Any]) -> bool:
-    return (
-        set(body) == _BODY_KEYS
-        and type(body["seq"]) is int
-        and isinstance(body["data"], dict)
-        and all(isinstance(body[name], str) for name in ("kind", "prev", "time"))
-        and bool(_TIME.match(body["time"]))
-    )
-
-
-def _signed(message: bytes, sig: object, key: Ed25519PublicKey) -> bool:
-    try:
-        raw = base64.b64decode(sig, validate=True) if isinstance(sig, str) else b""
-        if base64.b64encode(raw).decode() != sig:  # spare bits of the last character: one signature, one spelling
-            return False
-        key.verify(raw, message)
-    except (InvalidSignature, binascii.Error, ValueError):
-        return False
-    return True
-
-
 def _head(case: str, record: Record, key: Ed25519PrivateKey) -> bytes:
     body = {"case": case, "hash": record.hash, "seq": record.seq, "time": record.time}
     sig = base64.b64encode(key.sign(canonical(body))).decode()
     return canonical(body | {"sig": sig}) + b"\n"
-
-
-def _plain(value: object) -> object:
-    """Mappings and sequences of any make as plain JSON; keys must be text, times and paths are written as text."""
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("keys must be text")
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return format_time(value)
-    return str(value) if isinstance(value, str | Path) else value
 
 
 # --- files --------------------------------------------------------------------------------------------------------

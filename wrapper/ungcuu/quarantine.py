@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, journal
+from ungcuu import baseline
 from ungcuu.baseline import Snapshot, path_bytes
 from ungcuu.errors import Refused, UsageFault
 from ungcuu.findings import Do, Severity
 from ungcuu.i18n import _
 from ungcuu.scan import Subject
 from ungcuu.screen import clean
+from ungcuu.sealing import now
 
 STORE = "/var/lib/ungcuu/quarantine"
 SECONDS = 300.0
@@ -305,7 +306,7 @@ def remember(subject: Subject, taken: Sequence[Taken]) -> None:
     rows += [
         {"id": item.order.id, "finding": item.order.finding, "rule": item.order.rule, "do": item.order.do.value,
          "path": item.order.path, "details": dict(item.order.details), "known": dict(item.known),
-         "time": journal.now(), "put_back": ""}
+         "time": now(), "put_back": ""}
         for item in taken
     ]  # fmt: skip
     _write(subject, rows)
@@ -352,6 +353,6 @@ def bring_back(subject: Subject, ids: Sequence[str], check: bool = False) -> lis
     if not check:
         for item in taken:
             if item.outcome == "done":
-                rows[item.order.id]["put_back"] = journal.now()
+                rows[item.order.id]["put_back"] = now()
         _write(subject, list(rows.values()))
     return taken

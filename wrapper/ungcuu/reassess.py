@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu import baseline, quarantine
-from ungcuu.journal import now
 from ungcuu.scan import ScanResult, Subject, scan
+from ungcuu.sealing import now
 from ungcuu.settings import Settings
 from ungcuu.site import Site
 from ungcuu.verify import Check, verify

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.errors import Outcome
-from ungcuu.journal import Record, read_records
+from ungcuu.journal import read_records
+from ungcuu.sealing import Record
 from ungcuu.settings import Settings
 
 RESUMED = "run_resumed"

@@ -18,7 +18,7 @@ from ungcuu import baseline, content, detect, expected, ssh
 from ungcuu.detect import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
-from ungcuu.journal import now
+from ungcuu.sealing import now
 
 FETCH_FILES = 200
 FETCH_BYTES = 32 << 20

@@ -20,11 +20,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from ungcuu.case import Case, hosts_of, payload
-from ungcuu.journal import Record
+from ungcuu.case import Case
+from ungcuu.casefacts import hosts_of, payload
 from ungcuu.report import deed, pairs
 from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
+from ungcuu.sealing import Record
 
 MOST = 500_000  # entries from one host; beyond that the table says that it was cut
 LINE = 1 << 20  # bytes of one line or field of evidence

@@ -12,7 +12,8 @@ from unittest import mock
 
 from ungcuu import journal as journal_module
 from ungcuu.case import Case, open_case
-from ungcuu.journal import Journal, format_time
+from ungcuu.journal import Journal
+from ungcuu.sealing import format_time
 from ungcuu.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)

@@ -12,10 +12,12 @@ import pytest
 from casebook import FINDINGS, Book, clock_of, collect, contain, found, settings_in, write_case
 
 from ungcuu import case as module
-from ungcuu.case import Case, current, derive, find, list_cases, open_case, parse_when
+from ungcuu import casefacts
+from ungcuu.case import Case, current, find, list_cases, open_case, parse_when
 from ungcuu.casecheck import check
+from ungcuu.casefacts import derive
 from ungcuu.errors import JournalError, Refused, UsageFault
-from ungcuu.journal import Record
+from ungcuu.sealing import Record
 from ungcuu.settings import Settings
 
 
@@ -107,8 +109,8 @@ ALLOWED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("start", module.PHASES[:-1])
-@pytest.mark.parametrize("end", [*module.PHASES, "nonsense"])
+@pytest.mark.parametrize("start", casefacts.PHASES[:-1])
+@pytest.mark.parametrize("end", [*casefacts.PHASES, "nonsense"])
 def test_every_step_of_the_phase_machine(case: Case, start: str, end: str) -> None:
     if start != "detect":
         case = case.advance(start)
@@ -219,14 +221,15 @@ def test_a_host_may_not_steer_the_case(settings: Settings) -> None:
 
 def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
     assert (
-        module.payload(record("finding", {"host": "web01", "data": {"host": "web02", "path": "/x"}}))["host"] == "web01"
+        casefacts.payload(record("finding", {"host": "web01", "data": {"host": "web02", "path": "/x"}}))["host"]
+        == "web01"
     )
 
 
 def test_records_of_any_shape_are_survived() -> None:
     """Journals outlive versions, and hosts send what they like."""
     odd: list[Any] = [None, "", "x", 5, 1.5, True, [], {}, ["a"], {"a": 1}, {"data": {}}, {"data": 5}]
-    kinds = [name.removeprefix("_on_") for name in dir(module._Fold) if name.startswith("_on_")]
+    kinds = [name.removeprefix("_on_") for name in dir(casefacts._Fold) if name.startswith("_on_")]
     records = [
         record("case_opened", {"hosts": ["web01"], "title": "x"}),
         record("run_started", {"verb": "scan", "hosts": "web01"}),

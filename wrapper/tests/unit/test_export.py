@@ -14,7 +14,7 @@ from casebook import Book, clock_of, settings_in, write_case
 from ungcuu.case import Case
 from ungcuu.errors import ControllerFault, Tampered
 from ungcuu.export import export_case
-from ungcuu.journal import fingerprint, public_key
+from ungcuu.sealing import fingerprint, public_key
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
-from ungcuu import report as module
 from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
 from ungcuu.forms import NAMES, form
-from ungcuu.journal import MAX_RECORD, Record
+from ungcuu.journal import MAX_RECORD
 from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
+from ungcuu.report import document as printing
+from ungcuu.report.words import MOST_ROWS
 from ungcuu.report_text import LABELS
+from ungcuu.sealing import Record
 from ungcuu.settings import Settings
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -258,7 +260,7 @@ def test_ten_thousand_findings_make_a_page_that_opens(settings: Settings) -> Non
         with book.run("scan"):
             pass
     text = render(build([*case.records(), *rows], None))
-    assert len(text) < 1_500_000 and f"and {10_000 - module.MOST_ROWS} more" in text
+    assert len(text) < 1_500_000 and f"and {10_000 - MOST_ROWS} more" in text
 
 
 def test_records_of_any_shape_make_a_document(settings: Settings) -> None:
@@ -363,14 +365,14 @@ def test_a_report_can_be_drawn_up_again_and_in_both_languages(settings: Settings
 def test_a_pdf_without_its_program_is_refused_with_the_mend(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.shutil, "which", lambda _name: None)
-    with pytest.raises(module.ControllerFault) as caught:
+    monkeypatch.setattr(printing.shutil, "which", lambda _name: None)
+    with pytest.raises(printing.ControllerFault) as caught:
         write_report(write_case(settings), pdf=True)
     assert caught.value.mend == "apt install weasyprint"
 
 
 def test_a_pdf_is_made(settings: Settings) -> None:
-    if module.shutil.which("weasyprint") is None:
+    if printing.shutil.which("weasyprint") is None:
         pytest.skip("weasyprint is not installed")
     made = write_report(write_case(settings), pdf=True)
     assert made[1].read_bytes().startswith(b"%PDF-")
@@ -379,7 +381,7 @@ def test_a_pdf_is_made(settings: Settings) -> None:
 def test_the_template_has_no_words_of_its_own_and_every_label_is_used() -> None:
     """A word in the template would stay English in a Vietnamese report."""
     template = (files("ungcuu") / "templates" / "report.html.j2").read_text(encoding="utf-8")
-    source = Path(module.__file__).read_text(encoding="utf-8")
+    source = "".join(path.read_text("utf-8") for path in Path(printing.__file__).parent.glob("*.py"))
     used = set(re.findall(r"L\.(\w+)", template)) | set(re.findall(r"LABELS\[\"(\w+)\"\]", source))
     assert used == set(LABELS)
     bare = re.sub(r"<style>.*?</style>|{#.*?#}|{%.*?%}|{{.*?}}|<[^>]*>", " ", template, flags=re.DOTALL)

@@ -99,7 +99,7 @@ def _status(context: Context) -> Result:
 
 
 def _phase_title(phase: str) -> str:
-    from ungcuu.case import TITLES
+    from ungcuu.casefacts import TITLES
 
     return TITLES[phase]
 
