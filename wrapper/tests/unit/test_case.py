@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from casebook import FINDINGS, Book, clock_of, collect, contain, found, settings_in, write_case
 
-from ungcuu import case as module
 from ungcuu import casefacts
 from ungcuu.case import Case, current, find, list_cases, open_case, parse_when
 from ungcuu.casecheck import check
