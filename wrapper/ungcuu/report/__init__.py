@@ -1,0 +1,16 @@
+"""The report of a case: pure, from journal to document.
+
+1. It shows only what the journal proves; what is missing is named as missing.
+2. Every value goes through ``screen.clean`` and HTML escaping on its way out, whoever wrote it.
+3. The document is one file: no script, no remote address, and a policy inside it that forbids both.
+"""
+
+from ungcuu.report.content import build, tlp_of
+from ungcuu.report.document import render, write_report
+from ungcuu.report.told import Told, tell
+from ungcuu.report.words import deed, pairs, shown_bytes, shown_seconds, shown_time, shown_utc, word, zone
+
+__all__ = [
+    "Told", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc", "tell", "tlp_of",
+    "word", "write_report", "zone",
+]  # fmt: skip

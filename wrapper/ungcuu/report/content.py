@@ -1,0 +1,63 @@
+"""Everything that the report shows, from the journal. Pure but for the language in use and the time of drawing up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ungcuu import __version__
+from ungcuu.case import TLP
+from ungcuu.casecheck import CaseCheck
+from ungcuu.casefacts import TITLES, Facts, derive, from_host
+from ungcuu.i18n import _, language
+from ungcuu.report import course, deeds, findings, people
+from ungcuu.report.told import tell
+from ungcuu.report.words import shown_time, word, zone
+from ungcuu.report_text import LABELS
+from ungcuu.sealing import Record, format_time
+
+
+def tlp_of(facts: Facts) -> str:
+    """The marking of a case; one that TLP 2.0 does not know is handled as the strictest."""
+    return facts.tlp if facts.tlp in TLP else "RED"
+
+
+def build(
+    records: Sequence[Record], checked: CaseCheck | None, key: str = "", now: datetime | None = None
+) -> dict[str, Any]:
+    """Return everything that the template shows. Pure but for the language in use and ``now``."""
+    facts = derive(records)
+    told = tell(records, facts)
+    present = now or datetime.now(UTC)
+    return {
+        "L": {name: _(text) for name, text in LABELS.items()},
+        "lang": language(),
+        "zone": f"{present.astimezone(zone()):%Z}".replace("+07", "UTC+7"),
+        "version": __version__,
+        "facts": facts,
+        "tlp": tlp_of(facts),
+        "phase": _(TITLES[facts.phase]),
+        "severity": word(facts.severity),
+        "drawn_up": shown_time(format_time(present)),
+        "clocks": course.clocks(facts),
+        "summary": course.summary(facts, told),
+        "picture": course.picture(facts, told),
+        "timeline": course.timeline(records, facts, told),
+        "findings": findings.findings(facts),
+        "containment": [
+            findings.proofs(one) for one in told if one.run.verb in ("isolate", "release") and one.of("proof")
+        ],
+        "undo": [row for one in told for row in deeds.undo(one)],
+        "evidence": deeds.evidence(told),
+        "custody": [deeds.custody(data) for one in told for data in one.of("custody")] + deeds.exports(records),
+        "quarantine": [deeds.quarantine(one, data) for one in told for data in one.of("quarantine")],
+        "changes": [deeds.change(one, data) for one in told for data in one.of("change", "left") if deeds.cleans(one)],
+        "recovery": deeds.recovery(told),
+        "reassessment": deeds.reassessment(told),
+        "verifications": [findings.checks(one) for one in told if one.of("check")],
+        "runs": [findings.run(one) for one in told],
+        "people": people.people([record for record in records if not from_host(record)], facts, present),
+        "notes": [people.note(record) for record in records if record.kind == "note" and not from_host(record)],
+        "integrity": people.integrity(records, checked, key, present),
+    }

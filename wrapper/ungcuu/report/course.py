@@ -1,0 +1,135 @@
+"""The course of events: clocks, summary, timeline and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ungcuu.casefacts import TITLES, Facts, from_host, payload
+from ungcuu.i18n import _
+from ungcuu.picture import Bar, draw
+from ungcuu.report.told import Told, outline, run_title, size_of, told_tone
+from ungcuu.report.words import MOST_ROWS, deed, shown_bytes, shown_seconds, shown_time, shown_utc, zone
+from ungcuu.report_text import EVENTS, LABELS
+from ungcuu.sealing import Record, parse_time
+
+_TELLING = ("custody", "note", "torn", "task_done", "verdict", "case_closed", "phase")
+
+
+def clocks(facts: Facts) -> list[dict[str, Any]]:
+    """The three measured times, each with its start and end; one that is not proven has no number."""
+    rows = (
+        (LABELS["to_detect"], facts.seconds_to_detect, facts.first_sign, facts.detected),
+        (LABELS["to_contain"], facts.seconds_to_contain, facts.detected, facts.contained),
+        (LABELS["to_recover"], facts.seconds_to_recover, facts.contained, facts.recovered),
+    )
+    return [
+        {
+            "label": _(label),
+            "value": shown_seconds(seconds) if seconds is not None else "",
+            "start": shown_time(start),
+            "end": shown_time(end),
+        }
+        for label, seconds, start, end in rows
+    ]
+
+
+def summary(facts: Facts, told: Sequence[Told]) -> list[str]:
+    """The case in a few sentences, each said only when the journal proves it, or saying that it does not."""
+    hosts = ", ".join(facts.hosts)
+    told_of = [
+        _("Noticed at {time}.").format(time=shown_time(facts.detected)),
+        _summary_findings(facts),
+        _("{hosts}: cut off from the network at {time}, {after} after detection.").format(
+            hosts=hosts, time=shown_time(facts.contained), after=shown_seconds(facts.seconds_to_contain)
+        )
+        if facts.contained
+        else _("The journal holds no isolation that ended well."),
+        _summary_evidence(told),
+        _("{hosts}: returned to service at {time}, {after} after it was cut off.").format(
+            hosts=hosts, time=shown_time(facts.recovered), after=shown_seconds(facts.seconds_to_recover)
+        )
+        if facts.recovered
+        else _("The journal holds no return to service."),
+    ]
+    if facts.first_sign:
+        said = _("The first sign of compromise dates from {time}").format(time=shown_time(facts.first_sign))
+        doubt = f" ({_(LABELS['untrusted'])})" if facts.first_sign_by == "host" else ""
+        told_of.insert(0, f"{said}{doubt}.")
+    if facts.isolated:
+        told_of.append(
+            _("Still isolated, as far as the journal tells: {hosts}.").format(hosts=", ".join(facts.isolated))
+        )
+    return told_of
+
+
+def _summary_findings(facts: Facts) -> str:
+    total = len(facts.findings)
+    if not total:
+        return _(LABELS["no_findings"])
+    worst = sum(finding.severity in ("critical", "high") for finding in facts.findings)
+    return _("{total} findings, {worst} of them critical or high; {open} are still open.").format(
+        total=total, worst=worst, open=len(facts.open_findings)
+    )
+
+
+def _summary_evidence(told: Sequence[Told]) -> str:
+    items = [data for one in told for data in one.of("evidence")]
+    if not items:
+        return _(LABELS["no_evidence"])
+    good = [data for data in items if data.get("outcome") in ("SUCCESS", "EMPTY")]
+    return _("{good} of {all} pieces of evidence were taken whole ({size}).").format(
+        good=len(good), all=len(items), size=shown_bytes(sum(size_of(data) for data in items))
+    )
+
+
+def timeline(records: Sequence[Record], facts: Facts, told: Sequence[Told]) -> list[dict[str, str]]:
+    """What a reader wants to know, in the order of time: runs, hand-overs, notes; steps and items are left out."""
+    rows: list[tuple[str, int, str, str, str]] = []
+    if facts.first_sign:
+        doubt = _(LABELS["untrusted"]) if facts.first_sign_by == "host" else ""
+        rows.append((facts.first_sign, 0, "bad", _(EVENTS["first_sign"]), doubt))
+    if facts.detected and facts.detected != facts.opened:
+        rows.append((facts.detected, 0, "warn", _(EVENTS["detected"]), facts.detected_by))
+    rows += [(one.run.started, one.run.seq, told_tone(one), run_title(one.run), outline(one)) for one in told]
+    for record in records:
+        if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
+            rows.append((record.time, record.seq, "quiet", _(EVENTS[record.kind]), _event_text(record)))
+    return [
+        {"local": shown_time(time), "utc": shown_utc(time), "tone": tone, "what": what, "details": details}
+        for time, _seq, tone, what, details in sorted(rows, key=lambda row: (row[0], row[1]))
+    ][:MOST_ROWS]
+
+
+def _event_text(record: Record) -> str:
+    data = payload(record)
+    if record.kind == "custody":
+        return _("{source} → {target}, {who}").format(
+            source=data.get("from"), target=data.get("to"), who=data.get("who") or data.get("operator") or "?"
+        )
+    if record.kind == "phase":
+        return _(TITLES.get(str(data.get("phase")), ""))
+    if record.kind == "case_closed" and data.get("forced"):
+        return _("by force, although: {open}").format(open="; ".join(map(str, data.get("open") or ())))
+    for name in ("text", "title", "reason", "file", "verdict"):
+        if data.get(name):
+            return str(data[name])
+    return ""
+
+
+def picture(facts: Facts, told: Sequence[Told]) -> str:
+    """The course of events as an inline drawing."""
+    bars = []
+    for one in told:
+        end = parse_time(one.run.finished) if one.run.finished else None
+        bars.append(Bar(deed(one.run.verb), parse_time(one.run.started), end, told_tone(one)))
+    marks = [
+        (label, parse_time(when))
+        for label, when in (
+            (_(EVENTS["first_sign"]), facts.first_sign),
+            (_(EVENTS["detected"]), facts.detected),
+            (_(EVENTS["case_closed"]), facts.closed),
+        )
+        if when
+    ]
+    return draw(bars[-40:], marks, zone())

@@ -1,0 +1,80 @@
+"""From a case to its files: HTML, and PDF when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ungcuu.case import Case
+from ungcuu.casecheck import check
+from ungcuu.errors import ControllerFault
+from ungcuu.files import put
+from ungcuu.i18n import _
+from ungcuu.report.content import build
+from ungcuu.screen import clean
+from ungcuu.sealing import fingerprint, public_key
+
+PDF_SECONDS = 120
+
+
+def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
+    """Return the HTML document."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def gate(value: object) -> object:
+        return value if isinstance(value, Markup) else clean(value, 8000, lines=True)
+
+    environment = Environment(
+        loader=PackageLoader("ungcuu"),
+        autoescape=True,
+        finalize=gate,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(context)
+
+
+def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Path]:
+    """Write the report beside the journal, record its hash, and return the files: HTML, then PDF when asked for.
+
+    Raises:
+        ControllerFault: a PDF was asked for and the program that makes it is missing or failed.
+        Tampered: the journal can't be read.
+        JournalError: the journal can't be written.
+    """
+    suffix = "" if lang == "en" else f".{lang}"
+    key = fingerprint(public_key(case.settings.keys))
+    text = render(build(case.records(), check(case), key))
+    written = [put(case.folder / f"report{suffix}.html", text.encode("utf-8", "backslashreplace"))]
+    if pdf:
+        written.append(put(case.folder / f"report{suffix}.pdf", _print(text)))
+    journal = case.journal()
+    for path in written:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        journal.append("report", {"file": path.name, "sha256": digest, "operator": case.settings.operator})
+    return written
+
+
+def _print(text: str) -> bytes:
+    """Turn the document into a PDF with Debian's ``weasyprint``, in a folder of its own."""
+    program = shutil.which("weasyprint")
+    if program is None:
+        raise ControllerFault(
+            _("A PDF needs the program weasyprint"), _("The HTML report prints well too."), "apt install weasyprint"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "report.html", Path(folder) / "report.pdf"
+        source.write_text(text, encoding="utf-8", errors="backslashreplace")
+        run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
+        try:
+            run([program, "-q", str(source), str(target)], check=True, capture_output=True, timeout=PDF_SECONDS)
+            return target.read_bytes()
+        except (subprocess.SubprocessError, OSError) as error:
+            raise ControllerFault(_("weasyprint failed: {error}").format(error=error)) from error

@@ -1,0 +1,92 @@
+"""What was found, proven and run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ungcuu.casefacts import Facts, Finding
+from ungcuu.i18n import _
+from ungcuu.report.told import Told, ending, run_title, told_tone, tone
+from ungcuu.report.words import MOST_ROWS, deed, shown_time, word
+
+_ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+
+
+def findings(facts: Facts) -> dict[str, Any]:
+    """All findings, the worst first, with their number by severity."""
+    ordered = sorted(facts.findings, key=lambda f: (_ORDER.get(f.severity, 9), f.state != "open", f.host, f.path))
+    counts = {name: sum(f.severity == name for f in ordered) for name in _ORDER}
+    return {
+        "counts": [{"class": name, "label": word(name), "count": count} for name, count in counts.items() if count],
+        "rows": [_finding(f) for f in ordered[:MOST_ROWS]],
+        "more": max(0, len(ordered) - MOST_ROWS),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "class": finding.severity if finding.severity in _ORDER else "low",
+        "severity": word(finding.severity),
+        "title": _(finding.title) if finding.title else finding.id,
+        "host": finding.host,
+        "path": finding.path,
+        "expected": str(finding.data.get("expected") or ""),
+        "seen": str(finding.data.get("seen") or ""),
+        "state": word(finding.state),
+        "tone": "bad" if finding.open else "good",
+        "time": shown_time(finding.seen),
+    }
+
+
+def proofs(told: Told) -> dict[str, Any]:
+    """The proofs that one run took, as a table under its title."""
+    rows = []
+    for data in told.of("proof")[:MOST_ROWS]:
+        passed = data.get("passed")
+        result = "passed" if passed is True else "failed" if passed is False else "not looked at"
+        rows.append(
+            {
+                "name": _(str(data.get("name") or "")),
+                "side": word(data.get("side") or ""),
+                "result": word(result),
+                "tone": {"passed": "good", "failed": "bad"}.get(result, "warn"),
+                "detail": str(data.get("detail") or ""),
+            }
+        )
+    return {"title": run_title(told.run), "time": shown_time(told.run.started), "tone": tone(told.run), "rows": rows,
+            "outcome": word(told.run.outcome or "no end")}  # fmt: skip
+
+
+def run(told: Told) -> dict[str, Any]:
+    """One line of the table of runs."""
+    return {
+        "seq": told.run.seq,
+        "time": shown_time(told.run.started),
+        "verb": told.run.verb,
+        "deed": deed(told.run.verb),
+        "hosts": ", ".join(told.run.hosts),
+        "who": told.run.operator,
+        "reason": told.run.reason,
+        "outcome": word(ending(told)),
+        "tone": told_tone(told),
+        "seconds": "" if told.run.seconds is None else f"{told.run.seconds:.1f}",
+    }
+
+
+def checks(told: Told) -> dict[str, Any]:
+    """Tests of the roles on the host: how many passed, and each that did not."""
+    checks = told.of("check")
+    rows = [
+        {
+            "name": f"{data.get('role')} · {data.get('name')}",
+            "side": "",
+            "result": word("failed"),
+            "tone": "bad",
+            "detail": str(data.get("why") or data.get("message") or data.get("outcome") or ""),
+        }
+        for data in checks
+        if data.get("outcome") not in ("passed", "skipped")
+    ]
+    counts = {name: sum(data.get("outcome") == name for data in checks) for name in ("passed", "skipped")}
+    line = _("{passed} passed, {skipped} skipped, {failed} failed").format(failed=len(rows), **counts)
+    return {**proofs(told), "rows": rows[:MOST_ROWS], "line": line}
