@@ -1,0 +1,207 @@
+"""`case`: one incident from its intake to its closing report; everything about it is read from its journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.commands.case import made, people
+from ungcuu.i18n import N_
+from ungcuu.verb import Argument, Hosts, Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ungcuu.context import Context
+
+_SEVERITIES = ("low", "medium", "high", "critical")
+_TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
+
+
+def _case_ids(_word: str) -> Sequence[str]:
+    from ungcuu.case import list_cases
+    from ungcuu.settings import Settings
+
+    return [case.id for case in list_cases(Settings.from_environment())]
+
+
+_CASE = Argument("case-id", complete=_case_ids)
+_ANY_CASE = Argument("case-id", required=False, complete=_case_ids)
+
+
+def _sub(
+    name: str,
+    summary: str,
+    run: Callable[[Context], Result],
+    *,
+    arguments: tuple[Argument, ...] = (),
+    options: tuple[Option, ...] = (),
+    steps: tuple[str, ...] = (),
+    examples: tuple[str, ...] = (),
+    phase: Phase = Phase.REVIEW,
+    hosts: Hosts = Hosts.NONE,
+) -> Verb:
+    """A verb below `case`: it changes nothing on a host, and the case's own journal is the only one that it writes."""
+    return Verb(
+        name=name,
+        phase=phase,
+        summary=summary,
+        hosts=hosts,
+        arguments=arguments,
+        options=options,
+        run=run,
+        read_only=True,
+        journaled=False,
+        steps_before=steps,
+        examples=examples,
+    )
+
+
+VERB = Verb(
+    name="case",
+    phase=Phase.REVIEW,
+    summary=N_("Open, follow, report and close a case"),
+    hosts=Hosts.NONE,
+    verbs=(
+        _sub(
+            "open",
+            N_("Open a case for hosts; its clocks start"),
+            people.open_,
+            phase=Phase.DETECT,
+            hosts=Hosts.MANY,
+            options=(
+                Option("--title", N_("What happened, in one line"), required=True),
+                Option("--severity", N_("How bad it is"), kind="choice", choices=_SEVERITIES, default="high"),
+                Option("--detected-at", N_("When it was noticed, ISO 8601; else now"), metavar="TIME"),
+                Option("--detected-by", N_("How it was noticed, and by whom")),
+                Option("--first-sign", N_("Earliest trace of the intruder, where it is known"), metavar="TIME"),
+                Option("--tlp", N_("Who may read it (TLP 2.0)"), kind="choice", choices=_TLP, default="AMBER"),
+                Option("--drill", N_("Mark it as an exercise"), kind="flag", default=False),
+            ),
+            steps=(N_("Take the next case number and write the first record of its journal"),),
+            examples=(
+                'ungcuu case open web01 --title "Gambling links on the home page" --detected-at 2026-11-22T09:30',
+            ),
+        ),
+        _sub(
+            "status",
+            N_("Show the phase, the clocks and what is still open"),
+            people.status,
+            arguments=(_ANY_CASE,),
+        ),
+        _sub(
+            "list",
+            N_("List all cases"),
+            people.list_,
+        ),
+        _sub(
+            "note",
+            N_("Write a person's note into the journal"),
+            people.note,
+            arguments=(_CASE, Argument("text", many=True)),
+            examples=('ungcuu case note UC-20261122-001 "PA05 informed by telephone at 10:40"',),
+        ),
+        _sub(
+            "task",
+            N_("Put something on the list of what people have to do"),
+            people.task,
+            arguments=(_CASE, Argument("text", many=True)),
+            options=(Option("--due", N_("Until when, ISO 8601"), metavar="TIME"),),
+        ),
+        _sub(
+            "done",
+            N_("Record that a person did something, and what proves it"),
+            people.done,
+            arguments=(_CASE, Argument("task"), Argument("proof", many=True)),
+            examples=('ungcuu case done UC-20261122-001 notify-24h "công văn 812/SCT-VP, sent 11:05"',),
+        ),
+        _sub(
+            "verdict",
+            N_("Record a person's verdict on a finding; needs --reason"),
+            people.verdict,
+            arguments=(_CASE, Argument("finding"), Argument("verdict", choices=("false-alarm", "accepted"))),
+        ),
+        _sub(
+            "report",
+            N_("Write the report from the journal (HTML, and PDF with --pdf)"),
+            made.report,
+            arguments=(_ANY_CASE,),
+            options=(Option("--pdf", N_("Write a PDF too"), kind="flag", default=False),),
+            steps=(
+                N_("Check the journal and the evidence"),
+                N_("Write report.html beside the journal, and record its hash"),
+            ),
+        ),
+        _sub(
+            "form",
+            N_("Draft the initial or closing report for the authorities (Mẫu 03, Mẫu 04)"),
+            made.form,
+            arguments=(_CASE, Argument("form", choices=("initial", "closing"))),
+            options=(Option("--output", N_("File to write"), kind="path"),),
+            examples=("ungcuu case form UC-20261122-001 initial",),
+        ),
+        _sub(
+            "timeline",
+            N_("Write one table of the journal, the host's journal and file times, with its clock corrected"),
+            made.timeline,
+            arguments=(_ANY_CASE,),
+            options=(
+                Option(
+                    "--format",
+                    N_("csv, or jsonl for Timesketch"),
+                    kind="choice",
+                    choices=("csv", "jsonl"),
+                    default="csv",
+                ),
+                Option("--match", N_("Only what holds this address, path or word; may be given again"), multiple=True),
+                Option("--since", N_("Not before, ISO 8601"), metavar="TIME"),
+                Option("--until", N_("Not after, ISO 8601"), metavar="TIME"),
+                Option("--output", N_("File to write"), kind="path"),
+            ),
+            examples=("ungcuu case timeline UC-20261122-001 --match 203.0.113.7 --since 2026-11-20",),
+        ),
+        _sub(
+            "indicators",
+            N_("Write the case's indicators as a STIX 2.1 bundle"),
+            made.indicators,
+            arguments=(_ANY_CASE,),
+            options=(Option("--output", N_("File to write"), kind="path"),),
+        ),
+        _sub(
+            "close",
+            N_("Close a case for good"),
+            people.close,
+            arguments=(_CASE,),
+            options=(Option("--force", N_("Although something is open; needs --reason"), kind="flag", default=False),),
+            steps=(
+                N_("Refuse while a host is isolated or a finding is open"),
+                N_("Write the last record of work"),
+            ),
+        ),
+        _sub(
+            "verify",
+            N_("Check the journal and all evidence against hashes and signatures"),
+            made.verify,
+            arguments=(_ANY_CASE,),
+            steps=(
+                N_("Check each record's hash, chain and signature, and the signed head"),
+                N_("Hash each piece of evidence again; name what is missing, changed or unknown"),
+            ),
+        ),
+        _sub(
+            "export",
+            N_("Make one bundle that a third party checks without ungcuu"),
+            made.export,
+            arguments=(_CASE,),
+            options=(
+                Option("--output", N_("File to write; else CASE-ID.tar here"), kind="path"),
+                Option("--to", N_("Who receives it; recorded as a hand-over")),
+            ),
+            steps=(
+                N_("Check the journal and the evidence"),
+                N_("Record the hand-over"),
+                N_("Write the bundle with signed checksums"),
+            ),
+            examples=('ungcuu case export UC-20261122-001 --to "PA05" --reason "request 123/2026"',),
+        ),
+    ),
+)

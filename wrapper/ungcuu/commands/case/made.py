@@ -1,0 +1,112 @@
+"""What is made of a case: its report, forms, timeline, indicators; the check and the bundle for a third party."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.commands.case.people import chosen
+from ungcuu.errors import Exit
+from ungcuu.i18n import _
+from ungcuu.verb import Outcome, Result
+
+if TYPE_CHECKING:
+    from ungcuu.case import Case
+    from ungcuu.context import Context
+
+
+def report(context: Context) -> Result:
+    """Write the report, in the language of the command."""
+    from ungcuu.i18n import language
+    from ungcuu.report import write_report
+
+    case = chosen(context)
+    written = write_report(case, language(), pdf=bool(context.options["pdf"]))
+    files = {"report": str(written[0]), **({"pdf": str(written[1])} if len(written) > 1 else {})}
+    return Result(
+        message=_("Report: {file}").format(file="  ".join(files.values())),
+        data={"case": case.id, "folder": str(case.folder), **files},
+    )
+
+
+def form(context: Context) -> Result:
+    """Draft a form of the authorities."""
+    from datetime import UTC, datetime
+
+    from ungcuu.forms import form
+    from ungcuu.report import render, tlp_of
+
+    case, name = chosen(context), context.options["form"]
+    draft = form(name, case.records(), case.facts, datetime.now(UTC))
+    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts)}, "form.html.j2")
+    return _written(context, case, text, f"{name}.html", sum(not field.value for field in draft.fields))
+
+
+def timeline(context: Context) -> Result:
+    """Write the timeline as CSV or JSON lines."""
+    from ungcuu import timeline
+    from ungcuu.case import parse_when
+    from ungcuu.report import zone
+
+    case, options = chosen(context), context.options
+    since, until = (parse_when(options[name]) if options[name] else None for name in ("since", "until"))
+    entries = timeline.build(case, since=since, until=until, matching=options["match"])
+    text = timeline.as_text(entries, options["format"], zone())
+    return _written(context, case, text, f"timeline.{options['format']}", len(entries))
+
+
+def indicators(context: Context) -> Result:
+    """Write the indicators as STIX 2.1."""
+    from ungcuu import indicators
+
+    case = chosen(context)
+    count = len(indicators.bundle(case.facts)["objects"]) - 2
+    return _written(context, case, indicators.as_text(case.facts), "indicators.json", count)
+
+
+def _written(context: Context, case: Case, text: str, name: str, count: int) -> Result:
+    """Put a file where it was asked for, else here under the case's name; never over another one."""
+    from pathlib import Path
+
+    from ungcuu.errors import ControllerFault
+
+    target = Path(context.options["output"]) if context.options["output"] else Path.cwd() / f"{case.id}-{name}"
+    try:
+        with target.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise ControllerFault(
+            _("{path} can't be written: {error}").format(path=target, error=error.strerror), _("Nothing was changed.")
+        ) from error
+    message = f"{target} ({count})"
+    return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
+
+
+def verify(context: Context) -> Result:
+    """Check journal and evidence; a change is an outcome, not an error."""
+    from ungcuu.casecheck import as_data, check
+
+    case = chosen(context)
+    found = check(case)
+    data = {"case": case.id, "folder": str(case.folder), **as_data(found)}
+    for line in found.lines():
+        context.out.line("! " + line, "warn" if found.ok else "bad")
+    if not found.ok:
+        return Result(Outcome.NOT_DONE, _("Case {case} was changed.").format(case=case.id), data, Exit.TAMPERED)
+    message = _("Case {case}: {records} records and {files} pieces of evidence are as they were recorded.")
+    return Result(message=message.format(case=case.id, records=found.journal.records, files=found.evidence), data=data)
+
+
+def export(context: Context) -> Result:
+    """Write the bundle for a third party and record the hand-over."""
+    from pathlib import Path
+
+    from ungcuu.export import export_case
+
+    case = chosen(context)
+    target = Path(context.options["output"]) if context.options["output"] else Path.cwd() / f"{case.id}.tar"
+    bundle = export_case(case, target, to=context.options["to"] or "", purpose=context.reason)
+    message = _("Bundle: {path}\nSHA-256: {sha256}\nkey fingerprint: {key}")
+    return Result(
+        message=message.format(path=bundle.path, sha256=bundle.sha256, key=bundle.key),
+        data={"case": case.id, "bundle": str(bundle.path), "sha256": bundle.sha256, "key": bundle.key},
+    )
