@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu import baseline, content, detect, expected, ssh
-from ungcuu.detect import Comparison, Policy
+from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.sealing import now

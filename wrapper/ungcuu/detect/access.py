@@ -1,0 +1,113 @@
+"""Who may come in: keys, jobs and rules in shared files, accounts, seats in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ungcuu.baseline import Row, Snapshot
+from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, POWER_GROUPS, SUSPICIOUS_JOB, Comparison, is_expected
+from ungcuu.findings import Do, Finding, Severity
+
+_LINE_RULES = {
+    "key": ("access.key", HIGH),
+    "cron": ("persistence.cron-line", HIGH),
+    "sudo": ("access.sudo", CRITICAL),
+    "preload": ("persistence.preload", CRITICAL),
+}
+
+
+def lines(comparison: Comparison) -> Iterator[Finding]:
+    """Each key, job and rule that was not there; and keys that are gone."""
+    before, now = (comparison.before or Snapshot()).of("line"), comparison.now.of("line")
+    if comparison.before is None:
+        now = {key: row for key, row in now.items() if key[0] == "preload"}
+    for key, row in now.items():
+        kind, path = key[0], key[1]
+        whole = kind != "key" and comparison.before is not None and comparison.before.file(path) is None
+        if key in before or kind not in _LINE_RULES or whole or is_expected(comparison, path):
+            continue
+        rule, severity = _LINE_RULES[kind]
+        if kind == "key" and _is_powerful(comparison.now, row.get("account", "")):
+            severity = CRITICAL
+        if kind == "cron" and SUSPICIOUS_JOB.search(row.get("text", "")):
+            severity = CRITICAL
+        shown = " ".join(filter(None, (row.get("fingerprint"), row.get("options"), row.get("comment")))) or row.get(
+            "text"
+        )
+        evidence = {"line": row.get("number"), "line_sha256": row["sha256"], "account": row.get("account", "")}
+        action = {"do": Do.LINES.value, "path": path, "lines": [row["sha256"]]}
+        yield comparison.find(rule, severity, "line", path, expected="not present", seen=shown or "",
+                              evidence=evidence, action=action, mark=row["sha256"])  # fmt: skip
+    for key, row in before.items():
+        if key not in now and not is_expected(comparison, key[1]):
+            rule = "access.key-removed" if key[0] == "key" else "config.changed"
+            yield comparison.find(rule, MEDIUM, "line", key[1], expected=row.get("fingerprint") or row.get("text", ""),
+                                  seen="gone", mark=key[2])  # fmt: skip
+
+
+def _is_powerful(snapshot: Snapshot, account: str) -> bool:
+    row = snapshot.of("account").get((account,), {})
+    member = any(
+        account in group.get("members", []) for key, group in snapshot.of("group").items() if key[0] in POWER_GROUPS
+    )
+    named = any(
+        row_.get("text", "").split(None, 1)[:1] == [account]
+        for key, row_ in snapshot.of("line").items()
+        if key[0] == "sudo"
+    )
+    return row.get("uid") == "0" or member or named
+
+
+_NO_LOGIN = ("/nologin", "/false", "/sync")
+_ACCOUNT_FIELDS = ("uid", "gid", "home", "shell", "password", "digest")
+
+
+def accounts(comparison: Comparison) -> Iterator[Finding]:
+    """Accounts that appeared, changed or vanished, and seats in groups that grant power."""
+    before, now = comparison.before, comparison.now.of("account")
+    for (name,), row in now.items():
+        old = before.of("account").get((name,)) if before else None
+        if row.get("uid") == "0" and name != "root" and (old is None or old.get("uid") != "0"):
+            severity = MEDIUM if _is_locked(row) else CRITICAL
+            yield _account(comparison, "account.root", severity, row, old)
+        elif before and old is None:
+            yield _added_account(comparison, row)
+        elif old is not None and any(old.get(field) != row.get(field) for field in _ACCOUNT_FIELDS):
+            yield _account(comparison, "account.changed", HIGH, row, old)
+    for (name,), row in (before.of("account") if before else {}).items():
+        if (name,) not in now:
+            yield comparison.find("account.removed", MEDIUM, "account", name, expected=_account_text(row), seen="gone")
+
+
+def _account_text(row: Row) -> str:
+    return f"uid {row.get('uid')}, shell {row.get('shell')}, password {row.get('password')}"
+
+
+def _is_locked(row: Row) -> bool:
+    return row.get("password") == "locked" and str(row.get("shell", "")).endswith(_NO_LOGIN)
+
+
+def _account(comparison: Comparison, rule: str, severity: Severity, row: Row, old: Row | None) -> Finding:
+    act = old is None and not _is_locked(row)
+    return comparison.find(
+        rule, severity, "account", row["name"], expected=_account_text(old) if old else "not present",
+        seen=_account_text(row), action={"do": Do.LOCK.value, "account": row["name"]} if act else None,
+    )  # fmt: skip
+
+
+def _added_account(comparison: Comparison, row: Row) -> Finding:
+    if _is_locked(row):
+        return _account(comparison, "account.locked", LOW, row, None)
+    return _account(comparison, "account.added", HIGH, row, None)
+
+
+def groups(comparison: Comparison) -> Iterator[Finding]:
+    """New members of groups that grant power."""
+    if comparison.before is None:
+        return
+    for (name,), row in comparison.now.of("group").items():
+        old = comparison.before.of("group").get((name,), {})
+        for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
+            severity = CRITICAL if name in POWER_GROUPS else MEDIUM
+            yield comparison.find("account.member", severity, "account", f"{name}: {member}", seen=member, mark=member,
+                                  action={"do": Do.MEMBER.value, "group": name, "account": member})  # fmt: skip

@@ -1,0 +1,70 @@
+"""What a detector is given: two snapshots of a host, what is right there, and how a finding is made of them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ungcuu.baseline import Snapshot
+from ungcuu.findings import Finding, Severity, finding
+
+CRITICAL, HIGH, MEDIUM, LOW = Severity
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is right on this host: the facts of the inventory that a judgement needs.
+
+    ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set).
+    """
+
+    host: str
+    web_root: str
+    writable: tuple[str, ...] = ()
+    ports: tuple[int, ...] = (80, 443)
+    expected: Mapping[str, str] = field(default_factory=dict)
+
+    def in_uploads(self, path: str) -> bool:
+        """Whether the website itself may write there."""
+        return any(path == area or path.startswith(area + "/") for area in self.writable)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison: ``before`` is None where no baseline was taken. ``contents`` holds file bytes in base64."""
+
+    policy: Policy
+    before: Snapshot | None
+    now: Snapshot
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+    def data(self, path: str) -> bytes:
+        """Return what was fetched of a file; empty where nothing was."""
+        try:
+            return base64.b64decode(self.contents.get(path, ""), validate=True)
+        except ValueError:
+            return b""
+
+    def find(self, rule: str, severity: Severity, kind: str, path: str, **rest: Any) -> Finding:
+        """Make a finding of this host."""
+        return finding(self.policy.host, rule, severity, kind, path, **rest)
+
+
+Detector = Callable[[Comparison], Iterator[Finding]]
+SUSPICIOUS_JOB = re.compile(
+    r"curl|wget|/dev/tcp|base64|/tmp/|/var/tmp/|/dev/shm/|\bnc\b|ncat|socat|python\d? -c|perl -e|php -r|bash -i|"
+    r"\|\s*(?:ba)?sh"
+)
+TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/", "/memfd:")  # noqa: S108  looked for, not written
+POWER_GROUPS = frozenset(
+    ("root", "sudo", "adm", "wheel", "shadow", "disk", "docker", "lxd", "admin", "systemd-journal", "staff", "kmem")
+)
+
+
+def is_expected(comparison: Comparison, path: str) -> bool:
+    """Whether ungcuu put this file there, and it still has the content that was sent."""
+    row = comparison.now.file(path)
+    return bool(row and row.get("sha256") and comparison.policy.expected.get(path) == row["sha256"])

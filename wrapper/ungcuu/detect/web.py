@@ -1,0 +1,99 @@
+"""Judges of the website's own files: writable folders, and the document root outside them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from ungcuu import content
+from ungcuu.baseline import Row
+from ungcuu.detect import change
+from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
+from ungcuu.findings import Do, Finding
+
+_CODE = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
+_PAGE = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
+_SERVER_FILE = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
+
+
+def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:
+    """A writable folder holds media. What is judged is the content, then the name."""
+    if new is None:
+        return
+    marks, data = set(new.get("marks", [])), comparison.data(path)
+    verdict = content.judge(data) if marks & {"php", "short-tag", "phar"} else content.Verdict()
+    code = bool(marks & {"php", "phar"}) or (verdict.suspicious and "short-tag" in marks)
+    evidence = change.evidence(new, marks=sorted(marks), signs=list(verdict.names), excerpt=verdict.excerpt)
+    if new.get("type") not in ("file", "dir"):
+        target = new.get("target", "")
+        outside = not comparison.policy.in_uploads(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)))
+        severity = HIGH if new["type"] == "link" and outside else MEDIUM
+        yield comparison.find(
+            "upload.link", severity, "file", path, seen=target, evidence=evidence, action=change.move(new)
+        )
+    elif _SERVER_FILE.search(path):
+        severity = CRITICAL if content.changes_server(data) or code else MEDIUM
+        yield comparison.find("upload.server-file", severity, "file", path, evidence=evidence, action=change.move(new))
+    elif code or (_CODE.search(path) and "short-tag" in marks):
+        if not verdict.names and data and content.only_remarks(data):
+            return
+        yield comparison.find(
+            "upload.code", CRITICAL, "file", path, expected="media only", seen=verdict.excerpt, evidence=evidence,
+            action=change.move(new),
+        )  # fmt: skip
+    elif marks & {"elf", "script"} or (_CODE.search(path) and new.get("size", 0)):
+        yield comparison.find("upload.program", HIGH, "file", path, evidence=evidence, action=change.move(new))
+    elif new.get("mode", 0) & 0o6000 and new.get("type") == "file":
+        yield comparison.find("privilege.file", CRITICAL, "file", path, evidence=evidence, action=change.move(new))
+
+
+def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:
+    """The document root outside writable folders is exactly what it was."""
+    data = comparison.data(path)
+    is_code = _is_code(path, new)
+    verdict = (
+        content.judge(data) if is_code else content.hidden_links(data) if _PAGE.search(path) else content.Verdict()
+    )
+    evidence = change.evidence(new or old, signs=list(verdict.names), excerpt=verdict.excerpt)
+    if new is not None and (links := content.hidden_links(data)).suspicious:
+        action = change.move(new) if old is None else {"do": Do.RESTORE.value}
+        yield comparison.find("content.hidden-link", CRITICAL, "file", path, seen=links.excerpt, action=action,
+                              evidence=change.evidence(new, signs=list(links.names)))  # fmt: skip
+    if new is None:
+        if old is not None and old.get("type") != "dir":
+            restore = {"do": Do.RESTORE.value}
+            yield comparison.find("web.removed", MEDIUM, "file", path, expected="present", seen="gone",
+                                  evidence=evidence, action=restore)  # fmt: skip
+        return
+    if old is None:
+        yield from _web_added(comparison, path, new, verdict, evidence)
+        return
+    same_content = all(old.get(name) == new.get(name) for name in ("type", "sha256", "target"))
+    rule = "web.rights" if same_content else "web.changed"
+    severity = MEDIUM if same_content else CRITICAL if verdict.suspicious else HIGH
+    yield comparison.find(
+        rule, severity, "file", path, expected=change.rights(old) if same_content else old.get("sha256", old["type"]),
+        seen=change.rights(new) if same_content else new.get("sha256", new["type"]), evidence=evidence,
+        action=change.mode(path, old, new) if same_content else {"do": Do.RESTORE.value},
+    )  # fmt: skip
+
+
+def _is_code(path: str, row: Row | None) -> bool:
+    """Whether the server runs it, or it says how the server runs things."""
+    return bool(_CODE.search(path) or _SERVER_FILE.search(path) or set((row or {}).get("marks", [])) - {"short-tag"})
+
+
+def _web_added(
+    comparison: Comparison, path: str, new: Row, verdict: content.Verdict, evidence: Mapping[str, object]
+) -> Iterator[Finding]:
+    kind, is_code = new.get("type"), _is_code(path, new)
+    if kind == "dir" and not comparison.policy.in_uploads(path):
+        return
+    rule, severity = "web.file-added", MEDIUM
+    if is_code or kind == "link":
+        rule, severity = "web.code-added", CRITICAL if verdict.suspicious else HIGH
+    elif _PAGE.search(path):
+        rule, severity = "web.page-added", HIGH
+    yield comparison.find(rule, severity, "file", path, expected="not present", seen=verdict.excerpt,
+                          evidence=evidence, action=change.move(new))  # fmt: skip
