@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -408,7 +409,6 @@ def test_evidence_is_cleaned_too() -> None:
 def test_any_records_can_be_compared() -> None:
     """Whatever a lying host makes up, the comparison ends, its findings can be written, and orders come of them."""
     import json
-from pathlib import Path
     import random
 
     from ungcuu import quarantine

@@ -26,8 +26,8 @@ def case(tmp_path: Path) -> Case:
 def bundle(case: Case, tmp_path: Path) -> Path:
     """An unpacked bundle."""
     made = export_case(case, tmp_path / "bundle.tar", to="PA05", purpose="công văn 123/2026")
-    with tarfile.open(made.path) as archive:
-        archive.extractall(tmp_path / "theirs", filter="data")
+    (tmp_path / "theirs").mkdir()
+    subprocess.run(["tar", "-C", str(tmp_path / "theirs"), "-xf", str(made.path)], check=True)  # as the receiver does
     return tmp_path / "theirs" / case.id
 
 
