@@ -206,7 +206,7 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
         own = {**host.get_vars(), **{k: v for k, v in raw.items() if k not in _MAGIC}}
         templar = Templar(loader=loader, variables=raw)
         hosts[host.name] = {
-            name: _plain(templar.template(value)) for name, value in own.items() if name not in _SECRET_CONNECTION
+            name: plain(templar.template(value)) for name, value in own.items() if name not in _SECRET_CONNECTION
         }
     groups = {
         name: tuple(h.name for h in group.get_hosts())
@@ -256,12 +256,12 @@ def _unlock_vault(loader: Any) -> None:
         loader.set_vault_secrets(CLI.setup_vault_secrets(loader, vault_ids=identities, auto_prompt=False))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return plain data: Ansible's own string and mapping types carry tags that other code need not know."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

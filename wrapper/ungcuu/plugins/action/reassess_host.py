@@ -14,7 +14,7 @@ from ungcuu.errors import UngcuuError
 from ungcuu.plugins.subject import subject_from
 from ungcuu.reassess import Entry, reassess
 from ungcuu.settings import Settings
-from ungcuu.site import Site
+from ungcuu.site import Site, plain
 
 _MAGIC = frozenset({"hostvars", "groups", "vars", "environment", "omit", "ansible_facts", "ansible_version"})
 _SECRET = ("password", "pass", "secret", "token")
@@ -64,19 +64,7 @@ def _host(loader: Any, raw: dict[str, Any], hostvars: Any) -> dict[str, Any]:
     """One host's variables, resolved. What was registered while the playbook ran is left out: it is the host's word."""
     templar = Templar(loader=loader, variables=raw | {"hostvars": hostvars})
     return {
-        str(key): _plain(templar.template(value))
+        str(key): plain(templar.template(value))
         for key, value in raw.items()
         if key not in _MAGIC and not str(key).startswith("__") and not str(key).endswith(_SECRET)
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    return float(value) if isinstance(value, float) else "".join(str(value))
