@@ -11,7 +11,8 @@ import ipaddress
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ungcuu import __version__
@@ -32,34 +33,72 @@ _ADDRESS_FIELDS = ("address", "remote", "peer", "source_address", "ip")
 _HASH_FIELDS = ("sha256", "hash", "seen_sha256")
 
 
-def bundle(facts: Facts) -> dict[str, Any]:
-    """Return the bundle of a case. Pure."""
+@dataclass(frozen=True)
+class Seen:
+    """An address that asked for the intruder's file ``why``, first at ``time`` (the journal's form)."""
+
+    address: str
+    why: str
+    time: str
+
+
+def bundle(facts: Facts, seen: Iterable[Seen] = ()) -> dict[str, Any]:
+    """Return the bundle of a case; ``seen`` are addresses that the scope names. Pure."""
     marking = _marking(facts.tlp)
     author = _object("identity", "ungcuu", facts.opened) | {"name": "ungcuu", "identity_class": "system"}
     found: dict[str, dict[str, Any]] = {}
-    for finding in facts.findings:
-        if finding.state == "false alarm" or finding.severity == "low":
-            continue
-        for pattern, name in _patterns(finding):
-            made = _object("indicator", f"{facts.case}\n{pattern}", finding.seen) | {
-                "name": name,
-                "description": clean(f"{finding.title} ({facts.case}, {finding.severity})", 500),
-                "indicator_types": ["compromised" if name.startswith("path") else "malicious-activity"],
-                "pattern": pattern,
-                "pattern_type": "stix",
-                "valid_from": finding.seen,
-                "created_by_ref": author["id"],
-                "object_marking_refs": [marking["id"]],
-                "labels": ["drill"] if facts.drill else [clean(finding.severity, 20)],
-            }
-            found.setdefault(made["id"], made)
+    for made in (*_of_findings(facts), *(_of_log(facts, one) for one in seen)):
+        made |= {
+            "created_by_ref": author["id"],
+            "object_marking_refs": [marking["id"]],
+            "labels": ["drill"] if facts.drill else made["labels"],
+        }
+        found.setdefault(made["id"], made)
     objects = [marking, author, *sorted(found.values(), key=lambda item: str(item["pattern"]))]
     return {"type": "bundle", "id": f"bundle--{_uuid(facts.case + str(len(found)) + __version__)}", "objects": objects}
 
 
-def as_text(facts: Facts) -> str:
+def as_text(facts: Facts, seen: Iterable[Seen] = ()) -> str:
     """The bundle as JSON, ASCII, sorted."""
-    return json.dumps(bundle(facts), indent=2, sort_keys=True) + "\n"
+    return json.dumps(bundle(facts, seen), indent=2, sort_keys=True) + "\n"
+
+
+def _of_findings(facts: Facts) -> Iterator[dict[str, Any]]:
+    for finding in facts.findings:
+        if counts(finding):
+            for pattern, name in _patterns(finding):
+                kind = "compromised" if name.startswith("path") else "malicious-activity"
+                told = clean(f"{finding.title} ({facts.case}, {finding.severity})", 500)
+                yield _indicator(facts, pattern, name, finding.seen) | {
+                    "description": told, "indicator_types": [kind], "labels": [clean(finding.severity, 20)],
+                }  # fmt: skip
+
+
+def _of_log(facts: Facts, seen: Seen) -> dict[str, Any]:
+    """An address out of the host's own log, which an intruder may have written: half as sure."""
+    address = ipaddress.ip_address(seen.address)
+    told = clean(f"asked for {seen.why}, as the host's log says ({facts.case})", 500)
+    made = _indicator(facts, f"[ipv{address.version}-addr:value = '{address}']", f"address {address}", seen.time)
+    return made | {
+        "description": told, "indicator_types": ["malicious-activity"], "labels": ["from-log"], "confidence": 50
+    }  # fmt: skip
+
+
+def _indicator(facts: Facts, pattern: str, name: str, since: str) -> dict[str, Any]:
+    rest = {"name": name, "pattern": pattern, "pattern_type": "stix", "valid_from": since}
+    return _object("indicator", f"{facts.case}\n{pattern}", since) | rest
+
+
+def counts(finding: Finding) -> bool:
+    """Whether a finding is worth an indicator: no false alarm, and not a low one."""
+    return finding.state != "false alarm" and finding.severity != "low"
+
+
+def addresses_of(data: Mapping[str, Any]) -> Iterator[str]:
+    """Addresses that a finding names and that someone else can have."""
+    for value in _values(data, _ADDRESS_FIELDS):
+        if (address := _address(value)) is not None:
+            yield str(address)
 
 
 def _patterns(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -67,18 +106,16 @@ def _patterns(finding: Finding) -> Iterator[tuple[str, str]]:
     for value in _values(finding.data, _HASH_FIELDS):
         if _HASH.match(value):
             yield f"[file:hashes.'SHA-256' = '{value}']", f"file {value[:12]}"
-    if finding.path.startswith("/") and _foreign(finding):
+    if finding.path.startswith("/") and foreign(finding):
         folder, _slash, name = finding.path.rpartition("/")
         if name:
             where = f"file:parent_directory_ref.path = '{_quoted(folder or '/')}'"
             yield f"[file:name = '{_quoted(name)}' AND {where}]", f"path {clean(finding.path, 200)}"
-    for value in _values(finding.data, _ADDRESS_FIELDS):
-        address = _address(value)
-        if address is not None:
-            yield f"[ipv{address.version}-addr:value = '{address}']", f"address {address}"
+    for address in addresses_of(finding.data):
+        yield f"[ipv{ipaddress.ip_address(address).version}-addr:value = '{address}']", f"address {address}"
 
 
-def _foreign(finding: Finding) -> bool:
+def foreign(finding: Finding) -> bool:
     """Whether the file is the intruder's, not one that was changed."""
     action = finding.data.get("action")
     return not isinstance(action, Mapping) or action.get("do") in ("move", "stop_unit")

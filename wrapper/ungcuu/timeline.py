@@ -1,37 +1,39 @@
-"""One table of time: the case journal, the host's own journal and the times of its files, side by side.
+"""One table of time: the case journal, the host's own journal, its web server's logs and the times of its files.
 
 1. Each entry has the time by the controller's clock. A host's times are corrected by its measured skew, and what the
    host itself said stands beside it: an intruder can set clocks and file times, so the source is always named.
 2. Order: time, then the sequence number of the case journal, which no clock can disturb.
-3. Evidence is read as a stream, bounded, and never unpacked: archives stay closed, their logs are not in this table.
+3. Evidence is read as a stream, bounded, and never unpacked.
 4. What leaves as CSV is safe in a spreadsheet, as JSON lines it suits Timesketch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from ungcuu.case import Case
 from ungcuu.casefacts import hosts_of, payload
+from ungcuu.casescope import held_evidence, root_of, skews
+from ungcuu.evidence.reading import FileRow, archive_lines, file_rows, journal_entries
+from ungcuu.evidence.scope import moment, request
 from ungcuu.report import deed, pairs
 from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
 from ungcuu.sealing import Record
 
-MOST = 500_000  # entries from one host; beyond that the table says that it was cut
-LINE = 1 << 20  # bytes of one line or field of evidence
-_TIMES = {8: "changed", 9: "inode changed", 10: "made"}  # columns of the manifest of the web root
+MOST = 500_000  # entries from one item of a host; beyond that the table says that it was cut
 
-Reader = Callable[[BinaryIO], Iterator[tuple[datetime, str, str, str]]]
+Told = tuple[datetime, str, str]  # the host's time, what, text
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,25 @@ def build(
     """
     records = case.records()
     wanted = [_matcher(text) for text in matching]
-    entries = [
-        entry
-        for source in (from_journal(records), from_evidence(case, records))
-        for entry in source
-        if (since is None or entry.time >= since)
-        and (until is None or entry.time <= until)
-        and (not wanted or any(match(entry) for match in wanted))
-    ]
+
+    def is_wanted(entry: Entry) -> bool:
+        return (
+            (since is None or entry.time >= since)
+            and (until is None or entry.time <= until)
+            and (not wanted or any(match(entry) for match in wanted))
+        )
+
+    sources = (from_journal(records), *from_evidence(case, records))
+    entries = [entry for source in sources for entry in _bounded(filter(is_wanted, source))]
     return sorted(entries, key=lambda entry: (entry.time, entry.seq, entry.host, entry.text))
+
+
+def _bounded(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for count, entry in enumerate(entries):
+        if count == MOST:
+            yield replace(entry, what="cut here", text=f"{MOST} entries of this item are in the table, no more")
+            return
+        yield entry
 
 
 def _matcher(text: str) -> Callable[[Entry], bool]:
@@ -80,22 +92,6 @@ def _matcher(text: str) -> Callable[[Entry], bool]:
     except ValueError:
         pattern = re.compile(re.escape(text), re.IGNORECASE)
     return lambda entry: bool(pattern.search(entry.text) or pattern.search(entry.what) or pattern.search(entry.host))
-
-
-def skews(records: Iterable[Record]) -> dict[str, timedelta]:
-    """How far each host's clock is ahead of the controller's, as the last collection measured it."""
-    found = {}
-    for record in records:
-        data = payload(record)
-        skew = data.get("clock_skew_seconds")
-        if (
-            record.kind == "custody"
-            and isinstance(skew, int | float)
-            and not isinstance(skew, bool)
-            and abs(skew) < 1e9
-        ):
-            found[str(data.get("from") or "")] = timedelta(seconds=skew)
-    return found
 
 
 def from_journal(records: Iterable[Record]) -> Iterator[Entry]:
@@ -111,102 +107,78 @@ def from_journal(records: Iterable[Record]) -> Iterator[Entry]:
         )
 
 
-def from_evidence(case: Case, records: Sequence[Record]) -> Iterator[Entry]:
-    """Entries from collected evidence that is not an archive: the host's journal and the manifest of the web root."""
+def from_evidence(case: Case, records: Sequence[Record]) -> Iterator[Iterator[Entry]]:
+    """Entries from the items of triage that tell times: the host's journal, the web server's logs, lists of files."""
     skew = skews(records)
-    for record in records:
-        data = payload(record)
-        digest, name = str(data.get("sha256") or ""), str(data.get("id") or "")
-        if record.kind != "evidence" or not re.fullmatch(r"[0-9a-f]{64}", digest):
+    for host, held in held_evidence(case, records).items():
+        off = skew.get(host, timedelta(0))
+        for name, (source, read) in _READERS.items():
+            if name in held:
+                yield _corrected(read(held), (source, host, f"evidence {held[name].name}"), off)
+
+
+def _corrected(told: Iterable[Told], place: tuple[str, str, str], skew: timedelta) -> Iterator[Entry]:
+    source, host, origin = place
+    for time, what, text in told:
+        with contextlib.suppress(OverflowError):
+            yield Entry(time - skew, source, host, what, text, origin, 0, time)
+
+
+def read_host_journal(held: Mapping[str, Path]) -> Iterator[Told]:
+    """Each entry of the host's own journal: who said it, and what."""
+    for entry in journal_entries(held["journal"]):
+        when = _moment(entry.get("__REALTIME_TIMESTAMP", b""))
+        if when is None:
             continue
-        reader = {"journal": read_host_journal, "web_manifest": read_manifest}.get(name)
-        path = case.evidence / digest
-        if reader is None or not path.is_file() or path.is_symlink():
-            continue
-        host = ",".join(hosts_of(data))
-        yield from _corrected(path, reader, host, skew.get(host, timedelta(0)), f"evidence {digest}")
+        who = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or b""
+        unit = entry.get("_SYSTEMD_UNIT", b"")
+        text = clean(entry.get("MESSAGE", b""), 2000) + (f" ({clean(unit, 80)})" if unit else "")
+        yield when, clean(who, 80), text
 
 
-def _corrected(path: Path, reader: Reader, host: str, skew: timedelta, origin: str) -> Iterator[Entry]:
-    with path.open("rb") as file:
-        for count, (told, source, what, text) in enumerate(reader(file)):
-            if count == MOST:
-                return
-            try:
-                yield Entry(told - skew, source, host, what, text, origin, 0, told)
-            except OverflowError:
-                continue
+def read_web_logs(held: Mapping[str, Path]) -> Iterator[Told]:
+    """Each request that the web server logged; the archive of its logs is read as a stream and not unpacked."""
+    for _name, line in archive_lines(held["web_logs"]):
+        if (one := request(line)) is not None:
+            yield one.time, f"{one.method} {one.status}", f"{one.address} {one.asked} ({one.size} bytes)"
 
 
-def read_host_journal(file: BinaryIO) -> Iterator[tuple[datetime, str, str, str]]:
-    """Read systemd's Journal Export Format (https://systemd.io/JOURNAL_EXPORT_FORMATS/): fields, blank line, fields.
-
-    Fields longer than a megabyte are skipped; a damaged end ends the reading.
-    """
-    fields: dict[bytes, bytes] = {}
-    while line := file.readline(LINE):
-        line = line.rstrip(b"\n")
-        if not line:
-            yield from _host_record(fields)
-            fields = {}
-        elif b"=" in line:
-            name, _eq, value = line.partition(b"=")
-            fields[name[:64]] = value
-        else:
-            length = int.from_bytes(file.read(8), "little")
-            if length > LINE:
-                return
-            fields[line[:64]] = file.read(length)
-            file.read(1)
-    yield from _host_record(fields)
+def read_web_root(held: Mapping[str, Path]) -> Iterator[Told]:
+    """Times of each entry of the web root."""
+    for row in file_rows(held["web_manifest"]):
+        yield from _times(row)
 
 
-def _host_record(fields: dict[bytes, bytes]) -> Iterator[tuple[datetime, str, str, str]]:
-    when = _moment(fields.get(b"__REALTIME_TIMESTAMP", b""), 1_000_000)
-    if when is None:
-        return
-    who = fields.get(b"SYSLOG_IDENTIFIER") or fields.get(b"_COMM") or b""
-    unit = fields.get(b"_SYSTEMD_UNIT", b"")
-    yield (
-        when,
-        "host's journal",
-        clean(who, 80),
-        clean(fields.get(b"MESSAGE", b""), 2000) + (f" ({clean(unit, 80)})" if unit else ""),
-    )
+def read_changed_files(held: Mapping[str, Path]) -> Iterator[Told]:
+    """Times of what was changed elsewhere; the web root has a list of its own."""
+    root = root_of(held)
+    for row in file_rows(held["changed_files"]):
+        if not (root and row.path.startswith(f"{root}/")):
+            yield from _times(row)
 
 
-def read_manifest(file: BinaryIO) -> Iterator[tuple[datetime, str, str, str]]:
-    """Read ``find -printf`` with NUL at the end: one entry for each of the times of a file that is not the same."""
-    rest = b""
-    while block := file.read(LINE):
-        *lines, rest = (rest + block).split(b"\0")
-        if len(rest) > LINE:
-            return
-        for line in lines:
-            yield from _manifest_line(line)
+_READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Path]], Iterator[Told]]]] = {
+    "journal": ("host's journal", read_host_journal),
+    "web_logs": ("web server's log", read_web_logs),
+    "web_manifest": ("file times", read_web_root),
+    "changed_files": ("file times", read_changed_files),
+}
 
 
-def _manifest_line(line: bytes) -> Iterator[tuple[datetime, str, str, str]]:
-    cells = line.split(b"\t", 12)
-    if len(cells) != 13:
-        return
+def _times(row: FileRow) -> Iterator[Told]:
+    """One entry for each of the times of a file that is not the same. Its reading is left out: backups read all."""
     told: dict[datetime, list[str]] = {}
-    for column, name in _TIMES.items():
-        when = _moment(cells[column], 1)
-        if when is not None:
+    for name, seconds in (("changed", row.modified), ("inode changed", row.changed), ("made", row.born)):
+        if (when := moment(seconds)) is not None:
             told.setdefault(when, []).append(name)
-    kind, mode, size = (clean(cells[column], 20) for column in (0, 1, 4))
+    path = clean(row.path.encode("utf-8", "surrogateescape"), 1000)
+    text = f"{path} ({clean(row.kind, 4)} {row.mode:04o}, {row.size} bytes)"
     for when, names in told.items():
-        yield when, "file times", f"file {', '.join(names)}", f"{clean(cells[12], 1000)} ({kind} {mode}, {size} bytes)"
+        yield when, f"file {', '.join(names)}", text
 
 
-def _moment(text: bytes, unit: int) -> datetime | None:
-    """A number of seconds (or parts of one) since 1970, or None where it is none that a calendar has."""
-    try:
-        value = float(text[:40]) / unit
-        return datetime.fromtimestamp(value, UTC) if 0 < value < 1e11 else None
-    except (ValueError, OverflowError, OSError):
-        return None
+def _moment(stamp: bytes) -> datetime | None:
+    return moment(int(stamp) / 1e6) if stamp.isdigit() and len(stamp) < 18 else None
 
 
 # --- going out ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Keeps the Vietnamese catalogue in step with the texts: ``python wrapper/tests/tools/catalogue.py update``.
 
-Texts are those marked in the package, the names of plays and steps in playbooks and roles, and click's own messages
-that a user of this tool can meet. docs/how-to/translate.md tells a translator how to use it.
+Texts are those marked in the package, the names of plays and steps in playbooks and roles, the titles of items of
+evidence, and click's own messages that a user of this tool can meet. docs/how-to/translate.md tells a translator how to use it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def messages() -> Catalog:
             catalogue.add(text, locations=[(f"wrapper/ungcuu/{file}", 0)])
     for place, text in step_names():
         catalogue.add(text, locations=[(place, 0)])
+    for place, text in evidence_titles():
+        catalogue.add(text, locations=[(place, 0)])
     for text in CLICK:
         catalogue.add(text, locations=[("click", 0)])
     return catalogue
@@ -63,6 +65,13 @@ def step_names() -> Iterator[tuple[str, str]]:
                 yield from _names(play.get(section) or [], place)
     for path in sorted((ROOT / "roles").glob("*/tasks/main.yml")):
         yield from _names(_load(path), path.relative_to(ROOT).as_posix())
+
+
+def evidence_titles() -> Iterator[tuple[str, str]]:
+    """Yield what each item of evidence is, as reports show it."""
+    for path in sorted((ROOT / "roles" / "evidence" / "profiles").glob("*.yml")):
+        for item in yaml.safe_load(path.read_text("utf-8"))["items"]:
+            yield path.relative_to(ROOT).as_posix(), item["what"]
 
 
 def _names(entries: list[dict[str, object]], place: str) -> Iterator[tuple[str, str]]:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from casebook import FINDINGS, START, Book, clock_of, found, settings_in, write_case
+from evidence_items import items
 
 from ungcuu import indicators, timeline
 from ungcuu import journal as journal_module
 from ungcuu.case import Case, find, open_case
 from ungcuu.settings import Settings
-from ungcuu.timeline import COLUMNS, Entry, build, harmless, read_host_journal, read_manifest
+from ungcuu.timeline import COLUMNS, Entry, build, harmless
 
 VIETNAM = timezone(timedelta(hours=7))
 HOSTILE = (
@@ -41,54 +42,15 @@ def settings(tmp_path: Path) -> Settings:
     return settings_in(tmp_path / "state")
 
 
-def micro(moment: datetime) -> bytes:
-    return str(int(moment.timestamp() * 1_000_000)).encode()
-
-
-def host_journal() -> bytes:
-    """Two records of systemd's export format; one field in its binary form."""
-    text = b"evil\nMESSAGE=forged"
-    return (
-        b"__CURSOR=x\n__REALTIME_TIMESTAMP=" + micro(START) + b"\nSYSLOG_IDENTIFIER=sshd\n_SYSTEMD_UNIT=ssh.service\n"
-        b"MESSAGE=Accepted publickey for root from 203.0.113.77 port 1\n\n"
-        b"__REALTIME_TIMESTAMP="
-        + micro(START + timedelta(seconds=5))
-        + b"\n_COMM=bash\nMESSAGE\n"
-        + len(text).to_bytes(8, "little")
-        + text
-        + b"\n\n"
-    )
-
-
-def manifest() -> bytes:
-    stamp = START.timestamp()
-    row = f"f\t0644\t33\t33\t1204\t7\t1\t{stamp}\t{stamp}\t{stamp}\t{stamp + 9}\t\t"
-    return (row + "/var/www/a b\tc\n.php\0" + row + "/x\0").encode() + b"\xff\xfe\0short\tline\0"
-
-
 def with_evidence(settings: Settings, skew: float) -> Case:
     with clock_of() as clock:
         case = open_case(settings, ["web01"], "x")
         book = Book(case, clock)
         with book.run("collect"):
-            for name, content in (("journal", host_journal()), ("web manifest", manifest())):
+            for name, content in items(START).items():
                 book.evidence(name, content)
-            renamed = {"from": "web01", "clock_skew_seconds": skew}
-            book.report("custody", renamed)
-    for path in case.evidence.iterdir():
-        assert path.is_file()
+            book.report("custody", {"from": "web01", "clock_skew_seconds": skew})
     return case
-
-
-@pytest.fixture(autouse=True)
-def names_as_in_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The casebook makes ids of titles; the profile's id of the manifest has an underscore."""
-    real = Book.report
-
-    def report(self: Book, kind: str, data: dict[str, object], host: str = "web01") -> None:
-        real(self, kind, {**data, "id": str(data["id"]).replace("-", "_")} if kind == "evidence" else data, host)
-
-    monkeypatch.setattr(Book, "report", report)
 
 
 def test_a_hosts_times_are_corrected_and_kept(settings: Settings) -> None:
@@ -100,11 +62,17 @@ def test_a_hosts_times_are_corrected_and_kept(settings: Settings) -> None:
     assert entries == sorted(entries, key=lambda entry: entry.time)
 
 
-def test_all_three_sources_are_in_one_table(settings: Settings) -> None:
+def test_all_sources_are_in_one_table(settings: Settings) -> None:
+    """What the readers take must be what the profile delivers: the columns of find, the archive of logs."""
     entries = build(with_evidence(settings, 0.0))
-    assert {entry.source for entry in entries} == {"case journal", "host's journal", "file times"}
-    made = [entry for entry in entries if entry.source == "file times" and "/x" in entry.text]
+    assert {entry.source for entry in entries} == {"case journal", "host's journal", "web server's log", "file times"}
+    made = [entry for entry in entries if entry.source == "file times" and "logo.php" in entry.text]
     assert [entry.what for entry in made] == ["file changed, inode changed", "file made"]
+    asked = next(entry for entry in entries if entry.what == "POST 200")
+    assert (asked.time, asked.text) == (
+        START, "203.0.113.77 /wp-content/uploads/2026/11/logo.php?c=id (77 bytes)"
+    )  # fmt: skip
+    assert not [entry for entry in entries if "twice.php" in entry.text], "the web root has a list of its own"
 
 
 def test_equal_times_keep_the_journals_order(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +92,7 @@ def test_equal_times_keep_the_journals_order(settings: Settings, monkeypatch: py
         ("203.0.113.7", False),
         ("3.0.113.77", False),
         ("ACCEPTED", True),
-        ("/x", True),
+        ("LOGO.php", True),
         ("absent", False),
     ],
 )
@@ -163,29 +131,34 @@ def test_json_lines_have_what_timesketch_needs(settings: Settings) -> None:
         assert datetime.fromisoformat(row["datetime"]).tzinfo is not None
 
 
-@pytest.mark.parametrize("reader", [read_host_journal, read_manifest])
-def test_damaged_evidence_ends_the_reading_and_nothing_else(reader: timeline.Reader) -> None:
-    good = host_journal() if reader is read_host_journal else manifest()
-    for attack in (
-        b"",
-        b"\0" * 5000,
-        b"\xff" * 5000,
-        b"MESSAGE\n" + b"\xff" * 8,
-        b"A" * (3 << 20),
-        b"__REALTIME_TIMESTAMP=9e99\n\n",
-        b"__REALTIME_TIMESTAMP=nan\n\n",
-        b"__REALTIME_TIMESTAMP=-1\n\n",
-        b"\t" * 40 + b"\0",
-        good[:-7],
-        good[7:],
-    ):
-        list(reader(io.BytesIO(attack)))
+@pytest.mark.parametrize("name", ["journal", "web_logs", "web_manifest", "changed_files"])
+def test_damaged_evidence_ends_the_reading_and_nothing_else(tmp_path: Path, name: str) -> None:
+    good = items(START)[name]
+    source, read = timeline._READERS[name]
+    assert source
+    for number, attack in enumerate((
+        b"", b"\0" * 5000, b"\xff" * 5000, b"MESSAGE\n" + b"\xff" * 8, b"A" * (3 << 20), b"\t" * 40 + b"\0",
+        b"__REALTIME_TIMESTAMP=9e99\n\n", b"__REALTIME_TIMESTAMP=nan\n\n", b"__REALTIME_TIMESTAMP=-1\n\n",
+        b"f\t644\t1\t1\t1\t1\t1\tnan\t1e300\t-1\tinf\t/x\0\0", good[:-7], good[7:],
+    )):  # fmt: skip
+        path = tmp_path / str(number)
+        path.write_bytes(attack)
+        list(read({name: path}))
 
 
-def test_a_forged_field_in_a_message_stays_in_it() -> None:
+def test_a_forged_field_in_a_message_stays_in_it(settings: Settings) -> None:
     """A log line may carry line feeds; in the export format it is binary, and must not become another record."""
-    (_first, second) = read_host_journal(io.BytesIO(host_journal()))
-    assert second[3] == "evil\\nMESSAGE=forged"
+    entries = [entry for entry in build(with_evidence(settings, 0.0)) if entry.source == "host's journal"]
+    assert len(entries) == 3
+    assert entries[1].text == "evil\\nMESSAGE=forged"
+
+
+def test_a_table_that_was_cut_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader would else take the last line for the end of the story."""
+    monkeypatch.setattr(timeline, "MOST", 2)
+    entries = [entry for entry in build(with_evidence(settings, 0.0)) if entry.source == "host's journal"]
+    assert [entry.what for entry in entries].count("cut here") == 1
+    assert len(entries) == 3
 
 
 # --- indicators ---------------------------------------------------------------------------------------------------

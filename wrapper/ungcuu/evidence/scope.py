@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -53,11 +54,20 @@ class Request:
     path: str
     status: int
     size: int
+    query: str = ""
+
+    @property
+    def asked(self) -> str:
+        """Path and query, as they were asked for."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address that asked for what a finding names, or that logged in since the first sign."""
+    """An address that asked for what a finding names, or that a finding itself names; ``why`` is that path or finding.
+
+    ``requests`` and ``sent`` (bytes) count all that the web server's logs still hold of it.
+    """
 
     address: str
     why: str
@@ -79,6 +89,15 @@ class Account:
 
 
 @dataclass(frozen=True)
+class FileTimes:
+    """When a file that a finding names was changed last (its inode, which touch can't set back), and made."""
+
+    path: str
+    changed: datetime
+    made: datetime | None
+
+
+@dataclass(frozen=True)
 class Scope:
     """What is known of how far it went. Texts are clean; lists hold at most ``MOST`` rows, counts hold all."""
 
@@ -91,6 +110,7 @@ class Scope:
     read_count: int
     left_bytes: int
     responses: tuple[Request, ...]
+    named: tuple[FileTimes, ...] = ()
     limits: tuple[str, ...] = LIMITS
 
 
@@ -100,19 +120,28 @@ def scope(
     requests: Callable[[], Iterable[Request]],
     entries: Iterable[Mapping[str, bytes]],
     files: Iterable[FileRow],
+    *,
+    known: Mapping[str, str] | None = None,
+    watched: Iterable[str] = (),
 ) -> Scope:
-    """Return how far it went since ``since`` (aware; from there on, inclusive).
+    """Return how far it went since ``since`` (aware; from there on, inclusive), all by the host's clock.
 
-    ``suspects`` are the URL paths of findings below the web root. ``requests`` is called twice, so that no log is held
-    in memory: the first reading finds the addresses, the second all that they did.
+    ``suspects`` are the URL paths of findings below the web root, ``known`` are addresses that findings name, each with
+    what named it, ``watched`` are the files of findings. ``requests`` is called twice, so that no log is held in
+    memory: the first reading finds the addresses, the second all that they did.
     """
     touched = _Tally()
-    marked = _suspicious(suspects, requests())
+    marked = _suspicious(suspects, requests(), known or {})
     for entry in entries:
         _read_entry(entry, since, touched, marked)
     addresses, left, responses = _sum_up(marked, since, requests())
-    changed, read, numbers = _files(files, since.timestamp())
-    return Scope(since, addresses, touched.accounts(), changed, numbers[0], read, numbers[1], left, responses)
+    told = _Files(since.timestamp(), frozenset(watched))
+    for row in files:
+        told.take(row)
+    return Scope(
+        since, addresses, touched.accounts(), tuple(told.changed), told.counts[0], tuple(told.read), told.counts[1],
+        left, responses, tuple(told.named.values()),
+    )  # fmt: skip
 
 
 def scope_of(
@@ -123,16 +152,44 @@ def scope_of(
     ``findings`` are the scan's documents; those of files below ``root``, the web root, count.
     """
     held = {item.id: folder / item.sha256 for item in items if item.sha256}
+    return scope_from(held, since, [str(finding.get("path")) for finding in findings], root)
+
+
+def scope_from(
+    held: Mapping[str, Path],
+    since: datetime,
+    paths: Sequence[str],
+    root: str,
+    *,
+    known: Mapping[str, str] | None = None,
+    skew: timedelta = timedelta(0),
+) -> Scope:
+    """Return the scope from the files that hold a host's items of triage, by id.
+
+    ``since`` and all times that come back are by the controller's clock; the host's own is ahead of it by ``skew``.
+    ``paths`` are the files of findings, of which those below the web root ``root`` tell addresses.
+    """
     base = f"{root.rstrip('/')}/"
-    paths = (str(finding.get("path")) for finding in findings)
-    suspects = [path[len(base) - 1 :] for path in paths if path.startswith(base)]
+    suspects = [path[len(base) - 1 :] for path in paths if root and path.startswith(base)]
 
     def requests() -> Iterable[Request]:
         if "web_logs" in held:
             yield from (found for _name, line in archive_lines(held["web_logs"]) if (found := request(line)))
 
     entries = journal_entries(held["journal"]) if "journal" in held else ()
-    return scope(since, suspects, requests, entries, _rows(held, base))
+    found = scope(since + skew, suspects, requests, entries, _rows(held, base), known=known, watched=paths)
+    return _by_our_clock(found, since, skew) if skew else found
+
+
+def _by_our_clock(found: Scope, since: datetime, skew: timedelta) -> Scope:
+    return replace(
+        found,
+        since=since,
+        addresses=tuple(replace(row, first=row.first - skew, last=row.last - skew) for row in found.addresses),
+        accounts=tuple(replace(row, first=row.first - skew, last=row.last - skew) for row in found.accounts),
+        responses=tuple(replace(row, time=row.time - skew) for row in found.responses),
+        named=tuple(replace(row, changed=row.changed - skew, made=row.made and row.made - skew) for row in found.named),
+    )
 
 
 def _rows(held: Mapping[str, Path], base: str) -> Iterable[FileRow]:
@@ -151,25 +208,35 @@ def request(line: bytes) -> Request | None:
         return None
     try:
         address = ipaddress.ip_address(found["address"].decode("ascii"))
-        time = datetime.strptime(found["time"].decode("ascii"), "%d/%b/%Y:%H:%M:%S %z")
+        time = _log_time(found["time"])
     except ValueError:
         return None
-    path = unquote_to_bytes(found["path"].partition(b"?")[0]).decode("utf-8", "backslashreplace")
+    place, _mark, query = found["path"].partition(b"?")
+    path = unquote_to_bytes(place).decode("utf-8", "backslashreplace")
     size = int(found["size"][:18]) if found["size"] != b"-" else 0
     return Request(
         str(address),
-        time.astimezone(UTC),
+        time,
         found["method"].decode("ascii"),
         clean(path, 300),
         int(found["status"]),
         size,
+        clean(query, 300),
     )
 
 
-def _suspicious(suspects: Sequence[str], requests: Iterable[Request]) -> dict[str, str]:
-    """Return the addresses that asked for what a finding names, with the first such path."""
+@lru_cache(4096)
+def _log_time(text: bytes) -> datetime:
+    """A log has many lines a second, and parsing a time costs more than all the rest of a line."""
+    return datetime.strptime(text.decode("ascii"), "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC)
+
+
+def _suspicious(suspects: Sequence[str], requests: Iterable[Request], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses that findings name or that asked for what one names, with the finding or first such path."""
     wanted = frozenset(clean(path, 300) for path in suspects)
-    marked: dict[str, str] = {}
+    marked = dict(list(known.items())[:MOST])
+    if not wanted:
+        return marked
     for one in requests:
         named = one.path in wanted or any(one.path.startswith(f"{path}/") for path in wanted)
         if named and len(marked) < MOST:
@@ -239,17 +306,31 @@ def _read_entry(entry: Mapping[str, bytes], since: datetime, touched: _Tally, ma
         touched.add(change["account"], f"changed by {who.decode('ascii')}", time)
 
 
-def _files(rows: Iterable[FileRow], since: float) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, int]]:
-    """Return paths changed and paths read since then. ctime decides: unlike mtime, touch can't set it back."""
-    changed: dict[str, None] = {}
-    read: dict[str, None] = {}
-    numbers = [0, 0]
-    for row in rows:
-        kind = 0 if row.changed >= since else 1 if row.kind == "f" and row.accessed >= since else None
+class _Files:
+    """Paths changed and paths read since then. ctime decides: unlike mtime, touch can't set it back."""
+
+    def __init__(self, since: float, watched: frozenset[str]) -> None:
+        self.since, self.watched = since, watched
+        self.changed: dict[str, None] = {}
+        self.read: dict[str, None] = {}
+        self.counts = [0, 0]
+        self.named: dict[str, FileTimes] = {}
+
+    def take(self, row: FileRow) -> None:
+        kind = 0 if row.changed >= self.since else 1 if row.kind == "f" and row.accessed >= self.since else None
         if kind is None:
-            continue
-        held, path = (changed, read)[kind], clean(row.path.encode("utf-8", "surrogateescape"), 400)
-        numbers[kind] += path not in held
+            return
+        held, path = (self.changed, self.read)[kind], clean(row.path.encode("utf-8", "surrogateescape"), 400)
+        self.counts[kind] += path not in held
         if len(held) < MOST:
             held.setdefault(path)
-    return tuple(changed), tuple(read), (numbers[0], numbers[1])
+        if row.path in self.watched and kind == 0 and (when := moment(row.changed)):
+            self.named[path] = FileTimes(path, when, moment(row.born))
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """A time since 1970, or None where it is unknown or none that a calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,6 +1,6 @@
 """The report of a case: pure, from journal to document.
 
-1. It shows only what the journal proves; what is missing is named as missing.
+1. It shows only what the journal proves and what the evidence says; what is missing is named as missing.
 2. Every value goes through ``screen.clean`` and HTML escaping on its way out, whoever wrote it.
 3. The document is one file: no script, no remote address, and a policy inside it that forbids both.
 """
@@ -11,6 +11,6 @@ from ungcuu.report.told import Told, tell
 from ungcuu.report.words import deed, pairs, shown_bytes, shown_seconds, shown_time, shown_utc, word, zone
 
 __all__ = [
-    "Told", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc", "tell", "tlp_of",
-    "word", "write_report", "zone",
+    "Told", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc", "tell",
+    "tlp_of", "word", "write_report", "zone",
 ]  # fmt: skip

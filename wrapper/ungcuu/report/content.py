@@ -10,8 +10,9 @@ from ungcuu import __version__
 from ungcuu.case import TLP
 from ungcuu.casecheck import CaseCheck
 from ungcuu.casefacts import TITLES, Facts, derive, from_host
+from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _, language
-from ungcuu.report import course, deeds, findings, people
+from ungcuu.report import course, deeds, findings, people, scope
 from ungcuu.report.told import tell
 from ungcuu.report.words import shown_time, word, zone
 from ungcuu.report_text import LABELS
@@ -24,9 +25,16 @@ def tlp_of(facts: Facts) -> str:
 
 
 def build(
-    records: Sequence[Record], checked: CaseCheck | None, key: str = "", now: datetime | None = None
+    records: Sequence[Record],
+    checked: CaseCheck | None,
+    key: str = "",
+    now: datetime | None = None,
+    reach: CaseScope | None = None,
 ) -> dict[str, Any]:
-    """Return everything that the template shows. Pure but for the language in use and ``now``."""
+    """Return everything that the template shows. Pure but for the language in use and ``now``.
+
+    ``reach`` is how far the intruder came, where somebody read it from the evidence.
+    """
     facts = derive(records)
     told = tell(records, facts)
     present = now or datetime.now(UTC)
@@ -43,8 +51,9 @@ def build(
         "clocks": course.clocks(facts),
         "summary": course.summary(facts, told),
         "picture": course.picture(facts, told),
-        "timeline": course.timeline(records, facts, told),
+        "timeline": course.timeline(records, facts, told, reach),
         "findings": findings.findings(facts),
+        "scope": scope.section(reach),
         "containment": [
             findings.proofs(one) for one in told if one.run.verb in ("isolate", "release") and one.of("proof")
         ],

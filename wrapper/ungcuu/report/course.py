@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ungcuu.casefacts import TITLES, Facts, from_host, payload
+from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _
 from ungcuu.picture import Bar, draw
+from ungcuu.report.scope import moments
 from ungcuu.report.told import Told, outline, run_title, size_of, told_tone
 from ungcuu.report.words import MOST_ROWS, deed, shown_bytes, shown_seconds, shown_time, shown_utc, zone
 from ungcuu.report_text import EVENTS, LABELS
@@ -83,22 +85,30 @@ def _summary_evidence(told: Sequence[Told]) -> str:
     )
 
 
-def timeline(records: Sequence[Record], facts: Facts, told: Sequence[Told]) -> list[dict[str, str]]:
-    """What a reader wants to know, in the order of time: runs, hand-overs, notes; steps and items are left out."""
-    rows: list[tuple[str, int, str, str, str]] = []
+def timeline(
+    records: Sequence[Record], facts: Facts, told: Sequence[Told], reach: CaseScope | None = None
+) -> list[dict[str, str]]:
+    """What a reader wants to know, in the order of time: what the intruder did as far as evidence tells, runs,
+    hand-overs, notes; steps and items are left out.
+    """
+    ours = _(LABELS["case_journal"])
+    rows: list[tuple[str, int, str, str, str, str]] = []
     if facts.first_sign:
         doubt = _(LABELS["untrusted"]) if facts.first_sign_by == "host" else ""
-        rows.append((facts.first_sign, 0, "bad", _(EVENTS["first_sign"]), doubt))
+        rows.append((facts.first_sign, 0, ours, "bad", _(EVENTS["first_sign"]), doubt))
     if facts.detected and facts.detected != facts.opened:
-        rows.append((facts.detected, 0, "warn", _(EVENTS["detected"]), facts.detected_by))
-    rows += [(one.run.started, one.run.seq, told_tone(one), run_title(one.run), outline(one)) for one in told]
+        rows.append((facts.detected, 0, ours, "warn", _(EVENTS["detected"]), facts.detected_by))
+    if reach is not None:
+        rows += [(time, 0, source, "bad", what, text) for time, source, what, text in moments(reach)]
+    rows += [(one.run.started, one.run.seq, ours, told_tone(one), run_title(one.run), outline(one)) for one in told]
     for record in records:
         if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
-            rows.append((record.time, record.seq, "quiet", _(EVENTS[record.kind]), _event_text(record)))
+            rows.append((record.time, record.seq, ours, "quiet", _(EVENTS[record.kind]), _event_text(record)))
     return [
-        {"local": shown_time(time), "utc": shown_utc(time), "tone": tone, "what": what, "details": details}
-        for time, _seq, tone, what, details in sorted(rows, key=lambda row: (row[0], row[1]))
-    ][:MOST_ROWS]
+        {"local": shown_time(time), "utc": shown_utc(time), "source": source, "tone": tone, "what": what,
+         "details": details}
+        for time, _seq, source, tone, what, details in sorted(rows, key=lambda row: (row[0], row[1]))
+    ][:MOST_ROWS]  # fmt: skip
 
 
 def _event_text(record: Record) -> str:

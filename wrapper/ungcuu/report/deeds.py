@@ -8,6 +8,7 @@ from typing import Any
 from ungcuu.casefacts import hosts_of, payload
 from ungcuu.i18n import _
 from ungcuu.report.findings import proofs
+from ungcuu.report.sentences import said, title
 from ungcuu.report.told import Told, in_case, size_of
 from ungcuu.report.words import MOST_ROWS, deed, flat, mapping, pairs, shown_bytes, shown_time, word
 from ungcuu.report_text import EVENTS
@@ -48,13 +49,13 @@ def evidence(told: Sequence[Told]) -> dict[str, Any]:
 def _evidence_row(data: Mapping[str, Any]) -> dict[str, str]:
     outcome = str(data.get("outcome") or "")
     return {
-        "what": str(data.get("what") or data.get("name") or data.get("id") or ""),
+        "what": title(data.get("what") or data.get("name") or data.get("id") or ""),
         "id": str(data.get("id") or data.get("source") or ""),
         "host": ",".join(hosts_of(data)),
         "outcome": word(outcome),
         "outcome_raw": outcome,
         "tone": {"SUCCESS": "good", "EMPTY": "quiet", "MISSING": "quiet"}.get(outcome, "bad"),
-        "reason": str(data.get("reason") or ""),
+        "reason": said(data.get("reason") or ""),
         "size": shown_bytes(size_of(data)),
         "sha256": str(data.get("sha256") or ""),
         "time": shown_time(str(data.get("finished") or data.get("started") or "")),

@@ -12,6 +12,7 @@ from typing import Any
 
 from ungcuu.case import Case
 from ungcuu.casecheck import check
+from ungcuu.casescope import scope_of_case
 from ungcuu.errors import ControllerFault
 from ungcuu.files import put
 from ungcuu.i18n import _
@@ -51,7 +52,7 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     """
     suffix = "" if lang == "en" else f".{lang}"
     key = fingerprint(public_key(case.settings.keys))
-    text = render(build(case.records(), check(case), key))
+    text = render(build(case.records(), check(case), key, reach=scope_of_case(case)))
     written = [put(case.folder / f"report{suffix}.html", text.encode("utf-8", "backslashreplace"))]
     if pdf:
         written.append(put(case.folder / f"report{suffix}.pdf", _print(text)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ungcuu.casefacts import Facts, Finding
 from ungcuu.i18n import _
+from ungcuu.report.sentences import said
 from ungcuu.report.told import Told, ending, run_title, told_tone, tone
 from ungcuu.report.words import MOST_ROWS, deed, shown_time, word
 
@@ -46,15 +47,20 @@ def proofs(told: Told) -> dict[str, Any]:
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
         rows.append(
             {
-                "name": _(str(data.get("name") or "")),
-                "side": word(data.get("side") or ""),
+                "name": said(data.get("name") or ""),
+                "side": _side(str(data.get("side") or "")),
                 "result": word(result),
                 "tone": {"passed": "good", "failed": "bad"}.get(result, "warn"),
-                "detail": str(data.get("detail") or ""),
+                "detail": said(data.get("detail") or ""),
             }
         )
     return {"title": run_title(told.run), "time": shown_time(told.run.started), "tone": tone(told.run), "rows": rows,
             "outcome": word(told.run.outcome or "no end")}  # fmt: skip
+
+
+def _side(side: str) -> str:
+    """From where it was tried: a word of ours, or a sentence with the host's name."""
+    return word(side) if word(side) != side else said(side)
 
 
 def run(told: Told) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.commands.case import made, people
+from ungcuu.commands.case import made, people, scope
 from ungcuu.i18n import N_
 from ungcuu.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -141,7 +141,7 @@ VERB = Verb(
         ),
         _sub(
             "timeline",
-            N_("Write one table of the journal, the host's journal and file times, with its clock corrected"),
+            N_("Write one table of the journal, the host's own logs and file times, with its clock corrected"),
             made.timeline,
             arguments=(_ANY_CASE,),
             options=(
@@ -158,6 +158,13 @@ VERB = Verb(
                 Option("--output", N_("File to write"), kind="path"),
             ),
             examples=("ungcuu case timeline UC-20261122-001 --match 203.0.113.7 --since 2026-11-20",),
+        ),
+        _sub(
+            "scope",
+            N_("Tell how far the intruder came: addresses, accounts, files, data that may have left"),
+            scope.scope,
+            arguments=(_ANY_CASE,),
+            examples=("ungcuu case scope UC-20261122-001 --json",),
         ),
         _sub(
             "indicators",

@@ -57,10 +57,12 @@ def timeline(context: Context) -> Result:
 def indicators(context: Context) -> Result:
     """Write the indicators as STIX 2.1."""
     from ungcuu import indicators
+    from ungcuu.casescope import intruders, scope_of_case
 
     case = chosen(context)
-    count = len(indicators.bundle(case.facts)["objects"]) - 2
-    return _written(context, case, indicators.as_text(case.facts), "indicators.json", count)
+    seen = intruders(scope_of_case(case), case.facts, case.records())
+    count = len(indicators.bundle(case.facts, seen)["objects"]) - 2
+    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count)
 
 
 def _written(context: Context, case: Case, text: str, name: str, count: int) -> Result:

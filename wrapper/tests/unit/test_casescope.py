@@ -1,0 +1,127 @@
+"""How far the intruder came, from the evidence of a case to the screen, the report and the indicators."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from casebook import START, Book, clock_of, found, settings_in
+from evidence_items import ROOT, items
+
+from ungcuu import indicators
+from ungcuu.case import Case, find, open_case
+from ungcuu.casescope import READ, as_data, intruders, scope_of_case
+from ungcuu.report import build, render
+from ungcuu.settings import Settings
+
+SHELL = f"{ROOT}/wp-content/uploads/2026/11/logo.php"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path / "state")
+
+
+def incident(settings: Settings, skew: float = 0.0) -> Case:
+    """A scan that found a web shell, and triage of the host; the host's clock is ahead by ``skew`` seconds."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x", first_sign=START - timedelta(minutes=1))
+        book = Book(case, clock)
+        found(book, "NOT DONE")
+        with book.run("collect"):
+            for name, content in items(START + timedelta(seconds=skew)).items():
+                book.evidence(name, content)
+            book.report("custody", {"from": "web01", "clock_skew_seconds": skew})
+    return find(settings, case.id)
+
+
+@pytest.mark.parametrize("skew", [0.0, 3600.0, -7200.0])
+def test_the_evidence_tells_who_came_and_what_was_done(settings: Settings, skew: float) -> None:
+    """A host whose clock is wrong must give the same answer, in the controller's time."""
+    (host,) = scope_of_case(incident(settings, skew)).hosts
+    by_address = {row.address: row for row in host.scope.addresses}
+    assert set(by_address) == {"203.0.113.77", "192.0.2.8"}
+    assert (by_address["203.0.113.77"].requests, by_address["203.0.113.77"].first) == (2, START)
+    accounts = {row.account: row.acts for row in host.scope.accounts}
+    assert accounts == {
+        "root": ("login", "login from a suspicious address"), "backd00r": ("changed by useradd",)
+    }  # fmt: skip
+    assert host.root == ROOT
+    assert {SHELL, "/etc/cron.d/php-session-clean"} <= set(host.scope.changed)
+    assert f"{ROOT}/old.php" not in host.scope.changed
+    assert {(row.path, row.changed) for row in host.scope.named} >= {(SHELL, START)}
+    assert host.scope.left_bytes == 7340032 + 77 + 100
+    assert [row.path for row in host.scope.responses] == ["/site.sql"]
+
+
+def test_indicators_name_the_intruder_and_no_visitor(settings: Settings) -> None:
+    """Everybody asks for a page that was changed; whoever asks for a file that the intruder put there knew of it."""
+    case = incident(settings)
+    with clock_of() as clock:
+        Book(case, clock).report(
+            "finding",
+            {"id": "1", "severity": "high", "path": f"{ROOT}/wp-content/themes/portal/footer.php",
+             "action": {"do": "restore"}},
+        )  # fmt: skip
+        case.judge(_footer(case), "false alarm", "x")
+    case = find(settings, case.id)
+    seen = intruders(scope_of_case(case), case.facts, case.records())
+    assert [one.address for one in seen] == ["203.0.113.77"]
+    made = [one for one in indicators.bundle(case.facts, seen)["objects"] if "ipv4" in str(one.get("pattern"))]
+    assert [(one["pattern"], one["confidence"]) for one in made] == [("[ipv4-addr:value = '203.0.113.77']", 50)]
+    assert made[0]["created_by_ref"] and made[0]["object_marking_refs"]
+
+
+def _footer(case: Case) -> str:
+    return next(one.id for one in find(case.settings, case.id).facts.findings if one.title.startswith("hidden links"))
+
+
+def test_our_own_address_is_no_indicator(settings: Settings) -> None:
+    """Whoever investigates asks for the shell too."""
+    case = incident(settings)
+    with clock_of() as clock:
+        Book(case, clock).report("change", {"what": "isolation", "seen_from": "203.0.113.77"})
+    case = find(settings, case.id)
+    seen = intruders(scope_of_case(case), case.facts, case.records())
+    assert "203.0.113.77" not in {one.address for one in seen}
+
+
+def test_addresses_that_findings_name_are_told(settings: Settings) -> None:
+    """A process that talks to an address is the surest trace of all, and no log has it."""
+    case = incident(settings)
+    with clock_of() as clock:
+        data = {
+            "id": "p",
+            "severity": "critical",
+            "title": "a program that talks",
+            "evidence": {"remote": "198.18.0.9"},
+        }
+        Book(case, clock).report("finding", data)
+    (host,) = scope_of_case(find(settings, case.id)).hosts
+    assert {row.address: row.why for row in host.scope.addresses}["198.18.0.9"] == "a program that talks"
+
+
+def test_the_report_tells_it(settings: Settings) -> None:
+    case = incident(settings)
+    text = render(build(case.records(), None, reach=scope_of_case(case)))
+    for words in ("How far it went", "203.0.113.77", "backd00r", "7.0 MiB sent to 203.0.113.77", SHELL,
+                  "First request of 203.0.113.77", "File changed", "login from a suspicious address"):  # fmt: skip
+        assert words in text, words
+    assert "192.0.2.9" not in text
+
+
+def test_a_case_without_evidence_says_so(settings: Settings) -> None:
+    """Nothing known must not read as nothing happened."""
+    with clock_of():
+        case = open_case(settings, ["web01"], "x")
+    assert "holds no evidence that tells how far" in render(build(case.records(), None, reach=scope_of_case(case)))
+    assert as_data(scope_of_case(case))["hosts"][0]["lacking"] == list(READ)
+
+
+def test_evidence_that_became_a_link_is_not_followed(settings: Settings) -> None:
+    case = incident(settings)
+    for path in case.evidence.iterdir():
+        path.rename(path.with_suffix(".away"))
+        path.symlink_to(path.with_suffix(".away"))
+    assert not scope_of_case(case).hosts[0].told

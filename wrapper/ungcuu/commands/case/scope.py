@@ -1,0 +1,60 @@
+"""`case scope`: how far the intruder came, as the evidence says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.commands.case.people import chosen
+from ungcuu.i18n import _
+from ungcuu.verb import Result
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
+
+MOST = 12  # lines of each list on the screen
+
+
+def scope(context: Context) -> Result:
+    """Tell it in lines; --json holds the lists, up to 500 rows each."""
+    from ungcuu.casescope import as_data, scope_of_case
+    from ungcuu.report.scope import section
+
+    case = chosen(context)
+    found = scope_of_case(case)
+    shown = section(found)
+    lines = [line for host in shown["hosts"] for line in _host(host)]
+    if not lines:
+        lines = [_("The case holds no evidence that tells how far it went; collect it with the profile triage.")]
+    lines += ["", f"{_('Read from the evidence,')} {shown['since']}.", *shown["limits"]]
+    return Result(message="\n".join(lines), data={"case": case.id, **as_data(found)})
+
+
+def _host(one: Mapping[str, Any]) -> Iterator[str]:
+    yield f"== {one['host']}"
+    if one["lacking"]:
+        yield f"! {_('The case does not hold:')} {one['lacking']}"
+    yield from _list(
+        _("Addresses seen with findings"),
+        [
+            f"{row['address']} · {row['why']} · {row['requests']} × · {row['sent']} · {row['first']} → {row['last']}"
+            for row in one["addresses"]
+        ],
+        one["more_addresses"],
+    )
+    accounts = [f"{row['account']} · {row['acts']} · {row['count']} × · {row['first']}" for row in one["accounts"]]
+    yield from _list(_("Accounts used or changed"), accounts)
+    for title, name in ((_("Files changed"), "changed"), (_("Files read"), "read")):
+        yield from _list(f"{title}: {one[name]['count']}", one[name]["paths"], one[name]["more"])
+    yield from _list(
+        f"{_('Data that may have left')}: {one['left']}",
+        [f"{row['time']} · {row['address']} · {row['path']} · {row['size']}" for row in one["responses"]],
+        one["more_responses"],
+    )
+
+
+def _list(title: str, rows: list[str], more: int = 0) -> Iterator[str]:
+    yield title
+    yield from (f"  {row}" for row in rows[:MOST])
+    if left := more + max(0, len(rows) - MOST):
+        yield "  " + _("and {count} more: --json, or the report").format(count=left)

@@ -1,0 +1,77 @@
+"""Sentences of ours that records hold in English, in the reader's language.
+
+A record keeps one wording, whatever the operator's language, so that two journals can be compared. A sentence that is
+none of these is shown as it is: it came from a host or from a person. Adding one here is all that it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from ungcuu.i18n import N_, _
+
+_VALUE = re.compile(r"\\\{(\w+)\\\}")
+_LONGEST = 600  # characters; a sentence of ours is shorter
+
+SENTENCES = (
+    # what was tried
+    N_("no port answers"), N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
+    N_("the site works inside"), N_("the site serves"), N_("visitors get the notice"), N_("SSH is closed to others"),
+    N_("management gets in"), N_("contained from outside"), N_("served from outside"), N_("website_health"),
+    N_("manifest"), N_("links"), N_("programs in writable folders"), N_("files that anyone may write"),
+    N_("PHP syntax"), N_("database import"), N_("every file's hash"), N_("every table's rows"),
+    N_("recovery time"), N_("restore drill"), N_("backup_before_patch"), N_("tables"), N_("page"),
+    # from where
+    N_("from the controller"), N_("from outside"), N_("from outside ({host})"),
+    # what was seen
+    N_("{count} ports on {families}: all silent"), N_("{count} ports on {families}: {alive}"),
+    N_("{count} connections to outside tried, {escaped} got out"), N_("no outside address to try"),
+    N_("{count} servers asked, {answered} answered"),
+    N_("{open} open, {moving} of them moved bytes within a second"),
+    N_("the page holds its text at {count} addresses"), N_("status {status} at {count} addresses"),
+    N_("status {status}, with its text"), N_("status {status}, without its text"),
+    N_("status {status}, without its text: the intruder may have changed it"),
+    N_("status {status}, {bytes} bytes, expected phrase found, {milliseconds} ms"),
+    N_("status {status}, {bytes} bytes, expected phrase missing, {milliseconds} ms in all"),
+    N_("no answer ({why}) after {tries} attempts"), N_("the probe gave no readable answer"),
+    N_("no answer"), N_("no answer from the probe"), N_("over a new connection"), N_("silent"),
+    N_("not proven: the host has no Python for the probe"),
+    N_("not proven from outside: the inventory has no host with a foreign address"),
+    N_("{count} files as in the restore point"), N_("{count} tables as in the restore point"),
+    N_("{count} files as in the vault"), N_("{count} rows in {tables} tables"), N_("{count} programs parse"),
+    N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
+    N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
+    # what was done with an account
+    N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
+    # why an item of evidence is not there
+    N_("the command ran and had nothing to say"), N_("not on this host"), N_("none of these places exists"),
+    N_("a program that it needs is not on this host"), N_("over its {seconds} s"), N_("over its {bytes} bytes"),
+    N_("over its {seconds} s, and the host did not stop it itself"), N_("the connection ended: {why}"),
+    N_("exit status {status}: {why}"),
+)  # fmt: skip
+
+
+def said(text: object) -> str:
+    """The text in the reader's language where it is one of our sentences, else as it is."""
+    told = str(text)
+    for sentence, pattern in _patterns() if len(told) <= _LONGEST else ():
+        if found := pattern.fullmatch(told):
+            return _(sentence).format(**found.groupdict())
+    return told
+
+
+def title(text: object) -> str:
+    """The title of an item of evidence: one of a profile's, or one with the operator's value in brackets after it."""
+    whole = str(text)
+    if _(whole) != whole:
+        return _(whole)
+    first, bracket, rest = whole.rpartition(" (")
+    return f"{_(first)}{bracket}{rest}" if first else whole
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple(
+        (sentence, re.compile(_VALUE.sub(r"(?P<\1>[^{}]{1,300}?)", re.escape(sentence)))) for sentence in SENTENCES
+    )
