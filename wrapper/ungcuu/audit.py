@@ -197,6 +197,11 @@ def render(audit: Audit) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = (files("ungcuu") / "templates" / "audit.html.j2").read_text("utf-8")
     environment.filters["clean"] = lambda text: clean(str(text), 400)
+    environment.filters["moment"] = lambda text: datetime.fromisoformat(text).astimezone().strftime("%d/%m/%Y %H:%M %z")
+    failed = [row for row in audit.rows if row.status == FAIL]
+    rest = [row for row in audit.rows if row.status != FAIL]
     return environment.from_string(page).render(
-        audit=audit, _=_, language=language(), statuses=(PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF)
-    )
+        audit=audit, _=_, language=language(), statuses=(PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF),
+        tables=[(_("What fails"), failed), (_("Everything else"), rest)],
+        states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
+    )  # fmt: skip

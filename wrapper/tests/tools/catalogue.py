@@ -1,7 +1,8 @@
 """Keeps the Vietnamese catalogue in step with the texts: ``python wrapper/tests/tools/catalogue.py update``.
 
-Texts are those marked in the package, the names of plays and steps in playbooks and roles, the titles of items of
-evidence, and click's own messages that a user of this tool can meet. docs/how-to/translate.md tells a translator how to use it.
+Texts are those marked in the package and its templates, the names of plays and steps in playbooks and roles, the
+titles of items of evidence, and click's own messages that a user of this tool can meet. docs/how-to/translate.md tells
+a translator how to use it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def messages() -> Catalog:
         domain="ungcuu", project="ungcuu", locale="vi", charset="utf-8", header_comment="# ungcuu in Vietnamese."
     )
     for file, _line, text, _comments, _context in extract_from_dir(
-        PACKAGE, [("**.py", "python")], keywords=KEYWORDS, comment_tags=()
+        PACKAGE, [("**.py", "python"), ("**.j2", "jinja2")], keywords=KEYWORDS, comment_tags=()
     ):
         if not KEY.fullmatch(str(text)):  # a key within _(TEXTS["no_findings"]) is no text
             catalogue.add(text, locations=[(f"wrapper/ungcuu/{file}", 0)])
