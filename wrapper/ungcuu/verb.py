@@ -128,6 +128,7 @@ class Verb:
         journaled: Whether a run is recorded at all.
         inverse: The command that undoes it, ``{host}`` filled in.
         deadline: Seconds after which the run is cut short and its outcome is UNKNOWN.
+        unit: Transient unit on the host that a second run joins instead of starting another: ``resume`` need not wait.
     """
 
     name: str
@@ -157,4 +158,5 @@ class Verb:
     inverse: str = ""
     examples: tuple[str, ...] = ()
     deadline: float = 3600.0
+    unit: str = ""
     verbs: tuple[Verb, ...] = ()

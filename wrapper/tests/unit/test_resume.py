@@ -7,14 +7,17 @@ import io
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import content
 import pytest
 
 from ungcuu import flow, registry
 from ungcuu.commands import resume
-from ungcuu.errors import Exit
+from ungcuu.errors import Exit, Undetermined
 from ungcuu.journal import read_records, verify
 from ungcuu.screen import Screen
 from ungcuu.settings import Settings
@@ -113,3 +116,19 @@ def test_only_a_transient_unit_at_work_keeps_a_run_open(state: str, sub: str, tr
     shown = f"{other}\n\nId=ungcuu-patch.service\nActiveState={state}\nSubState={sub}\nTransient={transient}\n"
     assert resume.busy_units(shown) == (["ungcuu-patch.service"] if busy else [])
     assert resume.busy_units("") == []
+
+
+@pytest.mark.parametrize(
+    ("joined", "close", "waits"),
+    [("ungcuu-patch.service", False, False), ("ungcuu-patch.service", True, True), ("", False, True)],
+)
+def test_a_unit_that_the_verb_joins_is_not_waited_for(
+    joined: str, close: bool, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade waits ten minutes for a word and then goes back: resume must give it, not wait for the end."""
+    shown = b"Id=ungcuu-patch.service\nActiveState=active\nSubState=running\nTransient=yes\n"
+    answer = SimpleNamespace(ok=True, stdout=shown, stderr=b"", detail="")
+    monkeypatch.setattr("ungcuu.ssh.run", lambda *_a, **_k: answer)
+    ctx: Any = SimpleNamespace(target=lambda host: host, out=Screen(io.StringIO()), options={"close": close})
+    with pytest.raises(Undetermined) if waits else nullcontext():
+        resume._ask(ctx, "web01", joined)

@@ -27,7 +27,7 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
         ("backup_hours", "patching_backup_max_age_hours"),
     ):
         value = options.get(option)
-        if value not in (None, False, ""):
+        if value is not None and value is not False and value != "":  # 0 hours is an answer
             given[variable] = str(value) if option == "debsecan" else value
     return given
 
@@ -105,6 +105,7 @@ VERB = Verb(
     after=_after,
     inverse="ungcuu patch {host} --rollback last",
     deadline=4 * 3600.0,
+    unit="ungcuu-patch.service",
     examples=(
         "ungcuu patch web01 --plan",
         "ungcuu patch website",

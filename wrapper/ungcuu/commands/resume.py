@@ -45,7 +45,7 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
     with locks.hold(ctx.settings, found.hosts, "resume", found.run):  # refuses while that run is alive
         if not verb.read_only:
             for host in found.hosts:
-                _ask(ctx, host)
+                _ask(ctx, host, verb.unit)
         _close(ctx, found)
     command = f"ungcuu {found.verb} {' '.join(found.hosts)}".strip()
     if verb.read_only or ctx.options["close"]:
@@ -72,8 +72,8 @@ def _tell(ctx: Context, found: OpenRun) -> None:
     ctx.out.table([(_("reason"), found.reason or "–"), (_("journal"), f"{found.folder.name}: {last}"), (_("end"), end)])
 
 
-def _ask(ctx: Context, host: str) -> None:
-    """Ask the host, reading only, whether something of ours is still at work there.
+def _ask(ctx: Context, host: str, joined: str) -> None:
+    """Ask the host, reading only, whether something of ours is still at work there, but for the unit that is joined.
 
     Raises:
         Unreachable: It gives no answer.
@@ -90,6 +90,9 @@ def _ask(ctx: Context, host: str) -> None:
             f"ungcuu resume {host}",
         )
     busy = busy_units(clean(answer.stdout, 1 << 16, lines=True))
+    if joined and busy == [joined] and not ctx.options["close"]:
+        ctx.out.line(_("{host} is still at work ({unit}): it is followed to its end.").format(host=host, unit=joined))
+        return
     if busy:
         raise Undetermined(
             _("{host} is still at work: {units}").format(host=host, units=", ".join(busy)),
