@@ -47,7 +47,7 @@ def proofs(told: Told) -> dict[str, Any]:
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
         rows.append(
             {
-                "name": said(data.get("name") or ""),
+                "name": said(str(data.get("name") or "").replace("_", " ")),
                 "side": _side(str(data.get("side") or "")),
                 "result": word(result),
                 "tone": {"passed": "good", "failed": "bad"}.get(result, "warn"),

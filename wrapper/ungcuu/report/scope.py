@@ -19,6 +19,7 @@ _RECKONED = {
     "detected": N_("from detection on, since no first sign is known"),
     "opened": N_("from the opening of the case on, since no first sign is known"),
 }
+_FILE_TIMES = N_("file times")
 _ITEMS = {
     "web_logs": N_("logs of the web server"),
     "journal": N_("the host's journal"),
@@ -101,7 +102,7 @@ def moments(found: CaseScope) -> Iterator[tuple[str, str, str, str]]:
             what = _("Account {account} used or changed").format(account=account.account)
             acts = ", ".join(map(said, account.acts))
             yield format_time(account.first), f"{one.host}: {_(_ITEMS['journal'])}", what, acts
-        times = f"{one.host}: {_('file times')}"
+        times = f"{one.host}: {_(_FILE_TIMES)}"
         for file in one.scope.named[:MOST]:
             yield format_time(file.changed), times, _("File changed"), file.path
             if file.made is not None:

@@ -18,10 +18,10 @@ SENTENCES = (
     # what was tried
     N_("no port answers"), N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
     N_("the site works inside"), N_("the site serves"), N_("visitors get the notice"), N_("SSH is closed to others"),
-    N_("management gets in"), N_("contained from outside"), N_("served from outside"), N_("website_health"),
+    N_("management gets in"), N_("contained from outside"), N_("served from outside"), N_("website health"),
     N_("manifest"), N_("links"), N_("programs in writable folders"), N_("files that anyone may write"),
     N_("PHP syntax"), N_("database import"), N_("every file's hash"), N_("every table's rows"),
-    N_("recovery time"), N_("restore drill"), N_("backup_before_patch"), N_("tables"), N_("page"),
+    N_("recovery time"), N_("restore drill"), N_("backup before patch"), N_("tables"), N_("page"),
     # from where
     N_("from the controller"), N_("from outside"), N_("from outside ({host})"),
     # what was seen
@@ -42,6 +42,10 @@ SENTENCES = (
     N_("{count} files as in the vault"), N_("{count} rows in {tables} tables"), N_("{count} programs parse"),
     N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
     N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
+    N_("IPv4 and IPv6"),
+    # what was changed
+    N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
+    N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),
     # what was done with an account
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # why an item of evidence is not there
@@ -57,7 +61,7 @@ def said(text: object) -> str:
     told = str(text)
     for sentence, pattern in _patterns() if len(told) <= _LONGEST else ():
         if found := pattern.fullmatch(told):
-            return _(sentence).format(**found.groupdict())
+            return _(sentence).format(**{name: said(value) for name, value in found.groupdict().items()})
     return told
 
 

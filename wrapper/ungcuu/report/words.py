@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.i18n import _
+from ungcuu.report.sentences import said
 from ungcuu.report_text import DEEDS, WORDS
 from ungcuu.screen import clean
 from ungcuu.sealing import format_time, parse_time
@@ -97,10 +98,10 @@ def flat(value: object) -> str:
     if isinstance(value, str) and _ISO_UTC.match(value):
         return _told_time(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {flat(item)}" for key, item in list(value.items())[:20])
+        return ", ".join(f"{_(str(key).replace('_', ' '))} {flat(item)}" for key, item in list(value.items())[:20])
     if isinstance(value, list | tuple):
         return ", ".join(flat(item) for item in value[:20]) + (f" … (+{len(value) - 20})" if len(value) > 20 else "")
-    return str(value)
+    return said(value)
 
 
 def _told_time(text: str) -> str:
