@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ungcuu import timestamp
 from ungcuu.case import Case
 from ungcuu.casefacts import from_host, payload
 from ungcuu.errors import Tampered
@@ -62,6 +63,7 @@ def check(case: Case) -> CaseCheck:
     good, size, problems = _check_evidence(case.evidence, recorded)
     problems += _check_manifests(case.evidence, records)
     more_problems, notes = _check_others(case, records)
+    more_problems += timestamp.problems(case, records)
     return CaseCheck(result, good, size, (*problems, *more_problems), tuple(notes))
 
 
@@ -145,6 +147,8 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
     for record in records:
         if record.kind in ("report", "torn") and not from_host(record):
             hashes.setdefault(str(record.data.get("file")), set()).add(str(record.data.get("sha256")))
+    for name, digest in timestamp.files_of(records).items():
+        hashes.setdefault(name, set()).add(digest)
     problems, notes = [], []
     for path in _entries(case.folder):
         if path.name in (NAME, "evidence"):

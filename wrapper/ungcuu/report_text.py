@@ -149,6 +149,7 @@ EVENTS = {
     "torn": N_("A torn record was set aside"),
     "task_done": N_("Done by a person"),
     "report": N_("Report drawn up"),
+    "timestamp": N_("Time stamp of an authority"),
     "verdict": N_("Verdict on a finding"),
     "finding": N_("Finding"),
     "proof": N_("Proof"),

@@ -15,7 +15,7 @@ from ungcuu.report.words import MOST_ROWS, deed, shown_bytes, shown_seconds, sho
 from ungcuu.report_text import EVENTS, LABELS
 from ungcuu.sealing import Record, parse_time
 
-_TELLING = ("custody", "note", "torn", "task_done", "verdict", "case_closed", "phase")
+_TELLING = ("custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase")
 
 
 def clocks(facts: Facts) -> list[dict[str, Any]]:
@@ -116,6 +116,10 @@ def _event_text(record: Record) -> str:
     if record.kind == "custody":
         return _("{source} → {target}, {who}").format(
             source=data.get("from"), target=data.get("to"), who=data.get("who") or data.get("operator") or "?"
+        )
+    if record.kind == "timestamp":
+        return _("record {seq}, {time}, {authority}").format(
+            seq=data.get("stamped"), time=shown_time(str(data.get("stamp_time"))), authority=data.get("authority")
         )
     if record.kind == "phase":
         return _(TITLES.get(str(data.get("phase")), ""))

@@ -195,6 +195,25 @@ VERB = Verb(
             ),
         ),
         _sub(
+            "timestamp",
+            N_("Have an independent authority stamp the journal's signed head (RFC 3161)"),
+            made.stamp,
+            arguments=(_ANY_CASE,),
+            options=(
+                Option("--url", N_("Address of the authority; else UNGCUU_TSA_URL"), metavar="URL"),
+                Option(
+                    "--authority",
+                    N_("File of the authority's certificates (PEM); else UNGCUU_TSA_CERTIFICATES"),
+                    kind="path",
+                ),
+            ),
+            steps=(
+                N_("Send the hash of the signed head to the authority; nothing else leaves"),
+                N_("Check its stamp with openssl, keep it beside the journal, and record it"),
+            ),
+            examples=("ungcuu case timestamp UC-20261122-001 --url https://tsa.example/ --authority tsa.pem",),
+        ),
+        _sub(
             "export",
             N_("Make one bundle that a third party checks without ungcuu"),
             made.export,

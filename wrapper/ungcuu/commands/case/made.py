@@ -98,6 +98,23 @@ def verify(context: Context) -> Result:
     return Result(message=message.format(case=case.id, records=found.journal.records, files=found.evidence), data=data)
 
 
+def stamp(context: Context) -> Result:
+    """Have an authority stamp the signed head."""
+    import os
+    from pathlib import Path
+
+    from ungcuu.timestamp import stamp
+
+    case, options = chosen(context), context.options
+    url = options["url"] or os.environ.get("UNGCUU_TSA_URL", "")
+    taken = stamp(case, url, Path(options["authority"] or os.environ.get("UNGCUU_TSA_CERTIFICATES", "")))
+    message = _("Record {seq} of case {case} was stamped at {time:%Y-%m-%d %H:%M:%S} UTC: {path}")
+    return Result(
+        message=message.format(seq=taken.seq, case=case.id, time=taken.time, path=taken.path),
+        data={"case": case.id, "record": taken.seq, "time": taken.time.isoformat(), "file": str(taken.path)},
+    )
+
+
 def export(context: Context) -> Result:
     """Write the bundle for a third party and record the hand-over."""
     from pathlib import Path
