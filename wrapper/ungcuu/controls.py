@@ -80,8 +80,12 @@ def reference(catalogue: Sequence[Control]) -> str:
         "",
         "Made from `roles/controls/catalogue.yml` by `python -m ungcuu.controls`; do not edit. A control is off, audit",
         "(checked only) or enforce: `controls_states` in the inventory overrides the default given here.",
-        "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded. TCVN 14423:2026 clauses that",
-        "are not mapped yet are left out.",
+        "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded.",
+        "",
+        "CIS is the CIS Debian Linux 12 Benchmark v1.1.0. dev-sec names the checks of its baselines on the same",
+        "subject; its numbers may differ from ours (password age, for example). No clause of TCVN 14423:2026 stands",
+        "here: its text is sold, not published, and a number that nobody has read is worse than none. Who holds the",
+        "standard fills in `mapping.tcvn_14423` of the catalogue.",
         "",
     ]
     for role in dict.fromkeys(control.role for control in catalogue):

@@ -81,7 +81,7 @@ def test_new_files_are_private(host: Host) -> None:
 @pytest.mark.control("account-idle")
 def test_idle_shells_end(host: Host, site: Mapping[str, Any]) -> None:
     """A forgotten root shell is an open door."""
-    seconds = site.get("account_hardening_idle_seconds", 900)
+    seconds = site.get("account_hardening_idle_seconds", 300)
     assert host.check_output("bash -lc %s", 'echo "$TMOUT"').strip() == str(seconds)
 
 

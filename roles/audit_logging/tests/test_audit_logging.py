@@ -68,3 +68,20 @@ def test_processes_are_accounted(host: Host) -> None:
     assert host.file("/usr/sbin/accton").exists
     if host.run("systemd-detect-virt --container --quiet").rc != 0:
         assert host.file("/var/log/account/pacct").exists
+
+
+@pytest.mark.control("file-integrity")
+def test_changed_files_are_told(host: Host) -> None:
+    """A change to configuration belongs to no package: the daily comparison is there, and its own rules are sound."""
+    assert host.run("aide --config=/etc/aide/aide.conf --config-check").rc == 0
+    assert host.run("systemctl is-active ungcuu-integrity.timer").stdout.strip() == "active"
+    state = host.run("systemctl show -p Result,ActiveState --value ungcuu-integrity.service").stdout.split()
+    assert "activating" in state or (state[-1:] != ["failed"] and host.file("/var/lib/aide/aide.db").size > 0)
+
+
+@pytest.mark.control("rootkit-check")
+def test_rootkits_are_looked_for(host: Host) -> None:
+    """A hidden process shows in no list of files; the daily look is there and can run."""
+    assert host.run("systemctl is-active ungcuu-integrity.timer").stdout.strip() == "active"
+    assert "chkrootkit -q" in host.check_output("systemctl cat ungcuu-integrity.service")
+    assert "chkrootkit version" in host.check_output("chkrootkit -V 2>&1 || true")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from testinfra.host import Host
 
@@ -71,3 +73,17 @@ def test_unused_modules_cannot_be_loaded(host: Host) -> None:
         name: host.run(f"modprobe --showconfig | grep -x 'install {name} /bin/false'").rc for name in ("dccp", "sctp")
     }
     assert said == {"dccp": 0, "sctp": 0}
+
+
+@pytest.mark.control("apparmor")
+def test_apparmor_profiles_are_enforced(host: Host) -> None:
+    """A profile that only complains stops nobody; asked of the kernel, for every profile that a package brought."""
+    enabled = host.run("cat /sys/module/apparmor/parameters/enabled").stdout.strip()
+    if enabled != "Y" or host.run("test -w /sys/kernel/security/apparmor").rc != 0:
+        pytest.skip("this kernel has no AppArmor, or lets no container load profiles")
+    profiles = json.loads(host.check_output("aa-status --json"))["profiles"]
+    assert profiles, "no profile is loaded"
+    shipped = set(host.check_output("find /etc/apparmor.d -maxdepth 1 -type f -printf '%%f\n'").split())
+    complaining = {name for name, mode in profiles.items() if mode == "complain"}
+    assert {name for name in complaining if name.strip("/").replace("/", ".") in shipped} == set()
+    assert host.service("apparmor").is_enabled

@@ -26,6 +26,7 @@ def can_write(host: Host, unit: str, path: str) -> bool:
 def check(host: Host, unit: str, closed: tuple[str, ...], open_: tuple[str, ...]) -> None:
     """The unit is sealed, and what it must write is writable."""
     expected = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "PrivateTmp": "yes", "RestrictSUIDSGID": "yes"}
+    expected |= {"ProtectProc": "invisible"}
     assert shown(host, unit, *expected) == expected
     assert host.service(unit).is_running
     assert {path: can_write(host, unit, path) for path in (*closed, *open_)} == {

@@ -178,6 +178,11 @@ def not_in_effect(order: dict[str, Any]) -> list[str]:
     return [probe["name"] for probe in order.get("probes", []) if run(probe["command"])[0] != 0]
 
 
+def kept_back(order: dict[str, Any]) -> list[list[str]]:
+    """What the kernel, or whoever else, does not let this host apply: the lines that each ``skips`` command prints."""
+    return [run(skip["command"])[1].splitlines() for skip in order.get("skips", [])]
+
+
 @dataclass(frozen=True)
 class Change:
     """One file that differs from what it shall be."""
@@ -277,7 +282,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         "diff": [diff_of(change) for change in todo if order.get("diff")],
     }
     if order["check"] or not result["changed"]:
-        return result
+        return result | {"skipped": kept_back(order)}
     modes = [change.path for change in todo if change.entry.get("only_mode")]
     touched = [change.path for change in todo if not change.entry.get("only_mode")]
     # Files that the commands change by themselves (pam-auth-update) go back too.
@@ -290,7 +295,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     except (Failed, OSError, KeyError) as error:
         before.put_back(order)
         return {"failed": True, "msg": f"{error}. The files are as they were before."}
-    return result
+    return result | {"skipped": kept_back(order)}
 
 
 def main(order: dict[str, Any]) -> None:

@@ -60,6 +60,13 @@ def homes() -> list[str]:
     return sorted({home for home in people if Path(home).is_dir() and home.startswith("/home/")})
 
 
+def apparmor() -> bool:
+    """Whether this kernel confines with AppArmor, and lets this host load profiles (a container may only look)."""
+    enabled = Path("/sys/module/apparmor/parameters/enabled")
+    writable = os.access("/sys/kernel/security/apparmor", os.W_OK)
+    return writable and enabled.exists() and enabled.read_text().strip() == "Y"
+
+
 def main(_: dict[str, Any]) -> None:
     """Print one JSON document."""
     php = sorted(path.parent.name for path in Path("/etc/php").glob("*/fpm"))
@@ -68,7 +75,7 @@ def main(_: dict[str, Any]) -> None:
         "debian": debian(),
         "has": sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
         + (["php"] if php else [])
-        + (["apparmor"] if Path("/sys/module/apparmor/parameters/enabled").exists() else []),
+        + (["apparmor"] if apparmor() else []),
         "php": php,
         "homes": homes(),
         "pools": {version: php_pools(version) for version in php},

@@ -11,11 +11,13 @@
 A file has ``src`` (template), ``state: absent``, ``edits`` (pattern and replacement on the file that is there), or
 ``only_mode`` (a file or folder that is there gets its mode).
 ``controls`` names the controls that it carries; each change is reported with them. ``probes`` ({name, command}) tell
-whether what runs is what the files say; a failing one makes ``apply`` run.
+whether what runs is what the files say; a failing one makes ``apply`` run. ``skips`` ({controls, reason, command})
+print what this host does not let be applied; that is reported, line by line.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,8 @@ from ungcuu import expected
 from ungcuu.plugins.on_host import run_on_host
 
 _FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package", "only_mode"}
-_ORDER_KEYS = {"validate", "apply", "revert", "probes"}
+_ORDER_KEYS = {"validate", "apply", "revert", "probes", "skips"}
+_LINE = re.compile(r"[\w .:/-]{1,100}")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -67,7 +70,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "paths": paths,
             "armed": reply.get("armed", ""),
             "diff": reply.get("diff", []),
-            "ungcuu": [{"kind": "change", "data": record} for record in records],
+            "ungcuu": [{"kind": "change", "data": record} for record in records]
+            + _skips(args.get("skips") or [], reply.get("skipped") or []),
         }
 
     def _remember(self, files: list[dict[str, Any]], variables: dict[str, Any]) -> None:
@@ -93,3 +97,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         overrides = {"trim_blocks": True, "lstrip_blocks": True}
         rendered = str(templar.template(trust_as_template(text), escape_backslashes=False, overrides=overrides))
         return rendered if rendered.endswith("\n") else rendered + "\n"
+
+
+def _skips(asked: list[dict[str, Any]], told: list[list[str]]) -> list[dict[str, Any]]:
+    """One ``skip`` record for each of ``skips`` that has lines; lines of another form than a name are dropped."""
+    return [
+        {
+            "kind": "skip",
+            "data": {
+                "controls": skip["controls"],
+                "reason": skip["reason"],
+                "keys": [line for line in lines if _LINE.fullmatch(str(line))],
+            },
+        }
+        for skip, lines in zip(asked, told, strict=False)
+        if lines
+    ]
