@@ -117,3 +117,12 @@ def test_homes_are_private(host: Host) -> None:
     """Keys, histories and copies of administrators are not for the site's user."""
     said = host.check_output("find /home -mindepth 1 -maxdepth 1 -type d -perm /007 -uid +999").splitlines()
     assert said == []
+
+
+@pytest.mark.control("compilers-restricted")
+def test_compilers_are_for_root(host: Host) -> None:
+    """An intruder in the website who can't bring a program that runs would build one here."""
+    names = ("as", "cc", "c++", "clang", "tcc")
+    there = [name for name in names if host.run("command -v %s", name).rc == 0]
+    usable = [name for name in there if host.run("runuser -u nobody -- %s --version", name).rc == 0]
+    assert usable == []
