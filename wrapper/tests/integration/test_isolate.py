@@ -52,6 +52,27 @@ ECHO = (
     "class T(s.ThreadingTCPServer): address_family = 10; daemon_threads = True; allow_reuse_address = True\n"
     "T(('::', 8080), H).serve_forever()\n"
 )
+# CPU, new processes, disk and memory at once; the memory has a limit of its own, so that only this host feels it.
+BUSY = """
+systemd-run -q --unit=busy-cpu sh -c 'for i in 1 2 3 4 5 6 7 8; do (while :; do :; done) & done; wait'
+systemd-run -q --unit=busy-forks sh -c 'for i in 1 2 3 4; do (while :; do /bin/true; done) & done; wait'
+systemd-run -q --unit=busy-disk sh -c 'while :; do dd if=/dev/zero of=/var/tmp/busy bs=1M count=32 conv=fsync; done'
+systemd-run -q --unit=busy-memory -p MemoryMax=64M python3 -c 'while True: bytearray(256 << 20)' || true
+"""
+IDLE = "systemctl stop 'busy-*' 2>/dev/null; systemctl reset-failed; rm -f /var/tmp/busy; true"
+# With the packet filter as its tool, as on a hardened host; its restart deletes and makes tables of its own.
+FAIL2BAN = """
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update && apt-get -qq install -y --no-install-recommends fail2ban python3-systemd nftables >/dev/null
+printf '[DEFAULT]\nbackend = systemd\nbanaction = nftables\n[sshd]\nenabled = true\nport = 22\n' > /etc/fail2ban/jail.d/test.conf
+printf '[Definition]\nallowipv6 = auto\n' > /etc/fail2ban/fail2ban.d/test.conf
+systemctl restart fail2ban
+"""
+RETRY_AFTER = (
+    "import sys,urllib.request as u,urllib.error as e\n"
+    "try: u.urlopen(u.Request('http://' + sys.argv[1], headers={'Host': 'portal.lab.test'}), timeout=5)\n"
+    "except e.HTTPError as x: print(x.code, x.headers['Retry-After'])\n"
+)
 WRITABLE = "/etc /home /root /tmp /var"
 PORTS = [22, 25, 53, 80, 443, 3306, 8080]
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -125,6 +146,7 @@ def stage(fresh: Callable[..., Lab]) -> Iterator[Stage]:
     made = Stage(fresh("web01", "vault01", "intruder01"))
     for host in ("web01", "intruder01"):
         made.on(host, "systemd-run -q --unit=echo python3 -c " + shlex.quote(ECHO))
+    made.on("web01", FAIL2BAN)
     made.on("web01", "nft -f -", STATEFUL)
     yield made
     made.open()
@@ -218,8 +240,15 @@ def test_nothing_opens_it_again(opened: Stage, playbook: Any) -> None:
     for event in ("systemctl restart nftables", "systemctl reload nftables", "systemctl stop nftables"):
         opened.on("web01", event)
         assert opened.rules() == rules, event
-    opened.on("web01", "nft flush ruleset")
-    _soon(lambda: opened.rules() == rules, "a flush was not undone")
+    answers = "timeout 20 sh -c 'until fail2ban-client ping >/dev/null 2>&1; do sleep 0.2; done'"
+    for event in (f"systemctl restart fail2ban; {answers}", "fail2ban-client set sshd banip 203.0.113.50"):
+        opened.on("web01", event)
+        assert opened.rules() == rules, event
+    _soon(lambda: "203.0.113.50" in opened.on("web01", "nft list ruleset"), "fail2ban never touched the packet filter")
+    assert opened.rules() == rules
+    for event in ("nft -f /etc/nftables.conf", "nft flush ruleset"):
+        opened.on("web01", event)
+        _soon(lambda: opened.rules() == rules, f"{event} was not undone")
     opened.on("web01", OPEN_A_RULE)
     _soon(lambda: opened.rules() == rules, "a rule of the intruder stayed")
     opened.on("web01", "nft -f -", DOCKER)
@@ -333,17 +362,127 @@ def test_release_needs_a_clean_reassessment(opened: Stage, ungcuu: Run) -> None:
 def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run) -> None:
     """Visitors are told; the site's code, database and secrets are out of reach."""
     opened.card()
-    code, _document, said = ungcuu("isolate", "web01", "--mode", "maintenance")
+    code, document, said = ungcuu("isolate", "web01", "--mode", "maintenance")
     assert code == 0, said
     page = opened.probe(
         "intruder01", ask="site", addresses=[opened.lab.address("web01")],
         site={"name": "portal.lab.test", "path": "/", "text": "Bảo trì"},
     )["site"][0]  # fmt: skip
     assert (page["status"], page["found"]) == (503, True)
+    for address in (opened.lab.address("web01"), f"[{opened.lab.address('web01', 6)}]"):
+        told = opened.on("intruder01", f"python3 -c {shlex.quote(RETRY_AFTER)} '{address}'").split()
+        assert told[0] == "503"
+        assert int(told[1]) > 0, "search engines would drop the pages"
+    taken = {(row["data"]["name"], row["data"]["passed"]) for row in document["records"] if row["kind"] == "proof"}
+    assert ("visitors get the notice", True) in taken
+    assert not [name for name, passed in taken if passed is False]
     assert {row.split()[1] for row in opened.alive_from_outside()} == {"80", "443"}
     assert opened.on("web01", "systemctl is-active mariadb || true").strip() == "inactive"
+    assert opened.on("web01", "systemctl list-units --state=active --plain --no-legend 'php*-fpm*'").strip() == ""
     opened.reassessed()
     assert ungcuu("release", "web01", "--confirm-host", "web01")[0] == 0
+
+
+def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
+    """The site is worth more than the evidence, but the web shell may not call home: seen from both sides."""
+    lab = opened.lab
+    held = [Held(opened, "web01", lab.address("intruder01", version), 9) for version in (4, 6)]
+    time.sleep(3)
+    ended = isolation.cut(opened.card(), "egress")
+    loaded = time.time()
+    assert ended.done, ended.detail
+    for session in held:
+        session.join(30)
+        assert session.told["answers"] > 10, "the session never worked, so its death proves nothing"
+        assert session.told["last"] < loaded + 1
+        assert session.told["until"] > loaded + 3, "the session ended by itself"
+    code, document, said = ungcuu("isolate", "web01", "--mode", "egress")
+    assert code == 0, said
+    taken = {(row["data"]["name"], row["data"]["side"]): row["data"]["passed"] for row in document["records"]
+             if row["kind"] == "proof"}  # fmt: skip
+    assert set(taken.values()) == {True}, taken
+    wanted = {("nothing gets out", "inside"), ("DNS is dead", "inside"), ("the site serves", "from the controller")}
+    assert taken.keys() >= wanted
+    site = {"name": "portal.lab.test", "path": "/", "text": opened.site.variables("web01")["website_health_text"]}
+    ours = [lab.address("web01"), lab.address("web01", 6)]
+    pages = opened.probe("intruder01", ask="site", addresses=ours, site=site)["site"]
+    assert [(page["status"], page["found"]) for page in pages] == [(200, True)] * 2
+    assert {row.split()[1] for row in opened.alive_from_outside()} <= {"80", "443"}
+    theirs = [lab.address("intruder01"), lab.address("intruder01", 6)]
+    out = opened.probe("web01", ask="inside", outside=theirs, ports=[22, 53, 80, 443, 8080], allowed=[], timeout=1)
+    assert {row["state"] for row in out["out"]} <= {"silent", "blocked"}, out["out"]
+    assert {row["state"] for row in out["dns"]} <= {"silent", "blocked"}, out["dns"]
+    assert len(out["out"]) == 10
+
+
+def test_a_host_under_load_is_cut(opened: Stage) -> None:
+    """Miners and floods are what incidents look like: the cut must not wait for an idle host."""
+    kept = opened.card()
+    opened.on("web01", BUSY)
+    try:
+        time.sleep(2)
+        ended = isolation.cut(kept)
+        alive = opened.alive_from_outside()
+    finally:
+        opened.on("web01", IDLE)
+    assert ended.ending == "cut", ended.detail
+    assert ended.seconds < 10, f"{ended.seconds:.1f} s"
+    assert b"== sockets" in ended.snapshot
+    assert alive == []
+
+
+def test_no_vault_and_a_host_that_is_gone(opened: Stage, ungcuu: Run) -> None:
+    """Two of three machines are dead, and the third must be isolated all the same, with an outcome of its own."""
+    opened.card()
+    vault = card.build(opened.site, "vault01", (opened.lab.address("controller"),))
+    card.write(opened.settings, vault)
+    opened.on(
+        "vault01", "nft 'table inet gone { chain input { type filter hook input priority -400; policy drop; }; }'"
+    )
+    begun = time.monotonic()
+    try:
+        code, document, said = ungcuu("isolate", "vault01", "web01")
+    finally:
+        opened.on("vault01", "nft delete table inet gone")
+    assert code != 0
+    cuts = {row["host"]: row for row in document["cuts"]}
+    assert {host: row["ending"] for host, row in cuts.items()} == {"vault01": "not reached", "web01": "cut"}
+    assert cuts["web01"]["seconds"] < 5
+    assert "web01: isolated, and proven" in document["message"], said
+    assert "vault01" in document["message"]
+    assert opened.alive_from_outside() == []
+    assert time.monotonic() - begun < 120
+
+
+def test_block_shuts_out_one_and_counts(opened: Stage, ungcuu: Run) -> None:
+    """One attacker is shut out, in both families, while the site goes on serving everybody else."""
+    theirs = [opened.lab.address("intruder01"), opened.lab.address("intruder01", 6)]
+    session = Held(opened, "intruder01", opened.lab.address("web01"), 40)
+    time.sleep(2)
+    block = ("block", "web01", *theirs, "--reason", "test", "--until", "2020-01-01", "--confirm-host", "web01")
+    try:
+        code, document, said = ungcuu(*block)
+        assert code == 0, said
+        loaded = time.time()
+        assert opened.alive_from_outside([22, 80, 8080]) == []
+        reach = opened.probe("web01", ask="ports", addresses=theirs, ports=[22, 8080], timeout=1)["ports"]
+        assert {row["state"] for row in reach} <= {"silent", "blocked"}
+        opened.on("web01", "systemctl restart nftables")
+        assert opened.alive_from_outside([22, 80, 8080]) == []
+        code, document, said = ungcuu(*block)
+        assert code == 0, said
+        assert {row["network"] for row in document["blocks"]} == set(theirs)
+        assert all(row["packets"] > 0 for row in document["blocks"]), document["blocks"]
+        assert all((row["owner"], row["reason"]) == (opened.settings.operator, "test") for row in document["blocks"])
+        session.join(60)
+        assert session.told["last"] < loaded
+        _code, doctor, _said = ungcuu("doctor", "web01")
+        assert any("ungcuu unblock web01" in str(row) and theirs[0] in str(row) for row in doctor["checks"]), doctor
+        assert opened.alive_from_outside([22, 80]) == [], "an end that was reached must remind, never release"
+    finally:
+        code, document, said = ungcuu("unblock", "web01", *theirs, "--confirm-host", "web01")
+    assert (code, document["blocks"]) == (0, []), said
+    assert opened.alive_from_outside([80]) != []
 
 
 def test_one_dead_host_holds_nobody_back(opened: Stage) -> None:
