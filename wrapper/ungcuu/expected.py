@@ -29,14 +29,24 @@ def load(state: Path, host: str) -> dict[str, str]:
 
 def remember(state: Path, host: str, files: Mapping[str, str | bytes | None]) -> None:
     """Remember what was put on the host: path → content, or None for a file that was taken away."""
+    remember_digests(
+        state, host, {path: None if content is None else _digest(content) for path, content in files.items()}
+    )
+
+
+def _digest(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def remember_digests(state: Path, host: str, digests: Mapping[str, str | None]) -> None:
+    """The same by SHA-256; ``account:NAME`` stands for the digest of a password that was given to an account."""
     folder = make_private(state / "hosts" / host)
     with (folder / f".{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = load(state, host)
-        for path, content in files.items():
-            if content is None:
+        for path, digest in digests.items():
+            if digest is None:
                 known.pop(path, None)
             else:
-                data = content.encode() if isinstance(content, str) else content
-                known[path] = hashlib.sha256(data).hexdigest()
+                known[path] = digest
         put(folder / NAME, json.dumps(known, sort_keys=True, indent=1) + "\n")

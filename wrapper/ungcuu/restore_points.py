@@ -1,27 +1,39 @@
 """Restore points as the controller last heard of them from the vault: `<state>/hosts/<host>/restore_points.json`.
 
 The vault's ledger is the truth; this copy answers "how old is the last good backup?" without asking anybody. It is
-written by the playbooks `backup` and `restore_points`, and read by doctor, patch and the reports.
+written by the playbooks `backup`, `restore_points` and `restore_drill`, and read by doctor, patch and the reports.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ungcuu.files import make_private, put
+from ungcuu.i18n import _
 from ungcuu.screen import clean
 
+if TYPE_CHECKING:
+    from ungcuu.site import Site
+
 FILE = "restore_points.json"
+BACKUP_HOURS = 48  # a newest point older than this means that a backup was missed
+PROOF_DAYS = 92  # a restore is to be proven once a quarter
 _MOST_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class RestorePoint:
-    """One restore point. Times are UTC by the vault's clock; `proven` and `scanned` are empty until they happened."""
+    """One restore point. Times are UTC by the vault's clock; `proven` and `scanned` are empty until they happened.
+
+    `changed` counts files against the point before, as "+new -removed ~changed". RTO and RPO are those of the drill
+    that proved the point, on the host `proven_on`.
+    """
 
     id: str
     time: str
@@ -33,6 +45,9 @@ class RestorePoint:
     scanned: str = ""
     clean: bool | None = None
     proven: str = ""
+    proven_on: str = ""
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
     missing: bool = False
 
     @property
@@ -42,12 +57,29 @@ class RestorePoint:
 
     def age_seconds(self, now: datetime | None = None) -> float:
         """Seconds since the point was taken: the RPO if the host were lost now."""
-        taken = datetime.strptime(self.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        return ((now or datetime.now(UTC)) - taken).total_seconds()
+        return ((now or datetime.now(UTC)) - parse_time(self.time)).total_seconds()
 
     def as_data(self) -> dict[str, object]:
         """Return the point for the journal and `--json`."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The vault's timer of one host; `last_run` is empty for never."""
+
+    active: bool
+    last_run: str = ""
+    result: str = ""
+
+
+def parse_time(text: str) -> datetime:
+    """A time as the vault writes it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
 def parse(document: Mapping[str, Any]) -> tuple[RestorePoint, ...]:
@@ -63,14 +95,18 @@ def parse(document: Mapping[str, Any]) -> tuple[RestorePoint, ...]:
 
 def load(host_folder: Path) -> tuple[RestorePoint, ...]:
     """Return the points that the controller knows of a host, newest first; none where it never asked."""
+    return parse(_document(host_folder))
+
+
+def _document(host_folder: Path) -> Mapping[str, Any]:
     try:
         path = host_folder / FILE
         if path.stat().st_size > _MOST_BYTES:
-            return ()
+            return {}
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ()
-    return parse(document) if isinstance(document, dict) else ()
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def newest(host_folder: Path) -> RestorePoint | None:
@@ -78,13 +114,130 @@ def newest(host_folder: Path) -> RestorePoint | None:
     return next((point for point in load(host_folder) if not point.missing), None)
 
 
+def proven(host_folder: Path) -> RestorePoint | None:
+    """Return the point whose restore was proven last, by trying it."""
+    found = [point for point in load(host_folder) if point.proven]
+    return max(found, key=lambda point: point.proven, default=None)
+
+
 def last_proven(host_folder: Path) -> str:
     """When a restore of this host's backups was last proven by trying it; empty for never."""
-    return max((point.proven for point in load(host_folder)), default="")
+    point = proven(host_folder)
+    return point.proven if point else ""
+
+
+def schedule(host_folder: Path) -> Schedule | None:
+    """Return the vault's timer as it was last heard of; None where nothing is known of one."""
+    row = _document(host_folder).get("schedule")
+    if not isinstance(row, dict):
+        return None
+    return Schedule(row.get("active") is True, clean(str(row.get("last_run")), 30), clean(str(row.get("result")), 30))
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that is wrong with a host's backups, and the verb that mends it."""
+
+    text: str
+    verb: str = "backup"
+
+
+def refresh(site: Site, host: str, host_folder: Path) -> bool:
+    """Ask the host's vault for its list and keep it; False, with the older list left, where it does not answer."""
+    vault = str(site.variables(host).get("website_vault_host") or "")
+    if vault not in site.hosts:
+        return False
+    try:
+        document = json.loads(_ask(site, vault, ["/usr/local/sbin/ungcuu-vault", "points", host]))
+    except ValueError:
+        return False
+    if not isinstance(document, dict) or document.get("outcome") != "DONE":
+        return False
+    put(make_private(host_folder) / FILE, json.dumps(document) + "\n")
+    return True
+
+
+def _ask(site: Site, vault: str, command: list[str]) -> bytes:
+    """What the vault's program says; the controller itself may be the vault. Nothing where it can't be asked."""
+    from ungcuu import ssh
+
+    try:
+        if site.variables(vault).get("ansible_connection") == "local":
+            return subprocess.run(["sudo", "-n", *command], capture_output=True, check=False, timeout=60).stdout
+        return ssh.run(site.target(vault), command, timeout=60, byte_quota=_MOST_BYTES).stdout
+    except (ssh.HostKeyRefused, OSError, subprocess.SubprocessError):
+        return b""
+
+
+def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:
+    """Return what is wrong with a host's backups: none, old, not started, failed, never proven."""
+    moment, points = now or datetime.now(UTC), load(host_folder)
+    held = [point for point in points if not point.missing]
+    if not held:
+        return [Alert(_("no restore point is known"))]
+    found = []
+    hours = int(held[0].age_seconds(moment) // 3600)
+    if hours >= BACKUP_HOURS:
+        found.append(Alert(_("a backup was missed: the newest restore point is {hours} hours old").format(hours=hours)))
+    found += _timer_alerts(schedule(host_folder))
+    if lost := sum(point.missing for point in points):
+        found.append(Alert(_("{count} restore points are gone from the vault").format(count=lost), "restore-points"))
+    if count := _strangers(host_folder):
+        found.append(
+            Alert(_("the repository holds {count} points that no run of ours made").format(count=count), "scan")
+        )
+    last = proven(host_folder)
+    if last is None:
+        return [*found, Alert(_("no restore was ever proven"), "restore-drill")]
+    days = (moment - parse_time(last.proven)).days
+    if days > PROOF_DAYS:
+        words = _("a restore drill was missed: the last proven restore is {days} days old")
+        found.append(Alert(words.format(days=days), "restore-drill"))
+    return found
+
+
+def _strangers(host_folder: Path) -> int:
+    rows = _document(host_folder).get("strangers")
+    return len(rows) if isinstance(rows, list) else 0
+
+
+def _timer_alerts(timer: Schedule | None) -> list[Alert]:
+    if timer is None:
+        return []
+    if not timer.active:
+        return [Alert(_("nothing starts the backups: the vault's timer is not active"))]
+    if timer.last_run and timer.result not in ("success", ""):
+        words = _("the backup by the clock at {when} failed: {result}")
+        return [Alert(words.format(when=timer.last_run, result=timer.result))]
+    return []
+
+
+def drill_data(host_folder: Path) -> dict[str, object]:
+    """Return the last proof of these backups, for journals and reports; `proven` is empty where there is none."""
+    point = proven(host_folder)
+    if point is None:
+        return {"action": "last proven restore", "proven": ""}
+    return {
+        "action": "last proven restore",
+        "point": point.short,
+        "time": point.time,
+        "proven": point.proven,
+        "on": point.proven_on,
+        "rto_seconds": point.rto_seconds,
+        "rpo_seconds": point.rpo_seconds,
+    }
+
+
+def _changes(row: Mapping[str, Any]) -> str:
+    """What changed since the point before; empty where the vault has not compared them."""
+    counts = row.get("changed")
+    if not isinstance(counts, dict):
+        return ""
+    return f"+{int(counts['new'])} -{int(counts['removed'])} ~{int(counts['changed'])}"
 
 
 def _point(row: Mapping[str, Any]) -> RestorePoint:
-    scan = row.get("scan") or {}
+    scan, drill = row.get("scan") or {}, row.get("drill") or {}
     point = RestorePoint(
         id=str(row["id"]),
         time=str(row["time"]),
@@ -92,12 +245,22 @@ def _point(row: Mapping[str, Any]) -> RestorePoint:
         bytes=int(row["bytes"]),
         files=int(row["files"]),
         added_bytes=int(row.get("added_bytes") or 0),
-        changed=clean(str(row.get("changed") or ""), 120),
+        changed=_changes(row),
         scanned=clean(str(scan.get("time") or ""), 30),
         clean=bool(scan["clean"]) if "clean" in scan else None,
-        proven=clean(str(row.get("proven") or ""), 30),
+        proven=_proven(row),
+        proven_on=clean(str(drill.get("on") or ""), 80),
+        rto_seconds=float(drill["rto_seconds"]) if "rto_seconds" in drill else None,
+        rpo_seconds=float(drill["rpo_seconds"]) if "rpo_seconds" in drill else None,
         missing=bool(row.get("missing")),
     )
     int(point.id, 16)
     point.age_seconds()
     return point
+
+
+def _proven(row: Mapping[str, Any]) -> str:
+    text = str(row.get("proven") or "")
+    if text:
+        parse_time(text)
+    return text

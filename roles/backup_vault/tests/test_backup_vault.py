@@ -35,7 +35,7 @@ def test_account_can_not_log_in(vault):
 def test_ledger_is_not_the_account_s(vault):
     """The list of trusted points must stay true even if the account is taken over."""
     said = vault.check_output("find /var/lib/ungcuu-vault/sites -maxdepth 2 -name ledger.json -printf '%u %m\\n'")
-    assert all(line == "root 600" for line in said.splitlines())
+    assert all(line == "root 640" for line in said.splitlines())
 
 
 def test_timers_run(vault):

@@ -45,3 +45,40 @@ def test_last_proven_restore(tmp_path: Path) -> None:
     points = [row("01" * 32, proven="2026-01-05T00:00:00Z"), row("02" * 32)]
     (tmp_path / restore_points.FILE).write_text(json.dumps({"points": points}), encoding="utf-8")
     assert restore_points.last_proven(tmp_path) == "2026-01-05T00:00:00Z"
+
+
+NOW = datetime(2026, 2, 3, 4, tzinfo=UTC)
+GOOD = row(time="2026-02-03T01:30:00Z", proven="2026-02-01T00:00:00Z")
+TIMER = {"active": True, "last_run": "2026-02-03T01:30:00Z", "result": "success"}
+
+
+def told(tmp_path: Path, *points: dict[str, Any], **document: Any) -> str:
+    (tmp_path / restore_points.FILE).write_text(json.dumps({"points": points, **document}), encoding="utf-8")
+    return "; ".join(alert.text for alert in restore_points.alerts(tmp_path, NOW))
+
+
+def test_good_backups_raise_no_alert(tmp_path: Path) -> None:
+    assert told(tmp_path, GOOD, schedule=TIMER) == ""
+
+
+def test_what_is_wrong_with_backups_is_told(tmp_path: Path) -> None:
+    """A backup that silently stopped is found on the day it is needed, unless something says so before."""
+    assert "no restore point" in told(tmp_path)
+    assert "gone" not in told(tmp_path, GOOD)
+    assert "a backup was missed" in told(tmp_path, GOOD | {"time": "2026-02-01T01:30:00Z"})
+    assert "not active" in told(tmp_path, GOOD, schedule=TIMER | {"active": False})
+    assert "failed: exit-code" in told(tmp_path, GOOD, schedule=TIMER | {"result": "exit-code"})
+    assert "gone from the vault" in told(tmp_path, GOOD, row("02" * 32, missing=True))
+    assert "2 points that no run" in told(tmp_path, GOOD, strangers=[{}, {}])
+    assert "ever proven" in told(tmp_path, GOOD | {"proven": ""})
+    assert "drill was missed" in told(tmp_path, GOOD | {"proven": "2025-10-01T00:00:00Z"})
+
+
+def test_what_a_drill_measured_stands_beside_its_point(tmp_path: Path) -> None:
+    drill = {"on": "spare\x1b01", "rto_seconds": 61.5, "rpo_seconds": 3600}
+    changed = {"new": 3, "removed": 1, "changed": 2}
+    told(tmp_path, GOOD | {"drill": drill, "changed": changed}, row("02" * 32))
+    point = restore_points.load(tmp_path)[0]
+    assert (point.rto_seconds, point.rpo_seconds, point.changed) == (61.5, 3600, "+3 -1 ~2")
+    assert "\x1b" not in point.proven_on
+    assert restore_points.drill_data(tmp_path)["rto_seconds"] == 61.5

@@ -10,7 +10,6 @@ from ungcuu.verb import Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
     from ungcuu.context import Context
-    from ungcuu.runner import RunResult
 
 _PARTS = ("files", "database", "config")
 
@@ -25,7 +24,7 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 
 def _preflight(context: Context) -> None:
-    """Refuse a date that means nothing before anything is asked of a host."""
+    """Refuse a date or a machine that means nothing before anything is asked of a host."""
     from ungcuu.case import parse_when
     from ungcuu.errors import UsageFault
 
@@ -36,6 +35,25 @@ def _preflight(context: Context) -> None:
             _("--clean needs to know since when the host is compromised."),
             _("Nothing was changed."),
             f"ungcuu restore {context.host} --clean --first-sign 2026-01-31T08:00Z",
+        )
+    if context.options["to"]:
+        _check_machine(context, str(context.options["to"]))
+
+
+def _check_machine(context: Context, machine: str) -> None:
+    """Refuse a machine that is not in the inventory, or is a website itself: what stands there is replaced."""
+    from ungcuu.errors import Refused, UsageFault
+
+    if len(context.hosts) != 1:
+        raise UsageFault(
+            _("--to takes one website at a time."), _("Nothing was changed."), f"ungcuu restore WEB01 --to {machine}"
+        )
+    context.site.variables(machine)  # an unknown host is told, with those that are known
+    if machine in context.site.groups.get("website", ()):
+        raise Refused(
+            _("{host} is a website host: its website would be replaced.").format(host=machine),
+            _("Nothing was changed."),
+            f"ungcuu restore {context.host} --to SPARE",
         )
 
 
@@ -49,37 +67,68 @@ def _first_sign(context: Context) -> str:
     return case.facts.first_sign if case else ""
 
 
-def _before(context: Context) -> Mapping[str, object] | None:
-    return {"website_restore_before": _first_sign(context)} if context.options["clean"] else None
+def _run(context: Context) -> Result:
+    """Run the playbook, on the clean machine too where one is named, and tell what came of it."""
+    from ungcuu import locks
+    from ungcuu.problems import problem_of
+    from ungcuu.restore_points import drill_data
+
+    variables, machine = dict(_variables(context.options)), context.options["to"]
+    if context.options["clean"]:
+        variables["website_restore_before"] = _first_sign(context)
+    others = (str(machine),) if machine else ()
+    if machine:
+        variables["restore_to"] = machine
+    for host in context.hosts:
+        context.record("change", drill_data(context.settings.host_dir(host)), host)
+    with locks.hold(context.settings, others, context.verb.name, context.reason):
+        result = context.run_playbook("restore", variables, (*context.hosts, *others))
+    _tell_passed_over(context)
+    problem = problem_of(context.verb.name, False, result)
+    if problem is not None:
+        raise problem
+    return _told(context)
 
 
-def _after(context: Context, _result: RunResult) -> Result | None:
-    """Tell what came back, what was kept, and what was written since; a failed run keeps its own result."""
-    done = [r["data"] for r in context.records if r["kind"] == "change" and _data(r).get("action") == "restore"]
-    if len(done) < len(context.hosts):
-        return None
-    lines = []
-    for record in done:
-        data: Mapping[str, Any] = record if isinstance(record, dict) else {}
-        since = data.get("written_since") or {}
+def _tell_passed_over(context: Context) -> None:
+    """Say why each newer point was not taken."""
+    for data in _changes(context, "choose restore point"):
+        rows = data.get("passed_over")
+        for row in rows if isinstance(rows, list) else ():
+            point, time, reason = (str(row.get(name, "")) for name in ("id", "time", "reason"))
+            context.out.line(
+                _("passed over: {point} of {time}: {reason}").format(point=point[:8], time=time, reason=reason)
+            )
+
+
+def _told(context: Context) -> Result:
+    """Tell what came back, what was kept, and what was written since."""
+    lines, done = [], _changes(context, "restore")
+    for data in done:
+        since, kept = _mapping(data.get("written_since")), _mapping(data.get("kept"))
         words = _(
             "{host}: as it was at {time}; what was live is kept in {kept}; written since: {files} files, {rows} rows"
         )
+        rows = since.get("rows") if isinstance(since.get("rows"), list) else []
         lines.append(
             words.format(
                 host=data.get("host"),
-                time=(data.get("point") or {}).get("time"),
-                kept=(data.get("kept") or {}).get("folder"),
+                time=_mapping(data.get("point")).get("time"),
+                kept=kept.get("folder"),
                 files=since.get("files_total", 0),
-                rows=sum(int(row.get("lost") or 0) for row in since.get("rows") or ()),
+                rows=sum(int(row.get("lost") or 0) for row in rows or ()),
             )
         )
     return Result(message="\n".join(lines), data={"restores": done})
 
 
-def _data(record: Mapping[str, object]) -> Mapping[str, object]:
-    data = record["data"]
-    return data if isinstance(data, dict) else {}
+def _changes(context: Context, action: str) -> list[Mapping[str, Any]]:
+    known = [_mapping(record["data"]) for record in context.records if record["kind"] == "change"]
+    return [data for data in known if data.get("action") == action]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 VERB = Verb(
@@ -101,17 +150,18 @@ VERB = Verb(
             kind="flag",
         ),
         Option("--first-sign", N_("first sign of compromise, in UTC; the open case's by default"), metavar="TIME"),
+        Option("--to", N_("restore on this clean machine instead; the host itself stays as it is"), metavar="HOST"),
         Option("--only", N_("restore this part only (repeatable)"), kind="choice", choices=_PARTS, multiple=True),
     ),
     variables=_variables,
     preflight=_preflight,
-    before=_before,
-    after=_after,
+    run=_run,
     inverse="ungcuu-site undo (on {host}, with the id that the run reports)",
     deadline=6 * 3600.0,
     examples=(
         "ungcuu restore web01",
         "ungcuu restore web01 --clean",
         "ungcuu restore web01 --at 4e3a0bd1 --only database",
+        "ungcuu restore web01 --to spare01",
     ),
 )

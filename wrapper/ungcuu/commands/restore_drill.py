@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
     from ungcuu.context import Context
+    from ungcuu.errors import NotVerified
 
 
 def _preflight(context: Context) -> None:
@@ -43,30 +43,58 @@ def _place(context: Context) -> str:
 
 
 def _run(context: Context) -> Result:
-    import time
-
+    from ungcuu import locks
     from ungcuu.errors import Outcome
     from ungcuu.problems import problem_of
-    from ungcuu.restore_points import newest
+    from ungcuu.restore_points import drill_data, proven
 
-    place, began = _place(context), time.monotonic()
-    result = context.run_playbook("restore_drill", {"restore_drill_on": place}, (context.host, place))
-    if result.outcome is not Outcome.DONE:
-        problem = problem_of(context.verb.name, False, result)
-        if problem is not None:
-            raise problem
-    point = newest(context.settings.host_dir(context.host))
-    data: Mapping[str, Any] = {
-        "on": place,
-        "point": point.as_data() if point else None,
-        "rpo_seconds": round(point.age_seconds()) if point else None,
-        "rto_seconds": round(time.monotonic() - began, 1),
-    }
-    detail = f"{point.short if point else '-'} on {place}, RTO {data['rto_seconds']} s, RPO {data['rpo_seconds']} s"
-    context.record("proof", {"name": "restore drill", "side": "controller", "passed": True, "detail": detail})
+    if context.options["schedule"]:
+        return _schedule(context, str(context.options["schedule"]))
+    place, folder = _place(context), context.settings.host_dir(context.host)
+    before = proven(folder)
+    with locks.hold(context.settings, (place,), context.verb.name, context.reason):
+        result = context.run_playbook("restore_drill", {"restore_drill_on": place}, (context.host, place))
+    problem = problem_of(context.verb.name, False, result)
+    if problem is not None:
+        raise problem
+    point = proven(folder)
+    if point is None or result.outcome is not Outcome.DONE or (before and before.proven == point.proven):
+        raise _unproven(context.host)
     message = _("{host}: proven on {place}; every file and every row is what was saved. RTO {rto} s, RPO {rpo} s")
-    said = message.format(host=context.host, place=place, rto=data["rto_seconds"], rpo=data["rpo_seconds"])
-    return Result(message=said, data={"restore_drill": data})
+    rto, rpo = point.rto_seconds or 0, point.rpo_seconds or 0
+    said = message.format(host=context.host, place=place, rto=round(rto, 1), rpo=round(rpo))
+    context.record("change", drill_data(folder))
+    return Result(
+        message=said,
+        data={"restore_drill": {"on": place, "point": point.as_data(), "rto_seconds": rto, "rpo_seconds": rpo}},
+    )
+
+
+def _schedule(context: Context, calendar: str) -> Result:
+    """Have this drill run by the clock from now on, or no more."""
+    from ungcuu import clockwork
+
+    words = ("restore-drill", context.host, "--on", _place(context), "--reason", "by the clock")
+    if calendar == clockwork.NEVER:
+        gone = clockwork.remove(words)
+        told = _("{host}: the drill is no longer scheduled") if gone else _("{host}: no drill was scheduled")
+        return Result(message=told.format(host=context.host))
+    timer = clockwork.install(context.settings, context.site.inventory, calendar, words)
+    if not clockwork.lingers():
+        context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
+    told = _("{host}: a drill is scheduled for {calendar}; a missed one is told by ungcuu doctor")
+    data = {"schedule": {"calendar": calendar, "timer": str(timer)}}
+    return Result(message=told.format(host=context.host, calendar=calendar), data=data)
+
+
+def _unproven(host: str) -> NotVerified:
+    from ungcuu.errors import NotVerified
+
+    return NotVerified(
+        _("The drill ended, but the vault has no new proof of a restore of {host}.").format(host=host),
+        _("Live data is untouched."),
+        f"ungcuu restore-points {host}",
+    )
 
 
 VERB = Verb(
@@ -75,7 +103,14 @@ VERB = Verb(
     summary=N_("Prove the newest restore point by restoring it on a disposable host"),
     description=N_("A backup is proven by a restore only. What stands on the disposable host is replaced."),
     hosts=Hosts.ONE,
-    options=(Option("--on", N_("disposable host; the first of the group 'spare' by default"), metavar="HOST"),),
+    options=(
+        Option("--on", N_("disposable host; the first of the group 'spare' by default"), metavar="HOST"),
+        Option(
+            "--schedule",
+            N_("do not drill now: drill by this controller's clock, as systemd's OnCalendar says, or never"),
+            metavar="WHEN",
+        ),
+    ),
     preflight=_preflight,
     run=_run,
     steps_before=(
@@ -85,5 +120,5 @@ VERB = Verb(
         N_("Record when, and how long it took"),
     ),
     deadline=6 * 3600.0,
-    examples=("ungcuu restore-drill web01",),
+    examples=("ungcuu restore-drill web01", "ungcuu restore-drill web01 --schedule 'Sun *-*-* 03:00'"),
 )

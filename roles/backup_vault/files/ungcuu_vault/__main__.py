@@ -1,4 +1,4 @@
-"""`ungcuu-vault backup|points|stage|scan|check|tidy SITE`: the answer is one line of JSON, with its `outcome`."""
+"""`ungcuu-vault ACTION SITE`: the answer is one line of JSON, with its `outcome`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ungcuu_vault.site import Site
 
 _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "backup": take.backup,
+    "run": take.run,
     "prepare": take.prepare,
     "probe": take.probe,
     "points": points.list_points,
@@ -24,6 +25,7 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "stage": restore.stage,
     "check": keep.check,
     "tidy": keep.tidy,
+    "disown": keep.disown,
     "proven": points.proven,
     "hashes": points.hashes,
     "packages": points.packages,
@@ -40,6 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="files,database,config")
     parser.add_argument("--restore", default="", help="id of the restore")
     parser.add_argument("--to", default="", help="another host, known here under this name")
+    parser.add_argument("--seconds", type=float, default=0.0, help="how long a proven restore took")
     parser.add_argument("--deep", action="store_true", help="read and check every byte of the repository")
     return parser.parse_args()
 

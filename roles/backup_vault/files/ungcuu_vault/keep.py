@@ -45,13 +45,39 @@ def tidy(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         VaultError: something looks tampered with; nothing is removed then.
     """
     with locked(site.name):
+        set_locks_aside(site)
         ledger, held = site.ledger(), site.snapshots()
         _refuse_oddities(site, ledger, held)
         policy = [f"--keep-within-{unit}={span}" for unit, span in sorted(site.settings["keep"].items())]
         ask_restic(site.repository, site.password, "forget", "--group-by=host", *policy, "--prune")
         left = site.snapshots()
-        site.write_ledger([point for point in ledger if point["id"] in left])
+        site.change_ledger(lambda points: [point for point in points if point["id"] in left])
         return {"kept": len(left), "removed": len(held) - len(left)}
+
+
+def disown(site: Site, _: argparse.Namespace) -> dict[str, Any]:
+    """Let go of what no run of ours made, once somebody has looked into it; until then `tidy` removes nothing."""
+    with locked(site.name):
+        set_locks_aside(site)
+        known = {point["id"] for point in site.ledger()}
+        strangers = sorted(site.snapshot_ids() - known)
+        if strangers:
+            ask_restic(site.repository, site.password, "forget", "--prune", *strangers)
+        return {"removed": len(strangers)}
+
+
+def set_locks_aside(site: Site) -> int:
+    """Take away locks that a host left behind, or forged, to stop backups; tells how many.
+
+    Call it under the site's own lock: no run of ours is at work then, and no server stands, so none of them is ours.
+    They are kept beside the repository, since a lock that nobody should have made is a trace.
+    """
+    locks, aside = site.repository / "locks", site.store / "locks-left-behind"
+    found = [path for path in locks.iterdir() if path.is_file()] if locks.is_dir() else []
+    for path in found:
+        aside.mkdir(mode=0o700, exist_ok=True)
+        path.rename(aside / path.name)
+    return len(found)
 
 
 def _refuse_oddities(site: Site, ledger: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> None:

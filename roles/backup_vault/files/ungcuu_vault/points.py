@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import re
 import tarfile
 from typing import Any
 
 from ungcuu_vault.common import VaultError, ask_restic, last_words, now, parse_time, restic, stamp
+from ungcuu_vault.schedule import schedule
 from ungcuu_vault.site import Site
 
 _SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
@@ -17,17 +19,32 @@ _HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?
 _CONTROL = {".htaccess", ".user.ini"}
 _HEAD_BYTES = 65536
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,60}")
+_DIFFERENCE = re.compile(rb"^Files:\s+(\d+) new,\s+(\d+) removed,\s+(\d+) changed", re.M)
+_MOST_COMPARED = 20
 
 
 def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     """All points, newest first; those of the repository that no run of ours made are named, not offered."""
-    ledger, held = site.ledger(), site.snapshots()
+    held = site.snapshots()
+    _compare_newest(site, set(held))
+    ledger = site.ledger()
     known = {point["id"] for point in ledger}
     rows = [point | {"missing": point["id"] not in held} for point in reversed(ledger)]
     strangers = [
         {"id": identity, "claims": str(row["time"])[:40]} for identity, row in held.items() if identity not in known
     ]
-    return {"points": rows, "strangers": strangers, "asked": stamp(now())}
+    return {"points": rows, "strangers": strangers, "asked": stamp(now()), "schedule": schedule(site)}
+
+
+def _compare_newest(site: Site, held: set[str]) -> None:
+    """Note in the ledger what changed from each point to the next, for the newest that nobody compared yet."""
+    ledger = [point for point in site.ledger() if point["id"] in held]
+    pairs = [pair for pair in itertools.pairwise(ledger) if "changed" not in pair[1]]
+    for before, point in pairs[-_MOST_COMPARED:]:
+        said = ask_restic(site.repository, site.password, "diff", "--no-lock", before["id"], point["id"])
+        # The last one: names of files stand before it, and a name may hold anything.
+        if counts := _DIFFERENCE.findall(said):
+            site.note(point["id"], changed=dict(zip(("new", "removed", "changed"), map(int, counts[-1]), strict=True)))
 
 
 def choose(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -89,7 +106,7 @@ def scan(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
 def _scanned(site: Site, point: dict[str, Any]) -> dict[str, Any]:
     if "scan" not in point:
         point["scan"] = _look_into(site, point) | {"time": stamp(now())}
-        site.write_ledger([point if known["id"] == point["id"] else known for known in site.ledger()])
+        site.note(point["id"], scan=point["scan"])
     verdict: dict[str, Any] = point["scan"]
     return verdict
 
@@ -169,6 +186,8 @@ def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
                     rows.append(f"{name[len(root) + 1 :]}\0{digest}\n".encode("utf-8", "surrogateescape"))
                 elif source and name == "var/lib/ungcuu/backup/current/tables.sql":
                     tables = _hash_of_tables(source, str(site.settings["site"]["database"]["name"]))
+                elif source and name == "var/lib/ungcuu/backup/current/database.pgdump":
+                    tables = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
         while process.stdout.read(2**20):
             pass
     if process.returncode:
@@ -196,8 +215,9 @@ def packages(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def proven(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Record that a point was restored and tried: the only proof that a backup is one."""
-    point = choose_point(site, arguments)
-    point["proven"] = stamp(now())
-    site.write_ledger([point if known["id"] == point["id"] else known for known in site.ledger()])
-    return {"id": point["id"], "proven": point["proven"]}
+    """Record that a point was restored and tried: the only proof that a backup is one. RPO and RTO in seconds."""
+    point, moment = choose_point(site, arguments), now()
+    rpo = round((moment - parse_time(point["time"])).total_seconds() - arguments.seconds)
+    drill = {"on": arguments.to or site.name, "rto_seconds": round(arguments.seconds, 1), "rpo_seconds": max(0, rpo)}
+    site.note(point["id"], proven=stamp(moment), drill=drill)
+    return {"id": point["id"], "proven": stamp(moment), **drill}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +61,8 @@ class Site:
         except OSError as error:
             raise VaultError(f"the password of {self.name}'s repository can't be read: {error.strerror}") from None
 
-    def prepare(self) -> bool:
-        """Make the password and the repository, once; True when something was made."""
+    def prepare(self, make: Callable[[], object] | None = None) -> bool:
+        """Make the password and the repository (by `make`, or a new one), once; True when something was made."""
         self.store.mkdir(parents=True, exist_ok=True)
         self.store.chmod(0o711)  # the account may pass through, not look around
         if (self.repository / "config").exists():
@@ -72,7 +74,10 @@ class Site:
         known = account()
         self.repository.mkdir(mode=0o700, exist_ok=True)
         os.chown(self.repository, known.pw_uid, known.pw_gid)
-        ask_restic(self.repository, self.password, "init")
+        if make:
+            make()
+        else:
+            ask_restic(self.repository, self.password, "init")
         return True
 
     def ledger(self) -> list[dict[str, Any]]:
@@ -86,9 +91,18 @@ class Site:
             raise VaultError(f"the ledger {path} can't be read: {error}") from None
         return points
 
-    def write_ledger(self, points: list[dict[str, Any]]) -> None:
-        """Replace the ledger."""
-        write_json(self.store / "ledger.json", points)
+    def change_ledger(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        """Replace the ledger by what `change` makes of it, one change at a time: a scan may end while a backup does."""
+        with (self.store / "ledger.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write_json(self.store / "ledger.json", change(self.ledger()))
+            # A second vault reads it through the account; only root writes it.
+            os.chown(self.store / "ledger.json", 0, account().pw_gid)
+            (self.store / "ledger.json").chmod(0o640)
+
+    def note(self, identity: str, **fields: object) -> None:
+        """Add what was found out about one point to the ledger."""
+        self.change_ledger(lambda points: [row | fields if row["id"] == identity else row for row in points])
 
     def snapshot_ids(self) -> set[str]:
         """Ids of what the repository holds: the names of its files, without the cost of opening it."""

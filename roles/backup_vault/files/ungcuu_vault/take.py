@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ungcuu_vault import pull
 from ungcuu_vault.common import VaultError, ask_restic, locked, need_space, now, parse_time, stamp
+from ungcuu_vault.keep import set_locks_aside
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
 
@@ -24,7 +26,12 @@ _SKEW_SECONDS = 120
 def prepare(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     """Make the site's password and repository, once."""
     with locked(site.name):
-        return {"changed": site.prepare()}
+        return {"changed": pull.prepare(site) if site.settings.get("source") else site.prepare()}
+
+
+def run(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the timer starts: a backup, or on a second vault a copy of the first one's points."""
+    return pull.pull(site, arguments) if site.settings.get("source") else backup(site, arguments)
 
 
 def probe(site: Site, _: argparse.Namespace) -> dict[str, Any]:
@@ -42,6 +49,7 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     """
     with locked(site.name):
         site.prepare()
+        set_locks_aside(site)
         need_space(site.store, _SPARE_BYTES)
         before, began = site.snapshot_ids(), now()
         with server(site) as (port, credentials):
@@ -102,7 +110,7 @@ def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) ->
         "added_bytes": int(answer["summary"].get("data_added", 0)),
         **sizes,
     }
-    site.write_ledger([*site.ledger(), point])
+    site.change_ledger(lambda points: [*points, point])
     return point
 
 

@@ -77,15 +77,15 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     raise VaultError(f"the repository's server does not listen after {_SERVER_SECONDS} s")
 
 
-def ssh_command(site: Site, port: int | None) -> list[str]:
-    """OpenSSH with nothing of a user's configuration: pinned host key, our key only, one tunnel or none."""
+def ssh_options(name: str) -> list[str]:
+    """OpenSSH with nothing of a user's configuration: the host key pinned under this name, our key only."""
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",
         "IdentityFile": str(STORE / "account/id_ed25519"),
-        "UserKnownHostsFile": str(SETTINGS / "known_hosts.d" / site.name),
+        "UserKnownHostsFile": str(SETTINGS / "known_hosts.d" / name),
         "GlobalKnownHostsFile": "/dev/null",
-        "HostKeyAlias": site.name,
+        "HostKeyAlias": name,
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "ExitOnForwardFailure": "yes",
@@ -95,10 +95,14 @@ def ssh_command(site: Site, port: int | None) -> list[str]:
         "ForwardAgent": "no",
         "LogLevel": "ERROR",
     }
+    return ["-F", "none", *(f"-o{key}={value}" for key, value in options.items())]
+
+
+def ssh_command(site: Site, port: int | None) -> list[str]:
+    """A session with a website host, with one tunnel or none."""
     forward = [f"-R127.0.0.1:{TUNNEL_PORT}:127.0.0.1:{port}"] if port else []
-    flags = [f"-o{key}={value}" for key, value in options.items()]
     target = f"{site.settings['account']}@{site.settings['address']}"
-    return ["ssh", "-F", "none", "-T", *flags, *forward, "-p", str(site.settings["port"]), target, "session"]
+    return ["ssh", *ssh_options(site.name), "-T", *forward, "-p", str(site.settings["port"]), target, "session"]
 
 
 class Session:

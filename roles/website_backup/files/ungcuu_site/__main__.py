@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_site import check, rotate, save, stage, swap
+from ungcuu_site import accounts, check, rotate, save, stage, swap
 from ungcuu_site.common import RefusedError, say
 
 _LONGEST_REQUEST = 256 * 1024
@@ -26,6 +26,8 @@ _FROM_OPERATOR = _FROM_VAULT | {
     "drop": stage.drop,
     "prove": swap.prove,
     "rotate": rotate.rotate,
+    "accounts": accounts.listed,
+    "rotate_accounts": accounts.rotate,
 }
 
 

@@ -167,21 +167,21 @@ def _syntax(root: Path) -> dict[str, Any]:
 def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The dump must import whole, with rights on one scratch schema only."""
     folder, scratch = RESTORE_AREA / identity / "database", f"ungcuu_stage_{identity[-8:]}"
-    name = "database import"
+    name, engine = "database import", database.engine(facts)
     try:
         described = _dump_facts(folder)
-        database.import_beside(folder, scratch, facts["user"], described["charset"], described["collation"])
+        engine.import_beside(folder, scratch, facts["user"], described)
     except RefusedError as refusal:
         return _proof(name, [refusal.reason], "")
-    found = len(database.tables(scratch))
-    wrong = [] if found == described["tables"] else [f"{found} tables, the restore point had {described['tables']}"]
+    found, wanted = len(engine.tables(scratch)), int(described["tables"])
+    wrong = [] if found == wanted else [f"{found} tables, the restore point had {wanted}"]
     return _proof(name, wrong, f"{found} tables in a scratch schema")
 
 
 def _make_account(identity: str, facts: dict[str, Any]) -> None:
     """On a rebuilt host the website's own database account comes back with its old password."""
     described = json.loads((RESTORE_AREA / identity / "database/site.json").read_text(encoding="utf-8"))["database"]
-    database.make_account(facts["user"], str(described.get("account_hash", "")), facts["name"])
+    database.engine(facts).make_account(facts["user"], str(described.get("account_hash", "")), facts["name"])
 
 
 def _same_bytes(identity: str, state: dict[str, Any], hashes: dict[str, str]) -> list[dict[str, Any]]:
@@ -190,27 +190,16 @@ def _same_bytes(identity: str, state: dict[str, Any], hashes: dict[str, str]) ->
     found, files = fingerprint(root)
     wrong = [] if found == hashes["files"] else ["the tree differs from the restore point"]
     proofs = [_proof("every file's hash", wrong, f"{files} files as in the vault")]
-    if "tables" in hashes and state["site"].get("database"):
+    facts = state["site"].get("database")
+    if "tables" in hashes and facts:
         again = RESTORE_AREA / identity / "again"
         again.mkdir(mode=0o700, exist_ok=True)
+        described = _dump_facts(RESTORE_AREA / identity / "database")
         scratch = f"ungcuu_stage_{identity[-8:]}"
-        database.dump(scratch, again)
-        digest = _hash_without_name(again / "tables.sql", scratch)
-        wrong = [] if digest == hashes["tables"] else ["the tables differ from the restore point"]
-        rows = database.counts(scratch)
-        proofs.append(_proof("every table's rows", wrong, f"{sum(rows.values())} rows in {len(rows)} tables"))
+        same, told = database.engine(facts).same_rows(again, scratch, described, hashes["tables"])
+        proofs.append(_proof("every table's rows", [] if same else ["the tables differ from the restore point"], told))
         shutil.rmtree(again)
     return proofs
-
-
-def _hash_without_name(dump: Path, schema: str) -> str:
-    """The dump's heading names the schema; nothing else in it does."""
-    with dump.open("rb") as handle:
-        head = handle.read(1000).replace(f"Database: {schema}".encode(), b"Database: ")
-        digest = hashlib.sha256(head)
-        while block := handle.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def fingerprint(root: Path) -> tuple[str, int]:
@@ -225,12 +214,10 @@ def fingerprint(root: Path) -> tuple[str, int]:
 
 
 def _dump_facts(folder: Path) -> dict[str, Any]:
+    """What the restore point says of its own dump."""
     try:
-        described = json.loads((folder / "site.json").read_text(encoding="utf-8"))["database"]
-        return {
-            "charset": described["charset"],
-            "collation": described["collation"],
-            "tables": int(described["tables"]),
-        }
-    except (OSError, ValueError, KeyError) as error:
+        described: dict[str, Any] = json.loads((folder / "site.json").read_text(encoding="utf-8"))["database"]
+        int(described["tables"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RefusedError(f"the restore point's own description is unreadable: {error}") from None
+    return described

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 AREA = Path("/var/lib/ungcuu")
 SAVE_AREA = AREA / "backup"
@@ -23,9 +23,18 @@ RESTORE_AREA = AREA / "restore"
 KEPT_AREA = AREA / "compromised"
 SPARE_BYTES = 64 * 2**20  # what a host needs free beside the work itself
 _RESTORE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+_DATABASE = re.compile(r"[A-Za-z0-9_]{1,48}")
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 _COPY_BYTES = 2**20
+
+
+class Names(NamedTuple):
+    """The three databases of a swap: the website's own, the checked one beside it, and what was live."""
+
+    live: str
+    scratch: str
+    aside: str
 
 
 class RefusedError(Exception):
@@ -48,6 +57,13 @@ def restore_id(request: dict[str, Any]) -> str:
     if not _RESTORE_ID.fullmatch(text):
         raise RefusedError("the restore id has a wrong shape")
     return text
+
+
+def checked_name(name: object) -> str:
+    """A schema's name that needs no quoting and leaves room for a suffix."""
+    if not isinstance(name, str) or not _DATABASE.fullmatch(name):
+        raise RefusedError(f"the database name {name!r} is not letters, digits and underscores (48 at most)")
+    return name
 
 
 @contextlib.contextmanager

@@ -7,12 +7,13 @@ database client the same way; none is answered.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import database, health
+from ungcuu_site import health, mariadb
 from ungcuu_site.common import RefusedError, locked, run, say
 
 _SECRET = re.compile(r"[A-Za-z0-9]{24,128}")
@@ -31,6 +32,8 @@ def rotate(request: dict[str, Any]) -> dict[str, Any]:
     site, new = request["site"], request["secrets"]
     if site.get("application") != "wordpress":
         raise RefusedError("only WordPress's credentials can be rotated yet")
+    if site["database"].get("engine") != "mariadb":
+        raise RefusedError("only a MariaDB password can be rotated yet")
     if any(not _SECRET.fullmatch(str(value)) for value in new.values()):
         raise RefusedError("the new secrets have a wrong shape")
     with locked("restore"):
@@ -39,7 +42,7 @@ def rotate(request: dict[str, Any]) -> dict[str, Any]:
         old = _defined(old_text, "DB_PASSWORD")
         values = {"DB_PASSWORD": new["database_password"], **{name: new[name.lower()] for name in (*_KEYS, *_SALTS)}}
         user, host = site["database"]["user"], _host_of(site["database"]["user"])
-        account = f"{database.quoted(user)}@{database.quoted(host)}"
+        account = f"{mariadb.quoted(user)}@{mariadb.quoted(host)}"
         _accept(account, [old, new["database_password"]])
         try:
             say("step", text="change the application's configuration")
@@ -51,20 +54,26 @@ def rotate(request: dict[str, Any]) -> dict[str, Any]:
             raise RefusedError(f"the site fails with the new credentials: {error}", "the old ones are in use") from None
         _accept(account, [new["database_password"]])
         health.wait_for(site, _HEALTH_SECONDS)
-        words = {"old": old, "new": new["database_password"]}
-        return {"proofs": _proofs(site["database"], words, _unchanged(path.read_text(encoding="utf-8"), old_text))}
+        words, text = {"old": old, "new": new["database_password"]}, path.read_text(encoding="utf-8")
+        proofs = _proofs(site["database"], words, _unchanged(text, old_text))
+        return {"proofs": proofs, "path": str(path), "before": _digest(old_text), "after": _digest(text)}
+
+
+def _digest(text: str) -> str:
+    """As a scan will see the file: the controller must not call our own change an intruder's."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _host_of(user: str) -> str:
-    rows = database.ask(f"SELECT host FROM mysql.user WHERE user={database.text(user)}")  # noqa: S608 - quoted by text()
+    rows = mariadb.ask(f"SELECT host FROM mysql.user WHERE user={mariadb.text(user)}")  # noqa: S608 - quoted by text()
     if len(rows) != 1:
         raise RefusedError(f"the database knows {len(rows)} accounts of the website, not one")
     return rows[0][0]
 
 
 def _accept(account: str, passwords: list[str]) -> None:
-    ways = " OR ".join(f"mysql_native_password USING PASSWORD({database.text(word)})" for word in passwords)
-    database.ask(f"ALTER USER {account} IDENTIFIED VIA {ways}")
+    ways = " OR ".join(f"mysql_native_password USING PASSWORD({mariadb.text(word)})" for word in passwords)
+    mariadb.ask(f"ALTER USER {account} IDENTIFIED VIA {ways}")
 
 
 def _define(name: str) -> re.Pattern[str]:
@@ -135,7 +144,12 @@ def carry_over(site: dict[str, Any], staged: Path) -> bool:
     carried over, since the live configuration may have been an intruder's.
     """
     live_path, staged_path = Path(site["root"]) / "wp-config.php", staged / "wp-config.php"
-    if not site.get("database") or not live_path.is_file() or not staged_path.is_file() or staged_path.is_symlink():
+    if (
+        site.get("database", {}).get("engine") != "mariadb"
+        or not live_path.is_file()
+        or not staged_path.is_file()
+        or staged_path.is_symlink()
+    ):
         return False
     live, text = (path.read_text(encoding="utf-8", errors="surrogateescape") for path in (live_path, staged_path))
     try:

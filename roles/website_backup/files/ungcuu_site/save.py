@@ -18,6 +18,7 @@ from ungcuu_site import database
 from ungcuu_site.common import (
     SAVE_AREA,
     RefusedError,
+    checked_name,
     last_words,
     locked,
     now,
@@ -50,11 +51,10 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
             raise RefusedError(f"there is no web root at {root}")
         facts = _describe(site)
         if site.get("database"):
-            if site["database"].get("engine") != "mariadb":
-                raise RefusedError(f"databases of the kind {site['database'].get('engine')!a} can't be saved yet")
+            engine = database.engine(site["database"])
             say("step", text="dump the database")
-            facts["database"]["account_hash"] = database.account_hash(str(site["database"]["user"]))
-            facts["database"] |= database.dump(database.checked_name(site["database"]["name"]), DUMP_FOLDER)
+            facts["database"]["account_hash"] = engine.account(str(site["database"]["user"]))
+            facts["database"] |= engine.dump(checked_name(site["database"]["name"]), DUMP_FOLDER)
         write_json(DUMP_FOLDER / "site.json", facts)
         say("step", text="send what changed to the vault")
         paths = [str(root), str(DUMP_FOLDER), *facts["config_paths"]]

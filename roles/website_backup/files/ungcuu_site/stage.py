@@ -80,7 +80,7 @@ def drop(request: dict[str, Any]) -> dict[str, Any]:
         for name in ("config", "database"):
             shutil.rmtree(RESTORE_AREA / identity / name, ignore_errors=True)
         if request["site"].get("database"):
-            database.drop(f"ungcuu_stage_{identity[-8:]}")
+            database.engine(request["site"]["database"]).drop(f"ungcuu_stage_{identity[-8:]}")
     return {"restore": identity}
 
 

@@ -16,7 +16,9 @@ from ungcuu_site import database, health, rotate
 from ungcuu_site.common import (
     KEPT_AREA,
     RESTORE_AREA,
+    Names,
     RefusedError,
+    checked_name,
     exchange,
     last_words,
     locked,
@@ -108,9 +110,9 @@ def _step(identity: str, state: dict[str, Any], step: str) -> None:
     write_json(RESTORE_AREA / identity / "state.json", state)
 
 
-def _names(identity: str) -> tuple[str, str]:
-    """The scratch schema and the schema that keeps the compromised tables."""
-    return f"ungcuu_stage_{identity[-8:]}", f"ungcuu_kept_{identity[-8:]}"
+def _names(identity: str, facts: dict[str, Any]) -> Names:
+    """The website's database, the scratch one, and the one that keeps what was live."""
+    return Names(checked_name(facts["name"]), f"ungcuu_stage_{identity[-8:]}", f"ungcuu_kept_{identity[-8:]}")
 
 
 def _swap_in(identity: str, state: dict[str, Any]) -> None:
@@ -218,23 +220,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _swap_database(identity: str, facts: dict[str, Any], kept: Path) -> str:
-    """Rename the live tables into a schema of their own and the checked ones into their place."""
+    """The checked database takes the live one's place, which is kept; gives the name that it has there."""
     say("step", text="swap the database")
-    live, (scratch, aside) = database.checked_name(facts["name"]), _names(identity)
+    names = _names(identity, facts)
     kept.mkdir(mode=0o700, exist_ok=True)
-    defaults = database.charset(scratch)
-    words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
-    database.ask(f"CREATE DATABASE IF NOT EXISTS {database.quoted(live)} {words}")
-    # Without this dump nothing may be dropped, and `undo` needs it from here on.
-    # The rows are kept by the rename; what hangs on them (triggers, views, routines) is kept as its definition.
-    database.dump_programs(live, kept)
-    database.ask(f"CREATE DATABASE {database.quoted(aside)} {words}")
-    database.drop_programs(live)
-    database.drop_programs(scratch)
-    database.rename([(live, aside), (scratch, live)])
-    database.load_programs(RESTORE_AREA / identity / "database", live, facts["user"])
-    database.drop(scratch)
-    return aside
+    database.engine(facts).swap_in(names, RESTORE_AREA / identity / "database", kept, facts["user"])
+    return names.aside
 
 
 def _put_back(identity: str, state: dict[str, Any]) -> None:
@@ -277,19 +268,7 @@ def _merge(source: Path, target: Path) -> None:
 
 
 def _put_back_database(identity: str, facts: dict[str, Any], kept: Path) -> None:
-    live, (scratch, aside) = database.checked_name(facts["name"]), _names(identity)
-    if not database.exists(aside):
-        return
-    database.drop_programs(live)
-    if database.tables(aside):
-        if not database.exists(scratch):
-            defaults = database.charset(live)
-            words = f"CHARACTER SET {defaults['charset']} COLLATE {defaults['collation']}"
-            database.ask(f"CREATE DATABASE {database.quoted(scratch)} {words}")
-        database.rename([(live, scratch), (aside, live)])
-    if not database.tables(aside):
-        database.drop(aside)
-    database.load_programs(kept, live, facts["user"])
+    database.engine(facts).put_back(_names(identity, facts), kept, facts["user"])
 
 
 def _restart(state: dict[str, Any]) -> None:
@@ -318,9 +297,10 @@ def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
     if "files" in state["only"]:
         for below in site.get("writable_paths", []):
             result["files"] += _newer(kept / "root" / below, Path(site["root"]) / below, below)
-    aside = _names(identity)[1]
-    if "database" in state["only"] and site.get("database") and database.exists(aside):
-        result["rows"] = database.compare(aside, site["database"]["name"])
+    facts = site.get("database")
+    if "database" in state["only"] and facts:
+        engine, names = database.engine(facts), _names(identity, facts)
+        result["rows"] = engine.compare(names.aside, names.live) if engine.exists(names.aside) else []
     write_json(kept / "written-since.json", result)
     shown = {"files": result["files"][:200], "files_total": len(result["files"]), "rows": result["rows"][:100]}
     return shown | {"list": str(kept / "written-since.json")}

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import secrets
 import string
 from datetime import UTC, datetime
@@ -17,13 +19,23 @@ from typing import Any
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.action import ActionBase
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from ungcuu import baseline, expected
 from ungcuu.files import make_private, put
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
 _KEYS = ("auth", "secure_auth", "logged_in", "nonce")
 _LENGTH = 48
-_MOST_BYTES = 64 * 1024
+_MOST_BYTES = 256 * 1024
+_NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LOCKED = ".ungcuu-locked"
+
+
+class HostRefusal(Exception):
+    """The host's program did not do what was asked; the text says why and what state the host is in."""
 
 
 def new_secrets() -> dict[str, str]:
@@ -57,36 +69,116 @@ class Store:
         put(self._path, self._vault().encrypt(yaml.safe_dump(content)).decode("ascii"))
 
 
+def new_account_secrets(has: dict[str, Any]) -> dict[str, str]:
+    """A password and a key pair, each where the account had one before."""
+    made: dict[str, str] = {}
+    if has.get("password") is True:
+        made["password"] = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(_LENGTH))
+    if has.get("keys") is True:
+        key = Ed25519PrivateKey.generate()
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        made |= {"private_key": private.decode("ascii"), "public": public.decode("ascii")}
+    return made
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """``rotate_credentials: {site: {...}, store: FILE, store_password: FILE}``."""
+    """``rotate_credentials: {what: website, site: {...}, …}`` or ``{what: accounts, accounts: [], keep: [], …}``.
+
+    Both take ``state``, ``store`` and ``store_password``, files and folder of the controller.
+    """
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Rotate; the result holds proofs and nothing secret."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"changed": True, "ungcuu": []}
-        arguments = self._task.args
+        arguments, host = self._task.args, str((task_vars or {})["inventory_hostname"])
         store = Store(Path(arguments["store"]), Path(arguments["store_password"]))
+        try:
+            rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
+            return result | rotate(store, Path(arguments["state"]), host)
+        except HostRefusal as refusal:
+            return result | {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
+
+    def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
-        store.write(known | {"pending": fresh, "pending_since": datetime.now(UTC).isoformat(timespec="seconds")})
-        request = {"do": "rotate", "site": arguments["site"], "secrets": fresh}
-        answer = self._ask((json.dumps(request) + "\n").encode())
-        if answer.get("event") != "done":
-            reason, state = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
-            return result | {"failed": True, "msg": f"{reason}. State: {state}. The secrets tried are kept as pending"}
-        store.write({"current": fresh, "since": datetime.now(UTC).isoformat(timespec="seconds")})
+        store.write(known | {"pending": fresh, "pending_since": _now()})
+        answer = self._ask({"do": "rotate", "site": self._task.args["site"], "secrets": fresh})
+        store.write(_without_pending(known) | {"current": fresh, "since": _now()})
+        _expect_config(state, host, answer)
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         change = {"action": "rotate", "what": sorted(fresh), "passed": True}
-        return result | {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
+        return {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
 
-    def _ask(self, request: bytes) -> dict[str, Any]:
-        done = self._low_level_execute_command(_PROGRAM, in_data=request, sudoable=True)
+    def _accounts(self, store: Store, state: Path, host: str) -> dict[str, Any]:
+        asked = {name: [str(word) for word in self._task.args[name]] for name in ("accounts", "keep")}
+        answer = self._ask({"do": "accounts"} | asked)
+        left = [str(text)[:200] for text in answer.get("left", [])[:50]]
+        fresh = {
+            row["name"]: new_account_secrets(row) for row in answer["accounts"][:50] if _NAME.fullmatch(row["name"])
+        }
+        if not fresh:
+            return {"changed": False, "left": left, "ungcuu": []}
+        known = store.read()
+        store.write(known | {"pending_accounts": fresh, "pending_since": _now()})
+        sent = [{"name": name} | {k: v for k, v in row.items() if k != "private_key"} for name, row in fresh.items()]
+        answer = self._ask({"do": "rotate_accounts", "accounts": sent, "keep": asked["keep"]})
+        store.write(_without_pending(known) | {"accounts": known.get("accounts", {}) | fresh, "accounts_since": _now()})
+        rows = [row for row in answer["accounts"] if row["name"] in fresh]
+        _expect_accounts(state, host, rows, fresh)
+        proofs = [{"kind": "proof", "data": _proof(proof)} for row in rows for proof in row["proofs"]]
+        change = {"action": "rotate", "what": sorted(fresh), "left": left, "passed": len(rows) == len(fresh)}
+        return {"changed": True, "left": left, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the host's program answers.
+
+        Raises:
+            HostRefusal: it did not do what was asked.
+        """
+        done = self._low_level_execute_command(_PROGRAM, in_data=(json.dumps(request) + "\n").encode(), sudoable=True)
         lines = str(done.get("stdout", ""))[-_MOST_BYTES:].strip().splitlines()
         try:
             document = json.loads(lines[-1]) if lines else {}
         except ValueError:
             document = {}
-        return document if isinstance(document, dict) else {}
+        answer: dict[str, Any] = document if isinstance(document, dict) else {}
+        if answer.get("event") != "done":
+            reason, now = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
+            raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.")
+        return answer
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _without_pending(known: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in known.items() if not name.startswith("pending")}
+
+
+def _expect_config(state: Path, host: str, answer: dict[str, Any]) -> None:
+    """Let later scans take our own change of the configuration as right, where what it was before was known-good."""
+    path, before, after = (str(answer.get(name)) for name in ("path", "before", "after"))
+    if not (_DIGEST.fullmatch(after) and path.startswith("/")):
+        return
+    known = baseline.load(state, host)
+    row = known.snapshot.file(path) if known else None
+    if before in ((row or {}).get("sha256"), expected.load(state, host).get(path)):
+        expected.remember_digests(state, host, {path: after})
+
+
+def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: dict[str, dict[str, str]]) -> None:
+    """The same for passwords, by the digest that a scan sees, and for files of keys, by the content that was sent."""
+    digests: dict[str, str | None] = {}
+    for row in rows:
+        if re.fullmatch(r"[0-9a-f]{16}", str(row.get("digest"))):
+            digests[f"account:{row['name']}"] = row["digest"]
+        for path in map(str, row.get("key_files", [])[:1]):
+            content = f"{fresh[row['name']].get('public', '')} ungcuu\n"
+            digests[path.removesuffix(_LOCKED)] = hashlib.sha256(content.encode()).hexdigest()
+    expected.remember_digests(state, host, digests)
 
 
 def _proof(row: Any) -> dict[str, Any]:
