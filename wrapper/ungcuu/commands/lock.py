@@ -25,7 +25,9 @@ def _after(_context: Context, result: RunResult) -> Result | None:
         return None
     rows = [data for data in result.data_of("change") if data.get("what") == "locked"]
     if not rows:
-        return Result(message=_("everything was locked already"))
+        lists = [data.get("left") for data in result.data_of("left")]
+        kept = [str(text) for rows_left in lists if isinstance(rows_left, list) for text in rows_left]
+        return Result(message="\n".join([_("everything was locked already"), *kept]), data={"left": kept})
     names = rows[0].get("accounts")
     left = rows[0].get("left")
     told = _("locked: {names}; accounts of the site: {site}").format(
@@ -41,7 +43,8 @@ VERB = Verb(
     summary=N_("Suspend the accounts of a host and of its site, with their keys and sessions"),
     description=N_(
         "Locks everybody but the management account: passwords, keys, running processes, and the accounts, sessions "
-        "and application passwords of the site. Nothing is deleted: ungcuu unlock HOST puts all of it back."
+        "and application passwords of a WordPress site on MariaDB; of another application it says that they were left. "
+        "Nothing is deleted: ungcuu unlock HOST puts all of it back."
     ),
     playbook="lock",
     hosts=Hosts.ONE,

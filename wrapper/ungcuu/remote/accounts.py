@@ -201,6 +201,9 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     site = 0
     if order["application"] == "wordpress" and order["engine"] == "mariadb":
         site = wordpress(order["database"], locking=True)
+    elif order["application"]:
+        place = f"{order['application']} on {order['engine'] or 'no database'}"
+        left.append(f"accounts of the site ({place}): lock them there")
     return {"accounts": accounts, "site": site, "left": left}
 
 

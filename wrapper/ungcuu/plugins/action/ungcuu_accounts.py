@@ -75,7 +75,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             {"kind": "inverse", "data": {"action": "lock", "undo": f"ungcuu unlock {host}"}},
         ]
         told = {"locked": names, "site": site, "left": left}
-        return {"changed": changed, **told, "ungcuu": records if changed else []}
+        unlocked = [{"kind": "left", "data": {"what": "not locked", "left": reply["left"]}}] if left else []
+        return {"changed": changed, **told, "ungcuu": records if changed else unlocked}
 
 
 def _load(path: Path) -> dict[str, Any]:
