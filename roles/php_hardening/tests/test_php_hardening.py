@@ -15,7 +15,9 @@ _PAGE = (
     "'session.cookie_httponly','session.use_strict_mode','session.cookie_samesite'] as $k) $o[$k]=(string)ini_get($k);"
     "$o['outside']=@file_get_contents('/etc/passwd')!==false;"
     "$o['code']=@file_put_contents(__DIR__.'/written-'.bin2hex(random_bytes(4)).'.php','x')!==false;"
-    "$o['user']=posix_geteuid();echo json_encode($o);"
+    "$o['user']=posix_geteuid();$o['run']=[];"
+    "foreach(['exec','system','proc_open','popen'] as $f) if(function_exists($f)) $o['run'][]=$f;"
+    "echo json_encode($o);"
 )
 
 
@@ -54,6 +56,7 @@ def test_command_functions_are_off(pool: dict[str, Any]) -> None:
     """Most web shells need exactly these."""
     off = set(pool["disable_functions"].split(","))
     assert {"exec", "passthru", "shell_exec", "system", "proc_open", "popen"} - off == set()
+    assert pool["run"] == []
 
 
 @pytest.mark.control("php-paths")
@@ -77,7 +80,14 @@ def test_php_includes_no_remote_code(pool: dict[str, Any]) -> None:
 
 
 @pytest.mark.control("php-pool-user")
-def test_pool_user_cannot_write_code(pool: dict[str, Any]) -> None:
-    """What PHP can write, an intruder in PHP can rewrite."""
+def test_pool_user_cannot_write_code(host: Host, pool: dict[str, Any], site: Mapping[str, Any]) -> None:
+    """What PHP can write, an intruder in PHP can rewrite; what it owns, it can make writable. Uploads must go on."""
     assert pool["user"] != 0
     assert pool["code"] is False
+    root, user = str(site["website_root"]), str(site["website_user"])
+    writable = [f"{root}/{folder}" for folder in site["website_writable_paths"]]
+    apart = " ".join(f"-path '{folder}' -prune -o" for folder in writable)
+    find = f"runuser -u %s -- find %s {apart} ! -type l \\( -writable -o -user %s \\) -print 2>/dev/null | head -5"
+    assert host.run(find, user, root, user).stdout == ""
+    for folder in writable:
+        assert host.run("runuser -u %s -- test -w %s", user, folder).rc == 0, folder

@@ -1,20 +1,30 @@
-"""The running web server is asked over its sockets, its effective configuration by `nginx -T`."""
+"""The running web server is asked over its sockets, its effective configuration by `nginx -T` and `apache2ctl`."""
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+_PROGRAMS = {"nginx": "/usr/sbin/nginx", "apache": "/usr/sbin/apache2ctl"}
+
 
 @pytest.fixture(autouse=True)
-def _nginx(host: Host) -> None:
-    if not host.file("/usr/sbin/nginx").exists:
-        pytest.skip("no nginx on this host")
+def _server(request: pytest.FixtureRequest, host: Host) -> None:
+    """Skip the controls of a web server that visitors of this host do not meet."""
+    wanted = str(request.node.get_closest_marker("control").args[0]).partition("-")[0]
+    installed = [name for name, program in _PROGRAMS.items() if host.file(program).exists]
+    if len(installed) > 1:
+        listening = host.run("ss -Hltnp 'sport = :80 or sport = :443'").stdout
+        installed = [name for name in installed if name in listening] or installed
+    if not installed or (wanted != "web" and wanted not in installed):
+        pytest.skip(f"no {wanted} on this host")
 
 
 def headers(host: Host, site: Mapping[str, Any], path: str = "/", scheme: str = "http", *options: str) -> str:
@@ -35,9 +45,8 @@ def has_tls(host: Host) -> bool:
     return host.run("ss -Hltn 'sport = :443' | grep -q .").rc == 0
 
 
-@pytest.mark.control("nginx-tls")
-def test_only_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) -> None:
-    """The wire is asked, at the lowest security level that a client has."""
+def check_tls(host: Host, site: Mapping[str, Any]) -> None:
+    """Which versions of TLS a client gets at the lowest security level that it has."""
     if not has_tls(host):
         pytest.skip("this site does not answer over TLS")
     works = {
@@ -51,6 +60,18 @@ def test_only_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) -> None:
     assert works == {"tls1": False, "tls1_1": False, "tls1_2": True, "tls1_3": True}
 
 
+@pytest.mark.control("nginx-tls")
+def test_only_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) -> None:
+    """The wire is asked: a file says nothing of a daemon that has not read it."""
+    check_tls(host, site)
+
+
+@pytest.mark.control("apache-tls")
+def test_apache_speaks_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) -> None:
+    """The wire is asked: a site's own SSLProtocol would stand over the server's."""
+    check_tls(host, site)
+
+
 @pytest.mark.control("nginx-version")
 def test_no_version_in_answers(host: Host, site: Mapping[str, Any]) -> None:
     """A version number picks the exploit for the attacker; error pages tell it too."""
@@ -58,9 +79,16 @@ def test_no_version_in_answers(host: Host, site: Mapping[str, Any]) -> None:
     assert "nginx/" not in host.run("curl -s http://127.0.0.1/%%zz").stdout
 
 
-@pytest.mark.control("nginx-headers")
-def test_security_headers(host: Host, site: Mapping[str, Any]) -> None:
-    """Asked on a page, and on an error page: a location of the site with headers of its own would lose ours."""
+@pytest.mark.control("apache-version")
+def test_apache_tells_no_version(host: Host, site: Mapping[str, Any]) -> None:
+    """Asked on a page and on an error page, which Debian signs with version and name; TRACE echoes cookies."""
+    assert re.search(r"^server: apache\r?$", headers(host, site), re.MULTILINE)
+    assert "Apache/" not in host.run("curl -s http://127.0.0.1/%%zz").stdout
+    assert status(host, site, "/", "-X TRACE") == 405
+
+
+def check_headers(host: Host, site: Mapping[str, Any]) -> None:
+    """Each header once, on a page and on an error page."""
     for path in ("/", f"/{secrets.token_hex(6)}.png"):
         answer = headers(host, site, path)
         assert answer.count("x-content-type-options: nosniff") == 1
@@ -68,6 +96,18 @@ def test_security_headers(host: Host, site: Mapping[str, Any]) -> None:
         assert answer.count("referrer-policy:") == 1
     if has_tls(host) and site.get("web_hardening_hsts_seconds", 1) > 0:
         assert "strict-transport-security: max-age=" in headers(host, site, "/", "https")
+
+
+@pytest.mark.control("nginx-headers")
+def test_security_headers(host: Host, site: Mapping[str, Any]) -> None:
+    """A location of the site with headers of its own would lose ours."""
+    check_headers(host, site)
+
+
+@pytest.mark.control("apache-headers")
+def test_apache_sends_security_headers(host: Host, site: Mapping[str, Any]) -> None:
+    """Apache keeps headers of answers and of its own error pages apart: both need them, and neither twice."""
+    check_headers(host, site)
 
 
 @pytest.mark.control("nginx-limits")
@@ -90,11 +130,10 @@ def test_login_attempts_are_slowed(host: Host, site: Mapping[str, Any]) -> None:
     assert status(host, site, "/") == 200
 
 
-@pytest.mark.control("nginx-no-php-in-uploads")
-def test_uploaded_code_is_not_run(host: Host, site: Mapping[str, Any]) -> None:
-    """The commonest way in: code in a folder that PHP may write. A harmless page is put there and asked for."""
+def check_uploads(host: Host, site: Mapping[str, Any], *suffixes: str) -> None:
+    """A harmless page is put into each writable folder and asked for."""
     for folder in site["website_writable_paths"]:
-        for suffix in ("php", "phtml", "PHP", "php5"):
+        for suffix in ("php", "phtml", "PHP", "php5", *suffixes):
             name = f"ungcuu-{secrets.token_hex(8)}.{suffix}"
             path = f"{site['website_root']}/{folder}/{name}"
             try:
@@ -110,16 +149,136 @@ def test_uploaded_code_is_not_run(host: Host, site: Mapping[str, Any]) -> None:
             assert "42" not in answer[:-3]
 
 
+@pytest.mark.control("nginx-no-php-in-uploads")
+def test_uploaded_code_is_not_run(host: Host, site: Mapping[str, Any]) -> None:
+    """The commonest way in: code in a folder that PHP may write."""
+    check_uploads(host, site)
+
+
+@pytest.mark.control("apache-no-php-in-uploads")
+def test_apache_runs_no_uploaded_code(host: Host, site: Mapping[str, Any]) -> None:
+    """The commonest way in; on Apache also a .htaccess that names pictures as programs, or opens what we closed."""
+    check_uploads(host, site, "php.jpg")
+    name = f"ungcuu-{secrets.token_hex(8)}"
+    for folder in site["website_writable_paths"]:
+        place = f"{site['website_root']}/{folder}/{name}"
+        socket = host.run("ls -S /run/php/*.sock | grep -v /run/php/php-fpm.sock | head -1").stdout.strip()
+        lines = (f'SetHandler "proxy:unix:{socket}|fcgi://localhost"', "Require all granted", "Options +Indexes")
+        try:
+            host.check_output("install -d %s && printf %%s %s > %s/x.jpg", place, "<?php echo 6*7;", place)
+            host.check_output(
+                "cp %s/x.jpg %s/x.php && printf '%%s\\n' %s %s %s > %s/.htaccess", place, place, *lines, place
+            )
+            picture = host.check_output(
+                "curl -s -H %s %s", f"Host: {site['website_name']}", f"http://127.0.0.1/{folder}/{name}/x.jpg"
+            )
+            page = status(host, site, f"/{folder}/{name}/x.php")
+        finally:
+            host.run("rm -rf %s", place)
+        assert picture != "42"
+        assert page == 403
+
+
+def check_hidden(host: Host, site: Mapping[str, Any]) -> None:
+    """What robots ask for, where it is there: harmless files of such names, for a moment."""
+    mark = secrets.token_hex(8)
+    names = (f".ungcuu-{mark}", f"ungcuu-{mark}.sql", f"ungcuu-{mark}.php.bak")
+    root = site["website_root"]
+    try:
+        for name in names:
+            host.check_output("printf ungcuu > %s && chmod 0644 %s", f"{root}/{name}", f"{root}/{name}")
+        answers = {name: status(host, site, f"/{name}") for name in (*names, ".git/config")}
+    finally:
+        for name in names:
+            host.run("rm -f %s", f"{root}/{name}")
+    assert {name for name, code in answers.items() if code not in (403, 404)} == set()
+
+
 @pytest.mark.control("nginx-hidden-files")
 def test_hidden_and_leftover_files_are_not_served(host: Host, site: Mapping[str, Any]) -> None:
     """`.git`, `.env`, dumps and editor copies give away passwords; certificates' challenges must go on working."""
-    for path in ("/.git/config", "/.env", "/wp-config.php.bak", "/backup.sql"):
-        assert status(host, site, path) in (403, 404), path
+    check_hidden(host, site)
+
+
+@pytest.mark.control("apache-hidden-files")
+def test_apache_serves_no_hidden_files(host: Host, site: Mapping[str, Any]) -> None:
+    """`.git`, `.env`, dumps and editor copies give away passwords."""
+    check_hidden(host, site)
+
+
+def check_listing(host: Host, site: Mapping[str, Any]) -> None:
+    """What a folder without an index page shows."""
+    for folder in site["website_writable_paths"]:
+        body = host.check_output("curl -s -H %s %s", f"Host: {site['website_name']}", f"http://127.0.0.1/{folder}/")
+        assert "Index of /" not in body
 
 
 @pytest.mark.control("nginx-no-listing")
 def test_folders_are_not_listed(host: Host, site: Mapping[str, Any]) -> None:
     """A listing shows every upload to whoever asks."""
-    for folder in site["website_writable_paths"]:
-        body = host.check_output("curl -s -H %s %s", f"Host: {site['website_name']}", f"http://127.0.0.1/{folder}/")
-        assert "Index of /" not in body
+    check_listing(host, site)
+
+
+@pytest.mark.control("apache-no-listing")
+def test_apache_lists_no_folders(host: Host, site: Mapping[str, Any]) -> None:
+    """Debian's apache2.conf lists every folder below /var/www."""
+    check_listing(host, site)
+
+
+@pytest.mark.control("apache-limits")
+def test_apache_limits_requests(host: Host, site: Mapping[str, Any]) -> None:
+    """The running daemon refuses a header and a body that no visitor sends, and has the module against slow ones."""
+    assert "reqtimeout_module" in host.check_output("apache2ctl -t -D DUMP_MODULES 2>/dev/null")
+    assert status(host, site, "/", "-H 'X-Long: '$(head -c 20000 /dev/zero | tr '\\0' x)") in (400, 431)
+    needed = host.check_output("cat /etc/apache2/conf-enabled/zz-ungcuu.conf")
+    if found := re.search(r"^LimitRequestBody (\d+)", needed, re.MULTILINE):
+        over = f"-X POST -m 10 -H 'Content-Length: {int(found.group(1)) + 1}'"
+        assert status(host, site, "/index.php", over) == 413
+
+
+@pytest.mark.control("web-csp")
+def test_pages_carry_a_content_policy(host: Host, site: Mapping[str, Any]) -> None:
+    """Scripts of foreign origin steal what visitors type. Reporting comes before refusing."""
+    mode = site.get("web_hardening_csp_mode", "report")
+    answer = headers(host, site)
+    name = "content-security-policy" + ("-report-only" if mode == "report" else "")
+    found = re.findall(rf"^{name}: (.*?)\r?$", answer, re.MULTILINE)
+    assert len(found) == 1
+    assert "object-src 'none'" in found[0] or mode == "off"
+
+
+@pytest.mark.control("web-security-txt")
+def test_security_txt_tells_whom_to_call(host: Host, site: Mapping[str, Any]) -> None:
+    """Who finds a hole must find somebody to tell. An expired one says that nobody looks (RFC 9116)."""
+    if not site.get("web_hardening_security_contacts", site.get("website_contacts")):
+        if not os.environ.get("UNGCUU_AUDIT"):
+            pytest.skip("the inventory names no website_contacts")
+        pytest.fail("the inventory names no website_contacts, so there is no security.txt")
+    scheme = "https" if has_tls(host) else "http"
+    path = "/.well-known/security.txt"
+    answer = headers(host, site, path, scheme)
+    assert " 200" in answer.split("\n", 1)[0]
+    assert "content-type: text/plain; charset=utf-8" in answer
+    text = host.check_output("curl -sk -H %s %s", f"Host: {site['website_name']}", f"{scheme}://127.0.0.1{path}")
+    fields = [line.split(": ", 1) for line in text.splitlines() if line and not line.startswith("#")]
+    assert [value for name, value in fields if name == "Contact"]
+    assert ["Preferred-Languages", "vi, en"] in fields
+    expires = [datetime.fromisoformat(value) for name, value in fields if name == "Expires"]
+    now = datetime.now(UTC)
+    assert len(expires) == 1
+    assert now < expires[0] <= now + timedelta(days=366)
+
+
+@pytest.mark.control("web-certificate")
+def test_certificate_is_valid_for_two_weeks(host: Host, site: Mapping[str, Any]) -> None:
+    """An expired certificate teaches visitors to click warnings away. Two weeks are time to act."""
+    if not has_tls(host):
+        pytest.skip("this site does not answer over TLS")
+    name = str(site["website_name"])
+    said = host.run(
+        "openssl s_client -connect 127.0.0.1:443 -servername %s </dev/null 2>/dev/null"
+        " | openssl x509 -noout -enddate -checkend 1209600 -checkhost %s",
+        name,
+        name,
+    )
+    assert said.rc == 0 and "does match certificate" in said.stdout, said.stdout

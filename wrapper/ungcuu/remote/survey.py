@@ -14,7 +14,7 @@ from typing import Any
 
 _SERVERS = {
     "nginx": ("/usr/sbin/nginx",),
-    "apache": ("/etc/apache2/apache2.conf",),  # the binary alone comes with PHP's module
+    "apache": ("/usr/sbin/apache2ctl",),  # the daemon alone comes with PHP's module
     "mariadb": ("/usr/sbin/mariadbd", "/usr/sbin/mysqld"),
     "postgresql": ("/usr/lib/postgresql",),
     "sshd": ("/usr/sbin/sshd",),
@@ -47,6 +47,26 @@ def nginx_files() -> list[str]:
     ]
 
 
+def apache_files() -> list[str]:
+    """Files that hold the sites of the running configuration."""
+    paths = (path.resolve() for path in sorted(Path("/etc/apache2/sites-enabled").glob("*.conf")))
+    return [str(path) for path in dict.fromkeys(paths) if path.is_file()]
+
+
+def largest_post() -> int:
+    """Bytes of the largest request that PHP takes: what the site needs, so no limit may be smaller. 0: unknown."""
+    texts = [path.read_text(errors="replace") for path in sorted(Path("/etc/php").glob("*/fpm/**/*"))
+             if path.suffix in (".ini", ".conf") and path.is_file()]  # fmt: skip
+    found = re.findall(r"^[^;\n]*post_max_size\]?\s*=\s*\"?(\d+)([KMGkmg]?)", "\n".join(texts), re.MULTILINE)
+    return max((int(number) << {"K": 10, "M": 20, "G": 30}.get(unit.upper(), 0) for number, unit in found), default=0)
+
+
+def clusters() -> list[str]:
+    """PostgreSQL's running clusters, as version/name."""
+    rows = [row.split() for row in said("pg_lsclusters", "-h").splitlines()]
+    return [f"{row[0]}/{row[1]}" for row in rows if len(row) > 3 and row[3] == "online"]
+
+
 def php_pools(version: str) -> list[str]:
     """Names of the pools of one PHP version."""
     text = "".join(path.read_text(errors="replace") for path in Path(f"/etc/php/{version}/fpm/pool.d").glob("*.conf"))
@@ -71,20 +91,26 @@ def main(_: dict[str, Any]) -> None:
     """Print one JSON document."""
     php = sorted(path.parent.name for path in Path("/etc/php").glob("*/fpm"))
     listening = sorted({int(port) for port in re.findall(r"^LISTEN.*?:(\d+)\s", said("ss", "-Hltn"), re.MULTILINE)})
+    servers = sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
     result = {
         "debian": debian(),
-        "has": sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
+        "has": servers
+        + (["web"] if {"nginx", "apache"} & set(servers) else [])
         + (["php"] if php else [])
         + (["apparmor"] if apparmor() else []),
         "php": php,
         "homes": homes(),
         "pools": {version: php_pools(version) for version in php},
         "nginx_files": nginx_files() if Path("/etc/nginx").is_dir() else [],
+        "apache_files": apache_files(),
+        "body_bytes": largest_post(),
+        "clusters": clusters(),
         "ssh_version": (re.search(r"OpenSSH_(\d+\.\d+)", said("ssh", "-V")) or [""] * 2)[1],
         "kex": said("sshd", "-T").find("mlkem768") >= 0 or "mlkem768x25519-sha256" in said("ssh", "-Q", "kex"),
         "container": Path("/run/.containerenv").exists()
         or "container" in os.environ
         or Path("/run/systemd/container").exists(),
+        "pwquality": Path("/usr/share/pam-configs/pwquality").exists(),
         "listening": listening,
         "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
     }

@@ -3,6 +3,8 @@
 Without ``deep`` only reading happens. With it, on WordPress, a probe account is made for these seconds, logs in,
 uploads 3 KB and 2 MB, opens its upload and saves a draft; then the account and all that it made are removed, also those
 of an earlier probe that was cut short. Each trial has a name that harden compares before and after.
+
+``needs`` tells what the pages load from elsewhere, by directive of a Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ import subprocess
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 TIMEOUT = 60  # seconds; a small server with twenty visitors at once is slow, not broken
 _MOST = 4 << 20
@@ -141,13 +144,12 @@ class Wordpress:
         self.nonce = body.decode("ascii", "replace").strip()
 
     def upload(self, name: str, kind: str, content: bytes) -> None:
-        """An upload to the media library."""
-        headers = {
-            "X-WP-Nonce": self.nonce,
-            "Content-Type": kind,
-            "Content-Disposition": f'attachment; filename="{name}"',
-        }
-        status, _, body = self.browser.ask("POST", "/?rest_route=/wp/v2/media", content, headers)
+        """An upload to the media library, as the editor's form sends it."""
+        mark = secrets.token_hex(16)
+        part = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: {kind}'
+        form = f"{part}\r\n\r\n".encode() + content + f"\r\n--{mark}--\r\n".encode()
+        headers = {"X-WP-Nonce": self.nonce, "Content-Type": f"multipart/form-data; boundary={mark}"}
+        status, _, body = self.browser.ask("POST", "/index.php?rest_route=/wp/v2/media", form, headers)
         expect(status, (201,), f"upload of {len(content)} bytes")
         if kind == "image/png":
             self.media = str(json.loads(body)["source_url"])
@@ -160,11 +162,20 @@ class Wordpress:
             raise Broken("the uploaded picture is not served as a picture")
 
     def post(self) -> None:
-        """A draft with words that filters dislike."""
+        """A draft with words that filters dislike, then edited with the HTML that editors paste."""
         text = {"title": "Thông báo: select * from & <b>", "content": "<p>1' OR '1'='1 – ví dụ</p>", "status": "draft"}
+        status, _, body = self._save("/wp/v2/posts", text)
+        expect(status, (201,), "saving a draft")
+        page = (
+            '<!-- wp:paragraph --><p style="color:red"><a href="https://example.com/?a=1&b=2">Xem</a></p>'
+            "<table><tr><td>order by; union</td></tr></table><blockquote>../../tệp &lt;script&gt;</blockquote>"
+        )
+        status, _, _ = self._save(f"/wp/v2/posts/{int(json.loads(body)['id'])}", text | {"content": page})
+        expect(status, (200,), "editing the draft")
+
+    def _save(self, route: str, text: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         headers = {"X-WP-Nonce": self.nonce, "Content-Type": "application/json"}
-        body = json.dumps(text).encode()
-        expect(self.browser.ask("POST", "/?rest_route=/wp/v2/posts", body, headers)[0], (201,), "saving a draft")
+        return self.browser.ask("POST", f"/index.php?rest_route={route}", json.dumps(text).encode(), headers)
 
     def admin(self) -> None:
         """The editor's desk."""
@@ -222,13 +233,110 @@ def cookie(order: dict[str, Any], tls: bool) -> None:
 
 
 def database(order: dict[str, Any]) -> None:
-    """Root's socket login and a dump, which backups need."""
-    if order.get("engine") != "mariadb" or not order.get("database"):
+    """The superuser's socket login and a dump, which backups need."""
+    engine, name = order.get("engine"), order.get("database")
+    if engine not in _DUMPS or not name:
         return
-    command = ["mariadb-dump", "--single-transaction", "--no-data", "--skip-lock-tables", order["database"]]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    if done.returncode or b"Dump completed" not in done.stdout[-200:]:
+    command, end = _DUMPS[engine]
+    done = subprocess.run([*command, name], capture_output=True, check=False, timeout=60)
+    if done.returncode or end not in done.stdout[-200:]:
         raise Broken(f"database dump: {done.stderr.decode(errors='replace').strip()[-200:]}")
+
+
+_DUMPS: dict[str | None, tuple[list[str], bytes]] = {
+    "mariadb": (["mariadb-dump", "--single-transaction", "--no-data", "--skip-lock-tables"], b"Dump completed"),
+    "postgresql": (["runuser", "-u", "postgres", "--", "pg_dump", "--schema-only"], b"database dump complete"),
+}
+
+
+_TAGS = {
+    ("script", "src"): "script-src",
+    ("img", "src"): "img-src",
+    ("iframe", "src"): "frame-src",
+    ("audio", "src"): "media-src",
+    ("video", "src"): "media-src",
+    ("source", "src"): "media-src",
+    ("embed", "src"): "object-src",
+    ("object", "data"): "object-src",
+    ("form", "action"): "form-action",
+}
+
+
+class Loads(HTMLParser):
+    """What a page makes the browser load: directive to addresses."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self.base, self.found, self.links = base, set[tuple[str, str]](), list[str]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what this tag loads."""
+        for name, value in attrs:
+            if not value or value.startswith("#"):
+                continue
+            address = urljoin(self.base, value)
+            if directive := _TAGS.get((tag, name)):
+                self.found.add((directive, address))
+            elif tag == "link" and name == "href" and "stylesheet" in (dict(attrs).get("rel") or ""):
+                self.found.add(("style-src", address))
+            elif tag == "a" and name == "href":
+                self.links.append(address)
+
+
+def read_pages(order: dict[str, Any], tls: bool) -> list[tuple[Loads, str]]:
+    """The health page and a few that it links to, each with the policy that came with it."""
+    begin = f"{'https' if tls else 'http'}://{order['name']}"
+    todo, pages = [order["path"]], list[tuple[Loads, str]]()
+    while todo and len(pages) < _PAGES:
+        path = todo.pop(0)
+        status, headers, body = Browser(order["name"], tls).ask("GET", path)
+        if status != 200 or "html" not in headers.get("content-type", ""):
+            continue
+        loads = Loads(begin + path)
+        loads.feed(body.decode("utf-8", "replace"))
+        pages.append((loads, headers.get("content-security-policy", "")))
+        inside = [urlsplit(link) for link in loads.links if urlsplit(link).hostname == order["name"]]
+        more = [link.path + (f"?{link.query}" if link.query else "") for link in inside if link.path]
+        todo = list(dict.fromkeys(todo + more))[:40]
+    return pages
+
+
+_PAGES = 6
+
+
+def foreign(loads: Loads) -> set[tuple[str, str]]:
+    """What a page loads from elsewhere: directive and origin."""
+    own = urlsplit(loads.base).netloc
+    split = [(directive, urlsplit(address)) for directive, address in loads.found]
+    return {(what, f"{url.scheme}://{url.netloc.lower()}") for what, url in split if url.netloc and url.netloc != own}
+
+
+def allowed(policy: str, directive: str, origin: str) -> bool:
+    """Whether a policy lets a page load from a foreign origin. Paths and nonces of a policy are not looked at."""
+    rules = {words[0].lower(): words[1:] for part in policy.split(";") if (words := part.split())}
+    sources = rules.get(directive, rules.get("default-src") if directive != "form-action" else None)
+    if sources is None:
+        return True
+    scheme, _, host = origin.partition("://")
+    for source in sources:
+        if source in ("*", f"{scheme}:"):
+            return True
+        wanted, _, name = source.rpartition("://")
+        name = name.split("/", 1)[0]
+        same = host.endswith(name[1:]) if name.startswith("*.") else host == name
+        if same and wanted in ("", scheme, "http"):
+            return True
+    return False
+
+
+def content_policy(order: dict[str, Any], tls: bool, needs: dict[str, list[str]]) -> None:
+    """No page loads what its own policy refuses. What they load from elsewhere goes into ``needs``."""
+    rows = [(policy, pair) for loads, policy in read_pages(order, tls) for pair in foreign(loads)]
+    for directive, origin in sorted({pair for _, pair in rows}):
+        needs.setdefault(directive, []).append(origin)
+    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair)}
+    if refused:
+        raise Broken(f"the Content-Security-Policy refuses what pages load: {', '.join(sorted(refused)[:5])}")
 
 
 def wordpress(order: dict[str, Any], browser: Browser, results: dict[str, dict[str, Any]]) -> None:
@@ -258,12 +366,14 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         pass
     browser = Browser(order["name"], tls)
     only = set(order.get("only") or [])
+    needs: dict[str, list[str]] = {}
     for name, work, arguments in (
         ("home page", home, (browser, order)),
         ("pictures, styles, scripts", static, (browser, order)),
         ("3 KB cookie", cookie, (order, tls)),
         ("20 visitors at once", crowd, (order, tls)),
         ("database dump", database, (order,)),
+        ("content policy", content_policy, (order, tls, needs)),
     ):
         if not only or name in only:
             trial(results, name, work, *arguments)
@@ -275,7 +385,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         and Path(order["root"], "wp-load.php").is_file()
     ):
         wordpress(order, Browser(order["name"], tls), results)
-    return {"results": results}
+    return {"results": results, "needs": needs}
 
 
 def main(order: dict[str, Any]) -> None:

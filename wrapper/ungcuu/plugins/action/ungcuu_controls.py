@@ -26,7 +26,14 @@ from ungcuu.plugins.on_host import run_on_host
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HOME = re.compile(r"/home/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
-_NGINX_FILE = re.compile(r"/etc/nginx/[A-Za-z0-9_.@/-]{1,200}")
+_SITE_FILE = re.compile(r"/etc/(nginx|apache2)/[A-Za-z0-9_.@/-]{1,200}")
+_CLUSTER = re.compile(r"[0-9]{1,2}(\.[0-9])?/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
+
+
+def site_files(reply: dict[str, Any], key: str) -> list[str]:
+    """Paths of the web server's sites, of the expected form only."""
+    paths = [str(path) for path in reply.get(key, [])]
+    return [path for path in paths if _SITE_FILE.fullmatch(path) and ".." not in path]
 
 
 def checked(reply: dict[str, Any]) -> dict[str, Any]:
@@ -34,16 +41,19 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
     php = [version for version in reply.get("php", []) if _VERSION.fullmatch(str(version))]
     pools = reply.get("pools", {})
     version = str(reply.get("ssh_version", ""))
-    paths = [str(path) for path in reply.get("nginx_files", [])]
     return {
         "debian": int(reply["debian"]) if str(reply.get("debian", "")).isdecimal() else 0,
         "has": [str(name) for name in reply.get("has", []) if re.fullmatch(r"[a-z]{1,20}", str(name))],
         "php": php,
         "homes": [str(home) for home in reply.get("homes", []) if _HOME.fullmatch(str(home))],
         "pools": {item: [str(pool) for pool in pools.get(item, []) if _POOL.fullmatch(str(pool))] for item in php},
-        "nginx_files": [path for path in paths if _NGINX_FILE.fullmatch(path) and ".." not in path],
+        "nginx_files": site_files(reply, "nginx_files"),
+        "apache_files": site_files(reply, "apache_files"),
+        "body_bytes": int(reply.get("body_bytes", 0)),
+        "clusters": [str(name) for name in reply.get("clusters", []) if _CLUSTER.fullmatch(str(name))],
         "ssh_version": float(version) if _VERSION.fullmatch(version) else 0.0,
         "mlkem": reply.get("kex") is True,
+        "pwquality": reply.get("pwquality") is True,
         "container": reply.get("container") is True,
         "memory_mb": int(reply.get("memory_mb", 0)),
     }

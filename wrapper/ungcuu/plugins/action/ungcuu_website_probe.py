@@ -7,11 +7,13 @@
       register: website_probe_after
 
 ``only`` limits it to some trials by name, and what they need.
-``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed.
+``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed. ``needs`` holds what
+the pages load from elsewhere: directive of a Content-Security-Policy to origins, each of the form that one must have.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,19 @@ from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.on_host import run_on_host
+
+_DIRECTIVES = ("script-src", "style-src", "img-src", "media-src", "frame-src", "form-action")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_MOST_ORIGINS = 20
+
+
+def checked_needs(needs: object) -> dict[str, list[str]]:
+    """What the host says that its pages need, without anything that could be more than an origin."""
+    if not isinstance(needs, dict):
+        return {}
+    rows = {name: [str(item) for item in needs.get(name) or []] for name in _DIRECTIVES}
+    kept = {name: [item for item in items if _ORIGIN.fullmatch(item)][:_MOST_ORIGINS] for name, items in rows.items()}
+    return {name: items for name, items in kept.items() if items}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -46,6 +61,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result | {
             "changed": False,
             "results": rows,
+            "needs": checked_needs(reply.get("needs")),
             "broken": broken,
             "failing": [name for name, row in rows.items() if not row["passed"]],
             "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs],

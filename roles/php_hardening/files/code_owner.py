@@ -1,0 +1,141 @@
+"""Take the website's code away from the user that PHP runs as, or give it back. Standard library only, as root.
+
+1. Folders that the site must write are left alone, and so is what lies in them.
+2. Owner, group and mode before are written down before anything changes; giving back puts exactly those back.
+3. What is looked at is opened without following links and changed through that handle: the site's user may swap files
+   while this runs, and must not turn it on files of others.
+4. A file that PHP could then no longer read (another group's, closed to the world) is left and counted as such.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KEPT = Path("/var/lib/ungcuu/before/code_owner.json")
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class User(NamedTuple):
+    """Whom the code is taken from."""
+
+    uid: int
+    groups: frozenset[int]
+
+    @classmethod
+    def named(cls, name: str) -> User:
+        """The user with all its groups."""
+        known = pwd.getpwnam(name)
+        return cls(known.pw_uid, frozenset(os.getgrouplist(name, known.pw_gid)))
+
+
+def can_change(user: User, info: os.stat_result) -> bool:
+    """Whether the user may write it, or give itself the right to."""
+    if info.st_uid == user.uid:
+        return True
+    return bool(info.st_mode & (stat.S_IWGRP if info.st_gid in user.groups else stat.S_IWOTH))
+
+
+def after(user: User, info: os.stat_result) -> tuple[int, int, int] | None:
+    """Owner, group and mode that let the user read and nothing more; None where that needs a decision by people."""
+    mode = stat.S_IMODE(info.st_mode) & ~0o022
+    if info.st_uid != user.uid:
+        return info.st_uid, info.st_gid, mode
+    needed = (mode & 0o500) >> 3
+    if info.st_gid in user.groups:
+        return 0, info.st_gid, mode | needed
+    return (0, info.st_gid, mode) if mode & (needed >> 3) == needed >> 3 else None
+
+
+def code(path: Path, writable: list[Path], parent: int | None = None) -> Iterator[tuple[Path, int]]:
+    """Every file and folder of the code with an open handle, folders first; links and writable folders are left out."""
+    try:
+        handle = os.open(path if parent is None else path.name, _OPEN, dir_fd=parent)
+    except OSError:  # a link, a socket, or gone
+        return
+    try:
+        kind = os.fstat(handle).st_mode
+        if stat.S_ISDIR(kind) or stat.S_ISREG(kind):
+            yield path, handle
+        for name in sorted(os.listdir(handle)) if stat.S_ISDIR(kind) else []:  # noqa: PTH208  (by handle)
+            if path / name not in writable:
+                yield from code(path / name, writable, handle)
+    finally:
+        os.close(handle)
+
+
+def keep(rows: dict[str, list[int]]) -> None:
+    """Write down how it was, before anything changes; the first state known of a path stays."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = KEPT.with_suffix(".new")
+    partial.write_text(json.dumps(rows | kept()), encoding="utf-8", errors="surrogateescape")
+    with partial.open("rb") as stream:
+        os.fsync(stream.fileno())
+    partial.replace(KEPT)
+
+
+def kept() -> dict[str, list[int]]:
+    """How it was before."""
+    return json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+
+
+def look(root: Path, user: User, writable: list[Path]) -> tuple[dict[str, list[int]], int]:
+    """What the user can change, with owner, group and mode; and how much of that must be left."""
+    found, left = {}, 0
+    for path, handle in code(root, writable):
+        info = os.fstat(handle)
+        if not can_change(user, info):
+            continue
+        if after(user, info) is None:
+            left += 1
+        else:
+            found[str(path)] = [info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)]
+    return found, left
+
+
+def take(root: Path, user: User, writable: list[Path]) -> None:
+    """Folders first, so that nothing can be swapped below one that was dealt with."""
+    for _path, handle in code(root, writable):
+        info = os.fstat(handle)
+        wanted = after(user, info) if can_change(user, info) else None
+        if wanted:
+            os.fchown(handle, wanted[0], wanted[1])
+            os.fchmod(handle, wanted[2])
+
+
+def give_back(root: Path, writable: list[Path]) -> None:
+    """Put owner, group and mode back to what was kept."""
+    rows = kept()
+    for path, handle in code(root, writable):
+        if row := rows.get(str(path)):
+            os.fchown(handle, row[0], row[1])
+            os.fchmod(handle, row[2])
+    KEPT.unlink(missing_ok=True)
+
+
+def main(order: dict[str, Any]) -> None:
+    """Print one JSON document of numbers."""
+    root = Path(os.path.realpath(order["root"]))
+    writable = [root / folder for folder in order["writable"]]
+    try:
+        user = User.named(order["user"])
+    except KeyError:
+        print(json.dumps({"writable": 0, "left": 0, "kept": 0}))
+        return
+    found, left = look(root, user, writable)
+    if order["do"] == "take" and found:
+        keep(found)
+        take(root, user, writable)
+    elif order["do"] == "give back":
+        give_back(root, writable)
+    print(json.dumps({"writable": len(found), "left": left, "kept": len(kept())}))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
