@@ -74,6 +74,16 @@ def test_plan_changes_nothing_and_is_what_the_run_then_does(web: Lab, ungcuu: Ca
     assert (code, again["hosts"]["web01"]["changed"]) == (0, 0), said
 
 
+def comes_back(lab: Lab) -> None:
+    """Wait until the host has taken the change back by itself, and left nothing armed."""
+    armed = "ls /var/lib/ungcuu/armed; systemctl list-timers --all --no-legend 'ungcuu-revert*'"
+    deadline = time.monotonic() + 2 * REVERT_SECONDS + 30
+    while inside(lab, armed) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert "was not confirmed and was taken back" in inside(lab, "journalctl -t ungcuu -o cat --since -2min")
+    assert inside(lab, armed) == ""
+
+
 @pytest.mark.parametrize(
     ("role", "broken", "look"),
     [
@@ -97,15 +107,48 @@ def test_a_broken_way_in_comes_back(web: Lab, tmp_path: Path, role: str, broken:
     # The lock-out was real: the controller did not get in again.
     assert done.returncode != 0
     assert "takes the change back by itself" in " ".join(done.stdout.split()), done.stdout
-    armed = "ls /var/lib/ungcuu/armed; systemctl list-timers --all --no-legend 'ungcuu-revert*'"
-    deadline = time.monotonic() + REVERT_SECONDS + 30
-    while inside(web, armed) and time.monotonic() < deadline:
-        time.sleep(1)
+    comes_back(web)
     assert inside(web, look) == good
-    assert "was not confirmed and was taken back" in inside(web, "journalctl -t ungcuu -o cat")
-    assert inside(web, armed) == ""
     # Over the network again, as the operator comes.
     assert roles(tmp_path, "controls").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "variables"),
+    [
+        (
+            "account_hardening",
+            "true",
+            {"account_hardening_lockout_tries": 9, "account_hardening_revert_seconds": REVERT_SECONDS},
+        ),
+        (
+            "hardening_packages",
+            "DEBIAN_FRONTEND=noninteractive apt-get purge -qqy libpam-pwquality",
+            {"hardening_packages_revert_seconds": 2 * REVERT_SECONDS},
+        ),
+    ],
+    ids=["profiles", "package"],
+)
+def test_a_broken_pam_comes_back(
+    web: Lab, tmp_path: Path, role: str, before: str, variables: dict[str, object]
+) -> None:
+    """A profile that some package left lets nobody in as soon as PAM's stacks are made anew, by us or by a package."""
+    profile = "/usr/share/pam-configs/left-over"
+    look = "cat /etc/pam.d/common-auth /etc/pam.d/common-account /etc/security/faillock.conf 2>/dev/null"
+    inside(web, before)
+    good = inside(web, look)
+    deny = "Default: yes\\nPriority: 0\\nAccount-Type: Additional\\nAccount:\\n\\trequisite pam_deny.so\\n"
+    inside(web, f"printf 'Name: left over\\n{deny}' > {profile}")
+    try:
+        done = roles(tmp_path, role, **variables)
+        assert done.returncode != 0
+        assert "takes the change back by itself" in " ".join(done.stdout.split()), done.stdout
+        comes_back(web)
+        assert inside(web, look) == good
+        # Over the network again, as the operator comes.
+        assert roles(tmp_path, "controls").returncode == 0
+    finally:
+        inside(web, f"rm -f {profile}")
 
 
 def test_files_that_the_daemon_refuses_are_put_back(web: Lab, tmp_path: Path) -> None:
