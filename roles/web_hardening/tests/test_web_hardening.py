@@ -275,10 +275,7 @@ def test_certificate_is_valid_for_two_weeks(host: Host, site: Mapping[str, Any])
     if not has_tls(host):
         pytest.skip("this site does not answer over TLS")
     name = str(site["website_name"])
-    said = host.run(
-        "openssl s_client -connect 127.0.0.1:443 -servername %s </dev/null 2>/dev/null"
-        " | openssl x509 -noout -enddate -checkend 1209600 -checkhost %s",
-        name,
-        name,
-    )
-    assert said.rc == 0 and "does match certificate" in said.stdout, said.stdout
+    ask = "openssl s_client -connect 127.0.0.1:443 -servername %s </dev/null 2>/dev/null | openssl x509 -noout"
+    lasting = host.run(f"{ask} -enddate -checkend 1209600", name)
+    assert lasting.rc == 0, lasting.stdout
+    assert "does match certificate" in host.run(f"{ask} -checkhost %s", name, name).stdout
