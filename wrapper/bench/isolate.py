@@ -27,6 +27,8 @@ from ungcuu.settings import Settings
 from ungcuu.site import Site
 
 ROOT = Path(__file__).parents[2]
+# A connection that a playbook left up would be joined, and the bare command has none: both start from nothing.
+os.environ["ANSIBLE_SSH_CONTROL_PATH_DIR"] = "/nonexistent"
 MANY = 20
 ECHO = (
     "import socketserver as s\n"

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ungcuu import ssh
@@ -30,6 +32,7 @@ MODES = ("full", "maintenance", "egress")
 TABLE = "inet ungcuu_isolation"
 LAST_LINE = "# end of isolation"
 CUT_SECONDS = 45.0
+JOIN_SECONDS = 1.0
 SNAPSHOT_SECONDS = 4
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
 
@@ -158,11 +161,7 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
     """
     try:
         allowed = allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
-        exchange = _Exchange(allowed, card.rules_for(mode, allowed).encode())
-        answer = ssh.stream(
-            card.target_without_become, script(card), exchange.take, reply=exchange.reply,
-            timeout=CUT_SECONDS, quota=SNAPSHOT_QUOTA + (1 << 20),
-        )  # fmt: skip
+        exchange, answer = _talk(card, allowed, card.rules_for(mode, allowed).encode())
     except Unresolved as gap:
         return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list leads to no address")
     except NotAllowed as gap:
@@ -170,6 +169,33 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
     except ssh.HostKeyRefused as gap:
         return Cut(card.host, "refused", 0.0, gap.detail)
     return _ended(card.host, answer, exchange)
+
+
+def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.Streamed]:
+    """Have the one conversation, over a connection that is up already, or over a new one where none is or it is dead.
+
+    Nothing was sent to a host that has said nothing, so that it can be asked again. A dead connection looks like a
+    slow one: it is given ``JOIN_SECONDS``, not the half minute after which ssh would notice.
+    """
+    target = card.target_without_become
+    master = ssh.shared_connection(target)
+    exchange = _Exchange(allowed, rules)
+    if master is not None:
+        end = time.monotonic() + JOIN_SECONDS
+        answer = _stream(card, replace(target, master=master), exchange, lambda: math.inf if exchange.said else end)
+        if exchange.said:
+            return exchange, answer
+        exchange = _Exchange(allowed, rules)
+    return exchange, _stream(card, target, exchange)
+
+
+def _stream(
+    card: Card, target: ssh.Target, exchange: _Exchange, deadline: Callable[[], float] | None = None
+) -> ssh.Streamed:
+    return ssh.stream(
+        target, script(card), exchange.take, reply=exchange.reply, timeout=CUT_SECONDS,
+        quota=SNAPSHOT_QUOTA + (1 << 20), deadline=deadline,
+    )  # fmt: skip
 
 
 def cut_all(cards: Sequence[Card], mode: str = "full", more: Sequence[str] = ()) -> list[Cut]:

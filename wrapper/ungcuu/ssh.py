@@ -21,10 +21,11 @@ import os
 import selectors
 import shlex
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -70,7 +71,8 @@ class Target:
 
     ``name`` is the inventory's name, and the name under which the host's key is pinned in ``known_hosts``.
     ``options`` are further ``-o`` values (``"ProxyJump=gate"``); they can't loosen the ones set here, since the first
-    value wins. ``become`` runs commands as root through ``sudo -n``.
+    value wins. ``become`` runs commands as root through ``sudo -n``. ``master`` is the socket of a connection that is
+    up already: it is joined, and never started; where it turns out to be gone, ssh makes a connection of its own.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Target:
     known_hosts: Path = Path("/dev/null")
     become: bool = True
     options: tuple[str, ...] = ()
+    master: Path | None = field(default=None, repr=False)
 
 
 class Ending(enum.Enum):
@@ -174,7 +177,7 @@ def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
     if target.key is not None:
         options += [f"IdentityFile={_quoted(target.key)}", "IdentitiesOnly=yes", "IdentityAgent=none"]
     if control_path is None:
-        options += ["ControlMaster=no", "ControlPath=none"]
+        options += ["ControlMaster=no", f"ControlPath={_quoted(target.master) if target.master else 'none'}"]
     else:
         options += ["ControlMaster=auto", f"ControlPath={_quoted(control_path)}", "ControlPersist=60"]
     return options + list(target.options)
@@ -262,6 +265,20 @@ def stream(
     ending, detail = _judge(target, process.returncode, cut, said)
     code = process.returncode if ending is Ending.EXITED else None
     return Streamed(ending, code, pump.size, digest, bytes(pump.stderr), time.monotonic() - started, detail)
+
+
+def shared_connection(target: Target) -> Path | None:
+    """Return the socket of a connection that Ansible has up to this host, by the name that its ssh plugin gives it."""
+    home = os.environ.get("ANSIBLE_HOME") or Path.home() / ".ansible"
+    folder = Path(os.environ.get("ANSIBLE_SSH_CONTROL_PATH_DIR") or Path(home, "cp"))
+    for port in (target.port, None):
+        text = f"{target.address}-{port}-{target.user}"
+        path = folder / hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:10]
+        with contextlib.suppress(OSError):
+            facts = path.lstat()
+            if stat.S_ISSOCK(facts.st_mode) and facts.st_uid == os.geteuid():
+                return path
+    return None
 
 
 class _Pump:

@@ -64,8 +64,9 @@ IDLE = "systemctl stop 'busy-*' 2>/dev/null; systemctl reset-failed; rm -f /var/
 FAIL2BAN = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update && apt-get -qq install -y --no-install-recommends fail2ban python3-systemd nftables >/dev/null
-printf '[DEFAULT]\nbackend = systemd\nbanaction = nftables\n[sshd]\nenabled = true\nport = 22\n' > /etc/fail2ban/jail.d/test.conf
-printf '[Definition]\nallowipv6 = auto\n' > /etc/fail2ban/fail2ban.d/test.conf
+cd /etc/fail2ban
+printf '[DEFAULT]\nbackend = systemd\nbanaction = nftables\n[sshd]\nenabled = true\nport = 22\n' > jail.d/test.conf
+printf '[Definition]\nallowipv6 = auto\n' > fail2ban.d/test.conf
 systemctl restart fail2ban
 """
 RETRY_AFTER = (
@@ -129,6 +130,14 @@ class Stage:
         for version in (4, 6):
             subprocess.run(["ip", "neigh", "flush", "to", self.lab.address("web01", version)], check=True)
 
+    def furnish(self) -> None:
+        """A stateful rule set and an echo service, which a restart takes away."""
+        for host in ("web01", "intruder01"):
+            echo = f"systemctl is-active -q echo || systemd-run -q --unit=echo python3 -c {shlex.quote(ECHO)}"
+            self.on(host, echo)
+        if "table inet site" not in self.on("web01", "nft list tables"):
+            self.on("web01", "nft -f -", STATEFUL)
+
     def open(self) -> None:
         """Take an isolation away by force: the host as it was."""
         self.on(
@@ -144,10 +153,7 @@ class Stage:
 def stage(fresh: Callable[..., Lab]) -> Iterator[Stage]:
     """A website with a stateful firewall of its own and an echo service, and an intruder."""
     made = Stage(fresh("web01", "vault01", "intruder01"))
-    for host in ("web01", "intruder01"):
-        made.on(host, "systemd-run -q --unit=echo python3 -c " + shlex.quote(ECHO))
     made.on("web01", FAIL2BAN)
-    made.on("web01", "nft -f -", STATEFUL)
     yield made
     made.open()
 
@@ -156,6 +162,7 @@ def stage(fresh: Callable[..., Lab]) -> Iterator[Stage]:
 def opened(stage: Stage) -> Iterator[Stage]:
     """The host open before and after."""
     stage.open()
+    stage.furnish()
     yield stage
     stage.open()
 

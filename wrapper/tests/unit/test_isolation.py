@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,42 @@ def test_cut_is_claimed_only_when_the_host_said_so() -> None:
     assert isolation._ended("web01", streamed(), talk).ending == "failed"
     assert isolation._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
     assert isolation._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
+
+
+def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that hangs looks alive for half a minute; nothing was sent over it, so another one may be made."""
+    made = card.build(a_site(tmp_path), "web01")
+    asked: list[Path | None] = []
+
+    def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
+        asked.append(target.master)
+        if target.master is not None:
+            assert more["deadline"]() <= time.monotonic() + isolation.JOIN_SECONDS
+            return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
+        take(b"from 192.0.2.1 1 2 3\n== end\n\n== cut\n")
+        return streamed()
+
+    monkeypatch.setattr(ssh, "stream", stream)
+    monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/dead"))
+    assert isolation.cut(made).done
+    assert asked == [Path("/dead"), None]
+
+
+def test_a_shared_connection_that_spoke_is_not_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules may have been sent: what became of them is unknown, and that is said."""
+    made = card.build(a_site(tmp_path), "web01")
+    asked: list[Path | None] = []
+
+    def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
+        asked.append(target.master)
+        take(b"from 192.0.2.1 1 2 3\n")
+        assert more["deadline"]() > time.monotonic() + isolation.CUT_SECONDS
+        return streamed(ending=ssh.Ending.LOST, returncode=None)
+
+    monkeypatch.setattr(ssh, "stream", stream)
+    monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/up"))
+    assert isolation.cut(made).ending == "unknown"
+    assert asked == [Path("/up")]
 
 
 # --- the card -----------------------------------------------------------------------------------------------------

@@ -193,3 +193,41 @@ class _Relay:
 
     def close(self) -> None:
         self._listener.close()
+
+
+@pytest.fixture
+def shared(server: ssh.Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A connection that is up, where Ansible's own would lie."""
+    monkeypatch.setenv("ANSIBLE_SSH_CONTROL_PATH_DIR", str(tmp_path))
+    text = f"{server.address}-{server.port}-{server.user}"
+    path = tmp_path / hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:10]
+    command = ssh.ssh_command(server, ["true"], path)
+    subprocess.run(command, check=True)
+    yield path
+    subprocess.run([*command[:1], "-o", f"ControlPath={path}", "-O", "exit", "x"], check=False, capture_output=True)
+
+
+def test_a_connection_that_is_up_is_joined(server: ssh.Target, shared: Path) -> None:
+    """The cut may save the key exchange; it must be found by the very name that Ansible gives it."""
+    from ansible.plugins.connection.ssh import Connection
+
+    theirs = Connection._create_control_path(server.address, server.port, server.user)
+    assert theirs % {"directory": shared.parent} == str(shared)
+    assert ssh.shared_connection(server) == shared
+    plain = ssh.run(server, 'echo "$SSH_CONNECTION"').stdout
+    over = [ssh.run(replace(server, master=shared), 'echo "$SSH_CONNECTION"').stdout for _ in range(2)]
+    assert over[0] == over[1] != plain
+
+
+def test_a_connection_that_is_gone_is_replaced(server: ssh.Target, tmp_path: Path) -> None:
+    """A socket that nobody answers on must not stand between the responder and the cut."""
+    dead = tmp_path / "dead"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(dead))
+    assert ssh.run(replace(server, master=dead), "echo here").stdout == b"here\n"
+
+
+def test_only_our_own_socket_is_joined(server: ssh.Target, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else can write to the folder could read the rules and answer in the host's place."""
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert ssh.shared_connection(server) is None
