@@ -15,14 +15,14 @@ import pytest
 from ungcuu.lab import Lab
 
 ATTACK = r"""#!/usr/bin/python3
-import json, os, subprocess, sys, urllib.request, urllib.error, base64
+import hashlib, json, os, subprocess, sys, urllib.request, urllib.error, base64
 if "backup" not in sys.argv:
     os.execv("/usr/bin/restic.real", ["restic", *sys.argv[1:]])
 value = lambda name: next(a.split("=", 1)[1] for a in sys.argv if a.startswith(name + "="))
 password, where = open(value("--password-file")).read(), open(value("--repository-file")).read()
 credentials, address = where[len("rest:http://"):].rstrip("/").split("@")
 token = "Basic " + base64.b64encode(credentials.encode()).decode()
-loot = {"password": password, "answers": {}}
+loot = {"password": password, "answers": {}, "read": []}
 
 def ask(method, path, body=None, accept="application/vnd.x.restic.rest.v2"):
     head = {"Authorization": token, "Accept": accept}
@@ -45,8 +45,9 @@ for method, path in (("DELETE", "/config"), ("POST", "/config"), ("DELETE", "/")
     loot["answers"][f"{method} {path}"] = ask(method, path, b"junk" if method == "POST" else None)[0]
 for path in ("/../web02/repository/config", "/..%2f..%2fweb02%2frepository%2fconfig",
              "/data/../../../web02/repository/config", "/../../../../etc/ungcuu-vault/passwords/web02",
-             "/../ledger.json", "/%2e%2e/ledger.json"):
-    loot["answers"][f"read {path}"] = ask("GET", path)[0]
+             "/web02/repository/config", "/web02/config", "/web02/", "/../ledger.json", "/%2e%2e/ledger.json"):
+    loot["answers"][f"read {path}"], body = ask("GET", path)
+    loot["read"].append(hashlib.sha256(body).hexdigest())
     loot["answers"][f"write {path}"] = ask("POST", path, b"junk")[0]
 open("/root/loot.json", "w").write(json.dumps(loot))
 if os.path.exists("/root/forge"):
@@ -54,6 +55,16 @@ if os.path.exists("/root/forge"):
     forge = ["/usr/bin/restic.real", "--no-cache", "backup", "--time", "2099-01-01 00:00:00"]
     forge += ["--host=web01", "/etc/issue"]
     subprocess.run(forge, env=environment, check=True, stdout=subprocess.DEVNULL)
+if os.path.exists("/root/leave-lock"):
+    import time
+    environment = dict(os.environ, RESTIC_PASSWORD=password, RESTIC_REPOSITORY=where)
+    prune = subprocess.Popen(["/usr/bin/restic.real", "--no-cache", "prune"], env=environment)
+    before = ask("GET", "/locks/")[1]
+    for _ in range(100):
+        time.sleep(0.1)
+        if ask("GET", "/locks/")[1] != before:
+            break
+    prune.kill()  # its lock is exclusive, and stays
 again = [f"--password-file=/dev/stdin" if a.startswith("--password-file") else a for a in sys.argv[1:]]
 reader, writer = os.pipe()
 os.write(writer, where.encode()); os.close(writer); os.set_inheritable(reader, True)
@@ -61,6 +72,9 @@ again = [f"--repository-file=/dev/fd/{reader}" if a.startswith("--repository-fil
 done = subprocess.run(["/usr/bin/restic.real", *again], input=password.encode(), pass_fds=[reader])
 sys.exit(done.returncode)
 """
+
+
+OF_WEB02 = "cd /var/lib/ungcuu-vault/sites/web02 && find . -type f -print0 | sort -z | xargs -0 sha256sum"
 
 
 def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
@@ -96,6 +110,7 @@ def attacked(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Iterato
     before = vault(lab, "choose", "web01")["point"]
     # Another website's backups on the same vault: settings as of web01, a repository and password of its own.
     run(lab, "vault01", "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
+    run(lab, "vault01", f"{OF_WEB02} > /root/of-web02")
     sealed = content(lab, before["id"])
     run(
         lab,
@@ -123,11 +138,12 @@ def test_root_on_the_host_can_not_touch_earlier_points(attacked: tuple[Lab, dict
 def test_root_on_the_host_can_not_reach_other_hosts_backups(attacked: tuple[Lab, dict[str, Any], str]) -> None:
     """One taken-over website must not give away the others."""
     lab, _, _ = attacked
-    answers = json.loads(run(lab, "web01", "cat /root/loot.json"))["answers"]
-    reached = {what for what, code in answers.items() if what.startswith(("read ", "write ")) and 200 <= code < 300}
-    assert reached == set()
-    theirs = json.loads(run(lab, "web01", "cat /root/loot.json"))["password"].strip()
-    assert theirs != run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web02").strip()
+    loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
+    # rclone answers for folders below the host's own repository, so that a code proves nothing: what was read does.
+    theirs = run(lab, "vault01", "cd /var/lib/ungcuu-vault/sites/web02/repository && sha256sum config keys/*").split()
+    assert not set(theirs) & set(loot["read"])
+    assert run(lab, "vault01", OF_WEB02) == run(lab, "vault01", "cat /root/of-web02")
+    assert loot["password"].strip() != run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web02").strip()
 
 
 def test_nothing_of_the_vault_is_left_to_find(attacked: tuple[Lab, dict[str, Any], str]) -> None:
@@ -157,6 +173,31 @@ def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], st
     tidied = vault(lab, "tidy", "web01")
     assert tidied["outcome"] == "NOT DONE"
     assert "no run made" in tidied["reason"]
+    assert content(lab, before["id"]) == sealed
+
+
+def test_locks_left_behind_stop_nothing(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """A lock is one small file that an append-only server must take: it must not end all backups to come."""
+    lab, before, sealed = attacked
+    run(lab, "web01", "rm -f /root/forge; touch /root/leave-lock")
+    vault(lab, "backup", "web01")
+    left = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/repository/locks").split()
+    assert left, "the intruder left no lock, so this proves nothing"
+    run(lab, "web01", "rm -f /root/leave-lock")
+    assert vault(lab, "backup", "web01")["outcome"] == "DONE"
+    kept = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/locks-left-behind").split()
+    assert set(left) <= set(kept)
+    assert content(lab, before["id"]) == sealed
+
+
+def test_strangers_go_only_by_the_vault_s_own_hand(attacked: tuple[Lab, dict[str, Any], str]) -> None:
+    """Forged points stop the removal of old ones until somebody has looked; then exactly they go."""
+    lab, before, sealed = attacked
+    known = {point["id"] for point in vault(lab, "points", "web01")["points"]}
+    assert vault(lab, "disown", "web01")["outcome"] == "DONE"
+    listed = vault(lab, "points", "web01")
+    assert listed["strangers"] == []
+    assert {point["id"] for point in listed["points"] if not point["missing"]} == known
     assert content(lab, before["id"]) == sealed
 
 
