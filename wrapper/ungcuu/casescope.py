@@ -141,7 +141,7 @@ def as_data(found: CaseScope) -> dict[str, Any]:
          "lacking": list(one.lacking), **_plain(asdict(one.scope))}
         for one in found.hosts
     ]  # fmt: skip
-    return {"since": found.since, "reckoned_from": found.reckoned, "hosts": hosts}
+    return {"since": found.since, "reckoned_from": found.reckoned, "scope": hosts}
 
 
 def _plain(value: Any) -> Any:

@@ -56,6 +56,7 @@ LABELS = {
     "read_files": N_("Files read"),
     "left": N_("Data that may have left"),
     "left_bytes": N_("sent in answers to the addresses above"),
+    "more_scope": N_("and {count} more; ungcuu case scope --json has up to 500"),
     "none_named": N_("The evidence names none."),
     "containment": N_("Containment and its proofs"),
     "no_proofs": N_("The journal of this case holds no proof of containment."),

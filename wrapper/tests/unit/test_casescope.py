@@ -116,7 +116,7 @@ def test_a_case_without_evidence_says_so(settings: Settings) -> None:
     with clock_of():
         case = open_case(settings, ["web01"], "x")
     assert "holds no evidence that tells how far" in render(build(case.records(), None, reach=scope_of_case(case)))
-    assert as_data(scope_of_case(case))["hosts"][0]["lacking"] == list(READ)
+    assert as_data(scope_of_case(case))["scope"][0]["lacking"] == list(READ)
 
 
 def test_evidence_that_became_a_link_is_not_followed(settings: Settings) -> None:

@@ -52,6 +52,8 @@ def _after(_context: Context, result: RunResult) -> Result | None:
         for item in items
         if item.get("outcome") in ("FAILURE", "CUT_OFF")
     ]
+    if kept := sum(value for record in custody if isinstance(value := record.get("kept"), int)):
+        lines.append(_("{count} items were in the case already; --again takes them as they are now").format(count=kept))
     if any(record.get("read_only_view") is False for record in custody):
         lines.append(_("The host refused a read-only view of its disks: access times may have changed."))
     data = {"items": len(items), "bytes": size, "counts": counts, "folders": folders}

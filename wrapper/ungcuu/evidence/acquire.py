@@ -93,7 +93,7 @@ def _collect(request: Request, store: Store) -> Collection:
     except OSError as error:
         work.stop(f"the controller can't keep the evidence: {error.strerror or error}")
     items = (*untold, *work.items)
-    custody = _custody(request, store, work, items)
+    custody = {**_custody(request, store, work, items), "kept": len(kept)}
     if items and not work.disk_failed:
         store.add({"record": "custody", **custody})
     return Collection(items, tuple(spec.id for spec in kept), custody, work.reached or not work.asked, work.stopped)
