@@ -1,11 +1,14 @@
 """Measure hardening on the lab's web host: Lynis and ssh-audit, wall times, and the site's own verdict.
 
-    python wrapper/bench/harden.py [--debian 12] [--ssh-audit PROGRAM] [--dev-sec FOLDER]
+    python wrapper/bench/harden.py [--debian 12] [--ssh-audit PROGRAM] [--dev-sec FOLDER] [--repeats 3]
 
-Makes web01 of the lab anew. A score is never shown without what the website says of itself at that moment. With
---dev-sec (a folder that holds the collection devsec.hardening) the same is measured for that collection's os, ssh,
-nginx and mysql roles on another fresh web01 in the same run. ssh-audit comes from PyPI and may be installed anywhere.
-Prints one JSON document; exit code 1 where a target is missed.
+Makes web01 of the lab anew. A score is never shown without what the website says of itself at that moment, nor a time
+without the machine's load. --dev-sec names a folder for ANSIBLE_COLLECTIONS_PATH that holds devsec.hardening and the
+collections that it needs; the same is then measured for its os, ssh, nginx and mysql roles on another fresh web01 in
+the same run. Without it that part is left out, and the result says so. ssh-audit comes from PyPI and may be anywhere.
+
+dev-sec's own baselines run on InSpec, which Debian does not have: what is counted is how many of their checks our
+catalogue names, which is not the same as passing them. Prints one JSON document; exit code 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import argparse
 import json
 import os
 import re
+import secrets
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ungcuu import controls
 from ungcuu.lab import Lab
 from ungcuu.plugins.on_host import parse_reply, program_text
 
@@ -32,42 +39,98 @@ SITE = {
     "name": "portal.lab.test", "root": "/var/www/portal", "user": "portal", "path": "/", "text": "Sở Công Thương",
     "application": "wordpress", "engine": "mariadb", "database": "portal", "deep": True,
 }  # fmt: skip
+# Points that Lynis takes from every container, whatever is set in it.
+CONTAINER = {
+    "TIME-3104": "systemd-timesyncd does not start in a container: the machine keeps the clock",
+    "ACCT-9628": "the kernel lets a container load no audit rules, so auditd does not start",
+    "MACF-6290": "the kernel lets a container load no AppArmor profiles",
+}
+# Checks of dev-sec's linux, ssh (server), nginx and mysql baselines, by the first part of their ids (May 2026).
+BASELINES = {"os": 17, "package": 7, "sysctl": 35, "sshd": 49, "nginx": 16, "mysql": 18}
+# A dhparam file of 4096 bits takes five minutes and nothing here uses it: the comparison is fairer without.
+DEV_SEC = {"nginx_dh_size": 2048}
 
 
 def playbook(path: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Run a playbook; its wall time, and how many tasks changed something."""
+    """Run a playbook; its wall time, the machine's load, and how many tasks changed something."""
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/lab", "-l", HOST]
+    load = round(os.getloadavg()[0], 1)
     begin = time.monotonic()
     done = subprocess.run(
         [*command, *options, str(path)], cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     recap = re.search(r"changed=(\d+)", done.stdout)
-    row: dict[str, Any] = {"seconds": round(time.monotonic() - begin, 1), "code": done.returncode}
+    row: dict[str, Any] = {"seconds": round(time.monotonic() - begin, 1), "load": load, "code": done.returncode}
     row["changed"] = int(recap[1]) if recap else None
     if done.returncode:
-        row["said"] = done.stdout[-1500:]
+        row["said"] = (done.stdout + done.stderr)[-1500:]
     return row
 
 
-def lynis(lab: Lab) -> dict[str, Any]:
-    """Lynis' index, its warnings and suggestions, asked inside the host."""
-    lab.exec(
-        HOST, ["sh", "-c", "test -x /usr/sbin/lynis || (apt-get update -q; apt-get install -yq lynis) >/dev/null 2>&1"]
-    )
-    lab.exec(HOST, ["lynis", "audit", "system", "--quick", "--quiet", "--no-colors"])
-    report = lab.exec(HOST, ["cat", "/var/log/lynis-report.dat"]).stdout.decode(errors="replace")
-    index = re.search(r"^hardening_index=(\d+)", report, re.MULTILINE)
-    listed = {
-        kind: re.findall(rf"^{kind}\[\]=([A-Z0-9-]+)", report, re.MULTILINE) for kind in ("warning", "suggestion")
+def repeated(path: Path, times: int, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Runs that should change nothing: each, and the median of their times."""
+    rows = [playbook(path, environment=environment) for _ in range(times)]
+    return {
+        "seconds": statistics.median(row["seconds"] for row in rows),
+        "changed": max(row["changed"] if row["changed"] is not None else -1 for row in rows),
+        "runs": rows,
     }
-    return {"index": int(index[1]) if index else None, **listed}
+
+
+def inside(lab: Lab, *command: str) -> str:
+    """What a command on the host says."""
+    return lab.exec(HOST, command).stdout.decode(errors="replace")
+
+
+def lynis(lab: Lab) -> dict[str, Any]:
+    """Lynis' index, and where each lost point went: lost for good, or lost to the container."""
+    inside(lab, "sh", "-c", "test -x /usr/sbin/lynis || (apt-get update -q; apt-get install -yq lynis) >/dev/null 2>&1")
+    inside(lab, "lynis", "audit", "system", "--quick", "--quiet", "--no-colors")
+    report = inside(lab, "cat", "/var/log/lynis-report.dat")
+    index = re.search(r"^hardening_index=(\d+)", report, re.MULTILINE)
+    log = inside(lab, "cat", "/var/log/lynis.log")
+    points, total, lost = lost_points(log)
+    boot = at_boot(log, inside(lab, "cat", "/etc/sysctl.d/90-ungcuu.conf"))
+    spared = {test: lost[test] for test in CONTAINER if lost[test]} | ({"KRNL-6000": len(boot)} if boot else {})
+    return {
+        "index": int(index[1]) if index else None,
+        "points": points,
+        "of": total,
+        "lost": dict(lost),
+        "lost_to_the_container": spared,
+        "kernel_settings_of_the_next_boot": boot,
+        "index_on_a_machine": 100 * (points + sum(spared.values())) // total if total else None,
+        "version": (re.search(r"^lynis_version=(.*)$", report, re.MULTILINE) or ["", ""])[1],
+    }
+
+
+def lost_points(log: str) -> tuple[int, int, Counter[str]]:
+    """Points, possible points, and what each test of Lynis withheld."""
+    lost: Counter[str] = Counter()
+    test, points, total = "", 0, 0
+    for line in log.splitlines():
+        if named := re.search(r"Performing test ID (\S+)", line):
+            test = named[1]
+        elif given := re.search(
+            r"assigned .*hardening points.*\((\d+)(?: of (\d+))?\)\. Currently having (\d+) .*of (\d+)", line
+        ):
+            points, total = int(given[3]), int(given[4])
+            lost[test] += int(given[2] or given[1]) - int(given[1])
+    return points, total, +lost
+
+
+def at_boot(log: str, settings: str) -> list[str]:
+    """Kernel settings that Lynis misses and a machine's next boot sets: a container's /proc/sys is read-only."""
+    ours = dict(re.findall(r"^(\S+) = (.*)$", settings, re.MULTILINE))
+    missed = re.findall(r"sysctl key (\S+) has a different value than expected in scan profile. Expected=([^,]*),", log)
+    return [key for key, expected in missed if ours.get(key) in re.split(r"[ |;]+", expected.strip())]
 
 
 def ssh_audit(lab: Lab, program: str | None) -> dict[str, Any]:
     """What ssh-audit says of the running daemon, asked from the controller; None where the program is missing."""
     if program is None:
-        return {"failures": None}
+        return {"failures": None, "said": "not measured: give --ssh-audit PROGRAM"}
     done = subprocess.run([program, "--json", lab.address(HOST)], capture_output=True, text=True, check=False)
     try:
         found = json.loads(done.stdout)
@@ -97,32 +160,60 @@ def scores(lab: Lab, program: str | None) -> dict[str, Any]:
     return {"website": website(lab), "lynis": lynis(lab), "ssh_audit": ssh_audit(lab, program)}
 
 
+def baselines() -> dict[str, str]:
+    """How many checks of each dev-sec baseline our catalogue names."""
+    named: dict[str, set[str]] = {part: set() for part in BASELINES}
+    for control in controls.load(ROOT / "roles"):
+        for part in filter(None, re.split(r",\s*", control.mapping["devsec"])):
+            name, first, last = re.fullmatch(r"([a-z-]+)-(\d+)[a-z]?(?:\.\.(\d+))?", part).groups()  # type: ignore[union-attr]
+            named[name.partition("-")[0]] |= {f"{name}-{n}" for n in range(int(first), int(last or first) + 1)}
+    return {part: f"{len(ids)} of {BASELINES[part]}" for part, ids in named.items()}
+
+
 def fresh(lab: Lab, debian: str) -> None:
     """The web host as its image has it."""
     lab.down([HOST])
     lab.up([HOST], debian)
 
 
-def measure(lab: Lab, debian: str, program: str | None) -> dict[str, Any]:
-    """Ours: before, first run, second run, after."""
+def measure(lab: Lab, debian: str, program: str | None, times: int) -> dict[str, Any]:
+    """Ours: before, first run, runs after it, and scores afterwards."""
     fresh(lab, debian)
     path = ROOT / "playbooks" / "harden.yml"
     rows: dict[str, Any] = {"before": scores(lab, program), "check": playbook(path, "--check")}
-    rows |= {"first": playbook(path), "second": playbook(path), "after": scores(lab, program)}
+    rows |= {"first": playbook(path), "second": repeated(path, times), "after": scores(lab, program)}
     return rows
 
 
-def measure_dev_sec(lab: Lab, debian: str, program: str | None, folder: Path) -> dict[str, Any]:
-    """The same for dev-sec's collection, with its defaults."""
+def measure_dev_sec(lab: Lab, debian: str, program: str | None, times: int, folder: Path) -> dict[str, Any]:
+    """The same for dev-sec's collection, with its defaults but for DEV_SEC."""
     fresh(lab, debian)
     names = [f"devsec.hardening.{name}_hardening" for name in ("os", "ssh", "nginx", "mysql")]
-    play = [{"hosts": HOST, "become": True, "gather_facts": True, "roles": names}]
+    given = DEV_SEC | {"mysql_root_password": secrets.token_urlsafe(16)}  # its own default is refused by itself
+    play = [{"hosts": HOST, "become": True, "gather_facts": True, "vars": given, "roles": names}]
     with tempfile.TemporaryDirectory() as made:
         path = Path(made, "play.yml")
         path.write_text(json.dumps(play), encoding="utf-8")
         environment = {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_INJECT_FACT_VARS": "true"}
-        first, second = (playbook(path, environment=environment) for _ in range(2))
+        first, second = playbook(path, environment=environment), repeated(path, times, environment)
     return {"first": first, "second": second, "after": scores(lab, program)}
+
+
+def judged(ours: dict[str, Any], theirs: dict[str, Any] | None) -> dict[str, bool]:
+    """Which targets are met."""
+    after = ours["after"]
+    targets = {
+        "the website works": after["website"]["works"],
+        f"Lynis >= {LEAST_LYNIS}": (after["lynis"]["index"] or 0) >= LEAST_LYNIS,
+        "no ssh-audit failure": after["ssh_audit"]["failures"] in (0, None),
+        "the second run changes nothing": ours["second"]["changed"] == 0,
+    }
+    if theirs:
+        ran = all(run["code"] == 0 for run in theirs["second"]["runs"])
+        targets["a third of dev-sec's second run"] = (
+            ran and ours["second"]["seconds"] * 3 <= theirs["second"]["seconds"]
+        )
+    return targets
 
 
 def main() -> int:
@@ -131,26 +222,21 @@ def main() -> int:
     parser.add_argument("--debian", default="12", choices=("12", "13"))
     parser.add_argument("--ssh-audit", default=shutil.which("ssh-audit"))
     parser.add_argument("--dev-sec", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     if "UNGCUU_STATE" not in os.environ:
         os.environ["UNGCUU_STATE"] = tempfile.mkdtemp(prefix="ungcuu-bench-")
     lab = Lab.from_environment(Path(os.environ["UNGCUU_STATE"]))
-    result = {"debian": given.debian, "ungcuu": measure(lab, given.debian, given.ssh_audit)}
-    if given.dev_sec:
-        result["dev-sec"] = measure_dev_sec(lab, given.debian, given.ssh_audit, given.dev_sec)
-    ours = result["ungcuu"]
-    after = ours["after"]
-    targets = {
-        "the website works": after["website"]["works"],
-        f"Lynis >= {LEAST_LYNIS}": (after["lynis"]["index"] or 0) >= LEAST_LYNIS,
-        "no ssh-audit failure": after["ssh_audit"]["failures"] in (0, None),
-        "the second run changes nothing": ours["second"]["changed"] == 0,
-    }
-    if given.dev_sec:
-        targets["a third of dev-sec's second run"] = (
-            ours["second"]["seconds"] * 3 <= result["dev-sec"]["second"]["seconds"]
-        )
-    print(json.dumps(result | {"targets": targets}, indent=1))
+    asked = (lab, given.debian, given.ssh_audit, given.repeats)
+    ours = measure(*asked)
+    theirs = measure_dev_sec(*asked, given.dev_sec) if given.dev_sec else None
+    targets = judged(ours, theirs)
+    result = {
+        "debian": given.debian, "cores": os.cpu_count(), "ungcuu": ours,
+        "dev-sec": theirs or "not measured: give --dev-sec FOLDER",
+        "baseline_checks_named_by_the_catalogue": baselines(), "targets": targets,
+    }  # fmt: skip
+    print(json.dumps(result, indent=1))
     return 0 if all(targets.values()) else 1
 
 
