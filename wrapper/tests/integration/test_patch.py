@@ -62,6 +62,23 @@ def test_security_updates_are_applied_and_a_second_run_changes_nothing(
     assert again.returncode == 0 and "changed=0 " in again.stdout, recap(again)
 
 
+def test_without_a_backup_nothing_is_upgraded_where_the_site_says_so(
+    hosts: tuple[PatchHost, PatchHost], playbook: Playbook
+) -> None:
+    """A site that patches on top of no backup has no way back from what packages can't bring back."""
+    web, _ = hosts
+    web.install(Package("unsaved", "1.0"))
+    web.publish(Package("unsaved", "2.0"))
+    # Tests of backups may have left a restore point behind.
+    (Path(os.environ["UNGCUU_STATE"]) / "hosts/web01/restore_points.json").unlink(missing_ok=True)
+    done = playbook("patch", "web01", **QUICK | {"patching_backup_missing": "refuse"})
+    words = " ".join(done.stdout.split())
+    assert done.returncode != 0 and "newest restore point is not known" in words, recap(done)
+    assert "ungcuu backup web01" in words
+    assert web.version("unsaved") == "ii  1.0"
+    web.withdraw("unsaved")
+
+
 def test_check_mode_changes_nothing(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
     """--check promises that."""
     web, _ = hosts
@@ -115,13 +132,12 @@ def test_when_going_back_does_not_help_the_restore_is_offered(
         web.withdraw("vandal")
 
 
-def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
-    """The laptop closes in the middle of an upgrade; the next run finds it and ends it well."""
+def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, PatchHost], ungcuu: Cli) -> None:
+    """The laptop closes in the middle of an upgrade; resume finds it at work and ends it well."""
     web, _ = hosts
     web.install(Package("slow", "1.0"))
     web.publish(Package("slow", "2.0", scripts={"postinst": "echo once >> /run/slow; sleep 25"}))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/lab", "-l", "web01"]
-    command += ["-e", json.dumps(QUICK), "playbooks/patch.yml"]
+    command = [sys.executable, "-m", "ungcuu", "--inventory", "lab", "--json", "patch", "web01", "--backup-hours", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as first:
@@ -129,8 +145,8 @@ def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, Patch
         while web.sh("cat /run/slow", check=False) == "" and time.monotonic() < deadline:
             time.sleep(1)
         os.killpg(first.pid, signal.SIGKILL)
-    done = playbook("patch", "web01", **QUICK)
-    assert done.returncode == 0, recap(done)
+    code, document, said = ungcuu("resume", "web01")
+    assert code == 0 and [row["outcome"] for row in document["runs"]] == ["DONE"], said
     assert web.version("slow") == "ii  2.0"
     assert web.sh("cat /run/slow") == "once\n"
     assert json.loads(web.sh("cat /var/lib/ungcuu/patch/state.json"))["outcome"] == "done"
