@@ -59,8 +59,9 @@ def open_(context: Context) -> Result:
 
 
 def status(context: Context) -> Result:
-    """Show phase, clocks and obstacles."""
+    """Show phase, clocks, obstacles, and what is wrong with the backups as the vault last told it."""
     from ungcuu.report import shown_seconds, shown_time
+    from ungcuu.restore_points import alerts
 
     case = chosen(context)
     facts = case.facts
@@ -82,7 +83,11 @@ def status(context: Context) -> Result:
     )
     for obstacle in case.obstacles() if facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
-    return Result(data=_summary(case))
+    backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.hosts}
+    for host, texts in backups.items():
+        for text in texts:
+            context.out.line(f"! {host}: {text}", "warn")
+    return Result(data=_summary(case) | {"backup_alerts": backups})
 
 
 def _phase_title(phase: str) -> str:
