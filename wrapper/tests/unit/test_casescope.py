@@ -77,6 +77,15 @@ def _footer(case: Case) -> str:
     return next(one.id for one in find(case.settings, case.id).facts.findings if one.title.startswith("hidden links"))
 
 
+def test_a_false_alarm_names_nobody(settings: Settings) -> None:
+    """Who read a page that was wrongly called a finding is not part of the incident."""
+    case = incident(settings)
+    with clock_of():
+        case.judge(_footer(case), "false alarm", "x")
+    (host,) = scope_of_case(find(settings, case.id)).hosts
+    assert [row.address for row in host.scope.addresses] == ["203.0.113.77"]
+
+
 def test_our_own_address_is_no_indicator(settings: Settings) -> None:
     """Whoever investigates asks for the shell too."""
     case = incident(settings)
