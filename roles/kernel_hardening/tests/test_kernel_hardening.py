@@ -61,6 +61,7 @@ def test_memory_settings(host: Host) -> None:
 def test_link_and_dump_settings(host: Host) -> None:
     """A memory dump of PHP or the database holds the site's passwords."""
     assert wrong_settings(host, _FILES) == {}
+    assert host.check_output("sh -lc 'ulimit -c'").strip() == "0"
     assert "hard core 0" in host.check_output("cat /etc/security/limits.d/90-ungcuu.conf")
 
 
