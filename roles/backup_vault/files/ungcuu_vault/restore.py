@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ungcuu_vault.common import VaultError, last_words, locked, restic
@@ -50,7 +51,8 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
 def _subtree(point: dict[str, Any], only: list[str]) -> str:
     """The smallest folder of the point that holds what is asked for."""
     if only == ["files"]:
-        return str(point["source"]["root"])
+        # Its parent, since a dump holds what lies in a folder and not the folder, whose mode would be lost.
+        return str(Path(point["source"]["root"]).parent)
     return _DUMP_FOLDER if only == ["database"] else "/"
 
 

@@ -1,0 +1,136 @@
+"""Recovery as a person types it: points, drill, restore on a clean machine, new credentials, release."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu.lab import Lab
+
+ROOT = Path(__file__).parents[3]
+TEXT = "Sở Công Thương"
+Run = Callable[..., tuple[int, dict[str, Any], str]]
+PEOPLE = """
+useradd -m -s /bin/bash lan; echo lan:old-Secret-123 | chpasswd -c SHA512
+install -d -o lan -g lan -m 700 /home/lan/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/lan; cp /root/lan.pub /home/lan/.ssh/authorized_keys
+chown lan:lan /home/lan/.ssh/authorized_keys; chmod 600 /home/lan/.ssh/authorized_keys
+"""
+
+
+def on(lab: Lab, host: str, command: str, given: bytes | None = None) -> str:
+    """Run a shell command as root on a lab host."""
+    done = lab.exec(host, ["sh", "-c", command], given)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode()
+
+
+def page(lab: Lab, host: str) -> str:
+    """The website's first page, asked at this host's address."""
+    connection = http.client.HTTPConnection(lab.address(host), timeout=20)
+    connection.request("GET", "/", headers={"Host": "portal.lab.test"})
+    return connection.getresponse().read().decode("utf-8")
+
+
+def did(answer: tuple[int, dict[str, Any], str]) -> dict[str, Any]:
+    """The document of a verb that must have been done."""
+    code, document, said = answer
+    assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document.get("error")) + said[-2000:]
+    return document
+
+
+@pytest.fixture(scope="module")
+def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
+    """A website with people, backed up twice, with a baseline."""
+    lab = fresh("web01", "vault01", "spare01", "intruder01")
+    on(lab, "web01", PEOPLE)
+    did(ungcuu("enrol", "web01"))
+    did(ungcuu("backup", "web01"))
+    on(lab, "web01", "echo more > /var/www/portal/wp-content/uploads/more.txt")
+    did(ungcuu("backup", "web01"))
+    did(ungcuu("baseline", "web01"))
+    return lab
+
+
+def test_points_tell_what_changed(site: Lab, ungcuu: Run) -> None:
+    """Which point is the right one is decided by what changed and by what was proven, not by its time alone."""
+    known = did(ungcuu("restore-points", "web01"))["restore_points"]["web01"]
+    newest, first = known["points"]
+    assert newest["changed"].startswith("+1 -0 ~")
+    assert first["changed"] == ""
+    assert any("proven" in text for text in known["alerts"])
+    assert not any("timer" in text for text in known["alerts"]), "the vault's timer must be known to be active"
+
+
+def test_drill_proves_the_newest_point(site: Lab, ungcuu: Run) -> None:
+    """What a drill measured must be found again wherever somebody asks about backups."""
+    live = on(site, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")
+    drilled = did(ungcuu("restore-drill", "web01"))
+    data = drilled["restore_drill"]
+    assert data["on"] == "spare01"
+    assert 0 < data["rto_seconds"] < 600
+    proofs = {row["data"]["name"]: row["data"] for row in drilled["records"] if row["kind"] == "proof"}
+    assert {"every file's hash", "every table's rows", "restore drill"} <= set(proofs)
+    assert all(proof["passed"] for proof in proofs.values())
+    known = did(ungcuu("restore-points", "web01"))["restore_points"]["web01"]
+    assert known["points"][0]["proven_on"] == "spare01"
+    assert known["drill"]["rto_seconds"] == data["rto_seconds"]
+    assert known["alerts"] == []
+    checks = {row["subject"]: row for row in ungcuu("doctor", "web01")[1]["checks"] if row["place"] == "web01"}
+    assert known["last_proven"] in checks["backup"]["told"]
+    assert TEXT in page(site, "spare01")
+    again = on(site, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")
+    assert live == again, "a drill must not touch the live website"
+
+
+def test_a_website_is_no_place_for_a_drill(site: Lab, ungcuu: Run) -> None:
+    """The drill replaces what stands on its host."""
+    for words in (("restore-drill", "web01", "--on", "web01"), ("restore", "web01", "--to", "web01")):
+        code, document, _ = ungcuu(*words, "--confirm-host", "web01")
+        assert (code, document["outcome"]) == (4, "NOT DONE")
+
+
+def test_restore_on_a_clean_machine(site: Lab, ungcuu: Run) -> None:
+    """The compromised host stays as it is, for those who look into it."""
+    site.down(["spare01"])
+    site.up(["spare01"], os.environ.get("UNGCUU_LAB_DEBIAN", "12"))
+    on(site, "web01", "echo '<?php echo 1;' > /var/www/portal/wp-content/uploads/shell.php")
+    did(ungcuu("backup", "web01"))
+    words = ("--to", "spare01", "--clean", "--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
+    code, document, said = ungcuu("restore", "web01", *words)
+    did((code, document, said))
+    assert "wp-content/uploads/shell.php" in said, "it must be said why the newest point was passed over"
+    assert document["restores"][0]["host"] == "spare01"
+    assert TEXT in page(site, "spare01")
+    assert "shell.php" in on(site, "web01", "ls /var/www/portal/wp-content/uploads")
+
+
+def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
+    """Our own changes must not stand in the way of the return to service; anybody else's must."""
+    did(ungcuu("isolate", "web01", "--reason", "test"))
+    sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
+    did(ungcuu("restore", "web01", "--clean", *sign))
+    rotated = did(ungcuu("rotate", "web01", "--confirm-host", "web01"))
+    names = {row["data"]["name"] for row in rotated["records"] if row["kind"] == "proof" and row["data"]["passed"]}
+    assert {"old database password is dead", "old password of lan is dead", "old keys of lan are dead"} <= names
+    words = ("--entry-closed", "the upload form was removed", "--role", "website_backup")
+    did(ungcuu("reassess", "web01", *words))
+    on(site, "web01", "cp -a /etc/shadow /root/shadow.rotated; usermod -p '$6$other$hash' lan")
+    code, document, _ = ungcuu("reassess", "web01", *words)
+    assert code != 0
+    assert "account.changed" in json.dumps(document)
+    _give_back(site)
+    did(ungcuu("reassess", "web01", *words))
+    did(ungcuu("release", "web01", "--reason", "test", "--confirm-host", "web01"))
+    assert TEXT in page(site, "web01")
+
+
+def _give_back(lab: Lab) -> None:
+    """The password that was rotated in, again."""
+    on(lab, "web01", "cp -a /root/shadow.rotated /etc/shadow")
