@@ -18,20 +18,27 @@ def banned_never(host: Host, jail: str, site: Mapping[str, Any]) -> list[str]:
     return [str(address) for address in site["management_addresses"] if str(address) not in said]
 
 
+def ports(host: Host, jail: str) -> str:
+    """What the jail's ban shuts. A port by its name needs /etc/services; without it nft refuses, and nobody is banned."""
+    return host.check_output("fail2ban-client get %s action nftables-multiport port", jail).strip()
+
+
 @pytest.mark.control("login-guard-ssh")
 def test_guessing_at_ssh_is_banned(host: Host, site: Mapping[str, Any]) -> None:
     """Robots guess for days; the management must never be locked out by it."""
     assert "Status for the jail: sshd" in host.check_output("fail2ban-client status sshd")
     assert banned_never(host, "sshd", site) == []
+    assert ports(host, "sshd").replace(",", "").isdigit()
 
 
 @pytest.mark.control("login-guard-site")
 def test_guessing_at_the_site_is_banned(host: Host, site: Mapping[str, Any]) -> None:
     """A wrong login counts, a right one does not."""
-    if not host.file("/usr/sbin/nginx").exists:
-        pytest.skip("no nginx on this host")
+    if not any(host.file(program).exists for program in ("/usr/sbin/nginx", "/usr/sbin/apache2")):
+        pytest.skip("no web server on this host")
     assert "Status for the jail" in host.check_output("fail2ban-client status ungcuu-site-login")
     assert banned_never(host, "ungcuu-site-login", site) == []
+    assert ports(host, "ungcuu-site-login") == "80,443"
     name = "/etc/fail2ban/filter.d/ungcuu-site-login.conf"
     found = {line: host.run("fail2ban-regex %s %s", line, name).stdout for line in (_WRONG, _RIGHT)}
     assert "1 matched" in found[_WRONG]
