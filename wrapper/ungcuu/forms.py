@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ungcuu.case import Facts
-from ungcuu.journal import Record, format_time
+from ungcuu.casefacts import Facts
 from ungcuu.report import shown_time, tell
+from ungcuu.sealing import Record, format_time
 
 NAMES = ("initial", "closing")
 _SEVERITY = {"low": "thấp", "medium": "trung bình", "high": "cao", "critical": "nghiêm trọng"}

@@ -19,7 +19,7 @@ def banned_never(host: Host, jail: str, site: Mapping[str, Any]) -> list[str]:
 
 
 def ports(host: Host, jail: str) -> str:
-    """What the jail's ban shuts. A port by its name needs /etc/services; without it nft refuses and nobody is banned."""
+    """What the jail's ban shuts. A port by its name needs /etc/services; without it nobody is banned."""
     return host.check_output("fail2ban-client get %s action nftables-multiport port", jail).strip()
 
 
