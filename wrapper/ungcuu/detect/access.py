@@ -59,6 +59,8 @@ def _is_powerful(snapshot: Snapshot, account: str) -> bool:
 
 
 _NO_LOGIN = ("/nologin", "/false", "/sync")
+
+
 def _differs(comparison: Comparison, old: Row, row: Row) -> bool:
     """Whether an account is another than it was; a password that ungcuu gave it is right."""
     ours = row.get("digest") and comparison.policy.expected.get(f"account:{row['name']}") == row["digest"]

@@ -184,9 +184,9 @@ def _pg_restore(path: Path, scratch: str, password: str) -> None:
     finally:
         os.close(descriptor)
     if done.returncode:
-        raise RefusedError(
-            f"{path.name} can't be imported: {last_words(done.stderr)}", "the live database is untouched"
-        )
+        # The first complaint; what follows it is the statement, over many lines.
+        first = next((line for line in done.stderr.splitlines() if b"error" in line), done.stderr)
+        raise RefusedError(f"{path.name} can't be imported: {last_words(first)}", "the live database is untouched")
 
 
 def same_rows(_: Path, scratch: str, described: dict[str, Any], _wanted: str) -> tuple[bool, str]:
