@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -173,8 +172,8 @@ def test_a_third_party_checks_it_as_the_readme_says(case: Case, authority: Autho
     """The bundle's own words, typed by somebody who has nothing but openssl."""
     stamp(case, authority.url, authority.folder / "root.pem")
     export_case(case, tmp_path / "bundle.tar")
-    with tarfile.open(tmp_path / "bundle.tar") as archive:
-        archive.extractall(tmp_path / "out", filter="data")
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-C", str(tmp_path / "out"), "-xf", str(tmp_path / "bundle.tar")], check=True)
     folder = tmp_path / "out" / case.id
     line = next(line for line in (folder / "README.txt").read_text().splitlines() if "openssl ts -verify" in line)
     done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, text=True, check=True)
