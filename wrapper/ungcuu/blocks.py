@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.files import make_private, put
+from ungcuu.i18n import _
 from ungcuu.isolation import AllowList, parse_address
 
 FILE = "blocks.json"
@@ -76,9 +77,9 @@ def network(text: str) -> str:
     try:
         found = ipaddress.ip_network(parse_address(text) or text, strict=False)
     except ValueError:
-        raise NotBlocked(f"{text} is no address and no network") from None
+        raise NotBlocked(_("{text} is no address and no network").format(text=text)) from None
     if found.prefixlen < WIDEST[found.version]:
-        raise NotBlocked(f"{text} is wider than /{WIDEST[found.version]}")
+        raise NotBlocked(_("{text} is wider than /{most}").format(text=text, most=WIDEST[found.version]))
     return str(found.network_address) if found.prefixlen == found.max_prefixlen else str(found)
 
 
@@ -94,11 +95,17 @@ def added(blocks: Sequence[Block], news: Iterable[Block], allowed: AllowList) ->
         for own in (*allowed.ipv4, *allowed.ipv6):
             other = ipaddress.ip_network(own)
             if other.version == wanted.version and wanted.overlaps(other):
-                raise NotBlocked(f"{block.network} holds the management address {own}")
+                raise NotBlocked(
+                    _("{network} holds the management address {own}").format(network=block.network, own=own)
+                )
         for other_block in found.values():
             other = ipaddress.ip_network(other_block.network)
             if other.version == wanted.version and other != wanted and wanted.overlaps(other):
-                raise NotBlocked(f"{block.network} overlaps {other_block.network}, which is blocked already")
+                raise NotBlocked(
+                    _("{network} overlaps {other}, which is blocked already").format(
+                        network=block.network, other=other_block.network
+                    )
+                )
         known = found.get(block.network)
         found[block.network] = replace(block, since=known.since) if known else block
     return tuple(sorted(found.values(), key=lambda block: (":" in block.network, block.network)))
@@ -112,7 +119,7 @@ def removed(blocks: Sequence[Block], networks: Iterable[str]) -> tuple[Block, ..
     """
     gone = set(networks)
     if unknown := gone - {block.network for block in blocks}:
-        raise NotBlocked(f"{', '.join(sorted(unknown))} is not blocked")
+        raise NotBlocked(_("not blocked: {networks}").format(networks=", ".join(sorted(unknown))))
     return tuple(block for block in blocks if block.network not in gone)
 
 

@@ -216,7 +216,7 @@ def open_case(
     return case
 
 
-def parse_when(text: str) -> datetime:
+def parse_when(text: str, example: str = "--detected-at 2026-11-22T09:30+07:00") -> datetime:
     """Read a time that a person typed: ISO 8601; without a zone it is this machine's local time.
 
     Raises:
@@ -226,7 +226,9 @@ def parse_when(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise UsageFault(
-            _("Not a time: {text}").format(text=text), _("Nothing was changed."), "--detected-at 2026-11-22T09:30+07:00"
+            _("Not a time: {text}").format(text=text),
+            _("Nothing was changed."),
+            _("As in: {example}").format(example=example),
         ) from error
     return moment.astimezone(UTC)
 
@@ -239,7 +241,9 @@ def find(settings: Settings, case_id: str) -> Case:
     """
     case = Case(settings, case_id)
     if not _ID.match(case_id) or not (case.folder / NAME).is_file():
-        raise UsageFault(_("There is no case {case}").format(case=repr(case_id)), mend="ungcuu case list")
+        raise UsageFault(
+            _("There is no case {case}.").format(case=repr(case_id)), _("Nothing was changed."), "ungcuu case list"
+        )
     return case
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    plan (pure; --plan stops here) → confirm → lock → preflight → journal: run_started
+    check, plan (pure; --plan stops here) → confirm → lock → preflight → journal: run_started
     → before → playbook, each report journaled → after → journal: run_finished (on every path) → document and exit code
 
 A run belongs to the open case of its host. Drills and other verbs call :func:`perform`; nobody needs the command line.
@@ -82,15 +82,18 @@ def _planned(ctx: Context, document: dict[str, object]) -> Report:
     return Report(document, Exit.OK)
 
 
-def failed(document: dict[str, object], error: UngcuuError, hosts: Sequence[str]) -> Report:
-    """Return the report of a command that ended before its run began."""
-    document |= {
+def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[str]) -> Report:
+    """Return the report of a command that ended before its run began. Every document has these keys."""
+    told: dict[str, object] = {
+        "ungcuu": __version__,
+        "verb": "",
+        **document,
         "outcome": error.outcome.value,
         "exit_code": int(error.code),
         "hosts": {host: {"outcome": error.outcome.value} for host in hosts},
         "error": {"what": error.what, "state": error.state, "next": error.mend},
     }
-    return Report(document, error.code, error)
+    return Report(told, error.code, error)
 
 
 class _Run:

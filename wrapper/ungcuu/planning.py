@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ungcuu import facts
 from ungcuu.context import Context
 from ungcuu.errors import UsageFault
 from ungcuu.i18n import _
@@ -47,8 +48,16 @@ def _has_card(settings: Settings, name: str) -> bool:
 
 
 def make_plan(ctx: Context) -> Plan:
-    """Return what the run would do. Nothing is asked of any host."""
+    """Return what the run would do. Nothing is asked of any host.
+
+    Raises:
+        UngcuuError: An option means nothing, or the inventory lacks a fact that the verb needs.
+    """
     verb = ctx.verb
+    if verb.check:
+        verb.check(ctx)
+    if ctx.hosts and not verb.from_card:  # a cut must not wait for the inventory
+        facts.require(ctx.site, ctx.hosts, verb.name)
     variables = dict(verb.variables(ctx.options)) if verb.variables else {}
     return Plan(
         verb=verb.name,

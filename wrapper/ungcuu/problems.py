@@ -61,10 +61,15 @@ def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -
 
 def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
     return Unreachable(
-        _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=first.message),
+        _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=_ssh_words(first.message)),
         _("Nothing was changed there."),
         f"ungcuu doctor {' '.join(hosts)}",
     )
+
+
+def _ssh_words(message: str) -> str:
+    """Return what ssh said, without the sentences that Ansible puts before it."""
+    return message.rpartition("can be reached over ssh: ")[2]
 
 
 def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: bool) -> UngcuuError:

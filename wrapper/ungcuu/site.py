@@ -10,12 +10,14 @@ import difflib
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ungcuu import sitefiles
 from ungcuu.errors import InventoryError
 from ungcuu.i18n import _
 from ungcuu.settings import Settings
@@ -80,6 +82,7 @@ class Site:
             InventoryError: It can't be read, or a variable of a host can't be resolved.
         """
         inventory = inventory_of(settings)
+        _refuse_mistakes(inventory)
         try:
             hosts, groups = _resolve(inventory, settings)
         except InventoryError:
@@ -88,7 +91,7 @@ class Site:
             raise InventoryError(
                 _("The inventory {path} can't be read: {error}").format(path=inventory, error=error),
                 _("Nothing was touched."),
-                f"ansible-inventory -i {shlex.quote(str(inventory))} --list",
+                f"{Path(sys.executable).parent / 'ansible-inventory'} -i {shlex.quote(str(inventory))} --list",
             ) from error
         if not hosts:
             raise InventoryError(
@@ -141,6 +144,22 @@ class Site:
             _("Name one of the hosts {hosts}, or a group: {groups}").format(
                 hosts=", ".join(self.hosts), groups=", ".join(sorted(self.groups)) or "–"
             ),
+        )
+
+
+def _refuse_mistakes(inventory: Path) -> None:
+    """Tell where the YAML is wrong, and that there is nothing to read, before Ansible does at length."""
+    if wrong := sitefiles.mistakes(inventory):
+        raise InventoryError(
+            _("The inventory can't be read:") + "".join(f"\n  {mistake.place}: {mistake.told}" for mistake in wrong),
+            _("Nothing was touched."),
+            _("Mend that line, or the one above it: indentation, quotes and brackets are the usual slips."),
+        )
+    if inventory.is_dir() and not any(path.is_file() for path in inventory.iterdir()):
+        raise InventoryError(
+            _("The inventory {path} holds no host.").format(path=inventory),
+            _("Nothing was touched."),
+            _("Put the website's host into {path}.").format(path=inventory / "hosts.yml"),
         )
 
 
@@ -206,7 +225,9 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
         own = {**host.get_vars(), **{k: v for k, v in raw.items() if k not in _MAGIC}}
         templar = Templar(loader=loader, variables=raw)
         hosts[host.name] = {
-            name: plain(templar.template(value)) for name, value in own.items() if name not in _SECRET_CONNECTION
+            name: _templated(templar, inventory, host.name, name, value)
+            for name, value in own.items()
+            if name not in _SECRET_CONNECTION
         }
     groups = {
         name: tuple(h.name for h in group.get_hosts())
@@ -214,6 +235,20 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
         if name not in ("all", "ungrouped")
     }
     return hosts, {name: members for name, members in groups.items() if members}
+
+
+def _templated(templar: Any, inventory: Path, host: str, name: str, value: Any) -> Any:
+    """Return a variable's value as plain data; says which variable, and where it stands, when that fails."""
+    try:
+        return plain(templar.template(value))
+    except Exception as error:  # whatever the template's filters and lookups raise
+        raise InventoryError(
+            _("{name} of {host} can't be resolved: {error}   ({place})").format(
+                name=name, host=host, error=error, place=sitefiles.place_of(inventory, name) or inventory
+            ),
+            _("Nothing was touched."),
+            _("Set what its value names, or write the value out."),
+        ) from error
 
 
 _MAGIC = frozenset(

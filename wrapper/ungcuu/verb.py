@@ -6,7 +6,7 @@ with ``N_`` and translated where they are shown; texts in functions go through `
 
 What happens to a verb (see :mod:`ungcuu.flow`)::
 
-    plan (``steps_before`` + playbook's steps + ``steps_after``; ``plan_details`` under --plan)
+    check → plan (``steps_before`` + playbook's steps + ``steps_after``; ``plan_details`` under --plan)
     → confirm (dangerous) → lock (not read_only) → preflight → journal: run_started → before → playbook → after
     → journal: run_finished
 
@@ -115,6 +115,7 @@ class Verb:
         options: Options of this verb alone; --plan, --json, --reason, --case and so on come with every verb.
         variables: Options to the playbook's extra variables. Pure: ``--plan`` shows what it returns.
         secrets: Names among them that must never be shown.
+        check: Raises when an option means nothing. Pure: it looks at what was typed, also under ``--plan``.
         preflight: Raises ``Refused`` when something is missing; reads only.
         before: Work before the playbook; what it returns is added to the variables.
         after: Work after the playbook, on every outcome; what it returns replaces the result.
@@ -143,6 +144,7 @@ class Verb:
     arguments: tuple[Argument, ...] = ()
     variables: Variables | None = None
     secrets: tuple[str, ...] = ()
+    check: Callable[[Context], None] | None = None
     preflight: Callable[[Context], None] | None = None
     before: Before | None = None
     after: After | None = None

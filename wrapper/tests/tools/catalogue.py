@@ -29,12 +29,13 @@ KEY = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 CLICK = (
     "Usage:", "Usage: {usage}", "Options", "Commands", "Arguments", "Show this message and exit.", "Missing command.",
     "Error: {message}", "Error", "Aborted!", "default: {default}", "required", "env var: {var}", "(dynamic)",
-    "No such option: {name}", "No such option {name!r}.", "Got unexpected extra argument ({args})",
-    "Got unexpected extra arguments ({args})", "Option {name!r} requires an argument.",
+    "No such option: {name}", "No such option {name!r}.",
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
     "Option {name!r} does not take a value.", "Missing argument", "Missing option", "Missing parameter",
     "Invalid value: {message}", "Invalid value for {param_hint}: {message}", "Choose from:\n\t{choices}",
-    "{value!r} is not one of {choices}.", "{value!r} is not {choice}.", "{value!r} is not a valid {number_type}.",
-    "Try '{command} {option}' for help.", "Did you mean {possibility}?",
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."), "{value!r} is not a valid {number_type}.",
+    "Try '{command} {option}' for help.", ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
 )  # fmt: skip
 
 
@@ -114,8 +115,9 @@ def update() -> int:
     wanted = messages()
     known = {_key(m.id): m.string for m in translated() if m.id} if PO.exists() else {}
     for message in wanted:
-        if message.id and _key(message.id) in known:
-            message.string = known[_key(message.id)]
+        string = known.get(_key(message.id)) if message.id else None
+        if string and isinstance(message.id, str) == isinstance(string, str):  # else it has become a plural, or none
+            message.string = string
     wanted.revision_date = wanted.creation_date = datetime(2026, 1, 1, tzinfo=UTC)  # no change where no text changed
     with PO.open("wb") as file:
         write_po(file, wanted, sort_by_file=False, sort_output=True, omit_header=False, include_lineno=False, width=110)

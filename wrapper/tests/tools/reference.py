@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ungcuu import i18n, registry
-from ungcuu.cli import PHASES
+from ungcuu.commandline import PHASES
 from ungcuu.planning import verb_steps
 from ungcuu.settings import Settings
 from ungcuu.verb import Hosts, Option, Phase, Verb

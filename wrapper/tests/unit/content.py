@@ -51,6 +51,18 @@ all:
     derived: "{{ site_color }}-ish"
   children:
     website:
+      vars:
+        website_name: portal.example
+        website_root: /var/www/portal
+        website_user: portal
+        website_health_path: /
+        website_health_text: portal
+        website_config_paths: [/etc/nginx]
+        website_database_engine: mariadb
+        website_database_name: portal
+        website_vault_host: vault01
+        website_vault_address: 192.0.2.9
+        management_addresses: [192.0.2.100]
       hosts:
         web01: {}
         web02: {}

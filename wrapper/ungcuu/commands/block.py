@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ungcuu.errors import Refused
+from ungcuu.errors import Refused, UsageFault
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -23,21 +23,24 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _check(context: Context) -> None:
-    """Refuse what the playbook would refuse, before it starts."""
-    from datetime import datetime
-
+    """Refuse an address or a time that is none, before anything starts."""
     from ungcuu import blocks
+    from ungcuu.case import parse_when
 
-    again = f"ungcuu block {context.host} {' '.join(context.options['addresses'])} --reason '…'"
-    if not context.reason:
-        raise Refused(_("A block needs a reason."), _("Nothing was changed."), again)
     try:
         for address in context.options["addresses"]:
             blocks.network(address)
-        if context.options["until"]:
-            datetime.fromisoformat(context.options["until"])
-    except (blocks.NotBlocked, ValueError) as error:
-        raise Refused(str(error), _("Nothing was changed."), again) from error
+    except blocks.NotBlocked as error:
+        raise UsageFault(str(error), _("Nothing was touched."), f"ungcuu block {context.host} 203.0.113.9") from error
+    if context.options["until"]:
+        parse_when(context.options["until"], "--until 2026-12-31T18:00+07:00")
+
+
+def _preflight(context: Context) -> None:
+    """Refuse a block that nobody could explain later."""
+    if not context.reason:
+        again = f"ungcuu block {context.host} {' '.join(context.options['addresses'])} --reason '…'"
+        raise Refused(_("A block needs a reason."), _("Nothing was changed."), again)
 
 
 def _before(context: Context) -> Mapping[str, object]:
@@ -75,7 +78,8 @@ VERB = Verb(
     arguments=(Argument("addresses", many=True),),
     options=(Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),),
     variables=_variables,
-    preflight=_check,
+    check=_check,
+    preflight=_preflight,
     before=_before,
     after=after,
     inverse="ungcuu unblock {host} ADDRESS",

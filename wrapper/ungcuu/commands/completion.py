@@ -15,12 +15,13 @@ def run(ctx: Context) -> Result:
     """Print click's own script for the shell."""
     from click.shell_completion import get_completion_class
 
-    from ungcuu.cli import Root
+    from ungcuu.cli import invoke
+    from ungcuu.commandline import Root
 
     shell = str(ctx.options["shell"])
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101  (the argument allows only shells that click knows)
-    script = found(Root(), {}, "ungcuu", "_UNGCUU_COMPLETE").source()
+    script = found(Root(invoke), {}, "ungcuu", "_UNGCUU_COMPLETE").source()
     ctx.out.block(script)
     return Result(data={"shell": shell, "script": script})
 

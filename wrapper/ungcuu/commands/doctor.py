@@ -21,20 +21,7 @@ if TYPE_CHECKING:
 
 FREE_MIB = 1024  # on the controller: evidence and journals land there
 CARD_DAYS = 30
-# Without these, the verbs named beside them fail.
-NEEDED = {
-    "management_addresses": "isolate, harden",
-    "ungcuu_known_hosts": "enrol",
-    "website_name": "patch, verify, release",
-    "website_root": "backup, scan, restore",
-    "website_user": "harden, scan",
-    "website_health_text": "patch, restore, release",
-    "website_config_paths": "backup",
-    "website_database_engine": "backup, restore",
-    "website_database_name": "backup, restore",
-    "website_vault_host": "backup, restore",
-    "website_vault_address": "backup",
-}
+LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
 
 
 def _check(subject: str, level: str, told: str, mend: str = "") -> Check:
@@ -52,13 +39,14 @@ def _run(context: Context) -> Result:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
             found[host] = checks
     rows = [(place, check) for place, checks in found.items() for check in checks]
+    width = max(len(_(word)) for word in LEVELS.values())
     for place, checks in found.items():
-        context.out.line(place, "strong")
+        context.out.line(_("this controller") if place == "controller" else place, "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            context.out.line(f"  {check.level:4}  {check.subject}: {check.told}", style)
+            context.out.line(f"  {_(LEVELS[check.level]):{width}}  {check.subject}: {check.told}", style)
             if check.mend and check.level != "good":
-                context.out.line(f"        → {check.mend}")
+                context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
     message = _("{bad} faults, {warned} warnings").format(bad=bad, warned=warned)
@@ -145,14 +133,14 @@ def _host(context: Context, host: str) -> list[Check]:
 
 
 def _variables(context: Context, host: str) -> list[Check]:
+    from ungcuu import facts
+
     if host not in context.site.groups.get("website", ()):
         return []
-    known = context.site.variables(host)
-    missing = [name for name in NEEDED if known.get(name) in (None, "", [])]
-    if not missing:
+    wrong = facts.problems(context.site, host)
+    if not wrong:
         return [_check(_("inventory"), "good", _("complete"))]
-    told = "; ".join(_("{name} is missing (for {verbs})").format(name=name, verbs=NEEDED[name]) for name in missing)
-    return [_check(_("inventory"), "bad", told, _("Set it in {path}.").format(path=context.site.inventory))]
+    return [_check(_("inventory"), "bad", told, facts.mend(context.site)) for told in wrong]
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ungcuu.errors import Exit
+from ungcuu.errors import Exit, UsageFault
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Argument, Hosts, Option, Outcome, Phase, Result, Verb
 
@@ -22,6 +22,17 @@ def _scenarios(_word: str) -> Sequence[str]:
     from ungcuu.drill import scenarios
 
     return scenarios()
+
+
+def _check(context: Context) -> None:
+    """Refuse a scenario that there is not."""
+    known = _scenarios("")
+    if (name := context.options["scenario"]) not in known:
+        raise UsageFault(
+            _("There is no scenario {name}; there are: {known}.").format(name=name, known=", ".join(known)),
+            _("Nothing was touched."),
+            "ungcuu drill list",
+        )
 
 
 def _run(context: Context) -> Result:
@@ -77,6 +88,7 @@ VERB = Verb(
                 ),
                 Option("--keep", N_("Leave the hosts running afterwards"), kind="flag", default=False),
             ),
+            check=_check,
             run=_run,
             read_only=True,
             journaled=False,

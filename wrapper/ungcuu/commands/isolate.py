@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 
 _UNDER_WAY: dict[int, Cutting] = {}
+_ENDINGS = {
+    "refused": N_("refused"),
+    "not reached": N_("not reached"),
+    "failed": N_("failed"),
+    "unknown": N_("unknown"),
+}
 
 
 def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
@@ -149,7 +155,9 @@ def _tell(context: Context, cut: Cut) -> None:
     if cut.done:
         context.out.line(_("{host}: cut off in {seconds:.2f} s").format(host=cut.host, seconds=cut.seconds), "good")
         return
-    told = _("{host}: {ending}: {detail}").format(host=cut.host, ending=cut.ending, detail=cut.detail)
+    told = _("{host}: {ending}: {detail}").format(
+        host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
+    )
     context.out.line(told, "bad")
 
 

@@ -23,21 +23,31 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
     }
 
 
-def _preflight(context: Context) -> None:
-    """Refuse a date or a machine that means nothing before anything is asked of a host."""
+def _check(context: Context) -> None:
+    """Refuse a point, a date or a machine that means nothing."""
+    import re
+
     from ungcuu.case import parse_when
+
+    point = str(context.options["at"])
+    if point != "latest" and not re.fullmatch(r"[0-9a-f]{8,64}", point):
+        parse_when(point, "--at 2026-01-31T08:00Z, --at 4e3a0bd1")
+    if context.options["first_sign"]:
+        parse_when(context.options["first_sign"], "--first-sign 2026-01-31T08:00Z")
+    if context.options["to"]:
+        _check_machine(context, str(context.options["to"]))
+
+
+def _preflight(context: Context) -> None:
+    """Refuse to look for a clean point where nobody said since when it is not."""
     from ungcuu.errors import UsageFault
 
-    if context.options["first_sign"]:
-        parse_when(context.options["first_sign"])
     if context.options["clean"] and not _first_sign(context):
         raise UsageFault(
             _("--clean needs to know since when the host is compromised."),
             _("Nothing was changed."),
             f"ungcuu restore {context.host} --clean --first-sign 2026-01-31T08:00Z",
         )
-    if context.options["to"]:
-        _check_machine(context, str(context.options["to"]))
 
 
 def _check_machine(context: Context, machine: str) -> None:
@@ -154,6 +164,7 @@ VERB = Verb(
         Option("--only", N_("restore this part only (repeatable)"), kind="choice", choices=_PARTS, multiple=True),
     ),
     variables=_variables,
+    check=_check,
     preflight=_preflight,
     run=_run,
     inverse="ungcuu-site undo (on {host}, with the id that the run reports)",

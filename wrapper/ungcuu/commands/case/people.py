@@ -24,8 +24,14 @@ def chosen(context: Context) -> Case:
     still_open = [case for case in cases if case.facts.phase != "closed"]
     if len(still_open) == 1 or (cases and not still_open):
         return still_open[0] if still_open else cases[-1]
+    if not cases:
+        raise UsageFault(
+            _("There is no case yet."), _("Nothing was changed."), _("ungcuu case open HOST --title 'what happened'")
+        )
     raise UsageFault(
-        _("Which case? {count} are open.").format(count=len(still_open)), _("Nothing was changed."), "ungcuu case list"
+        _("Which case? Open are {cases}.").format(cases=", ".join(case.id for case in still_open)),
+        _("Nothing was changed."),
+        "ungcuu case list",
     )
 
 

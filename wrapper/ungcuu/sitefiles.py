@@ -1,0 +1,68 @@
+"""The files of an inventory folder as a person wrote them: where a mistake stands, and where a variable is set.
+
+Ansible tells neither in a form that fits on a screen; it has the last word on what the files mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ungcuu.i18n import _
+
+_SUFFIXES = (".yml", ".yaml")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong in a file, in the parser's words. ``line`` counts from 1; 0 where it is the whole file."""
+
+    path: Path
+    line: int
+    told: str
+
+    @property
+    def place(self) -> str:
+        """The place as editors take it: ``path:line``."""
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
+
+
+def mistakes(inventory: Path) -> list[Mistake]:
+    """Return what the YAML parser complains of, one a file."""
+    import yaml
+
+    found = []
+    for path in files(inventory):
+        try:
+            tree = yaml.compose(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            if (
+                getattr(tree, "value", "") == "" and path.parent == inventory
+            ):  # a file of variables may be empty, one of hosts may not
+                found.append(Mistake(path, 0, _("nothing stands in it")))
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            found.append(Mistake(path, mark.line + 1 if mark else 0, error.problem or error.context or "YAML"))
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+            found.append(Mistake(path, 0, " ".join(str(error).split())))
+    return found
+
+
+def files(inventory: Path) -> Iterator[Path]:
+    """Yield the YAML files that Ansible reads: those beside each other in the folder, and all variables below it."""
+    if inventory.is_file():
+        yield from (inventory,) if inventory.suffix in _SUFFIXES else ()
+        return
+    places = [*inventory.glob("*"), *inventory.glob("*_vars/**/*")]
+    yield from sorted(path for path in places if path.suffix in _SUFFIXES and path.is_file())
+
+
+def place_of(inventory: Path, variable: str) -> str:
+    """Return ``path:line`` of the line that sets a variable, or an empty string. Where several do, the last file's."""
+    found = ""
+    for path in files(inventory):
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+            if re.match(rf"\s*{re.escape(variable)}\s*:", line):
+                found = f"{path}:{number}"
+    return found
