@@ -192,16 +192,19 @@ def render(audit: Audit) -> str:
     """The report as one HTML page: everything that a host said is escaped, nothing is fetched."""
     import jinja2
 
+    from ungcuu.report import zone, zone_name
     from ungcuu.screen import clean
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     page = (files("ungcuu") / "templates" / "audit.html.j2").read_text("utf-8")
     environment.filters["clean"] = lambda text: clean(str(text), 400)
-    environment.filters["moment"] = lambda text: datetime.fromisoformat(text).astimezone().strftime("%d/%m/%Y %H:%M %z")
+    environment.filters["moment"] = lambda text: (
+        f"{datetime.fromisoformat(text).astimezone(zone()):%d/%m/%Y %H:%M} ({zone_name()})"
+    )
     failed = [row for row in audit.rows if row.status == FAIL]
     rest = [row for row in audit.rows if row.status != FAIL]
     return environment.from_string(page).render(
         audit=audit, _=_, language=language(), statuses=(PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF),
-        tables=[(_("What fails"), failed), (_("Everything else"), rest)],
+        tables=[(_("What fails"), failed), (_("Everything else") if failed else _("All controls"), rest)],
         states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
     )  # fmt: skip

@@ -15,6 +15,7 @@ import base64
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -99,6 +100,11 @@ def load(name: str) -> dict[str, Any]:
     if name not in scenarios():
         raise DrillFailed(f"There is no scenario {name!r}; there are: {', '.join(scenarios())}.")
     return dict(yaml.safe_load((files("ungcuu") / "drills" / name / "scenario.yml").read_text(encoding="utf-8")))
+
+
+def _typed(words: Sequence[str]) -> str:
+    """Return a command as a person would type it in a shell."""
+    return shlex.join(["ungcuu", *words])
 
 
 class Drill:
@@ -335,13 +341,13 @@ class Drill:
             command += ["--reason", f"drill {self.report.scenario}", "--confirm-host", words[1]]
             command += ["--case", self.report.case] if self.report.case else []
         environment = os.environ | {"UNGCUU_STATE": str(self.state), "UNGCUU_LAB_SLOT": str(self.lab.slot)}
-        self.say(f"    $ ungcuu {' '.join(words)}")
+        self.say(f"    $ {_typed(words)}")
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_VERB_DEADLINE, check=False
         )
         said = done.stderr.decode(errors="replace")
         if done.returncode not in codes:
-            raise DrillFailed(f"ungcuu {' '.join(words)} ended with exit code {done.returncode}:\n{said[-3000:]}")
+            raise DrillFailed(f"{_typed(words)} ended with exit code {done.returncode}:\n{said[-3000:]}")
         return dict(json.loads(done.stdout))
 
     def _exec(self, host: str, words: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

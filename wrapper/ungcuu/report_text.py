@@ -22,6 +22,7 @@ LABELS = {
     "to_recover": N_("to recover"),
     "not_proven": N_("not in the journal"),
     "summary": N_("In short"),
+    "pressing": N_("Deadlines that people still have to keep"),
     "picture": N_("Course of events"),
     "picture_note": N_("Each bar is one run, from its start to its end, in local time."),
     "timeline": N_("Timeline"),
@@ -80,7 +81,6 @@ LABELS = {
     "who": N_("Who"),
     "eradication": N_("Removed and changed"),
     "no_eradication": N_("The journal of this case holds no removal and no change."),
-    "quarantined_as": N_("Kept as"),
     "put_back": N_("How to put it back"),
     "recovery": N_("Recovery"),
     "no_recovery": N_("The journal of this case holds no restore."),
@@ -210,6 +210,21 @@ FIELDS = (
     N_("seconds"), N_("seen from"), N_("since"), N_("site accounts"), N_("size"), N_("snapshot"), N_("time"),
     N_("to"), N_("type"), N_("uid"), N_("undo"), N_("unit"), N_("until"), N_("version"), N_("what"), N_("why"),
 )  # fmt: skip
+
+# What was done to one thing on a host, by the word that starts the action's record.
+ACTIONS = {
+    "isolate": N_("Host cut off from the network"),
+    "block": N_("Blocked: {what}"),
+    "lock": N_("Accounts locked"),
+    "restore": N_("Website restored: {what}"),
+    "move": N_("Moved to quarantine: {what}"),
+    "remove_lines": N_("Lines taken out of {what}"),
+    "stop_unit": N_("Unit stopped and taken away: {what}"),
+    "lock_account": N_("Account locked: {what}"),
+    "remove_member": N_("Taken out of the group: {what}"),
+    "set_mode": N_("Rights set as in the baseline: {what}"),
+    "kill": N_("Process ended: {what}"),
+}
 
 # What people owe in every incident: key, text, hours after detection (None: no clock). Profile vn-2026 of the register.
 TASKS: tuple[tuple[str, str, int | None], ...] = (

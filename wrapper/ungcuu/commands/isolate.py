@@ -187,7 +187,7 @@ def _keep_snapshot(context: Context, cut: Cut) -> None:
     digest = partial.keep()
     item = Item(
         host=cut.host, profile="isolate", id="snapshot_before_cut",
-        what="Sockets, processes, sessions and packet filter just before the cut", why="The cut ends what it shows",
+        what=N_("Sockets, processes, sessions and packet filter just before the cut"), why="The cut ends what it shows",
         how="ungcuu isolate", form="text", outcome=Taken.SUCCESS if digest else Taken.EMPTY, reason="", sha256=digest,
         size=len(cut.snapshot), exit_status=0, complaint="", started=utc_now(), finished=utc_now(),
     )  # fmt: skip

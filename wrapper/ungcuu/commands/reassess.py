@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ungcuu.errors import NotVerified, Outcome
-from ungcuu.i18n import N_, _
+from ungcuu.i18n import N_, _, ngettext
 from ungcuu.verb import Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     for item in left:
         ctx.out.line(_("left: {what}").format(what=item), "bad")
     raise NotVerified(
-        _("{host} is not clean: {count} things are left.").format(host=ctx.host, count=len(left)),
+        ngettext(
+            "{host} is not clean: {count} thing is left.", "{host} is not clean: {count} things are left.", len(left)
+        ).format(host=ctx.host, count=len(left)),
         _("It stays as it is; release refuses it."),
         _("Mend what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
     )

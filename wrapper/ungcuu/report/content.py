@@ -14,7 +14,7 @@ from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _, language
 from ungcuu.report import course, deeds, findings, people, scope
 from ungcuu.report.told import tell
-from ungcuu.report.words import shown_time, word, zone
+from ungcuu.report.words import shown_time, word, zone_name
 from ungcuu.report_text import LABELS
 from ungcuu.sealing import Record, format_time
 
@@ -38,10 +38,11 @@ def build(
     facts = derive(records)
     told = tell(records, facts)
     present = now or datetime.now(UTC)
+    owed = people.people(records, facts, present)
     return {
         "L": {name: _(text) for name, text in LABELS.items()},
         "lang": language(),
-        "zone": f"{present.astimezone(zone()):%Z}".replace("+07", "UTC+7"),
+        "zone": zone_name(present),
         "version": __version__,
         "facts": facts,
         "tlp": tlp_of(facts),
@@ -49,7 +50,8 @@ def build(
         "severity": word(facts.severity),
         "drawn_up": shown_time(format_time(present)),
         "clocks": course.clocks(facts),
-        "summary": course.summary(facts, told),
+        "summary": course.summary(facts, told, reach),
+        "pressing": people.pressing(owed),
         "picture": course.picture(facts, told),
         "timeline": course.timeline(records, facts, told, reach),
         "findings": findings.findings(facts),
@@ -61,12 +63,12 @@ def build(
         "evidence": deeds.evidence(told),
         "custody": [deeds.custody(data) for one in told for data in one.of("custody")] + deeds.exports(records),
         "quarantine": [deeds.quarantine(one, data) for one in told for data in one.of("quarantine")],
-        "changes": [deeds.change(one, data) for one in told for data in one.of("change", "left") if deeds.cleans(one)],
+        "changes": [row for one in told if deeds.cleans(one) for row in deeds.changes(one)],
         "recovery": deeds.recovery(told),
         "reassessment": deeds.reassessment(told),
         "verifications": [findings.checks(one) for one in told if one.of("check")],
         "runs": [findings.run(one) for one in told],
-        "people": people.people([record for record in records if not from_host(record)], facts, present),
+        "people": owed,
         "notes": [people.note(record) for record in records if record.kind == "note" and not from_host(record)],
         "integrity": people.integrity(records, checked, key, present),
     }

@@ -11,7 +11,17 @@ from ungcuu.i18n import _
 from ungcuu.picture import Bar, draw
 from ungcuu.report.scope import moments
 from ungcuu.report.told import Told, outline, run_title, size_of, told_tone
-from ungcuu.report.words import MOST_ROWS, deed, shown_bytes, shown_seconds, shown_time, shown_utc, zone
+from ungcuu.report.words import (
+    MOST_ROWS,
+    deed,
+    flat,
+    mapping,
+    shown_bytes,
+    shown_seconds,
+    shown_time,
+    shown_utc,
+    zone,
+)
 from ungcuu.report_text import EVENTS, LABELS
 from ungcuu.sealing import Record, parse_time
 
@@ -36,18 +46,20 @@ def clocks(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def summary(facts: Facts, told: Sequence[Told]) -> list[str]:
+def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) -> list[str]:
     """The case in a few sentences, each said only when the journal proves it, or saying that it does not."""
     hosts = ", ".join(facts.hosts)
     told_of = [
         _("Noticed at {time}.").format(time=shown_time(facts.detected)),
         _summary_findings(facts),
+        *_summary_reach(reach),
         _("{hosts}: cut off from the network at {time}, {after} after detection.").format(
             hosts=hosts, time=shown_time(facts.contained), after=shown_seconds(facts.seconds_to_contain)
         )
         if facts.contained
         else _("The journal holds no isolation that ended well."),
         _summary_evidence(told),
+        *_summary_recovery(told),
         _("{hosts}: returned to service at {time}, {after} after it was cut off.").format(
             hosts=hosts, time=shown_time(facts.recovered), after=shown_seconds(facts.seconds_to_recover)
         )
@@ -73,6 +85,33 @@ def _summary_findings(facts: Facts) -> str:
     return _("{total} findings, {worst} of them critical or high; {open} are still open.").format(
         total=total, worst=worst, open=len(facts.open_findings)
     )
+
+
+def _summary_reach(reach: CaseScope | None) -> list[str]:
+    """Where the intruder came from, and how much may have left: what everybody asks first."""
+    hosts = [one.scope for one in reach.hosts if one.told] if reach is not None else []
+    if not hosts:
+        return [_("How far the intruder came is not known: the evidence for it was not collected.")]
+    addresses = list(dict.fromkeys(row.address for scope in hosts for row in scope.addresses))
+    shown = ", ".join(addresses[:5]) + (f" (+{len(addresses) - 5})" if len(addresses) > 5 else "")
+    left = sum(scope.left_bytes for scope in hosts)
+    return [
+        _("Addresses seen with the findings: {addresses}.").format(addresses=shown or "–"),
+        _("Sent in answers to them, as far as the web logs tell: {size}.").format(size=shown_bytes(left)),
+    ]
+
+
+def _summary_recovery(told: Sequence[Told]) -> list[str]:
+    """To which state the website went back, and how the intruder came in, as the person said who closed that way."""
+    lines = []
+    restored = [data for one in told if one.run.verb == "restore" for data in one.of("change")]
+    times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == "restore"]
+    if times and times[-1]:
+        lines.append(_("Website restored to the state of {time}.").format(time=flat(times[-1])))
+    entries = [mapping(data.get("entry")) for one in told for data in one.of("reassessment")]
+    if entries and entries[-1].get("how"):
+        lines.append(_("Way in, and what closed it: {how}").format(how=entries[-1]["how"]))
+    return lines
 
 
 def _summary_evidence(told: Sequence[Told]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ungcuu.casefacts import hosts_of, payload
@@ -10,10 +11,10 @@ from ungcuu.i18n import _
 from ungcuu.report.findings import proofs
 from ungcuu.report.sentences import said, title
 from ungcuu.report.told import Told, in_case, size_of
-from ungcuu.report.words import MOST_ROWS, deed, flat, mapping, pairs, shown_bytes, shown_time, word
+from ungcuu.report.words import MOST_ROWS, acted, deed, flat, mapping, pairs, shown_bytes, shown_time, word
 from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
-from ungcuu.sealing import Record
+from ungcuu.sealing import Record, format_time
 
 
 def undo(told: Told) -> list[dict[str, str]]:
@@ -21,7 +22,7 @@ def undo(told: Told) -> list[dict[str, str]]:
     return [
         {
             "time": shown_time(told.run.started),
-            "action": str(data.get("action") or ""),
+            "action": acted(str(data.get("action") or "")),
             "undo": str(data.get("undo") or ""),
         }
         for data in told.of("inverse")
@@ -97,19 +98,64 @@ def quarantine(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
     return {
         "time": shown_time(told.run.started),
         "path": str(data.get("path") or ""),
-        "kept": " · ".join(str(data[name]) for name in ("do", "id") if data.get(name)),
-        "known": pairs(known) if isinstance(known := data.get("known"), Mapping) else "",
+        "done": acted(str(data.get("do") or "")).partition(":")[0],
+        "kept": str(data.get("id") or ""),
+        "known": _as_it_was(mapping(data.get("known"))),
         "undo": str(data.get("inverse") or ""),
     }
 
 
-def change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
-    """One change that a run recorded."""
+def _as_it_was(known: Mapping[str, Any]) -> str:
+    """How a file stood before it was taken: hash, size, owner, rights, time; as whoever examines it later needs it."""
+    parts = []
+    if known.get("sha256"):
+        parts.append(f"SHA-256 {known['sha256']}")
+    if isinstance(known.get("size"), int):
+        parts.append(shown_bytes(known["size"]))
+    if isinstance(known.get("mode"), int):
+        parts.append(f"{known['mode'] & 0o7777:04o}")
+    if isinstance(known.get("uid"), int) and isinstance(known.get("gid"), int):
+        parts.append(_("owner {uid}:{gid}").format(uid=known["uid"], gid=known["gid"]))
+    if isinstance(known.get("mtime_ns"), int):
+        parts.append(_("changed {time}").format(time=_nanoseconds(known["mtime_ns"])))
+    named = {"sha256", "size", "mode", "uid", "gid", "mtime_ns", "atime_ns", "flags", "type", "xattrs"}
+    rest = pairs({name: value for name, value in known.items() if name not in named})
+    return clean(" · ".join([*parts, *([rest] if rest else [])]), 600)
+
+
+def _nanoseconds(since_1970: int) -> str:
+    """A file's time; one that no calendar has is shown as a dash."""
+    try:
+        return shown_time(format_time(datetime.fromtimestamp(since_1970 / 1e9, UTC)))
+    except (OverflowError, ValueError, OSError):
+        return "–"
+
+
+def changes(told: Told) -> list[dict[str, str]]:
+    """What a run changed on a host: each thing by itself, but the files that it wrote in one row."""
+    rows = []
+    written: dict[str, list[str]] = {}
+    for data in told.of("change", "left"):
+        if data.get("what") == "file" and data.get("item"):
+            written.setdefault(",".join(hosts_of(data)), []).append(str(data["item"]))
+        else:
+            rows.append(_change(told, data))
+    for host, items in written.items():
+        rows.append({**_change(told, {"host": host}), "details": _("Files written: {files}").format(files=flat(items))})
+    return rows
+
+
+def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
+    cut = data.get("what") == "isolation" and data.get("ending") == "cut"
     return {
         "time": shown_time(told.run.started),
         "run": deed(told.run.verb),
         "host": ",".join(hosts_of(data)),
-        "details": pairs(data),
+        "details": _("Cut off in {seconds} s; the host saw the controller as {address}").format(
+            seconds=data.get("seconds"), address=data.get("seen_from")
+        )
+        if cut
+        else pairs(data),
     }
 
 
@@ -123,7 +169,28 @@ def recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
 
 
 def _point(data: Mapping[str, Any]) -> str:
-    """The restore point that was chosen, or any other thing that a restore recorded."""
+    """The restore point that was chosen, what was kept and what is newer; or another thing that a restore recorded."""
+    kept, since = mapping(data.get("kept")), mapping(data.get("written_since"))
+    if data.get("action") == "restore" and kept:
+        rows = [row for row in since.get("rows") or () if isinstance(row, Mapping)]
+        return clean(
+            _(
+                "Restored to the state of {time}. What was live is kept as evidence: {folder}, database {database}. "
+                "Newer than the restore point, and kept aside: {files} files, {rows} rows ({tables}); list: {list}"
+            ).format(
+                time=flat(mapping(data.get("point")).get("time")),
+                folder=kept.get("folder"),
+                database=kept.get("database") or "–",
+                files=since.get("files_total", 0),
+                rows=sum(row["lost"] for row in rows if isinstance(row.get("lost"), int)),
+                tables=", ".join(str(row.get("table")) for row in rows) or "–",
+                list=since.get("list") or "–",
+            ),
+            1000,
+        )
+    if data.get("action") == "last proven restore":
+        proven = str(data.get("proven") or "")
+        return _("Last proven restore before it: {time}").format(time=shown_time(proven) if proven else _("none"))
     rest = {name: value for name, value in data.items() if name not in ("point", "action")}
     chosen = f"{_(EVENTS['restore_point'])} {flat(data['point'])} · " if data.get("point") else ""
     return clean(chosen + pairs(rest), 1000)

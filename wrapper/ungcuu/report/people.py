@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ungcuu.casecheck import CaseCheck
-from ungcuu.casefacts import Facts
+from ungcuu.casefacts import Facts, from_host
 from ungcuu.i18n import _
 from ungcuu.report.words import shown_time, word
 from ungcuu.report_text import TASKS
@@ -15,7 +15,8 @@ from ungcuu.sealing import Record, format_time, parse_time
 
 
 def people(records: Sequence[Record], facts: Facts, present: datetime) -> list[dict[str, str]]:
-    """The list of what people owe; a task is done only where a person recorded it."""
+    """The list of what people owe; a task is done only where a person recorded it, never because a host says so."""
+    records = [record for record in records if not from_host(record)]
     done = {str(r.data.get("task")): r for r in records if r.kind == "task_done"}
     asked = [(key, _(text), hours) for key, text, hours in TASKS]
     asked += [(str(r.data.get("task")), str(r.data.get("text")), None) for r in records if r.kind == "task"]
@@ -35,6 +36,11 @@ def people(records: Sequence[Record], facts: Facts, present: datetime) -> list[d
              "tone": {"done": "good", "overdue": "bad"}.get(state, "warn")}
         )  # fmt: skip
     return rows
+
+
+def pressing(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Those of the list that have a deadline and that nobody has recorded as done: what the first page must say."""
+    return [row for row in rows if row["due"] and row["tone"] != "good"]
 
 
 def _due(detected: str, hours: int | None) -> str:

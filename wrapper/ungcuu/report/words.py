@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.i18n import _
 from ungcuu.report.sentences import said
-from ungcuu.report_text import DEEDS, WORDS
+from ungcuu.report_text import ACTIONS, DEEDS, WORDS
 from ungcuu.screen import clean
 from ungcuu.sealing import format_time, parse_time
 
@@ -26,6 +26,11 @@ def zone() -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):  # a Debian without tzdata
         return timezone(timedelta(hours=7), "+07")
+
+
+def zone_name(moment: datetime | None = None) -> str:
+    """The zone's name, as people write it: ``UTC+7``."""
+    return f"{(moment or datetime.now(UTC)).astimezone(zone()):%Z}".replace("+07", "UTC+7")
 
 
 def shown_time(text: str, local: tzinfo | None = None) -> str:
@@ -79,6 +84,12 @@ def word(value: object) -> str:
 def deed(verb: str) -> str:
     """What a verb did, in words."""
     return _(DEEDS[verb]) if verb in DEEDS else verb
+
+
+def acted(action: str) -> str:
+    """What an action did, in words: ``move /etc/cron.d/x``. One that is not ours stands as it is."""
+    first, _space, what = action.partition(" ")
+    return _(ACTIONS[first]).format(what=what) if first in ACTIONS else action
 
 
 def pairs(data: Mapping[str, Any], limit: int = 600) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.commands.case.people import chosen
 from ungcuu.errors import Exit
-from ungcuu.i18n import _
+from ungcuu.i18n import _, ngettext
 from ungcuu.verb import Outcome, Result
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def form(context: Context) -> Result:
     case, name = chosen(context), context.options["form"]
     draft = form(name, case.records(), case.facts, datetime.now(UTC))
     text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts)}, "form.html.j2")
-    return _written(context, case, text, f"{name}.html", sum(not field.value for field in draft.fields))
+    left = sum(not field.value for field in draft.fields)
+    told = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
+    return _written(context, case, text, f"{name}.html", count=left, told=told)
 
 
 def timeline(context: Context) -> Result:
@@ -51,7 +53,8 @@ def timeline(context: Context) -> Result:
     since, until = (parse_when(options[name]) if options[name] else None for name in ("since", "until"))
     entries = timeline.build(case, since=since, until=until, matching=options["match"])
     text = timeline.as_text(entries, options["format"], zone())
-    return _written(context, case, text, f"timeline.{options['format']}", len(entries))
+    told = ngettext("{count} entry", "{count} entries", len(entries))
+    return _written(context, case, text, f"timeline.{options['format']}", count=len(entries), told=told)
 
 
 def indicators(context: Context) -> Result:
@@ -62,10 +65,11 @@ def indicators(context: Context) -> Result:
     case = chosen(context)
     seen = intruders(scope_of_case(case), case.facts, case.records())
     count = len(indicators.bundle(case.facts, seen)["objects"]) - 2
-    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count)
+    told = ngettext("{count} indicator", "{count} indicators", count)
+    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=told)
 
 
-def _written(context: Context, case: Case, text: str, name: str, count: int) -> Result:
+def _written(context: Context, case: Case, text: str, name: str, *, count: int, told: str) -> Result:
     """Put a file where it was asked for, else here under the case's name; never over another one."""
     from pathlib import Path
 
@@ -77,9 +81,11 @@ def _written(context: Context, case: Case, text: str, name: str, count: int) -> 
             file.write(text)
     except OSError as error:
         raise ControllerFault(
-            _("{path} can't be written: {error}").format(path=target, error=error.strerror), _("Nothing was changed.")
+            _("{path} can't be written: {error}").format(path=target, error=error.strerror),
+            _("Nothing was changed."),
+            f"--output {target.with_stem(target.stem + '-2')}",
         ) from error
-    message = f"{target} ({count})"
+    message = f"{target}: {told.format(count=count)}"
     return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
 
 

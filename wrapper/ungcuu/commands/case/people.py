@@ -65,8 +65,11 @@ def open_(context: Context) -> Result:
 
 
 def status(context: Context) -> Result:
-    """Show phase, clocks, obstacles, and what is wrong with the backups as the vault last told it."""
-    from ungcuu.report import shown_seconds, shown_time
+    """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last told it."""
+    from datetime import UTC, datetime
+
+    from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.people import people, pressing
     from ungcuu.restore_points import alerts
 
     case = chosen(context)
@@ -77,6 +80,7 @@ def status(context: Context) -> Result:
             (_("phase"), _(_phase_title(facts.phase))),
             (_("hosts"), ", ".join(facts.hosts)),
             (_("isolated"), ", ".join(facts.isolated) or "–"),
+            (_("times in"), zone_name()),
             (_("first sign"), shown_time(facts.first_sign)),
             (_("detected"), shown_time(facts.detected)),
             (_("contained"), shown_time(facts.contained)),
@@ -87,13 +91,16 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
+    owed = pressing(people(case.records(), facts, datetime.now(UTC)))
+    for row in owed:
+        context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
     for obstacle in case.obstacles() if facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
     backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.hosts}
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
-    return Result(data=_summary(case) | {"backup_alerts": backups})
+    return Result(data=_summary(case) | {"backup_alerts": backups, "deadlines": owed})
 
 
 def _phase_title(phase: str) -> str:
