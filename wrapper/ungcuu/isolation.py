@@ -33,8 +33,11 @@ TABLE = "inet ungcuu_isolation"
 LAST_LINE = "# end of isolation"
 CUT_SECONDS = 45.0
 JOIN_SECONDS = 1.0
+AGAIN_SECONDS = 10.0
 SNAPSHOT_SECONDS = 4
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
+
+_TURNED_AWAY = ("Connection reset by", "Connection closed by")  # by sshd, before it even asked for a key
 
 # What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut. Names
 # and commands are constants; nothing of the host gets in here.
@@ -176,17 +179,26 @@ def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.
 
     Nothing was sent to a host that has said nothing, so that it can be asked again. A dead connection looks like a
     slow one: it is given ``JOIN_SECONDS``, not the half minute after which ssh would notice.
+
+    sshd turns callers away by chance while others crowd it (its ``MaxStartups``), and whenever it can't fork. So who is
+    turned away knocks again, for ``AGAIN_SECONDS``.
     """
+    begun = time.monotonic()
     target = card.target_without_become
     master = ssh.shared_connection(target)
-    exchange = _Exchange(allowed, rules)
     if master is not None:
+        exchange = _Exchange(allowed, rules)
         end = time.monotonic() + JOIN_SECONDS
         answer = _stream(card, replace(target, master=master), exchange, lambda: math.inf if exchange.said else end)
         if exchange.said:
             return exchange, answer
+    while True:
         exchange = _Exchange(allowed, rules)
-    return exchange, _stream(card, target, exchange)
+        answer = _stream(card, target, exchange)
+        turned_away = answer.ending is ssh.Ending.NOT_REACHED and answer.detail.startswith(_TURNED_AWAY)
+        if not turned_away or time.monotonic() - begun > AGAIN_SECONDS:
+            return exchange, replace(answer, seconds=time.monotonic() - begun)
+        time.sleep(0.1)
 
 
 def _stream(
@@ -253,7 +265,12 @@ def _reason(answer: ssh.Streamed) -> str:
 
 
 def script(card: Card) -> str:
-    """Return the shell script that runs on the host. It holds no data: the rules come on standard input."""
+    """Return the shell script that runs on the host. It holds no data: the rules come on standard input.
+
+    Where the rules leave the site's ports open to answers, connections that those ports had before are ended: one
+    of them may be the intruder's own way out, from port 80 on purpose. A visitor comes again.
+    """
+    ports = " ".join(str(port) for port in card.public_ports)
     inner = (
         'PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH LC_ALL=C; printf "from %s\\n" "$1"\n'
         f"timeout {SNAPSHOT_SECONDS} sh -c '\n"
@@ -263,6 +280,8 @@ def script(card: Card) -> str:
         "rules=$(cat)\n"
         f'case "$rules" in *"{LAST_LINE}") ;; *) exit {_INCOMPLETE} ;; esac\n'
         f'printf "%s\\n" "$rules" | nft -f - || exit {_NOT_LOADED}\n'
+        f'case "$rules" in *"mode full."*) ;; *) for port in {ports}; do '
+        'ss -HKtn state connected "( sport = :$port )"; done >/dev/null 2>&1 ;; esac\n'
         'printf "\\n== cut\\n"\n'
     )
     quoted = "'" + inner.replace("'", "'\\''") + "'"

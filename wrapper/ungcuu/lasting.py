@@ -1,7 +1,8 @@
 """Keep a host isolated that has no Python: the role's own files, put in place by the shell alone.
 
 Ansible can't work there, and a host whose Python the intruder broke must not come back open after a reboot. The files
-are the templates of the role ``isolation``; they hold no variables but the rule set, which the card has rendered.
+are the templates of the role ``isolation``; they hold no variables but their folder, and the rule set, which the card
+has rendered.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FILES = {
     "nftables_stop.nft.j2": "/etc/ungcuu/nftables-stop.nft",
 }
 DEAD_PORTS = (21, 25, 53, 80, 443, 3306, 5432, 8080, 8443, 9000)
+_FOLDER = "{{ __isolation_folder }}"
 _END = "UNGCUU-END-OF-FILE"
 
 
@@ -35,7 +37,9 @@ def persist(card: Card, mode: str, more: Sequence[str], roles: Path) -> ssh.Resu
     """Make the isolation last over a reboot and a flush, as the role does; ``more`` as the cut had it."""
     allowed = isolation.allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
     templates = roles / "isolation" / "templates"
-    files = {path: (templates / name).read_text("utf-8") for name, path in FILES.items()}
+    files = {
+        path: (templates / name).read_text("utf-8").replace(_FOLDER, "/etc/ungcuu") for name, path in FILES.items()
+    }
     files["/etc/ungcuu/isolation.nft"] = card.rules_for(mode, allowed)
     return ssh.run(card.target, ["sh", "-s"], stdin=script(files).encode(), timeout=60)
 

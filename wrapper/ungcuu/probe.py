@@ -6,6 +6,7 @@ later, nothing written anywhere. It stands outside the package's other modules: 
 ``ports``   which ports of some addresses answer, from here
 ``site``    whether the website answers here with its marker text
 ``inside``  on the isolated host: does anything get out, do sessions of others still move, does the site work inside
+``lasting`` on the isolated host: is the unit that loads the rules enabled, and on disk
 ``hold``    keep a connection open and tell when the other side stopped answering (for drills and tests)
 """
 
@@ -150,12 +151,27 @@ def inside(ask: dict[str, Any]) -> dict[str, Any]:
     return {"out": tried, "dns": dns, "held": len(before), "moving": moving[:20], "site": page}
 
 
-def hold(address: str, port: int, seconds: float, say: str = "") -> dict[str, Any]:
-    """Hold a connection to a service that answers each line; tell when the last answer came (Unix time)."""
+def lasting() -> str:
+    """Return what systemd says of the unit that loads the containment rules: enabled, enabled-runtime, …"""
+    asked = ["systemctl", "is-enabled", "ungcuu-isolation.service"]
+    said = subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=30, check=False).stdout
+    return said.strip()[:40]
+
+
+def hold(address: str, port: int, seconds: float, say: str = "", source: int = 0) -> dict[str, Any]:
+    """Hold a connection to a service that answers each line; tell when the last answer came (Unix time).
+
+    ``source`` is the port that it is made from; 0 is any.
+    """
     begun = time.time()
     last = 0.0
     answers = 0
-    with socket.create_connection((address, port), 5) as line:
+    line = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    with line:
+        line.settimeout(5)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        line.bind(("", source))
+        line.connect((address, port))
         print(json.dumps({"held": True, "since": begun}), flush=True)
         line.settimeout(0.05)
         while time.time() < begun + seconds:
@@ -180,6 +196,8 @@ def main(argument: str) -> dict[str, Any]:
         return {"ports": ports(ask["addresses"], ask["ports"], float(ask["timeout"]))}
     if kind == "site":
         return {"site": [site(address, timeout=10, **ask["site"]) for address in ask["addresses"]]}
+    if kind == "lasting":
+        return {"unit": lasting()}
     if kind == "hold":
         return hold(**ask)
     return inside(ask)

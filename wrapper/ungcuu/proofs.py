@@ -60,6 +60,16 @@ def contained_inside(answer: Mapping[str, Any], outside: Sequence[str], wants_si
     return found
 
 
+def lasting(answer: Mapping[str, Any]) -> Proof:
+    """Judge whether the rules come back with a restart of the host."""
+    unit = answer.get("unit")
+    said = {
+        "enabled": "the unit that loads the rules is enabled",
+        "enabled-runtime": "the rules are kept in memory alone: the host's disk takes no file",
+    }.get(unit if isinstance(unit, str) else "", "the unit that loads the rules is not enabled")
+    return proof("it outlasts a restart", "inside", unit == "enabled", said)
+
+
 def served(answer: Mapping[str, Any], side: str, addresses: Sequence[str]) -> list[Proof]:
     """Judge whether the site answers with its marker text at every address."""
     pages = {str(row.get("address")): row for row in _rows(answer.get("site"))}

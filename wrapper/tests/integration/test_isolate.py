@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, card, isolation, probe
+from ungcuu import baseline, card, isolation, probe, ssh
 from ungcuu.lab import Lab
+from ungcuu.lab.podman import podman
 from ungcuu.settings import Settings
 from ungcuu.site import Site
 
@@ -73,6 +74,44 @@ RETRY_AFTER = (
     "import sys,urllib.request as u,urllib.error as e\n"
     "try: u.urlopen(u.Request('http://' + sys.argv[1], headers={'Host': 'portal.lab.test'}), timeout=5)\n"
     "except e.HTTPError as x: print(x.code, x.headers['Retry-After'])\n"
+)
+# Every place that is written to becomes a file system with the same files, full to the last byte.
+FULL = """
+set -e
+for place in /etc /home /root /tmp /var/log /var/tmp /var/lib/ungcuu; do
+    mkdir -p $place /run/full
+    mount -t tmpfs -o mode=$(stat -c %a $place),size=$(($(du -sk $place | cut -f1) * 2 + 64))k full /run/full
+    cp -a $place/. /run/full/
+    mount --move /run/full $place
+    dd if=/dev/zero of=$place/.full bs=4k 2>/dev/null || true
+    ! echo x 2>/dev/null > $place/.one-more
+done
+"""
+EMPTIED = "cd /; for place in $(sed -n 's/^full \\([^ ]*\\) .*/\\1/p' /proc/mounts); do umount -l $place; done"
+# Takes all memory there is, again and again; the container's limit keeps it from everybody else.
+HUNGRY = """
+for i in 1 2 3; do systemd-run -q --unit=busy-hungry$i -p Restart=always -p RestartSec=100ms \
+    -p StartLimitIntervalSec=0 python3 -c 'held = []
+while True: held.append(b"x" * (1 << 20))'; done
+"""
+# Takes every place of the process table and each one that falls free, for half a minute.
+CROWD = """
+import threading, time
+end = time.monotonic() + 30
+threading.stack_size(65536)
+while time.monotonic() < end:
+    try:
+        threading.Thread(target=lambda: time.sleep(max(0, end - time.monotonic())), daemon=True).start()
+    except RuntimeError:
+        time.sleep(0.005)
+"""
+# Callers who never log in: sshd turns away nine of ten others while they are there.
+CALLERS = "import socket,time; held = [socket.create_connection(('{address}', 22)) for _ in range(4)]; time.sleep(40)"
+FROM_80 = (
+    "import socket,sys; line = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n"
+    "line.settimeout(2); line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); line.bind(('', 80))\n"
+    "try: line.connect((sys.argv[1], 8080)); print('open')\n"
+    "except OSError: print('dead')\n"
 )
 WRITABLE = "/etc /home /root /tmp /var"
 PORTS = [22, 25, 53, 80, 443, 3306, 8080]
@@ -143,7 +182,7 @@ class Stage:
         self.on(
             "web01",
             "systemctl disable -q --now ungcuu-isolation-guard ungcuu-isolation ungcuu-maintenance 2>/dev/null;"
-            "rm -rf /etc/ungcuu /etc/systemd/system/ungcuu-* /etc/systemd/system/nftables.service.d;"
+            "for d in /etc /run; do cd $d/systemd/system && rm -rf $d/ungcuu ungcuu-* nftables.service.d; done; cd /;"
             "systemctl daemon-reload; nft delete table inet ungcuu_isolation 2>/dev/null; true",
         )
         (self.settings.host_dir("web01") / "isolation.json").unlink(missing_ok=True)
@@ -170,10 +209,10 @@ def opened(stage: Stage) -> Iterator[Stage]:
 class Held(threading.Thread):
     """A connection that is held open and keeps talking; ``told`` is what became of it."""
 
-    def __init__(self, stage: Stage, host: str, address: str, seconds: float) -> None:
+    def __init__(self, stage: Stage, host: str, address: str, seconds: float, source: int = 0) -> None:
         super().__init__(daemon=True)
         self.stage, self.host = stage, host
-        self.ask = {"ask": "hold", "address": address, "port": 8080, "seconds": seconds}
+        self.ask = {"ask": "hold", "address": address, "port": 8080, "seconds": seconds, "source": source}
         self.told: dict[str, Any] = {}
         self.start()
 
@@ -300,6 +339,93 @@ def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
     assert passed == {"management gets in": True, "no port answers": True, "nothing gets out": None}
 
 
+def test_full_disk_of_the_host(opened: Stage, ungcuu: Run) -> None:
+    """The intruder, or a flood of log lines, fills the disk: all is done but what needs a file, and that is said.
+
+    Seen failing without TMPDIR in the playbook (nothing ran after the cut) and without the files in memory (the restart
+    of nftables opened the host).
+    """
+    opened.card()
+    opened.on("web01", FULL)
+    try:
+        code, document, said = ungcuu("isolate", "web01")
+        assert opened.alive_from_outside() == []
+        rules = opened.rules()
+        for event in ("systemctl restart nftables", "nft flush ruleset"):
+            opened.on("web01", event)
+            _soon(lambda: opened.rules() == rules, f"{event} was not undone")
+    finally:
+        opened.on("web01", EMPTIED)
+    assert (code, document["cuts"] if code == 0 else document["outcome"]) == (6, "NOT DONE"), said
+    assert "is cut off" in document["error"]["state"]
+    assert "disk takes no file" in document["error"]["what"]
+    taken = {row["data"]["name"]: row["data"]["passed"] for row in document["records"] if row["kind"] == "proof"}
+    assert [name for name, passed in taken.items() if passed is False] == ["it outlasts a restart"]
+    assert len(taken) > 5, taken
+    code, document, said = ungcuu("isolate", "web01")
+    assert code == 0, said
+    opened.reassessed()
+    assert ungcuu("release", "web01", "--confirm-host", "web01")[0] == 0
+    assert opened.on("web01", "find /etc /run \\( -path '*ungcuu-isolation*' -o -path '*/ungcuu/*nft*' \\)") == ""
+
+
+def test_a_host_without_memory_is_cut(opened: Stage) -> None:
+    """A leak, or malware that wants it so: processes die at random, and the cut must not need one of them."""
+    kept = opened.card()
+    podman("update", "--memory", "350m", "--memory-swap", "350m", opened.lab.container("web01"))
+    try:
+        opened.on("web01", HUNGRY)
+        time.sleep(3)
+        ended = isolation.cut(kept)
+        alive = opened.alive_from_outside()
+    finally:
+        podman("update", "--memory", "8g", "--memory-swap", "8g", opened.lab.container("web01"))
+        opened.on("web01", IDLE)
+    assert ended.ending == "cut", ended.detail
+    assert ended.seconds < 30, f"{ended.seconds:.1f} s"
+    assert alive == []
+
+
+def test_a_full_process_table_is_said_and_outlasted(opened: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program can start there, sshd's children neither: the responder must hear that the host is NOT cut off.
+
+    Whoever keeps knocking gets in as soon as there is a place again; seen failing without that.
+    """
+    kept = opened.card()
+    opened.on("web01", f"systemd-run -q --unit=busy-crowd -p TasksMax=infinity python3 -c {shlex.quote(CROWD)}")
+    time.sleep(5)
+    monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
+    monkeypatch.setattr(isolation, "AGAIN_SECONDS", 1)
+    ended = isolation.cut(kept)
+    assert ended.ending == "not reached", "the table was never full, so what follows proves nothing"
+    monkeypatch.setattr(isolation, "AGAIN_SECONDS", 60)
+    ended = isolation.cut(kept)
+    assert ended.ending == "cut", ended.detail
+    assert opened.alive_from_outside() == []
+    opened.on("web01", IDLE)
+
+
+def test_callers_who_crowd_sshd_do_not_hold_the_cut(opened: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of connections that never log in keep a responder out, unless the responder keeps knocking."""
+    kept = opened.card()
+    crowd = "/etc/ssh/sshd_config.d/00-crowd.conf"
+    opened.on("web01", f"echo 'MaxStartups 3:90:200' > {crowd}; systemctl restart ssh")
+    try:
+        callers = CALLERS.format(address=opened.lab.address("web01"))
+        opened.on("intruder01", f"systemd-run -q --unit=callers python3 -c {shlex.quote(callers)}")
+        time.sleep(2)
+        monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
+        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 0)
+        endings = {isolation.cut(dataclasses.replace(kept, rules={"full": ""})).ending for _ in range(8)}
+        assert "not reached" in endings, "nobody was turned away, so what follows proves nothing"
+        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 30)
+        ended = isolation.cut(kept)
+    finally:
+        opened.on("intruder01", "systemctl stop callers; systemctl reset-failed; true")
+        opened.on("web01", f"rm {crowd}; systemctl restart ssh")
+    assert ended.ending == "cut", ended.detail
+
+
 def test_full_disk_of_the_journal_holds_nothing_back(opened: Stage) -> None:
     """The controller's disk fills up during incidents: isolation warns and goes on."""
     opened.card()
@@ -316,6 +442,7 @@ def test_full_disk_of_the_journal_holds_nothing_back(opened: Stage) -> None:
     document = json.loads(done.stdout)
     assert document["outcome"] == "DONE", done.stderr
     assert document["warnings"], "nobody was told that nothing is recorded"
+    assert "snapshot is in /dev/shm" in done.stderr, "what the cut ended is kept nowhere"
     assert opened.alive_from_outside() == []
 
 
@@ -391,10 +518,18 @@ def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run)
 
 
 def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
-    """The site is worth more than the evidence, but the web shell may not call home: seen from both sides."""
+    """The site is worth more than the evidence, but the web shell may not call home: seen from both sides.
+
+    Port 80 is open to answers, so the intruder calls from there too: seen getting out without the rule on packets that
+    start a connection, and living on where the site's connections from before are not ended.
+    """
     lab = opened.lab
-    held = [Held(opened, "web01", lab.address("intruder01", version), 9) for version in (4, 6)]
+    theirs = [lab.address("intruder01"), lab.address("intruder01", 6)]
+    held = [Held(opened, "web01", lab.address("intruder01", version), 20) for version in (4, 6)]
+    opened.on("web01", "systemctl stop nginx")  # it holds the port that the intruder wants to call home from
+    held += [Held(opened, "web01", lab.address("intruder01", version), 20, source=80) for version in (4, 6)]
     time.sleep(3)
+    opened.on("web01", "systemctl start nginx")
     ended = isolation.cut(opened.card(), "egress")
     loaded = time.time()
     assert ended.done, ended.detail
@@ -402,7 +537,10 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
         session.join(30)
         assert session.told["answers"] > 10, "the session never worked, so its death proves nothing"
         assert session.told["last"] < loaded + 1
-        assert session.told["until"] > loaded + 3, "the session ended by itself"
+        # Those from port 80 are ended, the others starve.
+        assert session.ask["source"] or session.told["until"] > loaded + 3, "the session ended by itself"
+    called = f"systemctl stop nginx; for a in {' '.join(theirs)}; do python3 -c {shlex.quote(FROM_80)} $a; done"
+    assert opened.on("web01", f"{called}; systemctl start nginx").split() == ["dead", "dead"]
     code, document, said = ungcuu("isolate", "web01", "--mode", "egress")
     assert code == 0, said
     taken = {(row["data"]["name"], row["data"]["side"]): row["data"]["passed"] for row in document["records"]
@@ -415,7 +553,6 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     pages = opened.probe("intruder01", ask="site", addresses=ours, site=site)["site"]
     assert [(page["status"], page["found"]) for page in pages] == [(200, True)] * 2
     assert {row.split()[1] for row in opened.alive_from_outside()} <= {"80", "443"}
-    theirs = [lab.address("intruder01"), lab.address("intruder01", 6)]
     out = opened.probe("web01", ask="inside", outside=theirs, ports=[22, 53, 80, 443, 8080], allowed=[], timeout=1)
     assert {row["state"] for row in out["out"]} <= {"silent", "blocked"}, out["out"]
     assert {row["state"] for row in out["dns"]} <= {"silent", "blocked"}, out["dns"]
@@ -428,12 +565,14 @@ def test_a_host_under_load_is_cut(opened: Stage) -> None:
     opened.on("web01", BUSY)
     try:
         time.sleep(2)
+        bare = ssh.run(kept.target, "true").seconds
         ended = isolation.cut(kept)
         alive = opened.alive_from_outside()
     finally:
         opened.on("web01", IDLE)
     assert ended.ending == "cut", ended.detail
-    assert ended.seconds < 10, f"{ended.seconds:.1f} s"
+    # The snapshot has its 4 s; the rest is a connection, whatever one costs on a machine that others load too.
+    assert ended.seconds < isolation.SNAPSHOT_SECONDS + max(6.0, 4 * bare), f"{ended.seconds:.1f} s, bare {bare:.1f} s"
     assert b"== sockets" in ended.snapshot
     assert alive == []
 

@@ -18,7 +18,8 @@ SENTENCES = (
     # what was tried
     N_("no port answers"), N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
     N_("the site works inside"), N_("the site serves"), N_("visitors get the notice"), N_("SSH is closed to others"),
-    N_("management gets in"), N_("contained from outside"), N_("served from outside"), N_("website health"),
+    N_("management gets in"), N_("it outlasts a restart"),
+    N_("contained from outside"), N_("served from outside"), N_("website health"),
     N_("manifest"), N_("links"), N_("programs in writable folders"), N_("files that anyone may write"),
     N_("PHP syntax"), N_("database import"), N_("every file's hash"), N_("every table's rows"),
     N_("recovery time"), N_("restore drill"), N_("backup before patch"), N_("tables"), N_("page"),
@@ -37,6 +38,8 @@ SENTENCES = (
     N_("no answer ({why}) after {tries} attempts"), N_("the probe gave no readable answer"),
     N_("no answer"), N_("no answer from the probe"), N_("over a new connection"), N_("silent"),
     N_("not proven: the host has no Python for the probe"),
+    N_("the unit that loads the rules is enabled"), N_("the unit that loads the rules is not enabled"),
+    N_("the rules are kept in memory alone: the host's disk takes no file"),
     N_("not proven from outside: the inventory has no host with a foreign address"),
     N_("{count} files as in the restore point"), N_("{count} tables as in the restore point"),
     N_("{count} files as in the vault"), N_("{count} rows in {tables} tables"), N_("{count} programs parse"),

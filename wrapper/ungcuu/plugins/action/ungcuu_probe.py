@@ -4,9 +4,9 @@
       ungcuu_probe: {prove: contained from outside, addresses: [198.51.100.2], ports: [22, 80], vantage: intruder01}
       delegate_to: intruder01
 
-``prove`` is one of: contained inside, contained from the controller, contained from outside, served from outside,
-served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says so and counts
-as not taken. A failed proof fails the task. Changes nothing.
+``prove`` is one of: contained inside, lasting inside, contained from the controller, contained from outside, served
+from outside, served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says
+so and counts as not taken. A failed proof fails the task. Changes nothing.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         addresses = [str(address) for address in args.get("addresses", [])]
         ports = [int(port) for port in args.get("ports", [])]
         site = dict(args.get("site") or {})
+        if kind == "lasting inside":
+            return [proofs.lasting(self._ask({"ask": "lasting"}, kind))]
         if kind == "contained inside":
             return self._inside(args, site)
         if side == "from outside":
