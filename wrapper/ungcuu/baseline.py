@@ -366,14 +366,30 @@ def load(state: Path, host: str) -> Baseline | None:
         Tampered: Its signature is wrong.
     """
     path = state / "hosts" / host / "baseline.json"
-    if not path.exists():
-        return None
-    document = verified(path, state / "keys", host)
+    return _read(path, state / "keys", host) if path.exists() else None
+
+
+def _read(path: Path, keys: Path, host: str) -> Baseline:
+    document = verified(path, keys, host)
     snapshot = Snapshot(ended=True)
     for kind, row in _document_rows(document):
         snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
     digest = path.with_suffix(".sig").read_text("ascii").strip()
     return Baseline(host, str(document["taken"]), snapshot, digest)
+
+
+def before(state: Path, host: str, moment: str) -> Baseline | None:
+    """Return the newest baseline that was taken before a moment (the journal's form); one kept beside it counts too.
+
+    Raises:
+        Tampered: Its signature is wrong.
+    """
+    folder = state / "hosts" / host
+    found = [
+        (str(verified(path, state / "keys", host).get("taken", "")), path) for path in folder.glob("baseline*.json")
+    ]
+    older = [(taken, path) for taken, path in found if taken and taken < moment]
+    return _read(max(older)[1], state / "keys", host) if older else None
 
 
 def check_signature(state: Path, hosts: Iterable[str]) -> None:

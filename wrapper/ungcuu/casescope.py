@@ -3,6 +3,8 @@
 1. Evidence is read as a stream, by the names that the journal gives it; of several takings the newest counts.
 2. A file is the intruder's own word where the host was the intruder's: `evidence.scope` says what that leaves unproven.
 3. What a person called a false alarm names nothing and nobody.
+4. What ungcuu wrote is told apart by content, never by name: what was sent is in the journal, what was there before the
+   first sign is in the baseline. A file of ours with other content is the intruder's.
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ungcuu import baseline
 from ungcuu.case import Case
 from ungcuu.casefacts import Facts, Finding, hosts_of, payload
-from ungcuu.evidence.reading import file_rows
-from ungcuu.evidence.scope import Scope, scope_from
+from ungcuu.errors import Tampered
+from ungcuu.evidence.reading import file_rows, hash_rows
+from ungcuu.evidence.scope import Good, Scope, scope_from
 from ungcuu.indicators import Seen, addresses_of, counts, foreign
 from ungcuu.sealing import Record, format_time, parse_time
 
 READ = ("web_logs", "journal", "web_manifest", "changed_files")  # the items of triage that tell something
+HASHES = ("web_hashes", "our_files")
+_BEFORE = "/var/lib/ungcuu/before"
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -61,18 +67,67 @@ def scope_of_case(case: Case) -> CaseScope:
     since: str = getattr(facts, name)
     held = held_evidence(case, records)
     skew = skews(records)
-    found = [
-        _host(host, held.get(host, {}), parse_time(since), facts, skew.get(host, timedelta(0)))
-        for host in sorted({*facts.hosts, *held})
-    ]
+    sent = sent_files(records)
+    found = []
+    for host in sorted({*facts.hosts, *held}):
+        files = held.get(host, {})
+        known = known_files(files, sent.get(host, {}), _trusted(case, host, since))
+        found.append(_host(host, files, facts, parse_time(since), skew=skew.get(host, timedelta(0)), known=known))
     return CaseScope(since, name, tuple(found))
 
 
-def _host(host: str, held: Mapping[str, Path], since: datetime, facts: Facts, skew: timedelta) -> HostScope:
+def sent_files(records: Iterable[Record]) -> dict[str, dict[str, str]]:
+    """The files that ungcuu had put on each host when triage was last taken, with their SHA-256."""
+    found = {}
+    for record in records:
+        data = payload(record)
+        files = data.get("files")
+        if record.kind == "sent_files" and isinstance(files, Mapping):
+            found[",".join(hosts_of(data))] = {str(path): str(digest) for path, digest in files.items()}
+    return found
+
+
+def _trusted(case: Case, host: str, since: str) -> Mapping[str, Mapping[str, Any]]:
+    """The files of the newest baseline that is older than the first sign of compromise; none where none is trusted."""
+    try:
+        good = baseline.before(case.settings.state, host, since)
+    except (OSError, Tampered):
+        return {}
+    return {str(key[0]): row for key, row in good.snapshot.of("file").items()} if good else {}
+
+
+def known_files(
+    held: Mapping[str, Path], sent: Mapping[str, str], trusted: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Good], list[str]]:
+    """Return the files with a known content, and those of ours with another one, as the evidence's hashes tell."""
+    good: dict[str, Good] = {}
+    altered = []
+    for name in HASHES:
+        for path, digest in hash_rows(held[name]) if name in held else ():
+            row = trusted.get(path.removeprefix(_BEFORE)) or {}
+            if sent.get(path) == digest:
+                good[path] = Good()
+            elif row.get("sha256") == digest and (name == "web_hashes" or path.startswith(f"{_BEFORE}/")):
+                good[path] = Good(int(row["mode"]) & 0o7777, int(row["uid"]), int(row["gid"]))
+            elif path in sent:
+                altered.append(path)
+    return good, altered
+
+
+def _host(
+    host: str,
+    held: Mapping[str, Path],
+    facts: Facts,
+    since: datetime,
+    *,
+    skew: timedelta,
+    known: tuple[Mapping[str, Good], Iterable[str]],
+) -> HostScope:
     findings = [one for one in facts.findings if one.host == host and one.state != "false alarm"]
     root = root_of(held)
     paths = [one.path for one in findings if one.path.startswith("/")]
-    found = scope_from(held, since, paths, root, known=_named(findings), skew=skew)
+    found = scope_from(held, since, paths, root, known=_named(findings), skew=skew, good=known[0],
+                       altered=known[1])  # fmt: skip
     return HostScope(host, root, skew, found, tuple(name for name in READ if name not in held))
 
 
@@ -87,7 +142,7 @@ def held_evidence(case: Case, records: Iterable[Record]) -> dict[str, dict[str, 
     for record in records:
         data = payload(record)
         digest, name = str(data.get("sha256") or ""), str(data.get("id") or "")
-        if record.kind != "evidence" or name not in READ or not _HASH.match(digest):
+        if record.kind != "evidence" or name not in (*READ, *HASHES) or not _HASH.match(digest):
             continue
         path = case.evidence / digest
         if path.is_file() and not path.is_symlink():

@@ -54,6 +54,8 @@ LABELS = {
     "account": N_("Account"),
     "times": N_("Times"),
     "changed_files": N_("Files changed"),
+    "altered_files": N_("Files of ungcuu that hold something else than it wrote, or that others may use:"),
+    "our_files": N_("Files that ungcuu itself wrote"),
     "read_files": N_("Files read"),
     "left": N_("Data that may have left"),
     "left_bytes": N_("sent in answers to the addresses above"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 from casebook import START, Book, clock_of, found, settings_in
 from evidence_items import ROOT, items
 
-from ungcuu import indicators
+from ungcuu import baseline, indicators
 from ungcuu.case import Case, find, open_case
 from ungcuu.casescope import READ, as_data, intruders, scope_of_case
+from ungcuu.evidence.scope import Scope
 from ungcuu.report import build, render
 from ungcuu.settings import Settings
 
@@ -134,3 +136,98 @@ def test_evidence_that_became_a_link_is_not_followed(settings: Settings) -> None
         path.rename(path.with_suffix(".away"))
         path.symlink_to(path.with_suffix(".away"))
     assert not scope_of_case(case).hosts[0].told
+
+
+UNIT = "/etc/systemd/system/ungcuu-isolation.service"
+PAGE = f"{ROOT}/index.php"
+KEPT = "/var/lib/ungcuu/before/etc/ssh/sshd_config"
+WROTE, THEIRS = b"[Unit]\n", b"[Service]\nExecStart=/tmp/x\n"
+Row = tuple[str, str, int, str, str]  # type, mode, uid, path, target
+
+
+def listed(*rows: Row) -> bytes:
+    """A list of files, all changed after the first sign."""
+    stamp = START.timestamp()
+    return b"".join(
+        f"{kind}\t{mode}\t{uid}\t{uid}\t9\t7\t1\t{stamp}\t{stamp}\t{stamp}\t{stamp}\t{path}\0{target}\0".encode()
+        for kind, mode, uid, path, target in rows
+    )
+
+
+def hashed(files: dict[str, bytes]) -> bytes:
+    """What `sha256sum --zero` says of them."""
+    return b"".join(f"{hashlib.sha256(text).hexdigest()}  {path}\0".encode() for path, text in files.items())
+
+
+def scope_after(
+    settings: Settings, changed: bytes, held: dict[str, bytes], *, taken: str = "2020-01-01T00:00:00Z"
+) -> Scope:
+    """The scope of a host on which ungcuu wrote ``UNIT``, and of whose baseline ``PAGE`` and sshd's file are part."""
+    case = incident(settings)
+    good = {"path": "", "area": "web", "type": "file", "size": 9, "mode": 0o644, "uid": 33, "gid": 33}
+    page, ssh = (hashlib.sha256(text).hexdigest() for text in (b"page", b"ssh"))
+    rows = [good | {"path": PAGE, "sha256": page},
+            good | {"path": "/etc/ssh/sshd_config", "uid": 0, "gid": 0, "sha256": ssh}]  # fmt: skip
+    path = baseline.host_folder(settings.state, "web01") / "baseline.json"
+    document = {"format": baseline.FORMAT, "host": "web01", "taken": taken, "rows": {"file": rows}}
+    baseline.sign(path, document, settings.keys)
+    with clock_of() as clock:
+        book = Book(case, clock)
+        book.evidence("changed_files", changed)
+        web = {path: text for path, text in held.items() if path.startswith(ROOT)}
+        book.evidence("web_hashes", hashed(web))
+        book.evidence("our_files", hashed({path: text for path, text in held.items() if path not in web}))
+        book.evidence("web_manifest", listed(("d", "755", 33, ROOT, ""), *[("f", "644", 33, path, "") for path in web]))
+        book.report("sent_files", {"files": {UNIT: hashlib.sha256(WROTE).hexdigest()}})
+    return scope_of_case(find(settings, case.id)).hosts[0].scope
+
+
+def test_what_ungcuu_wrote_is_told_apart(settings: Settings) -> None:
+    """Fifty files of ours among five of the intruder's: a reader would miss the five."""
+    link = "/etc/systemd/system/sysinit.target.wants/ungcuu-isolation.service"
+    changed = listed(("f", "644", 0, UNIT, ""), ("f", "600", 0, KEPT, ""), ("l", "777", 0, link, UNIT),
+                     ("d", "700", 0, "/var/lib/ungcuu/before", ""), ("f", "644", 0, "/etc/cron.d/x", ""))  # fmt: skip
+    found = scope_after(settings, changed, {UNIT: WROTE, KEPT: b"ssh", PAGE: b"page"})
+    assert set(found.ours) == {UNIT, KEPT, link, "/var/lib/ungcuu/before", PAGE}
+    assert set(found.changed) == {"/etc/cron.d/x", ROOT}
+    assert (found.ours_count, found.changed_count, found.altered) == (5, 2, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (("f", "644", 0, UNIT, ""), THEIRS),  # other content under our name
+        (("f", "4755", 0, UNIT, ""), WROTE),  # ours, but now it runs as root
+        (("f", "666", 0, UNIT, ""), WROTE),  # ours, but anybody may write it
+        (("f", "644", 1001, UNIT, ""), WROTE),  # ours, but it belongs to somebody
+        (("l", "777", 0, UNIT, "/tmp/x"), WROTE),  # a link in its place
+    ],
+)
+def test_nobody_hides_behind_a_name_of_ours(settings: Settings, row: Row, text: bytes) -> None:
+    """Seen failing with each of content, mode, owner and kind left out of the comparison."""
+    found = scope_after(settings, listed(row), {UNIT: text})
+    assert UNIT in found.changed
+    assert found.altered == (UNIT,)
+    assert found.ours == ()
+
+
+@pytest.mark.parametrize("path", ["/etc/ungcuu/evil.sh", "/var/lib/ungcuu/before/etc/evil", "/usr/local/sbin/ungcuu-x"])
+def test_a_new_file_among_ours_is_listed(settings: Settings, path: str) -> None:
+    """A folder of ours excuses nothing that lies in it."""
+    found = scope_after(settings, listed(("f", "644", 0, path, "")), {path: THEIRS, UNIT: WROTE})
+    assert path in found.changed
+
+
+def test_a_baseline_of_after_the_first_sign_excuses_nothing(settings: Settings) -> None:
+    """The intruder's page is part of it."""
+    found = scope_after(settings, b"", {PAGE: b"page"}, taken="2099-01-01T00:00:00Z")
+    assert PAGE in found.changed
+    assert found.ours == ()
+
+
+def test_the_report_tells_ours_apart(settings: Settings) -> None:
+    scope_after(settings, listed(("f", "644", 0, UNIT, ""), ("f", "4755", 0, KEPT, "")), {UNIT: WROTE, KEPT: b"ssh"})
+    (case,) = (find(settings, name.name) for name in settings.cases.iterdir() if name.is_dir())
+    text = render(build(case.records(), None, reach=scope_of_case(case)))
+    assert "Files that ungcuu itself wrote: 1" in text
+    assert f"others may use: {KEPT}" in text

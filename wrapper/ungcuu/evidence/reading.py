@@ -8,6 +8,7 @@ the reading of that file, with what was read so far. Texts come back as they are
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _CHUNK = 1 << 18
 _BLOCK = 512
 _PAX_MOST = 1 << 20
 _ENTRY_FIELDS = 256
+_DIGEST = re.compile(rb"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ def _born(field: bytes) -> float | None:
         return max(float(field), 0.0) or None
     except ValueError:
         return None
+
+
+def hash_rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and SHA-256 of each entry that ``sha256sum --zero`` wrote; damaged ones are left out."""
+    for record in _split(path, b"\0"):
+        digest, name = record[:64], record[66:]
+        if _DIGEST.fullmatch(digest) and name.startswith(b"/"):
+            yield _text(name), digest.decode("ascii")
 
 
 def archive_lines(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -41,6 +41,7 @@ _SUDO = re.compile(rb"\s*(?P<account>\S{1,64}) : .*USER=(?P<as>\S{1,64}) ; COMMA
 _ACCOUNT = re.compile(
     rb"(?:new user: name=|delete user '|change user '|password changed for |to group ')(?P<account>[^',\s]{1,64})"
 )
+_OUR_FOLDER = re.compile(r"/(?:etc|var/lib|run)/ungcuu/")
 _CHANGERS = frozenset({b"useradd", b"usermod", b"userdel", b"passwd", b"chpasswd", b"chage", b"gpasswd", b"groupadd"})
 
 
@@ -98,8 +99,26 @@ class FileTimes:
 
 
 @dataclass(frozen=True)
+class Good:
+    """A file whose content is known to be good, and what it may look like: for nobody else to write, or as it was."""
+
+    mode: int = 0o755
+    uid: int = 0
+    gid: int | None = None
+
+    def holds(self, row: FileRow) -> bool:
+        """Whether the file is nobody else's than it should be, and no more can be done with it than should be."""
+        owned = row.uid == self.uid and self.gid in (None, row.gid)
+        return row.kind == "f" and owned and not row.mode & ~self.mode & 0o7777
+
+
+@dataclass(frozen=True)
 class Scope:
-    """What is known of how far it went. Texts are clean; lists hold at most ``MOST`` rows, counts hold all."""
+    """What is known of how far it went. Texts are clean; lists hold at most ``MOST`` rows, counts hold all.
+
+    ``ours`` were written since then too, but by ungcuu, and hold what it wrote; ``altered`` are those of its files that
+    hold something else, and stand among the changed ones.
+    """
 
     since: datetime
     addresses: tuple[Address, ...]
@@ -111,6 +130,9 @@ class Scope:
     left_bytes: int
     responses: tuple[Request, ...]
     named: tuple[FileTimes, ...] = ()
+    ours: tuple[str, ...] = ()
+    ours_count: int = 0
+    altered: tuple[str, ...] = ()
     limits: tuple[str, ...] = LIMITS
 
 
@@ -123,11 +145,14 @@ def scope(
     *,
     known: Mapping[str, str] | None = None,
     watched: Iterable[str] = (),
+    good: Mapping[str, Good] | None = None,
+    altered: Iterable[str] = (),
 ) -> Scope:
     """Return how far it went since ``since`` (aware; from there on, inclusive), all by the host's clock.
 
     ``suspects`` are the URL paths of findings below the web root, ``known`` are addresses that findings name, each with
-    what named it, ``watched`` are the files of findings. ``requests`` is called twice, so that no log is held in
+    what named it, ``watched`` are the files of findings. ``good`` are the files whose content ungcuu wrote, or put
+    back, ``altered`` those of its own that hold something else. ``requests`` is called twice, so that no log is held in
     memory: the first reading finds the addresses, the second all that they did.
     """
     touched = _Tally()
@@ -135,12 +160,12 @@ def scope(
     for entry in entries:
         _read_entry(entry, since, touched, marked)
     addresses, left, responses = _sum_up(marked, since, requests())
-    told = _Files(since.timestamp(), frozenset(watched))
+    told = _Files(since.timestamp(), frozenset(watched), good or {}, frozenset(altered))
     for row in files:
         told.take(row)
     return Scope(
         since, addresses, touched.accounts(), tuple(told.changed), told.counts[0], tuple(told.read), told.counts[1],
-        left, responses, tuple(told.named.values()),
+        left, responses, tuple(told.named.values()), tuple(told.ours), told.counts[2], tuple(told.altered),
     )  # fmt: skip
 
 
@@ -163,6 +188,8 @@ def scope_from(
     *,
     known: Mapping[str, str] | None = None,
     skew: timedelta = timedelta(0),
+    good: Mapping[str, Good] | None = None,
+    altered: Iterable[str] = (),
 ) -> Scope:
     """Return the scope from the files that hold a host's items of triage, by id.
 
@@ -177,7 +204,8 @@ def scope_from(
             yield from (found for _name, line in archive_lines(held["web_logs"]) if (found := request(line)))
 
     entries = journal_entries(held["journal"]) if "journal" in held else ()
-    found = scope(since + skew, suspects, requests, entries, _rows(held, base), known=known, watched=paths)
+    found = scope(since + skew, suspects, requests, entries, _rows(held, base), known=known, watched=paths, good=good,
+                  altered=altered)  # fmt: skip
     return _by_our_clock(found, since, skew) if skew else found
 
 
@@ -307,25 +335,45 @@ def _read_entry(entry: Mapping[str, bytes], since: datetime, touched: _Tally, ma
 
 
 class _Files:
-    """Paths changed and paths read since then. ctime decides: unlike mtime, touch can't set it back."""
+    """Paths changed, read, and written by ungcuu since then. ctime decides: unlike mtime, touch can't set it back."""
 
-    def __init__(self, since: float, watched: frozenset[str]) -> None:
-        self.since, self.watched = since, watched
+    def __init__(
+        self, since: float, watched: frozenset[str], good: Mapping[str, Good], altered: frozenset[str]
+    ) -> None:
+        self.since, self.watched, self.good, self.marked = since, watched, good, altered
         self.changed: dict[str, None] = {}
         self.read: dict[str, None] = {}
-        self.counts = [0, 0]
+        self.ours: dict[str, None] = {}
+        self.altered: dict[str, None] = {}
+        self.counts = [0, 0, 0]
         self.named: dict[str, FileTimes] = {}
+        parents = {str(parent) for path in good for parent in PurePosixPath(path).parents}
+        self.folders = {parent for parent in parents if _OUR_FOLDER.match(f"{parent}/")}
 
     def take(self, row: FileRow) -> None:
         kind = 0 if row.changed >= self.since else 1 if row.kind == "f" and row.accessed >= self.since else None
         if kind is None:
             return
-        held, path = (self.changed, self.read)[kind], clean(row.path.encode("utf-8", "surrogateescape"), 400)
+        if kind == 0 and self._is_ours(row):
+            kind = 2
+        held, path = (self.changed, self.read, self.ours)[kind], clean(row.path.encode("utf-8", "surrogateescape"), 400)
         self.counts[kind] += path not in held
         if len(held) < MOST:
             held.setdefault(path)
-        if row.path in self.watched and kind == 0 and (when := moment(row.changed)):
+        if kind == 0 and row.path in self.marked | self.good.keys() and len(self.altered) < MOST:
+            self.altered.setdefault(path)
+        if row.path in self.watched and kind != 1 and (when := moment(row.changed)):
             self.named[path] = FileTimes(path, when, moment(row.born))
+
+    def _is_ours(self, row: FileRow) -> bool:
+        """A file with the content and the rights that it should have, a folder of ours, a link to a unit of ours."""
+        if row.kind == "f":
+            return row.path in self.good and row.path not in self.marked and self.good[row.path].holds(row)
+        if row.kind == "d":
+            return row.path in self.folders and (row.uid, row.mode & 0o7022) == (0, 0)
+        place = PurePosixPath(row.path)
+        return row.kind == "l" and place.name.startswith("ungcuu-") and place.name == PurePosixPath(row.target).name \
+            and row.target in self.good  # fmt: skip
 
 
 def moment(seconds: float | None) -> datetime | None:

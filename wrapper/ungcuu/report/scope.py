@@ -52,7 +52,9 @@ def _host(one: HostScope) -> dict[str, Any]:
              "first": _time(row.first), "last": _time(row.last)}
             for row in scope.accounts[:MOST]
         ],
-        "changed": _files(scope.changed, scope.changed_count, {row.path for row in scope.named}),
+        "altered": list(scope.altered[:MOST]),
+        "changed": _files(scope.changed, scope.changed_count, {row.path for row in scope.named} | {*scope.altered}),
+        "ours": _files(scope.ours, scope.ours_count, set()),
         "read": _files(scope.read, scope.read_count, set()),
         "left": shown_bytes(scope.left_bytes),
         "responses": [_response(row) for row in scope.responses[:MOST]],

@@ -28,6 +28,7 @@ except ImportError:  # plain ansible-playbook from a source tree that nobody has
     import ungcuu
 assert ungcuu.__version__  # noqa: S101 - the import is what counts
 
+from ungcuu import expected  # noqa: E402
 from ungcuu.evidence import Collection, Outcome, ProfileError, Request, collect, load_profile  # noqa: E402
 from ungcuu.settings import operator_name  # noqa: E402
 from ungcuu.site import target_from  # noqa: E402
@@ -57,13 +58,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
             if self._task.check_mode:
                 return result | {"changed": False, "skipped": True, "msg": f"would take {len(specs)} items"}
+            sent = self._sent(task_vars or {}) if args.get("ours") else {}
             patience = float(args.get("patience", 1))
             request = Request(
                 target=self._target(task_vars or {}),
                 specs=[replace(spec, limit_seconds=spec.limit_seconds * patience) for spec in specs],
                 folder=Path(str(args["folder"])).expanduser().absolute(),
                 who=str(args.get("who") or "") or operator_name(os.environ),
-                variables=_variables(args),
+                variables=_variables(args) | {"EVIDENCE_OURS": "\n".join(path for path in sent if "\n" not in path)},
                 again=bool(args.get("again", False)),
             )
             found = collect(request)
@@ -74,7 +76,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"unreachable": True, "msg": message}
         except (ProfileError, OSError, ValueError, KeyError) as error:
             return result | {"failed": True, "msg": f"Nothing was taken: {error}"}
-        return result | _told(found)
+        return result | _told(found, sent if request.variables["EVIDENCE_OURS"] else {})
+
+    def _sent(self, variables: dict[str, Any]) -> dict[str, str]:
+        """Return what ungcuu has put on this host, path → SHA-256; see expected.py."""
+        state = str(self._templar.template(variables.get("ungcuu_state", "")))
+        known = expected.load(Path(state).expanduser(), str(variables["inventory_hostname"])) if state else {}
+        return {path: digest for path, digest in known.items() if path.startswith("/")}
 
     def _target(self, variables: dict[str, Any]) -> Target:
         """Return how this host is reached, from the same variables that Ansible's own connection reads."""
@@ -99,9 +107,11 @@ def _texts(value: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
-def _told(found: Collection) -> dict[str, Any]:
-    """Return what the play and the wrapper are told."""
-    records = [{"kind": "evidence", "data": item.as_data()} for item in found.items]
+def _told(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
+    """Return what the play and the wrapper are told; ``sent`` goes into the case, since later it will be another."""
+    records: list[dict[str, Any]] = [{"kind": "evidence", "data": item.as_data()} for item in found.items]
+    if sent and any(item.id == "our_files" for item in found.items):
+        records.append({"kind": "sent_files", "data": {"files": sent}})
     if found.items:
         records.append({"kind": "custody", "data": dict(found.custody)})
     counts = {outcome.value: sum(item.outcome is outcome for item in found.items) for outcome in Outcome}
