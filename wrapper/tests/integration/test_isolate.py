@@ -514,7 +514,8 @@ def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run)
     assert opened.on("web01", "systemctl is-active mariadb || true").strip() == "inactive"
     assert opened.on("web01", "systemctl list-units --state=active --plain --no-legend 'php*-fpm*'").strip() == ""
     opened.reassessed()
-    assert ungcuu("release", "web01", "--confirm-host", "web01")[0] == 0
+    code, document, said = ungcuu("release", "web01", "--confirm-host", "web01")
+    assert code == 0, said
 
 
 def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:

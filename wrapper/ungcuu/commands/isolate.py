@@ -193,6 +193,11 @@ def _keep_snapshot(context: Context, cut: Cut) -> None:
     )  # fmt: skip
     store.add(item.as_data())
     context.record("evidence" if case else "snapshot", item.as_data(), cut.host)
+    hand_over = {
+        "from": cut.host, "to": str(folder), "who": context.settings.operator, "when": item.finished,
+        "what": item.what, "items": 1, "bytes": item.size,
+    }  # fmt: skip
+    context.record("custody", hand_over, cut.host)
 
 
 def _keep_elsewhere(context: Context, cut: Cut) -> None:

@@ -203,7 +203,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         site = wordpress(order["database"], locking=True)
     elif order["application"]:
         place = f"{order['application']} on {order['engine'] or 'no database'}"
-        left.append(f"accounts of the site ({place}): lock them there")
+        left.append(f"NOT locked: the accounts of the site ({place}); lock them there, or keep the site isolated")
     return {"accounts": accounts, "site": site, "left": left}
 
 
