@@ -43,6 +43,17 @@ def test_nginx_is_sealed(host: Host, site: Mapping[str, Any]) -> None:
     check(host, "nginx.service", ("/etc", "/usr", str(site["website_root"])), ("/var/log/nginx",))
 
 
+@pytest.mark.control("sandbox-apache")
+def test_apache_is_sealed(host: Host, site: Mapping[str, Any]) -> None:
+    """A hole in the server, or in PHP that runs inside it, must not become a change of the system or of the code."""
+    if not host.file("/usr/sbin/apache2ctl").exists:
+        pytest.skip("no Apache on this host")
+    inside = host.run("ls /etc/apache2/mods-enabled/php*.load").rc == 0
+    uploads = tuple(f"{site['website_root']}/{path}" for path in site["website_writable_paths"])
+    closed = ("/etc", "/usr", str(site["website_root"]), *(() if inside else uploads))
+    check(host, "apache2.service", closed, ("/var/log/apache2", *(uploads if inside else ())))
+
+
 @pytest.mark.control("sandbox-php")
 def test_php_is_sealed(host: Host, site: Mapping[str, Any]) -> None:
     """PHP runs strangers' input: code stays read-only to it even where file modes would allow a write."""
@@ -59,3 +70,18 @@ def test_mariadb_is_sealed(host: Host) -> None:
     if not host.file("/usr/sbin/mariadbd").exists:
         pytest.skip("no MariaDB on this host")
     check(host, "mariadb.service", ("/etc", "/usr", "/var/www"), ("/var/lib/mysql",))
+
+
+@pytest.mark.control("sandbox-postgresql")
+def test_postgresql_is_sealed(host: Host) -> None:
+    """SQL injection must not become a file elsewhere; the data, wherever it is, and its archive stay writable."""
+    rows = [line.split() for line in host.run("pg_lsclusters -h").stdout.splitlines()]
+    online = [row for row in rows if len(row) > 5 and row[3] == "online"]
+    if not online:
+        pytest.skip("no cluster of PostgreSQL runs on this host")
+    late = "SELECT count(*) FROM pg_stat_archiver WHERE last_failed_time > COALESCE(last_archived_time, '-infinity')"
+    for version, name, *_, data in (row[:6] for row in online):
+        moved = host.run("find %s -type l -exec readlink -e {} +", f"{data}/pg_tblspc").stdout.split()
+        check(host, f"postgresql@{version}-{name}.service", ("/etc", "/usr", "/var/www"), (data, *moved))
+        ask = ("runuser", "-u", "postgres", "--", "psql", "--cluster", f"{version}/{name}", "-XAtqc", late)
+        assert host.check_output(" ".join(["%s"] * len(ask)), *ask) == "0"

@@ -67,6 +67,14 @@ def clusters() -> list[str]:
     return [f"{row[0]}/{row[1]}" for row in rows if len(row) > 3 and row[3] == "online"]
 
 
+def cluster_paths() -> list[str]:
+    """Folders outside of Debian's own that PostgreSQL's running clusters keep data in: data folders and tablespaces."""
+    rows = [row.split() for row in said("pg_lsclusters", "-h").splitlines()]
+    folders = [Path(row[5]) for row in rows if len(row) > 5 and row[3] == "online"]
+    folders += [link.resolve() for folder in folders for link in (folder / "pg_tblspc").glob("*")]
+    return sorted({str(folder) for folder in folders if not folder.is_relative_to("/var/lib/postgresql")})
+
+
 def php_pools(version: str) -> list[str]:
     """Names of the pools of one PHP version."""
     text = "".join(path.read_text(errors="replace") for path in Path(f"/etc/php/{version}/fpm/pool.d").glob("*.conf"))
@@ -97,6 +105,7 @@ def main(_: dict[str, Any]) -> None:
         "has": servers
         + (["web"] if {"nginx", "apache"} & set(servers) else [])
         + (["php"] if php else [])
+        + (["modphp"] if list(Path("/etc/apache2/mods-enabled").glob("php*.load")) else [])
         + (["apparmor"] if apparmor() else []),
         "php": php,
         "homes": homes(),
@@ -105,6 +114,7 @@ def main(_: dict[str, Any]) -> None:
         "apache_files": apache_files(),
         "body_bytes": largest_post(),
         "clusters": clusters(),
+        "cluster_paths": cluster_paths(),
         "ssh_version": (re.search(r"OpenSSH_(\d+\.\d+)", said("ssh", "-V")) or [""] * 2)[1],
         "kex": said("sshd", "-T").find("mlkem768") >= 0 or "mlkem768x25519-sha256" in said("ssh", "-Q", "kex"),
         "container": Path("/run/.containerenv").exists()

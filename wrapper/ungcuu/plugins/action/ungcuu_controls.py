@@ -27,6 +27,7 @@ _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HOME = re.compile(r"/home/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _SITE_FILE = re.compile(r"/etc/(nginx|apache2)/[A-Za-z0-9_.@/-]{1,200}")
+_FOLDER = re.compile(r"(/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}){2,12}")
 _CLUSTER = re.compile(r"[0-9]{1,2}(\.[0-9])?/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
@@ -51,6 +52,7 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
         "apache_files": site_files(reply, "apache_files"),
         "body_bytes": int(reply.get("body_bytes", 0)),
         "clusters": [str(name) for name in reply.get("clusters", []) if _CLUSTER.fullmatch(str(name))],
+        "cluster_paths": [str(path) for path in reply.get("cluster_paths", []) if _FOLDER.fullmatch(str(path))],
         "ssh_version": float(version) if _VERSION.fullmatch(version) else 0.0,
         "mlkem": reply.get("kex") is True,
         "pwquality": reply.get("pwquality") is True,
@@ -62,8 +64,11 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
 def sandboxed(survey: dict[str, Any]) -> dict[str, str]:
     """Unit of each service that gets a sandbox, with its control."""
     units = {"nginx.service": "sandbox-nginx"} if "nginx" in survey["has"] else {}
+    units |= {"apache2.service": "sandbox-apache"} if "apache" in survey["has"] else {}
     units |= {f"php{version}-fpm.service": "sandbox-php" for version in survey["php"]}
-    return units | ({"mariadb.service": "sandbox-mariadb"} if "mariadb" in survey["has"] else {})
+    units |= {"mariadb.service": "sandbox-mariadb"} if "mariadb" in survey["has"] else {}
+    # The template's drop-in is every cluster's.
+    return units | ({"postgresql@.service": "sandbox-postgresql"} if survey["clusters"] else {})
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
