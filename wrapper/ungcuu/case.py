@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ungcuu.casefacts import TITLES, VERDICTS, Facts, derive
-from ungcuu.errors import Refused, Tampered, UsageFault
+from ungcuu.errors import JournalError, Refused, Tampered, UsageFault
 from ungcuu.i18n import _
 from ungcuu.journal import NAME, Journal, read_records
 from ungcuu.sealing import Record, format_time, now
@@ -196,23 +197,24 @@ def open_case(
     """
     _refuse_values(title, severity, tlp, detected_at, first_sign)
     case = _claim(settings)
-    opened = now()
-    case.journal().append(
-        "case_opened",
-        {
-            "case": case.id,
-            "title": title.strip(),
-            "hosts": list(hosts),
-            "reason": reason,
-            "severity": severity,
-            "tlp": tlp,
-            "detected_at": format_time(detected_at) if detected_at else opened,
-            "detected_by": detected_by,
-            "first_sign": format_time(first_sign) if first_sign else "",
-            "drill": drill,
-            "operator": settings.operator,
-        },
-    )
+    opened = {
+        "case": case.id,
+        "title": title.strip(),
+        "hosts": list(hosts),
+        "reason": reason,
+        "severity": severity,
+        "tlp": tlp,
+        "detected_at": format_time(detected_at) if detected_at else now(),
+        "detected_by": detected_by,
+        "first_sign": format_time(first_sign) if first_sign else "",
+        "drill": drill,
+        "operator": settings.operator,
+    }
+    try:
+        case.journal().append("case_opened", opened)
+    except (JournalError, OSError):
+        _give_back(case)
+        raise
     return case
 
 
@@ -291,6 +293,16 @@ def _claim(settings: Settings) -> Case:
         case.evidence.mkdir(mode=0o700)
         return case
     raise Refused(_("No number is left for a case today"))
+
+
+def _give_back(case: Case) -> None:
+    """Take away a case whose first record could not be written: half a case would only mislead."""
+    journal = case.folder / NAME
+    with contextlib.suppress(OSError):
+        if not journal.exists() or journal.stat().st_size == 0:
+            journal.unlink(missing_ok=True)
+            case.evidence.rmdir()
+            case.folder.rmdir()
 
 
 def _refuse_values(

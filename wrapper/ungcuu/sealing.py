@@ -172,7 +172,11 @@ def signing_key(key_dir: Path) -> Ed25519PrivateKey:
         if not path.with_suffix(".pub").exists():
             put(path.with_suffix(".pub"), public_pem(key.public_key()), mode=0o644)
     except (OSError, ValueError) as error:
-        raise JournalError(_("The key that signs the journal can't be used: {error}").format(error=error)) from error
+        raise JournalError(
+            _("The key that signs the journal can't be used: {error}").format(error=error),
+            _("Nothing was done: without a journal there is no run."),
+            _("Free space on this machine or mend the state folder, then run the command again."),
+        ) from error
     return key
 
 

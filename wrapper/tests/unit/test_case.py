@@ -16,6 +16,7 @@ from ungcuu.case import Case, current, find, list_cases, open_case, parse_when
 from ungcuu.casecheck import check
 from ungcuu.casefacts import derive
 from ungcuu.errors import JournalError, Refused, UsageFault
+from ungcuu.journal import Journal
 from ungcuu.sealing import Record
 from ungcuu.settings import Settings
 
@@ -410,3 +411,19 @@ def test_no_room_for_a_case_is_told(tmp_path: Path) -> None:
     (tmp_path / "state" / "heads").write_text("a file where a folder should be")
     with pytest.raises((JournalError, OSError)):
         open_case(settings_in(tmp_path / "state"), ["web01"], "x")
+
+
+def test_a_case_that_can_t_be_written_leaves_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk must not leave half a case: `case status` showed it, and `case list` did not know it."""
+
+    def full(*_: object) -> None:
+        raise JournalError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        with pytest.raises(JournalError):
+            open_case(settings, ["web01"], "Web shell")
+    assert list(settings.cases.iterdir()) == []
+    assert open_case(settings, ["web01"], "Web shell").facts.hosts == ("web01",)

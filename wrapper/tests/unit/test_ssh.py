@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,53 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sshserver import SSHD, free_port, keygen, serving
 
 from ungcuu import ssh
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 pytestmark = pytest.mark.skipif(not Path(SSHD).exists(), reason="needs openssh-server's sshd")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _keygen(path: Path) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    return path.with_suffix(".pub").read_text().split()[1]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssh.Target]:
     """A real sshd on loopback, its key pinned under the name ``web01``."""
-    folder = tmp_path_factory.mktemp("sshd")
-    host_key, _user_key = _keygen(folder / "host"), _keygen(folder / "user")
-    shutil.copy(folder / "user.pub", folder / "authorized")
-    port = _free_port()
-    Path("/run/sshd").mkdir(exist_ok=True)
-    (folder / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
-        "StrictModes no\nUsePAM no\nPidFile none\n"
-    )
-    daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
-    _wait_for(port)
-    known = folder / "known hosts"
-    known.write_text(f"web01 ssh-ed25519 {host_key}\n")
-    user = os.environ.get("USER") or "root"
-    yield ssh.Target("web01", "127.0.0.1", port, user, folder / "user", known, become=False)
-    daemon.terminate()
-    daemon.wait()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("sshd didn't start")
+    with serving(tmp_path_factory.mktemp("sshd")) as target:
+        yield target
 
 
 def test_arguments_arrive_as_given(server: ssh.Target) -> None:
@@ -112,7 +76,7 @@ def test_unpinned_key_is_refused(server: ssh.Target, tmp_path: Path) -> None:
 
 def test_changed_key_is_refused(server: ssh.Target, tmp_path: Path) -> None:
     """A changed key may be a reinstalled host or a man in the middle; a person decides which."""
-    other = _keygen(tmp_path / "other")
+    other = keygen(tmp_path / "other")
     known = tmp_path / "known"
     known.write_text(f"web01 ssh-ed25519 {other}\n")
     with pytest.raises(ssh.HostKeyRefused, match="changed"):
@@ -150,7 +114,7 @@ def test_endless_standard_error_is_not_kept(server: ssh.Target) -> None:
 
 def test_refused_connection_is_not_reached(server: ssh.Target) -> None:
     """Nothing was started: this is NOT DONE, and may be said so."""
-    result = ssh.run(replace(server, port=_free_port()), ["true"])
+    result = ssh.run(replace(server, port=free_port()), ["true"])
     assert (result.ending, result.unknown) == (ssh.Ending.NOT_REACHED, False)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import scan
 
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             done = scan(subject_from(self._templar, task_vars or {}))
         except UngcuuError as error:
-            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+            raise refusal(error) from error
         records = [{"kind": "finding", "data": item.document()} for item in done.findings[:REPORTED]]
         records.append({"kind": "scan", "data": done.summary()})
         worst = [f"{item.severity.value} {item.rule} {item.path}" for item in done.findings[:20]]

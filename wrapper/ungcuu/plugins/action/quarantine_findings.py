@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ungcuu import baseline, quarantine
-from ungcuu.errors import Undetermined, UngcuuError, Unreachable
+from ungcuu.errors import UngcuuError
+from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import Subject
 
@@ -39,10 +39,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         subject = subject_from(self._templar, task_vars or {})
         try:
             return result | self._work(subject, bool(self._task.check_mode))
-        except (Unreachable, Undetermined) as error:
-            raise AnsibleConnectionFailure(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
         except UngcuuError as error:
-            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+            raise refusal(error) from error
 
     def _work(self, subject: Subject, check: bool) -> dict[str, Any]:
         args = self._task.args

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.reassess import Entry, reassess
 from ungcuu.settings import Settings
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             roles = tuple(map(str, args.get("roles") or []))
             done, found = reassess(subject, _site(self._loader, variables, settings), settings, entry, roles)
         except UngcuuError as error:
-            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+            raise refusal(error) from error
         records = [{"kind": "finding", "data": item.document()} for item in found.findings[:500]]
         records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": done.document()}]
         result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:50], "ungcuu": records}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import take_baseline
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             changed, doubts = take_baseline(subject, accept)
         except UngcuuError as error:
-            raise AnsibleActionFail(" ".join(filter(None, (error.what, error.state, error.mend)))) from error
+            raise refusal(error) from error
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in doubts]
         if doubts and not accept:
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in doubts[:5])

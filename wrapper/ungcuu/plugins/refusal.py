@@ -1,0 +1,19 @@
+"""What an action plugin raises for an error of ours, so that the run ends with the outcome that the error means."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+
+from ungcuu.errors import HostKeyMismatch, Undetermined, UngcuuError, Unreachable
+
+KEY_REFUSED = "Host key verification failed"  # ssh's words: the runner knows a refused key by them
+
+
+def refusal(error: UngcuuError) -> AnsibleError:
+    """Return the failure of the task: a host that is not there, or is another one, is unreachable; all else failed."""
+    told = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.mend) if part)
+    if isinstance(error, HostKeyMismatch):
+        return AnsibleConnectionFailure(f"{KEY_REFUSED}: {told}")
+    if isinstance(error, Unreachable | Undetermined):
+        return AnsibleConnectionFailure(told)
+    return AnsibleActionFail(told)
