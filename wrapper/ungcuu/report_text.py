@@ -86,6 +86,8 @@ LABELS = {
     "put_back": N_("How to put it back"),
     "recovery": N_("Recovery"),
     "no_recovery": N_("The journal of this case holds no restore."),
+    "backups": N_("Backups"),
+    "backups_note": N_("As the vault last told the controller, {time}"),
     "verification": N_("Checks on the host"),
     "reassessment": N_("Re-assessment before the return to service"),
     "no_reassessment": N_("The journal of this case holds no re-assessment."),

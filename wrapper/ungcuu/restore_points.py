@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ungcuu.site import Site
 
 FILE = "restore_points.json"
+SECOND_FILE = "second_vault.json"  # the same list as a second vault gives it, where the inventory names one
 BACKUP_HOURS = 48  # a newest point older than this means that a backup was missed
 PROOF_DAYS = 92  # a restore is to be proven once a quarter
 _MOST_BYTES = 8 << 20
@@ -98,9 +99,9 @@ def load(host_folder: Path) -> tuple[RestorePoint, ...]:
     return parse(_document(host_folder))
 
 
-def _document(host_folder: Path) -> Mapping[str, Any]:
+def _document(host_folder: Path, name: str = FILE) -> Mapping[str, Any]:
     try:
-        path = host_folder / FILE
+        path = host_folder / name
         if path.stat().st_size > _MOST_BYTES:
             return {}
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -128,10 +129,32 @@ def last_proven(host_folder: Path) -> str:
 
 def schedule(host_folder: Path) -> Schedule | None:
     """Return the vault's timer as it was last heard of; None where nothing is known of one."""
-    row = _document(host_folder).get("schedule")
+    return _schedule(_document(host_folder))
+
+
+def _schedule(document: Mapping[str, Any]) -> Schedule | None:
+    row = document.get("schedule")
     if not isinstance(row, dict):
         return None
     return Schedule(row.get("active") is True, clean(str(row.get("last_run")), 30), clean(str(row.get("result")), 30))
+
+
+@dataclass(frozen=True)
+class Backups:
+    """What a report tells of a host's backups: as the vault last told the controller, at `asked` (UTC)."""
+
+    host: str
+    asked: str
+    newest: RestorePoint | None
+    proven: RestorePoint | None
+    alerts: tuple[str, ...]
+
+
+def told_of(host: str, host_folder: Path, now: datetime | None = None) -> Backups:
+    """Gather that from the host's folder on the controller."""
+    asked = clean(str(_document(host_folder).get("asked") or ""), 30)
+    wrong = tuple(alert.text for alert in alerts(host_folder, now))
+    return Backups(host, asked, newest(host_folder), proven(host_folder), wrong)
 
 
 @dataclass(frozen=True)
@@ -143,18 +166,33 @@ class Alert:
 
 
 def refresh(site: Site, host: str, host_folder: Path) -> bool:
-    """Ask the host's vault for its list and keep it; False, with the older list left, where it does not answer."""
-    vault = str(site.variables(host).get("website_vault_host") or "")
-    if vault not in site.hosts:
+    """Ask the host's vault for its list and keep it; False, with the older list left, where it does not answer.
+
+    A second vault is asked too; one that does not answer is noted as such.
+    """
+    variables = site.variables(host)
+    second = str(variables.get("website_second_vault_host") or "")
+    if second:
+        document = _points(site, second, host) or {"outcome": "UNKNOWN"}
+        put(make_private(host_folder) / SECOND_FILE, json.dumps(document | {"vault": second}) + "\n")
+    else:
+        (host_folder / SECOND_FILE).unlink(missing_ok=True)
+    known = _points(site, str(variables.get("website_vault_host") or ""), host)
+    if known is None:
         return False
+    put(make_private(host_folder) / FILE, json.dumps(known) + "\n")
+    return True
+
+
+def _points(site: Site, vault: str, host: str) -> dict[str, Any] | None:
+    """The list as a vault gives it; None where it gives none."""
+    if vault not in site.hosts:
+        return None
     try:
         document = json.loads(_ask(site, vault, ["/usr/local/sbin/ungcuu-vault", "points", host]))
     except ValueError:
-        return False
-    if not isinstance(document, dict) or document.get("outcome") != "DONE":
-        return False
-    put(make_private(host_folder) / FILE, json.dumps(document) + "\n")
-    return True
+        return None
+    return document if isinstance(document, dict) and document.get("outcome") == "DONE" else None
 
 
 def _ask(site: Site, vault: str, command: list[str]) -> bytes:
@@ -170,8 +208,16 @@ def _ask(site: Site, vault: str, command: list[str]) -> bytes:
 
 
 def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:
-    """Return what is wrong with a host's backups: none, old, not started, failed, never proven."""
-    moment, points = now or datetime.now(UTC), load(host_folder)
+    """Return what is wrong with a host's backups: none, old, not started, failed, never proven, not copied."""
+    moment = now or datetime.now(UTC)
+    return (
+        _alerts_of(_document(host_folder), moment) + _proof_alerts(host_folder, moment) + _copies(host_folder, moment)
+    )
+
+
+def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
+    """What is wrong with the points that one vault holds."""
+    points = parse(document)
     held = [point for point in points if not point.missing]
     if not held:
         return [Alert(_("no restore point is known"))]
@@ -179,25 +225,44 @@ def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:
     hours = int(held[0].age_seconds(moment) // 3600)
     if hours >= BACKUP_HOURS:
         found.append(Alert(_("a backup was missed: the newest restore point is {hours} hours old").format(hours=hours)))
-    found += _timer_alerts(schedule(host_folder))
+    found += _timer_alerts(_schedule(document))
     if lost := sum(point.missing for point in points):
         found.append(Alert(_("{count} restore points are gone from the vault").format(count=lost), "restore-points"))
-    if count := _strangers(host_folder):
+    if count := _strangers(document):
         found.append(
             Alert(_("the repository holds {count} points that no run of ours made").format(count=count), "scan")
         )
-    last = proven(host_folder)
-    if last is None:
-        return [*found, Alert(_("no restore was ever proven"), "restore-drill")]
-    days = (moment - parse_time(last.proven)).days
-    if days > PROOF_DAYS:
-        words = _("a restore drill was missed: the last proven restore is {days} days old")
-        found.append(Alert(words.format(days=days), "restore-drill"))
     return found
 
 
-def _strangers(host_folder: Path) -> int:
-    rows = _document(host_folder).get("strangers")
+def _proof_alerts(host_folder: Path, moment: datetime) -> list[Alert]:
+    """Whether the last proof of a restore is young enough; silent where there is nothing to prove."""
+    if newest(host_folder) is None:
+        return []
+    last = proven(host_folder)
+    if last is None:
+        return [Alert(_("no restore was ever proven"), "restore-drill")]
+    days = (moment - parse_time(last.proven)).days
+    if days > PROOF_DAYS:
+        words = _("a restore drill was missed: the last proven restore is {days} days old")
+        return [Alert(words.format(days=days), "restore-drill")]
+    return []
+
+
+def _copies(host_folder: Path, moment: datetime) -> list[Alert]:
+    """What is wrong with the copies on the second vault, where there is one."""
+    document = _document(host_folder, SECOND_FILE)
+    if not document:
+        return []
+    vault = clean(str(document.get("vault")), 80)
+    if document.get("outcome") != "DONE":
+        return [Alert(_("the second vault {vault} does not answer").format(vault=vault), "doctor")]
+    words = _("second vault {vault}: {what}")
+    return [Alert(words.format(vault=vault, what=row.text), row.verb) for row in _alerts_of(document, moment)]
+
+
+def _strangers(document: Mapping[str, Any]) -> int:
+    rows = document.get("strangers")
     return len(rows) if isinstance(rows, list) else 0
 
 
@@ -206,9 +271,9 @@ def _timer_alerts(timer: Schedule | None) -> list[Alert]:
         return []
     if not timer.active:
         return [Alert(_("nothing starts the backups: the vault's timer is not active"))]
-    if timer.last_run and timer.result not in ("success", ""):
+    if timer.result not in ("success", ""):
         words = _("the backup by the clock at {when} failed: {result}")
-        return [Alert(words.format(when=timer.last_run, result=timer.result))]
+        return [Alert(words.format(when=timer.last_run or _("an unknown time"), result=timer.result))]
     return []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
+from ungcuu import i18n, restore_points
 from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
 from ungcuu.forms import NAMES, form
@@ -353,6 +355,47 @@ def test_the_report_is_written_beside_the_journal_and_its_hash_into_it(settings:
     assert again.ok and not again.notes
     path.write_text("another")
     assert not check(case).ok, "a report that was changed after it was drawn up"
+
+
+DRILLED = {
+    "points": [
+        {
+            "id": "4e3a0bd1" * 8, "time": "2026-11-24T18:30:00Z", "host": "web01", "bytes": 5 << 20, "files": 12,
+            "proven": "2026-11-24T20:00:00Z",
+            "drill": {"on": "spare01", "rto_seconds": 61.4, "rpo_seconds": 5400},
+        }
+    ],
+    "asked": "2026-11-25T02:00:00Z",
+    "schedule": {"active": False},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("last restore drill: 25/11/2026 03:00:00 on spare01", "RTO) 61 s", "RPO) 90 min 0 s", "is not active")),
+        ("vi", ("lần diễn tập khôi phục gần nhất: 25/11/2026 03:00:00", "RTO) 61 giây", "RPO) 90 phút 0 giây")),
+    ],
+)
+def test_the_newest_restore_drill_stands_in_every_report(
+    settings: Settings, language: str, words: tuple[str, ...]
+) -> None:
+    """Whoever reads the report of an incident must see whether the backups were ever proven, and what is wrong."""
+    case = write_case(settings)
+    i18n.set_language(language)
+    try:
+        never = Reader(write_report(case, language)[0].read_text("utf-8")).text
+        folder = settings.host_dir("web01")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / restore_points.FILE).write_text(json.dumps(DRILLED), encoding="utf-8")
+        text = Reader(write_report(case, language)[0].read_text("utf-8")).text
+        assert i18n._("no restore was ever proven") not in text
+        assert i18n._("no restore point is known") in never
+    finally:
+        i18n.set_language("en")
+    for word in words:
+        assert word in text, word
+    assert "4e3a0bd1" in text
 
 
 def test_a_report_can_be_drawn_up_again_and_in_both_languages(settings: Settings) -> None:

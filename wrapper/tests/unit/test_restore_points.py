@@ -82,3 +82,21 @@ def test_what_a_drill_measured_stands_beside_its_point(tmp_path: Path) -> None:
     assert (point.rto_seconds, point.rpo_seconds, point.changed) == (61.5, 3600, "+3 -1 ~2")
     assert "\x1b" not in point.proven_on
     assert restore_points.drill_data(tmp_path)["rto_seconds"] == 61.5
+
+
+def second(tmp_path: Path, document: dict[str, Any]) -> str:
+    """What is told of the copies, beside backups that are well."""
+    (tmp_path / restore_points.SECOND_FILE).write_text(json.dumps({"vault": "vault02", **document}), encoding="utf-8")
+    return told(tmp_path, GOOD, schedule=TIMER)
+
+
+def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
+    """A second vault that silently copies nothing any more is none on the day when the first is lost."""
+    good = {"outcome": "DONE", "points": [GOOD], "schedule": TIMER}
+    assert second(tmp_path, good) == ""
+    assert "vault02 does not answer" in second(tmp_path, {"outcome": "UNKNOWN"})
+    assert second(tmp_path, good | {"points": []}) == "second vault vault02: no restore point is known"
+    assert "is not active" in second(tmp_path, good | {"schedule": TIMER | {"active": False}})
+    assert "failed: exit-code" in second(tmp_path, good | {"schedule": {"active": True, "result": "exit-code"}})
+    old = GOOD | {"time": "2026-02-01T01:30:00Z", "proven": ""}
+    assert second(tmp_path, good | {"points": [old]}).startswith("second vault vault02: a backup was missed")

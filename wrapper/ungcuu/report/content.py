@@ -12,10 +12,11 @@ from ungcuu.casecheck import CaseCheck
 from ungcuu.casefacts import TITLES, Facts, derive, from_host
 from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _, language
-from ungcuu.report import course, deeds, findings, people, scope
+from ungcuu.report import backups, course, deeds, findings, people, scope
 from ungcuu.report.told import tell
 from ungcuu.report.words import shown_time, word, zone_name
 from ungcuu.report_text import LABELS
+from ungcuu.restore_points import Backups
 from ungcuu.sealing import Record, format_time
 
 
@@ -29,11 +30,14 @@ def build(
     checked: CaseCheck | None,
     key: str = "",
     now: datetime | None = None,
+    *,
     reach: CaseScope | None = None,
+    known: Sequence[Backups] = (),
 ) -> dict[str, Any]:
     """Return everything that the template shows. Pure but for the language in use and ``now``.
 
-    ``reach`` is how far the intruder came, where somebody read it from the evidence.
+    ``reach`` is how far the intruder came, where somebody read it from the evidence; ``known`` is what the vault last
+    told of the backups.
     """
     facts = derive(records)
     told = tell(records, facts)
@@ -65,6 +69,7 @@ def build(
         "quarantine": [deeds.quarantine(one, data) for one in told for data in one.of("quarantine")],
         "changes": [row for one in told if deeds.cleans(one) for row in deeds.changes(one)],
         "recovery": deeds.recovery(told),
+        "backups": backups.section(known),
         "reassessment": deeds.reassessment(told),
         "verifications": [findings.checks(one) for one in told if one.of("check")],
         "runs": [findings.run(one) for one in told],

@@ -16,6 +16,8 @@ from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
 from ungcuu.sealing import Record, format_time
 
+_RECOVERS = ("restore", "rebuild")
+
 
 def undo(told: Told) -> list[dict[str, str]]:
     """The way back of each action of a run."""
@@ -32,7 +34,7 @@ def undo(told: Told) -> list[dict[str, str]]:
 
 def cleans(told: Told) -> bool:
     """Whether a run's changes are told under what was removed and changed; a restore's have a place of their own."""
-    return in_case(told) and told.run.verb != "restore"
+    return in_case(told) and told.run.verb not in _RECOVERS
 
 
 def evidence(told: Sequence[Told]) -> dict[str, Any]:
@@ -164,7 +166,7 @@ def recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
     return [
         {**proofs(one), "points": [_point(data) for data in one.of("restore_point", "change")]}
         for one in told
-        if one.run.verb == "restore"
+        if one.run.verb in _RECOVERS
     ]
 
 

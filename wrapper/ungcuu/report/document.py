@@ -17,6 +17,7 @@ from ungcuu.errors import ControllerFault
 from ungcuu.files import put
 from ungcuu.i18n import _
 from ungcuu.report.content import build
+from ungcuu.restore_points import told_of
 from ungcuu.screen import clean
 from ungcuu.sealing import fingerprint, public_key
 
@@ -52,7 +53,8 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     """
     suffix = "" if lang == "en" else f".{lang}"
     key = fingerprint(public_key(case.settings.keys))
-    text = render(build(case.records(), check(case), key, reach=scope_of_case(case)))
+    known = [told_of(host, case.settings.host_dir(host)) for host in case.facts.hosts]
+    text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
     written = [put(case.folder / f"report{suffix}.html", text.encode("utf-8", "backslashreplace"))]
     if pdf:
         written.append(put(case.folder / f"report{suffix}.pdf", _print(text)))
