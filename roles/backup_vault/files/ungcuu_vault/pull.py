@@ -2,13 +2,16 @@
 
 1. Only points of the first vault's ledger are copied; what else lies in its repository is never looked at.
 2. The copies have a password, a ledger and a policy of their own: nothing that happens to the first vault removes one.
+3. Of a row of that ledger only what is known and well-formed is taken over: the first vault may be an intruder's.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,13 +31,18 @@ from ungcuu_vault.common import (
     locked,
     need_space,
     now,
+    parse_time,
     run_folder,
     secret_pipe,
     stamp,
+    write_json,
 )  # fmt: skip
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import ssh_options
 
+_ID = re.compile(r"[0-9a-f]{64}")
+_SKEW = datetime.timedelta(minutes=10)
+_TAKEN = "taken.json"
 _SPARE_BYTES = 256 * 2**20
 _LARGEST_LEDGER = 16 * 2**20
 
@@ -50,20 +58,30 @@ def pull(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         theirs = _their_ledger(site, source, folder)
         need_space(site.store, _SPARE_BYTES)
         prepare(site)
-        mine = {row.get("first", ""): row for row in site.ledger()}
-        wanted = [row for row in theirs if row["id"] not in mine]
+        taken = _taken(site)
+        wanted = [row for row in theirs if row["id"] not in taken]
         if wanted:
             _restic(site, "copy", *(row["id"] for row in wanted))
             arrived = {str(row.get("original")): str(row["id"]) for row in site.snapshots().values()}
             copied = [
-                row | {"id": arrived[row["id"]], "first": row["id"], "copied": stamp(now()), "proven": ""}
+                row | {"id": arrived[row["id"]], "first": row["id"], "copied": stamp(now())}
                 for row in wanted
                 if row["id"] in arrived
             ]
             site.change_ledger(lambda points: [*points, *copied])
+            write_json(
+                site.store / _TAKEN, sorted(taken & {row["id"] for row in theirs} | {row["first"] for row in copied})
+            )
             if len(copied) != len(wanted):
                 raise VaultError(f"{len(wanted) - len(copied)} of {len(wanted)} points of {site.name} did not arrive")
         return {"copied": len(wanted), "points": len(site.ledger())}
+
+
+def _taken(site: Site) -> set[str]:
+    """The first vault's points that were copied once: what the policy here let go since is not copied again."""
+    path = site.store / _TAKEN
+    noted = json.loads(path.read_text("ascii")) if path.exists() else []
+    return {*noted, *(str(row.get("first")) for row in site.ledger())}
 
 
 def prepare(site: Site) -> bool:
@@ -93,12 +111,44 @@ def _their_ledger(site: Site, source: dict[str, Any], folder: Path) -> list[dict
     done = subprocess.run([*command, target], input=order, capture_output=True, check=False, **as_account())
     if done.returncode or local.stat().st_size > _LARGEST_LEDGER:
         raise VaultError(f"{source['name']} can't be read: {last_words(done.stderr)}", "earlier copies are whole")
-    rows = json.loads(local.read_text("utf-8"))
-    return [row for row in rows if isinstance(row, dict) and _is_id(row.get("id"))]
+    try:
+        return [_checked(row, site.name) for row in json.loads(local.read_text("utf-8"))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        words = f"the ledger that {source['name']} gives is none: {type(error).__name__}: {error}"
+        raise VaultError(words, "earlier copies are whole") from None
 
 
-def _is_id(text: object) -> bool:
-    return isinstance(text, str) and len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+def _checked(row: dict[str, Any], site: str) -> dict[str, Any]:
+    """A restore point as the first vault tells of it, without its scan and its proof: those are made here again.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: one of its fields is not what it should be.
+    """
+    source, counts = row["source"], row["counts"]
+    if not _ID.fullmatch(row["id"]) or row["host"] != site:
+        raise ValueError(f"no point of {site}")
+    if any(parse_time(row[name]) > now() + _SKEW for name in ("time", "arrived")):
+        raise ValueError("a point of the future")
+    return {
+        "id": row["id"],
+        "host": site,
+        **{name: stamp(parse_time(row[name])) for name in ("time", "arrived")},
+        **{name: int(row[name]) for name in ("bytes", "files", "added_bytes")},
+        "seconds": float(row["seconds"]),
+        "skewed": bool(row["skewed"]),
+        "paths": _texts(row["paths"]),
+        "counts": {part: int(counts[part]) for part in ("files", "database", "config")},
+        "source": {
+            **{name: _texts([source[name]])[0] for name in ("root", "consistency")},
+            **{name: _texts(source[name]) for name in ("config_paths", "config_missing")},
+        },
+    }
+
+
+def _texts(values: list[Any]) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a text is none")
+    return values
 
 
 def _restic(site: Site, *arguments: str) -> None:
