@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.files import put
+from ungcuu.files import make_private, put
 from ungcuu.isolation import MODES, AllowList, allow_list, parse_address
 from ungcuu.settings import Settings
 from ungcuu.ssh import Target, run
@@ -167,9 +167,7 @@ def write(settings: Settings, card: Card) -> Card:
     Returns:
         The card as it was written: its known_hosts is the copy.
     """
-    folder = settings.host_dir(card.host)
-    for part in (folder.parent.parent, folder.parent, folder):
-        part.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = make_private(settings.host_dir(card.host))
     known = folder / "known_hosts"
     put(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
     kept = Card(**{**vars(card), "known_hosts": str(known)})

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ungcuu.casefacts import TITLES, VERDICTS, Facts, derive
 from ungcuu.errors import JournalError, Refused, Tampered, UsageFault
+from ungcuu.files import make_private
 from ungcuu.i18n import _
 from ungcuu.journal import NAME, Journal, read_records
 from ungcuu.sealing import Record, format_time, now
@@ -281,7 +282,7 @@ def _number_of(case_id: str) -> tuple[str, int]:
 def _claim(settings: Settings) -> Case:
     """Take the next free number of the day; a number whose head exists was used, though its folder may be gone."""
     day = datetime.now(UTC).astimezone().strftime("%Y%m%d")
-    settings.cases.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(settings.cases)
     for number in range(1, 100_000):
         case = Case(settings, f"UC-{day}-{number:03d}")
         if case.head.exists():

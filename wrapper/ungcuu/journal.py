@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from filelock import FileLock, Timeout
 
 from ungcuu.errors import JournalError, Tampered
-from ungcuu.files import put, sync_folder, write_all, write_beside
+from ungcuu.files import make_private, put, sync_folder, write_all, write_beside
 from ungcuu.i18n import _
 from ungcuu.sealing import Record, canonical, genesis, now, public_key, seal, signed, signing_key, unseal
 
@@ -86,7 +86,7 @@ class Journal:
             raise JournalError(_("Not a name for a case: {name}").format(name=repr(folder.name)))
         try:
             for place in (folder, heads_dir):
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private(place)
         except OSError as error:
             raise _unwritable(folder, error) from error
         journal = cls(folder, signing_key(key_dir), heads_dir)

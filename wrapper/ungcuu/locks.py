@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ungcuu.errors import ControllerFault, Locked
-from ungcuu.files import put
+from ungcuu.files import make_private, put
 from ungcuu.i18n import _
 from ungcuu.screen import clean
 from ungcuu.settings import Settings
@@ -39,7 +39,7 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
     from filelock import FileLock, Timeout
 
     try:
-        settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(settings.locks)
         lock = FileLock(settings.locks / f"{host}.lock", mode=0o600)
         lock.acquire(timeout=0)
     except Timeout:

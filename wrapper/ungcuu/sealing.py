@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ungcuu.errors import JournalError, Tampered
-from ungcuu.files import put, write_beside
+from ungcuu.files import make_private, put, write_beside
 from ungcuu.i18n import _
 
 KEY = "journal_ed25519"
@@ -208,7 +208,7 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def _make_key(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     spare = write_beside(path, pem, mode=0o600)

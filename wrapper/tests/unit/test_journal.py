@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from ungcuu import journal as module
-from ungcuu import sealing
+from ungcuu import locks, sealing
 from ungcuu.errors import JournalError, Tampered
 from ungcuu.journal import Journal, VerifyResult, read_records, verify
 from ungcuu.sealing import canonical
+from ungcuu.settings import Settings
 
 Make = Callable[..., Journal]
 
@@ -475,3 +476,12 @@ def test_reading_names_a_record_that_cannot_be_read(filled: Journal) -> None:
     filled.path.write_bytes(filled.path.read_bytes().replace(b'"number":1', b'"number":7'))
     with pytest.raises(Tampered, match="Record 2 of"):
         read_records(filled.folder)
+
+
+def test_every_folder_of_the_state_is_private(tmp_path: Path) -> None:
+    """The state folder itself, too. Seen failing: `mkdir -p` gives its mode to the last folder alone."""
+    state = tmp_path / "state" / "ungcuu"
+    with locks.hold(Settings(state, tmp_path, "lan"), ("web01",), "backup", ""):
+        Journal.open(state / "operations", state / "keys", state / "heads")
+    folders = [path for path in (tmp_path / "state").rglob("*") if path.is_dir()]
+    assert [str(path) for path in folders if path.stat().st_mode & 0o077] == []
