@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -252,6 +253,28 @@ def test_a_swap_killed_anywhere_is_undone_whole(
             pass
         else:
             assert (live / "d/f").read_text(encoding="ascii") == "restored"
+    swap._put_back_tree(live, staged, kept / "root", restored)
+    assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
+    assert (live / "d/f").read_text(encoding="ascii") == "compromised"
+    assert not (kept / "root").exists()
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("moves", range(9))
+def test_an_undo_killed_anywhere_can_be_repeated(
+    agent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, atomic: bool, moves: int
+) -> None:
+    """Power may fail on the way back as well. Seen failing without the look at which of the two trees is kept."""
+    swap = agent[4]
+    live, staged, kept = trees(tmp_path)
+    restored = swap._identity(staged)
+    with monkeypatch.context() as patch:
+        dying(99, patch, swap, atomic=atomic)
+        swap._swap_tree(live, staged, kept)
+    with monkeypatch.context() as patch:
+        dying(moves, patch, swap, atomic=atomic)
+        with contextlib.suppress(Killed):
+            swap._put_back_tree(live, staged, kept / "root", restored)
     swap._put_back_tree(live, staged, kept / "root", restored)
     assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
     assert (live / "d/f").read_text(encoding="ascii") == "compromised"

@@ -174,6 +174,7 @@ def _move_slowly(source: Path, target: Path) -> None:
         source.unlink()
         return
     target.mkdir(mode=0o700)
+    _keep_owner(source, target)  # at once: a move that is killed leaves folders that somebody will go on with
     for entry in sorted(source.iterdir()):
         move(entry, target / entry.name)
     shutil.copystat(source, target, follow_symlinks=False)

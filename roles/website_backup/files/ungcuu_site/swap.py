@@ -244,20 +244,24 @@ def _put_back(identity: str, state: dict[str, Any]) -> None:
 
 
 def _put_back_tree(live: Path, staged: Path, place: Path, restored: list[int]) -> None:
-    """`restored` tells the restored tree from the one before, in whatever step the swap died."""
+    """`restored` tells the restored tree from the one before, in whatever step the swap died, or an undoing of it."""
     staged.parent.mkdir(mode=0o700, exist_ok=True)
-    if live.exists() and _identity(live) == restored:
-        if place.exists():
-            move(live, staged)
-            move(place, live)
-        elif staged.exists():  # died between the exchange and the move that follows it
+    # After a move entry by entry an inode tells nothing any more: a freed one is given to the next folder.
+    aside = place.with_name("restored-is-aside")
+    if live.exists() and _identity(live) == restored and not aside.exists():
+        if not place.exists():  # died between the exchange and the move that follows it
             exchange(staged, live)
-    elif place.exists():  # died while a file system that can't rename the tree was moving it entry by entry
+        elif not exchange(place, live):
+            _merge(live, staged)
+            aside.touch()
+    if place.exists() and (aside.exists() or _identity(place) != restored):
         _merge(place, live)
+    if place.exists():
+        _merge(place, staged)
 
 
 def _merge(source: Path, target: Path) -> None:
-    """Move back what had been moved away already."""
+    """Move a tree, or go on where moving it entry by entry had stopped."""
     if not os.path.lexists(target):
         move(source, target)
         return
