@@ -247,7 +247,8 @@ def test_pages_carry_a_content_policy(host: Host, site: Mapping[str, Any]) -> No
     name = "content-security-policy" + ("-report-only" if mode == "report" else "")
     found = re.findall(rf"^{name}: (.*?)\r?$", answer, re.MULTILINE)
     assert len(found) == 1
-    assert "object-src 'none'" in found[0] or mode == "off"
+    # A site that shows documents in its pages names itself here; nobody names the whole world.
+    assert mode == "off" or re.search(r"object-src ('none'|[^;*]+)(;|$)", found[0])
 
 
 @pytest.mark.control("web-security-txt")

@@ -18,7 +18,7 @@ from ungcuu.lab import Lab
 from ungcuu.plugins.on_host import parse_reply, program_text
 
 ROOT = Path(__file__).parents[3]
-ROLES = ("php_hardening", "web_hardening", "web_application_firewall")
+ROLES = ("php_hardening", "web_hardening", "web_application_firewall", "service_sandbox")
 CATALOGUE = controls.load(ROOT / "roles")
 FOREIGN = "https://thongke.example.vn"
 UNTRIED = {"website_probe_enabled": False}  # where the run before has tried the website already
@@ -78,6 +78,8 @@ systemctl restart postgresql
 runuser -u postgres -- psql -qc "CREATE ROLE portal SUPERUSER LOGIN PASSWORD 'only-in-the-lab'"
 runuser -u postgres -- psql -qc "GRANT pg_execute_server_program TO portal"
 runuser -u postgres -- createdb -O portal portal
+install -d -o postgres -g postgres -m 0700 /srv/fast/space
+runuser -u postgres -- psql -qc "CREATE TABLESPACE fast LOCATION '/srv/fast/space'"
 """
 
 
@@ -153,11 +155,16 @@ def test_blocking_refuses_attacks_and_lets_editors_work(web: Lab, stack: Stack, 
     assert [name for name, outcome in outcomes.items() if outcome == "failed"] == []
 
 
-def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack) -> None:
-    """A policy that refuses a script of the site, and a firewall that refuses the login, are found one by one."""
+def load_foreign_script(lab: Lab) -> None:
+    """A plugin of the site that counts visitors elsewhere."""
     plugins = "/var/www/portal/wp-content/mu-plugins"
     script = f"<?php add_action('wp_footer', function () {{ echo '<script src=\"{FOREIGN}/t.js\"></script>'; }});"
-    web.exec("web01", ["sh", "-c", f"install -d -m 0755 {plugins} && cat > {plugins}/t.php"], stdin=script.encode())
+    lab.exec("web01", ["sh", "-c", f"install -d -m 0755 {plugins} && cat > {plugins}/t.php"], stdin=script.encode())
+
+
+def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack) -> None:
+    """A policy that refuses a script of the site, and a firewall that refuses the login, are found one by one."""
+    load_foreign_script(web)
     few = ("web-csp", "waf", "nginx-version")
     strict = {"web_hardening_csp_mode": "enforce", "web_application_firewall_mode": "block"}
     done = stack.run(*few, web_application_firewall_paranoia=4, **strict)
@@ -174,13 +181,77 @@ def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack
     assert re.search(rf"^Content-Security-Policy: .*script-src [^;]*{FOREIGN}", inside(web, page), re.MULTILINE)
 
 
+# Each way of loading something, from an origin of its own.
+EVERYTHING = """<link rel="icon" href="https://icon.example/i.png"><link rel="stylesheet" href="/wp-content/all.css">
+<link rel="preload" as="font" href="https://preload.example/a.woff2"><base target="_self">
+<style>@import url("https://import.example/a.css"); @font-face { font-family: x; src: url(https://font.example/x) }
+#ungcuu { background: url(https://style.example/a.png) }</style>
+<p id="ungcuu" style="background: url('https://attribute.example/a.png')"><img src="/x.png" alt=""
+srcset="https://srcset.example/a,b.png 2x"><picture><source srcset="https://source.example/a.webp"></picture>
+<video poster="https://poster.example/a.jpg"><source src="https://film.example/a.mp4"></video>
+<iframe src="https://frame.example/1"></iframe><object data="https://object.example/a.pdf"></object>
+<embed src="/wp-content/own.pdf"><script>if (window.never) fetch("https://fetch.example/v1");</script>"""
+SHEET = "@font-face { src: url(https://sheet-font.example/x) } p { background: url(https://sheet.example/a.png) }"
+LOADED = {
+    "img-src": ["icon", "style", "attribute", "srcset", "source", "poster", "sheet"],
+    "font-src": ["preload", "font", "sheet-font"],
+    "style-src": ["import"],
+    "media-src": ["film"],
+    "frame-src": ["frame"],
+    "object-src": ["object"],
+    "connect-src": ["fetch"],
+}
+
+
+def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None:
+    """What was read is let through when the policy is enforced, and the probe sees each origin that it lacks."""
+    load_foreign_script(web)
+    content = "/var/www/portal/wp-content"
+    plugin = f"<?php add_action('wp_footer', function () {{ readfile('{content}/all.txt'); }});"
+    for path, text in (("mu-plugins/all.php", plugin), ("all.txt", EVERYTHING), ("all.css", SHEET)):
+        web.exec("web01", ["sh", "-c", f"cat > {content}/{path}"], stdin=text.encode())
+    page = "curl -si -H 'Host: portal.lab.test' http://127.0.0.1/"
+    try:
+        stack.changed(stack.run("web-csp"))
+        found = re.search(r"^Content-Security-Policy-Report-Only: (.*?)\r?$", inside(web, page), re.MULTILINE)
+        read = {rule.split()[0]: rule.split()[1:] for rule in found[1].split("; ")} if found else {}
+        wanted = {what: {f"https://{name}.example" for name in names} for what, names in LOADED.items()}
+        assert {what: wanted[what] - set(read.get(what, [])) for what in wanted} == {what: set() for what in wanted}
+        assert "'self'" in read["object-src"] and "'self'" in read["media-src"]
+
+        # The run tries the pages itself, and fails where they load what is refused.
+        named = {what: sorted(origins) for what, origins in wanted.items()}
+        named["object-src"].append("'self'")
+        named.setdefault("script-src", []).append(FOREIGN)
+        strict = {"web_hardening_csp_mode": "enforce", "web_hardening_csp_sources": named}
+        assert stack.changed(stack.run("web-csp", **strict)) > 0
+        assert re.search(r"^Content-Security-Policy: ", inside(web, page), re.MULTILINE)
+
+        file = "/etc/nginx/conf.d/00-ungcuu.conf"
+        order = {"name": "portal.lab.test", "path": "/", "text": "", "deep": False, "application": "", "engine": "",
+                 "only": ["content policy"]}  # fmt: skip
+        program = program_text("website_probe", order).encode()
+        seen: dict[str, str] = {}
+        for what, origin in [(what, origin) for what, origins in named.items() for origin in origins]:
+            less = f'sed -i -E "s,({what} [^;]*) {origin},\\1," {file}; nginx -s reload; sleep 0.5'
+            inside(web, f"cp {file} /run/kept.conf; {less}")
+            done = web.exec("web01", ["/usr/bin/python3", "-I", "-"], stdin=program)
+            seen[f"{what} {origin}"] = parse_reply(done.stdout.decode())["results"]["content policy"]["detail"]
+            inside(web, f"cp /run/kept.conf {file}; nginx -s reload; sleep 0.5")
+        refuses = "the Content-Security-Policy refuses what pages load: "
+        assert seen == {missing: refuses + missing for missing in seen}
+    finally:
+        inside(web, f"rm -f {content}/mu-plugins/all.php {content}/all.txt {content}/all.css")
+
+
 def test_apache_gets_the_same_controls(web: Lab, stack: Stack, ungcuu: Callable[..., Any]) -> None:
     """The same WordPress behind Apache: each control fails before and holds after; nginx's do not apply."""
+    load_foreign_script(web)
     made = web.exec("web01", ["sh", "-c", APACHE])
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
-    mine = [control for control in CATALOGUE if control.id.startswith("apache-") and control.role in ROLES]
+    mine = [control for control in CATALOGUE if control.role in ROLES and "apache" in control.needs]
     stack.facts()
-    before = checks(ungcuu, stack, "web_hardening", "web_application_firewall")
+    before = checks(ungcuu, stack, "web_hardening", "web_application_firewall", "service_sandbox")
     assert {control.test: before[control.test] for control in mine} == {c.test: "failed" for c in mine}
 
     assert stack.changed(stack.run(web_application_firewall_mode="block")) > 0
@@ -239,24 +310,32 @@ def test_code_is_taken_from_the_pool_and_given_back(web: Lab, stack: Stack, ungc
 
 
 def test_postgresql_asks_everybody(web: Lab, tmp_path: Path, ungcuu: Callable[..., Any]) -> None:
-    """A server that let every local program be its superuser, and the network guess, no longer does; backups go on."""
-    stack = Stack(tmp_path, "spare01", "database_hardening")
+    """A server that let every local program be its superuser, and the network guess, no longer does; backups go on.
+
+    It is sealed too: it writes its data, also a tablespace elsewhere, and nothing else.
+    """
+    roles = ("database_hardening", "service_sandbox")
+    stack = Stack(tmp_path, "spare01", *roles)
     made = web.exec("spare01", ["sh", "-c", POSTGRESQL])
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
     facts = {"website_database_engine": "postgresql", "website_probe_enabled": False}
-    only = [
-        control.test for control in CATALOGUE if control.role == "database_hardening" and "postgresql" in control.needs
-    ]
+    only = [control.test for control in CATALOGUE if control.role in roles and "postgresql" in control.needs]
     stack.facts(**facts)
-    before = checks(ungcuu, stack, "database_hardening")
+    before = checks(ungcuu, stack, *roles)
     assert {name: before[name] for name in only} == dict.fromkeys(only, "failed")
     open_door = "psql -XAtqw -h 127.0.0.1 -U postgres -c 'SELECT 1' 2>&1"
     assert inside(web, open_door, "spare01").strip() == "1"
     assert stack.changed(stack.run(**facts)) > 0
     assert stack.changed(stack.run(**facts)) == 0
-    outcomes = checks(ungcuu, stack, "database_hardening")
+    outcomes = checks(ungcuu, stack, *roles)
     assert {name: outcomes[name] for name in only} == dict.fromkeys(only, "passed")
     assert inside(web, open_door, "spare01").strip() != "1"
+    write = "cd /; echo 'CREATE TABLE {0} (a int) TABLESPACE fast; {1}' | runuser -u postgres -- psql -Xqd portal 2>&1"
+    assert inside(web, write.format("one", "INSERT INTO one VALUES (1); CHECKPOINT"), "spare01") == ""
+    # Owner and mode of the folder would let it; only the sandbox does not.
+    inside(web, "install -d -o postgres /var/elsewhere", "spare01")
+    refused = inside(web, write.format("two", "COPY one TO $$/var/elsewhere/shell.php$$"), "spare01")
+    assert "Read-only file system" in refused
     login = "PGPASSWORD=only-in-the-lab psql -XAtqw -h 127.0.0.1 -U portal -c 'SELECT 1' portal"
     assert inside(web, login, "spare01").strip() == "1"
     order = {"name": "x", "path": "/", "text": "", "deep": False, "application": "", "engine": "postgresql",

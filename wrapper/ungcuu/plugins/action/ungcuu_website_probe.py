@@ -8,7 +8,7 @@
 
 ``only`` limits it to some trials by name, and what they need.
 ``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed. ``needs`` holds what
-the pages load from elsewhere: directive of a Content-Security-Policy to origins, each of the form that one must have.
+the pages load: directive of a Content-Security-Policy to sources, each of the form that one must have.
 """
 
 from __future__ import annotations
@@ -23,18 +23,27 @@ from ansible.plugins.action import ActionBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.on_host import run_on_host
 
-_DIRECTIVES = ("script-src", "style-src", "img-src", "media-src", "frame-src", "form-action")
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_DIRECTIVES = (
+    "script-src", "style-src", "img-src", "font-src", "media-src", "frame-src", "object-src", "connect-src",
+    "manifest-src", "worker-src", "form-action", "base-uri",
+)  # fmt: skip
+_SCHEMES = {"data:": ("img-src", "font-src", "media-src", "style-src"), "blob:": ("img-src", "media-src")}
+_ORIGIN = re.compile(r"(https?|wss?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _MOST_ORIGINS = 20
 
 
 def checked_needs(needs: object) -> dict[str, list[str]]:
-    """What the host says that its pages need, without anything that could be more than an origin."""
+    """What the host says that its pages need, without anything that could be more than a source."""
     if not isinstance(needs, dict):
         return {}
     rows = {name: [str(item) for item in needs.get(name) or []] for name in _DIRECTIVES}
-    kept = {name: [item for item in items if _ORIGIN.fullmatch(item)][:_MOST_ORIGINS] for name, items in rows.items()}
+    kept = {name: [item for item in items if is_source(name, item)][:_MOST_ORIGINS] for name, items in rows.items()}
     return {name: items for name, items in kept.items() if items}
+
+
+def is_source(directive: str, item: str) -> bool:
+    """Whether this may stand in a policy: the site itself, an origin, or a scheme where one does no harm."""
+    return item == "'self'" or bool(_ORIGIN.fullmatch(item)) or directive in _SCHEMES.get(item, ())
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
