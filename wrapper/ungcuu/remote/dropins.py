@@ -6,6 +6,8 @@ by the daemon's own parser, and taken back at once when the parser objects:
 1. What differs is found first; with ``check`` nothing else happens.
 2. The files before are kept: the first ones ever under ``before/``, this change's under ``armed/NAME`` or in memory.
 3. With ``revert``, a timer is armed that puts them back and runs the commands, unless the change is confirmed in time.
+   With ``wait_seconds`` it first lets packages that are being installed come to their end, for that long at most: their
+   scripts would undo what was put back. Whoever installed them then has ``GRACE`` seconds to confirm.
 4. The files are placed, ``validate`` runs, then ``apply``. If either fails, files and daemon return to how they were.
 """
 
@@ -26,6 +28,19 @@ from typing import Any
 
 STATE = Path("/var/lib/ungcuu")
 _DIFF_LIMIT = 20000
+GRACE = 60  # seconds
+# Held by apt, by dpkg, and by packages.py from the first look at the lists to the last script.
+_PACKAGE_LOCKS = "/var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /run/ungcuu-packages.lock"
+_WAIT = """busy() {
+    for lock in LOCKS; do
+        [ -e "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks && return 0
+    done
+    return 1
+}
+waited=0
+while [ "$waited" -lt SECONDS ] && busy; do sleep 1; waited=$((waited + 1)); done
+[ "$waited" = 0 ] || sleep GRACE
+"""
 
 
 class Failed(Exception):
@@ -117,6 +132,7 @@ def take_back_unconfirmed(name: str) -> bool:
     code, said = run(["/bin/sh", str(script)])
     if code:
         raise Failed(f"an earlier change ({name}) was never confirmed, and reverting it failed: {said}")
+    run(["systemctl", "stop", f"{unit_of(name)}.timer", f"{unit_of(name)}.service"])
     return True
 
 
@@ -126,8 +142,10 @@ def arm(revert: dict[str, Any], paths: list[Path], modes: list[Path]) -> str:
     folder = STATE / "armed" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
+    wait = _WAIT.replace("LOCKS", _PACKAGE_LOCKS).replace("SECONDS", str(int(revert.get("wait_seconds", 0))))
     # Whoever renames the folder first wins: the timer or the confirmation, never both.
-    lines = ["#!/bin/sh", f"d={shlex.quote(str(folder))}", 'mv "$d" "$d.reverting" || exit 0', 'd="$d.reverting"']
+    lines = ["#!/bin/sh", f"d={shlex.quote(str(folder))}", wait.replace("GRACE", str(GRACE))]
+    lines += ['mv "$d" "$d.reverting" || exit 0', 'd="$d.reverting"']
     for number, path in enumerate(paths):
         target = shlex.quote(str(path))
         if path.exists():
@@ -168,7 +186,7 @@ def confirm(name: str) -> dict[str, Any]:
         folder.rename(taken)
     except FileNotFoundError:
         return {"failed": True, "msg": f"the change {name} was not confirmed in time: it has been taken back"}
-    run(["systemctl", "stop", f"{unit_of(name)}.timer"])
+    run(["systemctl", "stop", f"{unit_of(name)}.timer", f"{unit_of(name)}.service"])  # the service at most waits
     shutil.rmtree(taken, ignore_errors=True)
     return {"changed": []}
 

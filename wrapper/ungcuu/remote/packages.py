@@ -3,10 +3,14 @@
 1. apt's own simulation says what would happen, before anything does.
 2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, and the chain of reasons is told.
 3. With ``check`` nothing on the disk changes: where package lists are missing they are fetched into memory.
+4. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been taken back, and
+   it is not taken back while this goes on.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import fnmatch
 import json
 import os
@@ -22,6 +26,8 @@ from typing import Any
 LISTS = Path("/var/lib/apt/lists")
 MEMORY = ("/run", "/dev/shm", "/tmp")  # noqa: S108  (mkdtemp makes the name)
 ROOM = 400 << 20
+LOCK = Path("/run/ungcuu-packages.lock")  # dropins.py waits for it before it takes a change back
+ARMED = Path("/var/lib/ungcuu/armed")
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root",
     "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none", "UCF_FORCE_CONFFOLD": "1",
@@ -145,6 +151,16 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     remove = [name for name in order["absent"] if name in known]
     if not install and not remove:
         return {"installed": [], "removed": []}
+    with contextlib.ExitStack() as stack:
+        if not order["check"]:
+            fcntl.lockf(stack.enter_context(LOCK.open("w")), fcntl.LOCK_EX)
+        return change(order, known, install, remove)
+
+
+def change(
+    order: dict[str, Any], known: dict[str, dict[str, str]], install: list[str], remove: list[str]
+) -> dict[str, Any]:
+    """Simulate, refuse, install; with ``check`` only simulate."""
     options = lists_options(order["check"], int(order.get("max_age", 3600)))
     try:
         new, gone = simulate(options, install, remove)
@@ -152,6 +168,11 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     finally:
         clean_memory(options)
     if not order["check"]:
+        if order.get("armed") and not (ARMED / order["armed"]).is_dir():
+            raise Refused(
+                f"The way back that was armed for this installation ({order['armed']}) was used before it began: "
+                "the controller took too long. Nothing was installed or removed. Run again."
+            )
         words = [*install, *(f"{name}-" for name in remove)]
         apt("--yes", "--no-install-recommends", "install", *words)
     return {"installed": new, "removed": gone}

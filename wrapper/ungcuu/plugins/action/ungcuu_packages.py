@@ -5,7 +5,9 @@
         present: [auditd]
         absent: [telnet]
         guard: ["nginx*", "mariadb-server*", "openssh-server"]
+        armed: packages
 
+``armed`` names a change that was armed for this (see ungcuu_dropins); once that is taken back nothing is installed.
 Works on a host without python3-apt, in check mode too.
 """
 
@@ -30,17 +32,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return ``changed``, ``installed`` (name=version), ``removed`` and one ``change`` record for each package."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._task.args
-        order = {key: list(args.get(key) or []) for key in ("present", "absent", "guard")}
-        reply = run_on_host(self, "packages", order | {"check": bool(self._task.check_mode)})
+        order: dict[str, Any] = {key: list(args.get(key) or []) for key in ("present", "absent", "guard")}
+        order |= {"check": bool(self._task.check_mode), "armed": str(args.get("armed") or "")}
+        reply = run_on_host(self, "packages", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         rows = [("package", str(item)) for item in reply.get("installed", [])]
         rows += [("package removed", str(item)) for item in reply.get("removed", [])]
         diff = "".join(f"{what} {item}\n" for what, item in rows)
-        return result | {
-            "changed": bool(rows),
-            "installed": reply.get("installed", []),
-            "removed": reply.get("removed", []),
-            "diff": {"before": "", "after": diff, "after_header": "packages"},
-            "ungcuu": [{"kind": "change", "data": {"what": what, "item": item}} for what, item in rows],
-        }
+        return (
+            result
+           
+            | {
+                "changed": bool(rows),
+                "installed": reply.get("installed", []),
+                "removed": reply.get("removed", []),
+                "diff": {"before": "", "after": diff, "after_header": "packages"},
+                "ungcuu": [{"kind": "change", "data": {"what": what, "item": item}} for what, item in rows],
+            }
+        )
