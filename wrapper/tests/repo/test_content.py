@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ungcuu.plan import playbook_roles
+
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
@@ -151,3 +153,35 @@ def test_every_playbook_belongs_to_a_verb() -> None:
     for path in PLAYBOOKS:
         if not path.stem.startswith("_"):
             assert path.stem in used or f'"{path.stem}"' in source, f"{path.name} is nobody's"
+
+
+READS_ONLY = {
+    "assert",
+    "fail",
+    "debug",
+    "set_fact",
+    "meta",
+    "import_tasks",
+    "include_tasks",
+    "import_role",
+    "include_role",
+}
+
+
+def says_that_it_changed(task: dict[str, Any], others: list[dict[str, Any]]) -> bool:
+    """Whether the fact ungcuu_changed is set when this task changes something."""
+    module = next(key.rpartition(".")[2] for key in task if "." in key or key.startswith("ungcuu_"))
+    if module in READS_ONLY or module.startswith("ungcuu_") or task.get("changed_when") is False:
+        return True
+    told = [other.get("when") for other in others if other.get("ungcuu_report", {}).get("kind") == "change"]
+    return f"{task.get('register')} is changed" in told or ("when" in task and task["when"] in told)
+
+
+@pytest.mark.parametrize("role", [role for _, role in playbook_roles(ROOT, "harden")])
+def test_hardening_says_what_it_changes(role: str) -> None:
+    """A change that nobody told of would leave the website untried after it."""
+    for path in sorted((ROOT / "roles" / role).glob("*/*.yml")):
+        if path.parent.name in ("tasks", "handlers"):
+            tasks = [task for task in tasks_of(path) if any("." in key or key.startswith("ungcuu_") for key in task)]
+            silent = [task["name"] for task in tasks if not says_that_it_changed(task, tasks)]
+            assert silent == [], path

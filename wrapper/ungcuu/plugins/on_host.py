@@ -39,6 +39,11 @@ def parse_reply(text: str) -> dict[str, Any]:
     return result
 
 
+def note_change(changed: bool) -> dict[str, Any]:
+    """What a task's result must hold for ``website_probe`` to know that this play changed the host."""
+    return {"ansible_facts": {"ungcuu_changed": True}} if changed else {}
+
+
 def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]:
     """Run `remote/NAME.py` as the task's (become) user. A failure comes back as ``failed`` and ``msg``.
 

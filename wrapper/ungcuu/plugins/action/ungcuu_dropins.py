@@ -28,7 +28,7 @@ from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
-from ungcuu.plugins.on_host import run_on_host
+from ungcuu.plugins.on_host import note_change, run_on_host
 
 _FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package", "only_mode"}
 _ORDER_KEYS = {"validate", "apply", "revert", "probes", "skips"}
@@ -65,14 +65,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
         records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
-        return result | {
-            "changed": bool(paths),
-            "paths": paths,
-            "armed": reply.get("armed", ""),
-            "diff": reply.get("diff", []),
-            "ungcuu": [{"kind": "change", "data": record} for record in records]
-            + _skips(args.get("skips") or [], reply.get("skipped") or []),
-        }
+        return (
+            result
+            | note_change(bool(paths))
+            | {
+                "changed": bool(paths),
+                "paths": paths,
+                "armed": reply.get("armed", ""),
+                "diff": reply.get("diff", []),
+                "ungcuu": [{"kind": "change", "data": record} for record in records]
+                + _skips(args.get("skips") or [], reply.get("skipped") or []),
+            }
+        )
 
     def _remember(self, files: list[dict[str, Any]], variables: dict[str, Any]) -> None:
         """Keep on the controller what was sent, so that a scan does not call it an intruder's; see expected.py."""

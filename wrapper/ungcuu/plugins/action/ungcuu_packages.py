@@ -20,7 +20,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.plugins.on_host import run_on_host
+from ungcuu.plugins.on_host import note_change, run_on_host
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         diff = "".join(f"{what} {item}\n" for what, item in rows)
         return (
             result
-           
+            | note_change(bool(rows))
             | {
                 "changed": bool(rows),
                 "installed": reply.get("installed", []),

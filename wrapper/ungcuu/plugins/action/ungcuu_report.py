@@ -6,9 +6,14 @@ So a playbook can state a proof, a finding or a restore point without knowing wh
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.on_host import note_change
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -21,4 +26,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not isinstance(kind, str) or data is None:
             return result | {"failed": True, "msg": "ungcuu_report needs 'kind' (text) and 'data' (mapping or list)"}
         rows = data if isinstance(data, list) else [data]
-        return result | {"changed": False, "ungcuu": [{"kind": kind, "data": row} for row in rows]}
+        return (
+            result
+            | note_change(kind == "change")
+            | {"changed": False, "ungcuu": [{"kind": kind, "data": row} for row in rows]}
+        )
