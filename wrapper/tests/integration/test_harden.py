@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -58,6 +59,55 @@ def changes(document: dict[str, object]) -> set[tuple[str, str]]:
     """(what, item) of each change in a plan or a result."""
     rows = document["plan"]["details"]["changes"] if "plan" in document else document["changes"]  # type: ignore[index]
     return {(str(row["what"]), str(row["item"])) for row in rows}  # type: ignore[index,union-attr]
+
+
+def test_an_audit_changes_nothing_and_judges_with_waivers(
+    web: Lab, tmp_path: Path, ungcuu: Callable[..., object]
+) -> None:
+    """On a host that nobody has hardened: what fails, what may fail for a while, what is only checked, what is off."""
+    inventory = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventory" / "lab", inventory)
+    waiver = {"owner": "Trần Văn An", "reason": "tried in the lab"}
+    facts = {
+        "controls_states": {"ssh-groups": "audit", "kernel-network": False},
+        "controls_waivers": [
+            {"control": "ssh-banner", "expires": "2999-01-01"} | waiver,
+            {"control": "ssh-limits", "expires": "2020-01-01"} | waiver,
+            {"control": "ssh-forwarding", "expires": "2999-01-01", "owner": "Trần Văn An"},
+        ],
+    }
+    (inventory / "host_vars").mkdir()
+    (inventory / "host_vars" / "web01.json").write_text(json.dumps(facts), encoding="utf-8")
+    before = inside(web, STATE)
+    _code, first, said = ungcuu("--inventory", str(inventory), "audit", "web01")  # type: ignore[misc]
+    assert inside(web, STATE) == before
+    rows = {row["id"]: row for row in first["audits"][0]["controls"]}
+    asked = (
+        "ssh-banner",
+        "ssh-limits",
+        "ssh-forwarding",
+        "ssh-groups",
+        "kernel-network",
+        "apache-tls",
+        "mariadb-loopback",
+    )
+    assert {name: rows[name]["status"] for name in asked} == {
+        "ssh-banner": "waived",
+        "ssh-limits": "fail",
+        "ssh-forwarding": "fail",
+        "ssh-groups": "fail",
+        "kernel-network": "off",
+        "apache-tls": "not applicable",
+        "mariadb-loopback": "pass",
+    }, said
+    assert "expired on 2020-01-01" in rows["ssh-limits"]["detail"]
+    assert "lacks: reason" in rows["ssh-forwarding"]["detail"]
+    assert (rows["ssh-groups"]["state"], rows["ssh-limits"]["state"]) == ("audit", "enforce")
+    # The drift view names what changed since, and nothing else.
+    facts["controls_waivers"] = []
+    (inventory / "host_vars" / "web01.json").write_text(json.dumps(facts), encoding="utf-8")
+    _code, second, said = ungcuu("--inventory", str(inventory), "audit", "web01")  # type: ignore[misc]
+    assert second["audits"][0]["drift"] == [{"id": "ssh-banner", "before": "waived", "now": "fail"}], said
 
 
 def test_plan_changes_nothing_and_is_what_the_run_then_does(web: Lab, ungcuu: Callable[..., object]) -> None:

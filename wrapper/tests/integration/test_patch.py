@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,29 @@ def recap(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stdout + done.stderr)[-3000:]
 
 
+# One hole that the update closes, one that nobody has mended yet, and one in a package that is held.
+DEBSECAN = """VERSION 1
+CVE-2026-1111,,closed
+CVE-2026-3333,,open
+CVE-2026-2222,,held
+
+demo,0,SHRF,2.0,
+demo,1,SL  ,,
+kept,2,SM F,2.0,
+
+demo,demo
+"""
+
+
 def test_security_updates_are_applied_and_a_second_run_changes_nothing(
-    hosts: tuple[PatchHost, PatchHost], ungcuu: Cli, playbook: Playbook
+    hosts: tuple[PatchHost, PatchHost], ungcuu: Cli, playbook: Playbook, tmp_path: Path
 ) -> None:
-    """The main path: a plan, then exactly that, and the site well afterwards."""
+    """The main path: a plan, then exactly that, the site well afterwards, and a report of what was and is open."""
     web, _ = hosts
-    web.install(Package("demo", "1.0"))
-    web.publish(Package("demo", "2.0", cves=("CVE-2026-1111",)))
+    web.install(Package("demo", "1.0"), Package("kept", "1.0"))
+    web.publish(Package("demo", "2.0", cves=("CVE-2026-1111",)), Package("kept", "2.0", cves=("CVE-2026-2222",)))
+    web.sh("apt-mark hold kept")
+    (tmp_path / "debsecan").write_text(DEBSECAN, encoding="utf-8")
     code, document, said = ungcuu("patch", "web01", "--plan")
     assert code == 0, said
     rows = document["plan"]["details"]["web01: packages"]
@@ -55,11 +72,19 @@ def test_security_updates_are_applied_and_a_second_run_changes_nothing(
         ("demo", "1.0", "2.0", "CVE-2026-1111")
     ]
     assert web.version("demo") == "ii  1.0"
-    done = playbook("patch", "web01", **QUICK)
-    assert done.returncode == 0, recap(done)
-    assert web.version("demo") == "ii  2.0"
+    code, document, said = ungcuu(
+        "patch", "web01", "--backup-hours", "0", "--debsecan", str(tmp_path / "debsecan"), "--reason", "test"
+    )
+    assert code == 0, said
+    assert (web.version("demo"), web.version("kept")) == ("ii  2.0", "hi  1.0")
+    report = document["patched"]["web01"]
+    published = datetime(2026, 11, 2, 8, tzinfo=UTC)  # as the packages' changelogs say
+    assert abs(report["exposure_days"]["CVE-2026-1111"] - (datetime.now(UTC) - published).days) <= 1
+    assert [(row["package"], row["why"]) for row in report["kept_back"]] == [("kept", "held")]
+    assert sorted(row["cve"] for row in report["still_open"]) == ["CVE-2026-2222", "CVE-2026-3333"]
     again = playbook("patch", "web01", **QUICK)
     assert again.returncode == 0 and "changed=0 " in again.stdout, recap(again)
+    web.withdraw("demo", "kept")
 
 
 def test_without_a_backup_nothing_is_upgraded_where_the_site_says_so(

@@ -72,13 +72,20 @@ def saved(fresh: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory) -
     (folder / "group_vars").symlink_to(ROOT / "inventory/lab/group_vars")
     (folder / "hosts.yml").write_text(json.dumps({"all": {"children": children}}), encoding="utf-8")
 
+    # As a hardened host has it: everything below happens with the sandbox on.
+    seal = folder.with_name("seal.yml")
+    seal.write_text(json.dumps([{"hosts": "web09", "gather_facts": False, "roles": ["service_sandbox"]}]), "utf-8")
+
     def play(name: str, **variables: object) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder)]
-        command += ["-e", json.dumps(variables), f"playbooks/{name}.yml"]
+        command += ["-e", json.dumps(variables), str(seal if name == "seal" else f"playbooks/{name}.yml")]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
 
-    done = play("backup")
-    assert done.returncode == 0, done.stdout[-3000:]
+    for name in ("seal", "backup"):
+        done = play(name)
+        assert done.returncode == 0, done.stdout[-3000:]
+    unit = "systemctl list-units --plain --no-legend 'postgresql@*' | cut -d' ' -f1"
+    assert on(lab, f"systemctl show -p ProtectSystem --value $({unit})").strip() == "strict"
     return lab, play
 
 
