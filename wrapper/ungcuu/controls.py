@@ -83,9 +83,12 @@ def reference(catalogue: Sequence[Control]) -> str:
         "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded.",
         "",
         "CIS is the CIS Debian Linux 12 Benchmark v1.1.0. dev-sec names the checks of its baselines on the same",
-        "subject; its numbers may differ from ours (password age, for example). No clause of TCVN 14423:2026 stands",
-        "here: its text is sold, not published, and a number that nobody has read is worse than none. Who holds the",
-        "standard fills in `mapping.tcvn_14423` of the catalogue.",
+        "subject; its numbers may differ from ours (password age, for example).",
+        "",
+        "TCVN 14423:2026 gives the clauses on the same subject: 4.x is level 2, 5.x is level 3. The standard is sold,",
+        "not published. The numbers come from public summaries that were compared with it (September 2026) and agree",
+        "with each other: check them against the standard before they go into a file that somebody signs. A clause is",
+        "named where the control serves it; no single control fulfils one.",
         "",
     ]
     for role in dict.fromkeys(control.role for control in catalogue):
