@@ -349,3 +349,31 @@ def test_postgresql_asks_everybody(web: Lab, tmp_path: Path, ungcuu: Callable[..
              "database": "portal", "only": ["database dump"]}  # fmt: skip
     done = web.exec("spare01", ["/usr/bin/python3", "-I", "-"], stdin=program_text("website_probe", order).encode())
     assert parse_reply(done.stdout.decode())["results"]["database dump"]["passed"]
+
+
+INSIDE = """
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -y -q --no-install-recommends libapache2-mod-php
+a2dismod -q -f mpm_event; a2enmod -q mpm_prefork "php$(ls /etc/php | tail -1)"
+sed -i '/<FilesMatch/,/<.FilesMatch/d' /etc/apache2/portal.inc
+usermod -aG portal www-data
+chown -R www-data /var/www/portal/wp-content/uploads
+printf '%s' '<?php foreach (["/var/www/portal", "/var/www/portal/wp-content/uploads"] as $folder) {
+    echo @file_put_contents("$folder/tried.txt", "x") ? "written " : "refused "; }' > /var/www/portal/tried.php
+chmod 0777 /var/www/portal
+systemctl restart apache2
+"""
+
+
+def test_php_inside_apache_writes_uploads_and_no_code(web: Lab, stack: Stack, ungcuu: Callable[..., Any]) -> None:
+    """With mod_php the web server runs strangers' input: it may write what editors upload, whatever modes say."""
+    made = web.exec("web01", ["sh", "-c", INSIDE])
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+    ask = "curl -s -H 'Host: portal.lab.test' http://127.0.0.1/tried.php"
+    few, facts = ("sandbox-apache", "apache-version"), {"website_user": "www-data"}
+    stack.changed(stack.run(*few, controls_states={"sandbox-apache": "off"}, **facts, **UNTRIED))
+    assert inside(web, ask).split() == ["written", "written"]
+    assert stack.changed(stack.run(*few, **facts)) > 0  # login and uploads are tried by the run
+    assert inside(web, ask).split() == ["refused", "written"]
+    assert checks(ungcuu, stack, "service_sandbox")["test_apache_is_sealed"] == "passed"

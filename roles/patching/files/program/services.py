@@ -22,6 +22,7 @@ NEVER = re.compile(
     r"wpa_supplicant|ifup@.*|docker|containerd|podman.*|ungcuu-.*|apt-daily.*|unattended-upgrades)\.service$"
 )
 SSH = ("ssh.service", "sshd.service")
+SETTLE_SECONDS = 5  # systemd calls a service active as soon as its program begins, also one that ends a moment later
 CONFIG_TESTS = {
     "nginx.service": ["nginx", "-t", "-q"],
     "apache2.service": ["apache2ctl", "configtest"],
@@ -145,7 +146,7 @@ def restart(units: Iterable[str]) -> list[str]:
     """Restart services, sshd last and only with a valid configuration.
 
     Raises:
-        Fault: ``service_down``, with the unit that did not come back.
+        Fault: ``service_down``, with the unit that did not come back, or did not stay.
     """
     done = []
     for unit in sorted(set(units), key=lambda name: (name in SSH, name)):
@@ -156,6 +157,10 @@ def restart(units: Iterable[str]) -> list[str]:
         if not is_active(unit):
             raise Fault("service_down", f"{unit} did not come back after its restart")
         done.append(unit)
+    if done:
+        time.sleep(SETTLE_SECONDS)
+    if dead := [unit for unit in done if not is_active(unit)]:
+        raise Fault("service_down", f"{', '.join(dead)} ended soon after its restart")
     return done
 
 
