@@ -239,8 +239,8 @@ def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None
         program = program_text("website_probe", order).encode()
         seen: dict[str, str] = {}
         for what, origin in [(what, origin) for what, origins in named.items() for origin in origins]:
-            less = f'sed -i -E "s,({what} [^;]*) {origin},\\1," {file}'
-            rule = f"{what} [^;]*{origin}"
+            less = f'sed -i -E "s,({what}[^;]*) {origin},\\1," {file}'
+            rule = f"{what}[^;]*{origin}"
             inside(web, f"cp {file} /run/kept.conf; {less}; {reloaded(rule, 0)}")
             done = web.exec("web01", ["/usr/bin/python3", "-I", "-"], stdin=program)
             seen[f"{what} {origin}"] = parse_reply(done.stdout.decode())["results"]["content policy"]["detail"]
