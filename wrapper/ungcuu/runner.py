@@ -30,6 +30,7 @@ from ungcuu import watchdog
 from ungcuu.errors import ControllerFault, Outcome
 from ungcuu.events import Event, Report, Status, parse
 from ungcuu.i18n import _
+from ungcuu.screen import Screen
 from ungcuu.settings import Settings
 
 MOST_EVENTS = 50_000
@@ -102,6 +103,7 @@ class _Tally:
     """Counts events while a run goes on."""
 
     on_event: OnEvent
+    screen: Screen | None = None  # where Ansible's own words go, if anywhere
     hosts: dict[str, HostResult] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     events: int = 0
@@ -126,6 +128,8 @@ class _Tally:
             return
         if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
             self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
+        if self.screen is not None and raw.get("stdout"):
+            self.screen.block(raw["stdout"])
         event = parse(raw)
         if event is None or self.stop:
             return
@@ -183,7 +187,7 @@ class Runner:
     def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
         """Run to the end; see :func:`run`."""
         started = time.monotonic()
-        self._tally = _Tally(on_event)
+        self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
         with private_folder() as folder:
             _write(folder / "env" / "extravars", untemplated(variables))
             _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
@@ -243,7 +247,7 @@ class Runner:
         """Return what ansible-runner is told: no files of events and output, and look often whether to stop."""
         return {
             "pexpect_timeout": POLL_SECONDS,
-            "suppress_ansible_output": self.settings.verbosity < 2,
+            "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see _Tally
             "suppress_output_file": True,
         }
 

@@ -193,10 +193,17 @@ echo '<?php /* shell-mark */' > {UPLOADS}/x.php
 sed -i 's#^}}$#access_log /var/log/odd.log;}}#' /etc/nginx/sites-available/portal.conf
 echo odd-mark > /var/log/odd.log.1
 install -m 4755 /bin/true /usr/local/bin/suid-mark
+printf '[Service]\nExecStart=/bin/true unit-mark\n' > /etc/systemd/system/marker.service
+nft add table inet rules-mark; ip route add blackhole 203.0.113.64/26
+mkdir -p /mnt/mount-mark; mount -t tmpfs mount-mark /mnt/mount-mark
+logger -t journal-mark x; echo '# changed' >> /usr/share/nginx/html/index.html
+(exec 9>/var/tmp/open-mark; sleep 600 >/dev/null 2>&1 &)
 """
 UPROOT = f"""
 rm -f /etc/cron.d/marker /root/.ssh/authorized_keys /root/.bash_history {UPLOADS}/x.php /var/log/odd.log.1
-rm -f /usr/local/bin/suid-mark
+rm -f /usr/local/bin/suid-mark /etc/systemd/system/marker.service /var/tmp/open-mark
+sed -i '/# changed/d' /usr/share/nginx/html/index.html
+nft delete table inet rules-mark; ip route del blackhole 203.0.113.64/26; umount /mnt/mount-mark; pkill -x sleep
 for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = gone ] && kill "${{p#/proc/}}"; done; true
 """
 MARKS = {
@@ -210,6 +217,17 @@ MARKS = {
     "changed_files": b"/etc/cron.d/marker",
     "web_manifest": b"uploads/x.php",
     "connections": b"LISTEN",
+    "firewall": b"rules-mark",
+    "routes": b"203.0.113.64/26",
+    "mounts": b"mount-mark",
+    "modules": b"\n",
+    "open_files": b"/var/tmp/open-mark",
+    "sessions": b"sshd",
+    "journal": b"journal-mark",
+    "login_records": b"wtmp",
+    "start_up": b"unit-mark",
+    "packages": b"nginx",
+    "package_verification": b"/usr/share/nginx/html/index.html",
     "database_users": b"portal",
     "content_rows": b"INSERT INTO `wp_posts`",
     "web_hashes": b"wp-config.php",
@@ -460,3 +478,28 @@ def test_an_archive_can_be_read_by_others(target: Target, tmp_path: Path) -> Non
     assert "/etc/shadow" in listed
     assert b"atime=" in (tmp_path / item.sha256).read_bytes()
     assert b"ctime=" in (tmp_path / item.sha256).read_bytes()
+
+
+def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
+    """After an isolation the host holds a dozen new files of ours; the one that the intruder changed must stand out."""
+    assert ungcuu("enrol", "web01")[0] == 0
+    assert ungcuu("case", "open", "web01", "--title", "ours")[0] == 0
+    ungcuu("isolate", "web01")  # not every proof can be taken where the lab has this host alone
+    shell(host, "nft list table inet ungcuu_isolation; test -e /etc/ungcuu/isolation.nft; sleep 1")
+    shell(host, "echo '# more' >> /etc/ungcuu/isolation-guard.sh; echo x > /etc/ungcuu/hidden")
+    try:
+        code, document, said = ungcuu("collect", "web01")
+        assert code == 0, said
+        code, document, said = ungcuu("case", "scope")
+    finally:
+        shell(
+            host,
+            "systemctl disable -q --now ungcuu-isolation-guard ungcuu-isolation;"
+            "rm -rf /etc/ungcuu /etc/systemd/system/ungcuu-* /etc/systemd/system/nftables.service.d;"
+            "systemctl daemon-reload; nft delete table inet ungcuu_isolation",
+        )
+    (one,) = document["scope"]
+    assert {"/etc/ungcuu/isolation.nft", "/etc/systemd/system/ungcuu-isolation.service"} <= set(one["ours"])
+    assert one["altered"] == ["/etc/ungcuu/isolation-guard.sh"]
+    assert {"/etc/ungcuu/hidden", "/etc/ungcuu/isolation-guard.sh"} <= set(one["changed"])
+    assert not set(one["ours"]) & set(one["changed"])

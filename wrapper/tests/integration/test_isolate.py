@@ -106,7 +106,7 @@ while time.monotonic() < end:
         time.sleep(0.005)
 """
 # Callers who never log in: sshd turns away nine of ten others while they are there.
-CALLERS = "import socket,time; held = [socket.create_connection(('{address}', 22)) for _ in range(4)]; time.sleep(40)"
+CALLERS = "import socket,time; held = [socket.create_connection(('{address}', 22)) for _ in range(4)]; time.sleep(500)"
 FROM_80 = (
     "import socket,sys; line = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n"
     "line.settimeout(2); line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); line.bind(('', 80))\n"
@@ -266,8 +266,15 @@ def test_cut_and_playbook_leave_the_same_rules(opened: Stage, playbook: Any) -> 
 def test_isolated_host_is_dead_outside_and_well_inside(opened: Stage, ungcuu: Run) -> None:
     """The proofs of the run itself, and the same looked at independently of them."""
     opened.card()
+    address = opened.lab.address("web01")
+    wait = f"import socket,time; held = socket.create_connection(('{address}', 22)); time.sleep(100)"
+    opened.on("intruder01", f"systemd-run -q --unit=caller python3 -c {shlex.quote(wait)}; sleep 1")
+    sessions = "ss -Htn state established '( sport = :22 )'"
+    assert f"{opened.lab.address('intruder01')}:" in opened.on("web01", sessions), "nobody was there to be sent away"
     code, document, said = ungcuu("isolate", "web01", "--reason", "test")
     assert code == 0, said
+    assert f"{opened.lab.address('intruder01')}:" not in opened.on("web01", sessions), "the intruder's login lives on"
+    opened.on("intruder01", "systemctl stop caller; systemctl reset-failed; true")
     taken = [row["data"] for row in document["records"] if row["kind"] == "proof"]
     assert all(row["passed"] is True for row in taken), taken
     proofs = {(row["name"], row["side"]) for row in taken}
@@ -393,31 +400,39 @@ def test_a_full_process_table_is_said_and_outlasted(opened: Stage, monkeypatch: 
     """
     kept = opened.card()
     opened.on("web01", f"systemd-run -q --unit=busy-crowd -p TasksMax=infinity python3 -c {shlex.quote(CROWD)}")
+    over = time.monotonic() + 32
     time.sleep(5)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
-    monkeypatch.setattr(isolation, "AGAIN_SECONDS", 1)
-    ended = isolation.cut(kept)
-    assert ended.ending == "not reached", "the table was never full, so what follows proves nothing"
-    monkeypatch.setattr(isolation, "AGAIN_SECONDS", 60)
-    ended = isolation.cut(kept)
+    try:
+        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 1)
+        first = isolation.cut(kept)
+        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 60)
+        ended = isolation.cut(kept)
+    finally:
+        time.sleep(max(0.0, over - time.monotonic()))
+    assert first.ending == "not reached", "the table was never full, so what follows proves nothing"
     assert ended.ending == "cut", ended.detail
     assert opened.alive_from_outside() == []
     opened.on("web01", IDLE)
 
 
 def test_callers_who_crowd_sshd_do_not_hold_the_cut(opened: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handful of connections that never log in keep a responder out, unless the responder keeps knocking."""
+    """A handful of connections that never log in keep a responder out, unless the responder keeps knocking.
+
+    Seen failing without that (nine times of ten; the tenth knock is let in).
+    """
     kept = opened.card()
     crowd = "/etc/ssh/sshd_config.d/00-crowd.conf"
-    opened.on("web01", f"echo 'MaxStartups 3:90:200' > {crowd}; systemctl restart ssh")
+    opened.on("web01", f"printf 'MaxStartups 3:90:200\\nLoginGraceTime 600\\n' > {crowd}; systemctl restart ssh")
     try:
         callers = CALLERS.format(address=opened.lab.address("web01"))
         opened.on("intruder01", f"systemd-run -q --unit=callers python3 -c {shlex.quote(callers)}")
         time.sleep(2)
         monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
         monkeypatch.setattr(isolation, "AGAIN_SECONDS", 0)
-        endings = {isolation.cut(dataclasses.replace(kept, rules={"full": ""})).ending for _ in range(8)}
-        assert "not reached" in endings, "nobody was turned away, so what follows proves nothing"
+        nothing = dataclasses.replace(kept, rules={"full": ""})
+        away = [isolation.cut(nothing).ending == "not reached" for _ in range(5)]
+        assert sum(away) > 2, "hardly anybody was turned away, so what follows proves nothing"
         monkeypatch.setattr(isolation, "AGAIN_SECONDS", 30)
         ended = isolation.cut(kept)
     finally:

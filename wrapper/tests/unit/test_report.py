@@ -8,8 +8,10 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
@@ -19,6 +21,7 @@ from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
 from ungcuu.forms import NAMES, form
 from ungcuu.journal import MAX_RECORD
+from ungcuu.picture import WIDTH
 from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
 from ungcuu.report import document as printing
 from ungcuu.report.words import MOST_ROWS
@@ -491,3 +494,21 @@ def test_a_form_does_not_call_solved_what_is_not(settings: Settings) -> None:
     for name in NAMES:
         values = " ".join(field.value for field in form(name, case.records(), case.facts, NOW).fields)
         assert "Chưa được xử lý xong; đang cô lập: web01" in values and "trở lại" not in values
+
+
+def test_the_picture_has_every_run_in_its_place(settings: Settings) -> None:
+    """A director reads the picture alone: one bar a run, in the order of time, as long as it took, inside the frame."""
+    case = write_case(settings)
+    drawn = re.search(r"<svg.*?</svg>", document(case), re.DOTALL)
+    assert drawn
+    picture = ElementTree.fromstring(drawn[0])  # noqa: S314 - our own drawing
+    bars = [row for row in picture.iter("{http://www.w3.org/2000/svg}rect") if row.get("rx")]
+    runs = case.facts.runs
+    assert len(bars) == len(runs) > 5
+    at = [(float(bar.attrib["y"]), float(bar.attrib["x"]), float(bar.attrib["width"])) for bar in bars]
+    assert all(up[0] < down[0] and up[1] <= down[1] for up, down in pairwise(at))
+    assert all(x >= 0 and x + width <= WIDTH for _y, x, width in at)
+    longest = max(runs, key=lambda run: run.seconds or 0)
+    assert max(at, key=lambda bar: bar[2]) == at[sorted(runs, key=lambda run: run.started).index(longest)]
+    named = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text") if text.get("text-anchor") == "end"]
+    assert len(named) >= len(bars) and all(named)

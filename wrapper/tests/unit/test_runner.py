@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,21 @@ def test_the_environment_is_an_allow_list_and_nothing_secret_is_an_argument(
     assert f"ANSIBLE_ACTION_PLUGINS={settings.action_plugins}" in environment
     assert "canary-argv" not in (tmp_path / "argv").read_text()
     assert (tmp_path / "mode").read_text().startswith("drwx------")
+
+
+def test_what_ansible_says_is_shown_when_asked_and_acts_on_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Twice verbose shows whole results, which hosts write; seen reaching the terminal as they were."""
+    evil = "\\e[2J\\e]0;x\\a\\u202e"
+    settings = content.make(tmp_path, says=play(f'- name: Say\n  ansible.builtin.debug:\n    msg: "marked {evil} end"'))
+    go(settings, "says")
+    assert "marked" not in "".join(capfd.readouterr())
+    go(replace(settings, verbosity=2), "says")
+    out, shown = capfd.readouterr()
+    assert out == "", "standard output belongs to --json"
+    assert "marked" in shown
+    assert not set(shown) & set("\x1b\x07\u202e")
 
 
 def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path) -> None:
