@@ -201,20 +201,56 @@ def test_strangers_go_only_by_the_vault_s_own_hand(attacked: tuple[Lab, dict[str
     assert content(lab, before["id"]) == sealed
 
 
+LOGIN = (
+    "setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups timeout 60 ssh -F none -o BatchMode=yes"
+    " -o IdentitiesOnly=yes -i /var/lib/ungcuu-vault/account/id_ed25519 -o HostKeyAlias=web01"
+    " -o UserKnownHostsFile=/etc/ungcuu-vault/known_hosts.d/web01 -o ExitOnForwardFailure=yes"
+)
+
+
+def opens_a_shell(lab: Lab) -> bool:
+    """Whether the vault's key runs a command of the caller's choice on the website host."""
+    command = f"cd /; {LOGIN} ungcuu-backup@{lab.address('web01')} id </dev/null"
+    return b"uid=" in lab.exec("vault01", ["sh", "-c", command]).stdout
+
+
 def test_vault_s_key_gives_no_shell_and_no_other_tunnel(attacked: tuple[Lab, dict[str, Any], str]) -> None:
     """A stolen vault key must not open the websites wider than a backup needs."""
     lab, _, _ = attacked
-    login = (
-        "setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups ssh -F none -o BatchMode=yes"
-        " -o IdentitiesOnly=yes -i /var/lib/ungcuu-vault/account/id_ed25519 -o HostKeyAlias=web01"
-        " -o UserKnownHostsFile=/etc/ungcuu-vault/known_hosts.d/web01 -o ExitOnForwardFailure=yes"
-    )
     target = f"ungcuu-backup@{lab.address('web01')}"
-    shell = lab.exec("vault01", ["sh", "-c", f"cd /; {login} {target} id </dev/null"])
-    assert b"uid=" not in shell.stdout
+    assert not opens_a_shell(lab)
     for tunnel in ("-R 127.0.0.1:2222:127.0.0.1:22", "-R 0.0.0.0:18765:127.0.0.1:22"):
-        refused = lab.exec("vault01", ["sh", "-c", f"cd /; timeout 20 {login} {tunnel} {target} id </dev/null"])
+        refused = lab.exec("vault01", ["sh", "-c", f"cd /; {LOGIN} {tunnel} {target} id </dev/null"])
         assert refused.returncode != 0
         assert b"forwarding failed" in refused.stderr, tunnel
-    asked = lab.exec("vault01", ["sh", "-c", f'cd /; echo \'{{"do":"swap"}}\' | {login} {target}'])
+    asked = lab.exec("vault01", ["sh", "-c", f'cd /; echo \'{{"do":"swap"}}\' | {LOGIN} {target}'])
     assert b"may not ask" in asked.stdout
+
+
+@pytest.mark.parametrize(
+    ("without", "opens"),
+    [
+        ("sed -i /ForceCommand/d {sshd}", False),
+        ("sed -i 's/,command=.*\" ssh/ ssh/' {keys}", False),
+        ("sed -i /ForceCommand/d {sshd}; sed -i 's/,command=.*\" ssh/ ssh/' {keys}", True),
+    ],
+    ids=["without sshd's", "without the key's", "without both"],
+)
+def test_each_forced_command_holds_alone(attacked: tuple[Lab, dict[str, Any], str], without: str, opens: bool) -> None:
+    """One command is forced twice, by sshd and beside the key: with one of the two gone, the other still holds.
+
+    With both taken out the key opens a shell: nothing else stands behind them, and the test can fail.
+    """
+    lab, _, _ = attacked
+    files = {"sshd": "/etc/ssh/sshd_config.d/50-ungcuu-backup.conf", "keys": "/etc/ssh/ungcuu-backup.keys"}
+    for name, path in files.items():
+        run(lab, "web01", f"cp -a {path} /root/{name}.whole")
+    try:
+        run(lab, "web01", without.format(**files) + "; systemctl reload ssh")
+        assert all(run(lab, "web01", f"cat {path}") for path in files.values())
+        assert opens_a_shell(lab) is opens
+    finally:
+        for name, path in files.items():
+            run(lab, "web01", f"cp -a /root/{name}.whole {path}")
+        run(lab, "web01", "systemctl reload ssh")
+    assert not opens_a_shell(lab)
