@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
+import yaml
 
 from ungcuu.lab import Lab
 
@@ -116,9 +121,18 @@ def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     did(ungcuu("isolate", "web01", "--reason", "test"))
     sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
     did(ungcuu("restore", "web01", "--clean", *sign))
+    old_key = on(site, "web01", "cat /root/lan")
+    assert logs_in(site, password="old-Secret-123") and logs_in(site, key=old_key), "or refusals would prove nothing"
     rotated = did(ungcuu("rotate", "web01", "--confirm-host", "web01"))
     names = {row["data"]["name"] for row in rotated["records"] if row["kind"] == "proof" and row["data"]["passed"]}
     assert {"old database password is dead", "old password of lan is dead", "old keys of lan are dead"} <= names
+    fresh = secrets_of_lan()
+    assert not logs_in(site, password="old-Secret-123")
+    assert not logs_in(site, key=old_key)
+    assert logs_in(site, password=fresh["password"]) and logs_in(site, key=fresh["private_key"])
+    assert "uid=" in on(site, "web01", "runuser -u portal -- su lan -c id", fresh["password"].encode() + b"\n")
+    old = site.exec("web01", ["runuser", "-u", "portal", "--", "su", "lan", "-c", "id"], b"old-Secret-123\n")
+    assert old.returncode != 0 and b"uid=" not in old.stdout
     words = ("--entry-closed", "the upload form was removed", "--role", "website_backup")
     did(ungcuu("reassess", "web01", *words))
     on(site, "web01", "cp -a /etc/shadow /root/shadow.rotated; usermod -p '$6$other$hash' lan")
@@ -129,6 +143,34 @@ def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     did(ungcuu("reassess", "web01", *words))
     did(ungcuu("release", "web01", "--reason", "test", "--confirm-host", "web01"))
     assert TEXT in page(site, "web01")
+
+
+def logs_in(lab: Lab, password: str | None = None, key: str | None = None) -> bool:
+    """Whether sshd lets the account lan in, asked as a person would: over the network, with one credential."""
+    pinned = (lab.folder / "host_web01.pub").read_text(encoding="ascii").split()[1]
+    with paramiko.Transport((lab.address("web01"), 22)) as line:
+        line.start_client(timeout=60)
+        assert line.get_remote_server_key().get_base64() == pinned
+        try:
+            if key is not None:
+                line.auth_publickey("lan", paramiko.Ed25519Key.from_private_key(io.StringIO(key)))
+            else:
+                line.auth_password("lan", password or "")
+        except paramiko.AuthenticationException:
+            return False
+        session = line.open_session()
+        session.exec_command("id -un")
+        return session.recv(64) == b"lan\n"
+
+
+def secrets_of_lan() -> dict[str, str]:
+    """What the store on the controller has for the account, opened by ansible-vault as the how-to says."""
+    state = Path(os.environ["UNGCUU_STATE"])
+    command = [str(Path(sys.executable).with_name("ansible-vault")), "view", "--vault-password-file"]
+    command += [str(state / "keys/secrets_password"), str(state / "hosts/web01/secrets.yml")]
+    opened = subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout
+    fresh: dict[str, str] = yaml.safe_load(opened)["accounts"]["lan"]
+    return fresh
 
 
 def _give_back(lab: Lab) -> None:
