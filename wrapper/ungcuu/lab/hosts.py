@@ -116,6 +116,21 @@ class Lab:
         if not hosts:
             podman("network", "rm", "-f", self._network_name, check=False)
 
+    def replace(self, host: str, debian: str = "12", say: Callable[[str], None] = _quiet) -> None:
+        """A new machine in the host's place: bare Debian, an empty disk, and a new host key that nobody has pinned.
+
+        Raises:
+            LabError: the image or the host could not be made.
+        """
+        self.down([host])
+        for old in (self.folder / f"host_{host}", self.folder / f"host_{host}.pub"):
+            old.unlink(missing_ok=True)
+        self._make_key(f"host_{host}")
+        with FileLock(self.folder.parent / "build.lock"):
+            image = images.ensure("base", debian, self._network_name, say)
+        self._create(self.find(host), image, debian, find_runtime(image))
+        images.wait_for_boot(self.container(host))
+
     def restart(self, host: str) -> None:
         """Stop and start a host: what stands for a reboot here."""
         podman("restart", "-t", "10", self.container(host))
@@ -162,15 +177,18 @@ class Lab:
         with FileLock(self.folder / "keys.lock"):
             lines = []
             for name in ("id_ed25519", *(f"host_{host.name}" for host in HOSTS)):
-                key = self.folder / name
-                if not key.exists():
-                    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"ungcuu-lab-{name}"]
-                    subprocess.run([*make, "-f", str(key)], check=True, stdin=subprocess.DEVNULL)
+                self._make_key(name)
             for host in HOSTS:
                 public = (self.folder / f"host_{host.name}.pub").read_text(encoding="ascii").split()[:2]
                 names = (host.name, self.address(host.name), self.address(host.name, 6))
                 lines.append(f"{','.join(names)} {' '.join(public)}\n")
             (self.folder / "known_hosts").write_text("".join(lines), encoding="ascii")
+
+    def _make_key(self, name: str) -> None:
+        key = self.folder / name
+        if not key.exists():
+            make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"ungcuu-lab-{name}"]
+            subprocess.run([*make, "-f", str(key)], check=True, stdin=subprocess.DEVNULL)
 
     def _create(self, host: LabHost, image: str, debian: str, runtime: list[str]) -> None:
         container = self.container(host.name)
