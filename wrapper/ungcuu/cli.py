@@ -82,9 +82,8 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
     settings = dataclasses.replace(Settings.from_environment(), verbosity=int(common["verbose"] or 0))
     if common["inventory"]:
         try:
-            settings = dataclasses.replace(
-                settings, inventory=find_inventory(settings, common["inventory"], os.environ, Path.cwd())
-            )
+            found = find_inventory(settings, common["inventory"], os.environ, Path.cwd())
+            settings = dataclasses.replace(settings, inventory=found, typed_inventory=common["inventory"])
         except UngcuuError as error:
             return _finish(render, flow.failed({"verb": verb.name}, error, ()), out, common)
     typed = values.get("hosts") or ()
@@ -101,6 +100,11 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
 
 
 def _finish(render: Any, report: Any, out: Screen, common: Mapping[str, Any]) -> int:
+    if report.error is not None:
+        from ungcuu.problems import as_typed
+
+        report.error.mend = as_typed(report.error.mend, common["inventory"] or "")
+        report.document["error"]["next"] = report.error.mend
     if common["json"]:
         _print(report.document)
     render.report(report, out, plain=not common["json"])

@@ -164,7 +164,8 @@ class _Run:
             return Outcome.UNKNOWN, code
         except Exception as fault:  # a fault of ours must still close the journal
             self.error = _fault(self.ctx, fault)
-            return Outcome.UNKNOWN, Exit.FAULT
+            known = self.ctx.verb.read_only and self.error.code is not Exit.FAULT
+            return self.error.outcome if known else Outcome.UNKNOWN, self.error.code
         self.document |= dict(result.data)
         if result.message:
             self.document["message"] = result.message
@@ -327,7 +328,7 @@ def _stopped(ctx: Context, code: Exit) -> UngcuuError:
 def _fault(ctx: Context, fault: Exception) -> UngcuuError:
     from ungcuu.problems import fault_of
 
-    return fault_of(ctx.verb.name, ctx.hosts, fault, ctx.settings.verbosity)
+    return fault_of(ctx.verb.name, ctx.hosts, fault, ctx.settings.verbosity, read_only=ctx.verb.read_only)
 
 
 def perform(ctx: Context, verb: str, hosts: tuple[str, ...], options: Mapping[str, object]) -> Mapping[str, object]:

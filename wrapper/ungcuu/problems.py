@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import re
+import shlex
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ungcuu.errors import (
+    ControllerFault,
     HostKeyMismatch,
     JournalError,
     Outcome,
@@ -99,6 +104,9 @@ def _step_failed(verb: str, hosts: Sequence[str], first: HostResult, read_only: 
     )
 
 
+# What a disk of this machine answers, or its rights; nothing of that is a fault of ungcuu.
+_OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
 _BUILDERS = (
     ("host key", _host_key),
     ("lost", _lost),
@@ -130,9 +138,25 @@ def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
     )
 
 
-def fault_of(verb: str, hosts: Sequence[str], fault: Exception, verbosity: int) -> UngcuuError:
+def as_typed(command: str, inventory: str) -> str:
+    """Return a command that we advise, with the ``-i`` that this one was typed with: it must work as it stands."""
+    if not inventory or " -i " in command:
+        return command
+    return re.sub(r"\bungcuu (?=[a-z])", lambda _found: f"ungcuu -i {shlex.quote(inventory)} ", command, count=1)
+
+
+def fault_of(
+    verb: str, hosts: Sequence[str], fault: Exception, verbosity: int, *, read_only: bool = False
+) -> UngcuuError:
     """Return the error for an exception that nobody foresaw, or that :mod:`ungcuu.ssh` raises by itself."""
     from ungcuu.ssh import HostKeyRefused
+
+    if read_only and isinstance(fault, OSError) and fault.errno in _OUR_DISK and fault.filename:
+        return ControllerFault(
+            _("{path} can't be written: {error}").format(path=clean(str(fault.filename), 300), error=fault.strerror),
+            _("Nothing was changed on a host."),
+            f"df -h {shlex.quote(clean(str(Path(fault.filename).parent), 300))}",
+        )
 
     names = " ".join(hosts)
     if isinstance(fault, HostKeyRefused):

@@ -43,6 +43,7 @@ class Settings:
     content: Path
     operator: str
     inventory: Path | None = None
+    typed_inventory: str = ""  # as it stood after -i: what we advise to type next carries it too
     verbosity: int = 0
 
     @classmethod

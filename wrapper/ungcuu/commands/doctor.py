@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ def _check(subject: str, level: str, told: str, mend: str = "") -> Check:
 
 
 def _run(context: Context) -> Result:
+    from ungcuu.problems import as_typed
+
     hosts = context.hosts or tuple(context.site.groups.get("website", ()))
     found: dict[str, list[Check]] = {"controller": _controller(context)}
     for host in hosts:
@@ -38,6 +41,10 @@ def _run(context: Context) -> Result:
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
             found[host] = checks
+    typed = context.settings.typed_inventory
+    found = {
+        place: [replace(check, mend=as_typed(check.mend, typed)) for check in checks] for place, checks in found.items()
+    }
     rows = [(place, check) for place, checks in found.items() for check in checks]
     width = max(len(_(word)) for word in LEVELS.values())
     for place, checks in found.items():
@@ -49,7 +56,7 @@ def _run(context: Context) -> Result:
                 context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
-    message = _("{bad} faults, {warned} warnings").format(bad=bad, warned=warned)
+    message = _("faults: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
     data = {"checks": [{"place": place, **vars(check)} for place, check in rows]}
     return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
 
