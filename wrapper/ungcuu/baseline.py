@@ -16,21 +16,19 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 
-from ungcuu import sealing, ssh
-from ungcuu.errors import HostKeyMismatch, StepFailed, Tampered, Undetermined, Unreachable
+from ungcuu import sealing, sent, ssh
+from ungcuu.errors import StepFailed, Tampered
 from ungcuu.files import make_private, put
 from ungcuu.i18n import _
 
 Row = Mapping[str, Any]
 
 FORMAT = 1
-BYTE_QUOTA = 48 << 20
 RECORD_LIMIT = 400_000
 TEXT_LIMIT = 8192  # characters of one field
 PROCESS_LIMIT = 5000
@@ -206,67 +204,9 @@ def path_bytes(text: str) -> bytes:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def program(name: str, config: Mapping[str, Any]) -> bytes:
-    """Return the text of a program of ``ungcuu.remote`` with its configuration set in front of it."""
-    text = resources.files("ungcuu.remote").joinpath(f"{name}.py").read_text("utf-8")
-    future = "from __future__ import annotations\n"
-    head, _sep, body = text.partition(future)
-    # As JSON in a Python literal: no value of the inventory is ever read as code.
-    literal = repr(json.dumps(config))
-    return f"{head}{future}import json as _json\nCONFIG = _json.loads({literal})\n{body}".encode()
-
-
-def run_program(
-    target: ssh.Target,
-    name: str,
-    config: Mapping[str, Any],
-    seconds: float,
-    quota: int = BYTE_QUOTA,
-    *,
-    changes: bool = False,
-) -> bytes:
-    """Run a program of ``ungcuu.remote`` on the host as root and return its standard output.
-
-    ``changes`` says that it changes the host: a connection that is lost then leaves the outcome unknown.
-
-    Raises:
-        HostKeyMismatch: The host is not the one that was enrolled.
-        Unreachable: It could not be reached.
-        StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
-        Undetermined: The connection was lost while something was being changed.
-    """
-    command = ["python3", "-I", "-S", "-"]
-    feed = program(name, config)
-    try:
-        result = ssh.run(target, command, stdin=feed, timeout=seconds, byte_quota=quota)
-    except ssh.HostKeyRefused as error:
-        raise HostKeyMismatch(str(error), _("Nothing was sent to it."), error.next_command) from error
-    if result.ending is ssh.Ending.NOT_REACHED:
-        raise Unreachable(
-            _("{host} could not be reached: {why}").format(host=target.name, why=result.detail),
-            _("Nothing was changed on it."),
-            f"ungcuu doctor {target.name}",
-        )
-    if result.unknown and changes:
-        raise Undetermined(
-            _("The connection to {host} was lost midway: {why}").format(host=target.name, why=result.detail),
-            _("What was begun may be done, in part or whole; the next run finds out and finishes it."),
-            f"ungcuu scan {target.name}",
-        )
-    if not result.ok:
-        raise StepFailed(
-            _("{host} did not answer as expected: {why}").format(
-                host=target.name, why=result.detail or result.stderr[-300:].decode("utf-8", "backslashreplace")
-            ),
-            "",
-            f"ungcuu doctor {target.name}",
-        )
-    return result.stdout
-
-
 def read_host(target: ssh.Target, config: Mapping[str, Any], seconds: float = 90.0) -> bytes:
     """Return the host's own account of its state, as JSON lines. ``seconds`` bounds the reading on the host."""
-    return run_program(target, "host_state", {**config, "seconds": seconds}, seconds + 30)
+    return sent.run_program(target, "host_state", {**config, "seconds": seconds}, seconds + 30)
 
 
 # --- the signed file ----------------------------------------------------------------------------------------------

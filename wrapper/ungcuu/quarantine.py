@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline
+from ungcuu import baseline, sent
 from ungcuu.baseline import Snapshot, path_bytes
 from ungcuu.errors import Refused, UsageFault
 from ungcuu.findings import Do, Severity
@@ -242,7 +242,7 @@ def carry_out(subject: Subject, orders: Sequence[Order], check: bool = False) ->
         return []
     config = {"store": STORE, "check": check, "protected": [subject.target.user],
               "actions": [order.wire() for order in orders]}  # fmt: skip
-    answers = _answers(baseline.run_program(subject.target, "quarantine", config, SECONDS, 16 << 20, changes=not check))
+    answers = _answers(sent.run_program(subject.target, "quarantine", config, SECONDS, 16 << 20, changes=not check))
     taken = [_taken(order, answers.get(order.id)) for order in orders]
     if not check:
         remember(subject, [item for item in taken if item.outcome == "done"])
@@ -348,7 +348,7 @@ def bring_back(subject: Subject, ids: Sequence[str], check: bool = False) -> lis
     if not orders:
         return []
     config = {"store": STORE, "check": check, "put_back": True, "actions": [order.wire() for order in orders]}
-    answers = _answers(baseline.run_program(subject.target, "quarantine", config, SECONDS, 16 << 20, changes=not check))
+    answers = _answers(sent.run_program(subject.target, "quarantine", config, SECONDS, 16 << 20, changes=not check))
     taken = [_taken(order, answers.get(order.id)) for order in orders]
     if not check:
         for item in taken:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, ssh
+from ungcuu import baseline, content, detect, expected, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -136,7 +136,7 @@ def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
     if not paths:
         return {}
     wanted = [base64.b64encode(baseline.path_bytes(path)).decode() for path in paths[:FETCH_FILES]]
-    raw = baseline.run_program(subject.target, "host_state", {"contents": wanted, "seconds": 30}, 60, FETCH_BYTES)
+    raw = sent.run_program(subject.target, "host_state", {"contents": wanted, "seconds": 30}, 60, FETCH_BYTES)
     return baseline.parse(raw.splitlines()).contents
 
 

@@ -22,6 +22,7 @@ ALLOWED = {
     "ssh": {"settings"},
     "watchdog": set(),
     "verb": {"errors", "context", "runner"},
+    "sent": BASE | {"ssh"},
     "sitefiles": BASE,
     "site": BASE | {"sitefiles", "ssh"},
     "facts": BASE | {"site", "sitefiles"},

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, expected
+from ungcuu import baseline, expected, sent
 from ungcuu.baseline import Snapshot, checked, parse, path_bytes
 from ungcuu.errors import StepFailed, Tampered
-from ungcuu.remote import host_state
+from ungcuu.remote.host_state import reading
 
 END = b'{"k":"end","seconds":1.5,"time":1700000000}'
 
@@ -93,7 +93,8 @@ def test_memory_is_bounded(tmp_path: Path, record: bytes) -> None:
     """As many bytes as the quota lets in, chosen to weigh most: the controller stays below 512 MB resident."""
     (tmp_path / "record").write_bytes(record)
     script = (
-        "import resource, sys\nfrom pathlib import Path\nfrom ungcuu.baseline import BYTE_QUOTA, parse\n"
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from ungcuu.baseline import parse\nfrom ungcuu.sent import BYTE_QUOTA\n"
         "record = Path(sys.argv[1]).read_bytes()\ndata = bytearray()\nn = 0\n"
         "while len(data) < BYTE_QUOTA:\n    data += record.replace(b'%d', b'%d' % n) + b'\\n'; n += 1\n"
         "data = bytes(data[:BYTE_QUOTA])\nassert not parse(data.splitlines()).complete\n"
@@ -120,19 +121,40 @@ def test_memory_is_bounded(tmp_path: Path, record: bytes) -> None:
 )
 def test_paths_survive_the_way_as_bytes(raw: bytes) -> None:
     """The path that is moved must be the path that was seen, whatever its bytes; and it is always printable."""
-    text = host_state.escaped(raw)
+    text = reading.escaped(raw)
     assert text.isprintable()
     assert path_bytes(text) == raw
 
 
+def sent_program(config: dict[str, Any], more: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the reader as a host runs it: no package of ours is to be found there."""
+    text = sent.program("host_state", config)
+    start = b"sys.exit("
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-"], input=text.replace(start, more + start), capture_output=True, check=True,
+        timeout=30, cwd="/",
+    )  # fmt: skip
+
+
 def test_program_carries_its_configuration_as_data() -> None:
     """A value of the inventory that looks like code must stay text."""
-    config = {"contents": [], "seconds": 5, "web_root": "'''\"\"\"\\n;import os;os.abort()#", "weird": "\u2028\ud800"}
-    text = baseline.program("host_state", config)
-    asked = text + b"\n" + b"import sys; sys.stderr.write('\\nseen ' + str(CONFIG['web_root']))\n"
-    body = asked.replace(b'if __name__ == "__main__":\n    main()', b"")
-    done = subprocess.run([sys.executable, "-I", "-S", "-"], input=body, capture_output=True, check=True, timeout=30)
-    assert done.stderr.decode().endswith("seen " + config["web_root"])
+    config = {
+        "contents": ["L2V0Yy9ob3N0bmFtZQ=="],
+        "seconds": 5,
+        "web_root": "'''\"\"\"\\n;import os;os.abort()#{x}",
+        "weird": "\u2028\ud800",
+    }
+    look = b"from ungcuu.remote.config import CONFIG\nsys.stderr.write('seen ' + str(CONFIG['web_root']))\n"
+    assert sent_program(config, look).stderr.decode().endswith("seen " + config["web_root"])
+
+
+def test_a_program_sees_no_file_of_ours_and_leaves_none() -> None:
+    """What is sent is all there is: the host has no ungcuu, and evidence there must not be disturbed."""
+    look = (
+        b"import ungcuu.remote.host_state.files as part\n"
+        b"sys.stderr.write(repr((hasattr(part, '__file__'), part.__spec__.has_location)))\n"
+    )
+    assert sent_program({"contents": ["L2V0Yy9ob3N0bmFtZQ=="]}, look).stderr == b"(False, False)"
 
 
 # --- the signed file ----------------------------------------------------------------------------------------------
@@ -196,9 +218,5 @@ def test_our_own_files_are_known_by_content(tmp_path: Path) -> None:
 def test_reader_runs_in_isolated_mode() -> None:
     """The reader imports nothing but the standard library, and ends with its end mark."""
     config: dict[str, Any] = {"contents": ["L2V0Yy9ob3N0bmFtZQ=="], "seconds": 10}
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-"], input=baseline.program("host_state", config), capture_output=True,
-        check=True, timeout=30,
-    )  # fmt: skip
-    found = parse(done.stdout.splitlines())
+    found = parse(sent_program(config).stdout.splitlines())
     assert found.ended and list(found.contents) == ["/etc/hostname"]

@@ -1,7 +1,6 @@
 """Take things out of use on this host, each with what is needed to put it back. Nothing is deleted.
 
-Runs on the managed host as ``python3 -I -S -`` as root; ``CONFIG`` is set in front of it. It prints one JSON
-object an action.
+Runs on the managed host as ``python3 -I -S -`` as root, from standard input. It prints one JSON object an action.
 
 What holds:
 
@@ -30,7 +29,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-CONFIG: dict[str, Any] = globals().get("CONFIG", {})
+from ungcuu.remote.config import CONFIG
+
 CHUNK = 1 << 20
 LINE_FILE_LIMIT = 16 << 20
 GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602  # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS
@@ -602,7 +602,3 @@ def main() -> None:
         sys.stdout.write(json.dumps({"id": action["id"], **perform(action)}) + "\n")
         sys.stdout.flush()
     sys.stdout.write(json.dumps({"end": True}) + "\n")
-
-
-if __name__ == "__main__":
-    main()

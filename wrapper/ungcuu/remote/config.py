@@ -1,0 +1,5 @@
+"""What the controller asks of a program; set anew for each run by :mod:`ungcuu.sent`."""
+
+from typing import Any
+
+CONFIG: dict[str, Any] = {}

@@ -1,0 +1,58 @@
+"""Read everything, in the order in which it matters, or the files that the controller asks for."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+from ungcuu.remote.config import CONFIG
+from ungcuu.remote.host_state.access import accounts, keys, shared_lines
+from ungcuu.remote.host_state.database import database
+from ungcuu.remote.host_state.files import package_sums
+from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
+from ungcuu.remote.host_state.running import listeners, modules, processes, units
+from ungcuu.remote.host_state.system import configured_trees, packages, privileged_files, programs
+from ungcuu.remote.host_state.web import web_files
+
+
+def contents() -> None:
+    """The bytes of the files that the controller asks for, each at most 512 KiB."""
+    for wanted in CONFIG["contents"]:
+        path = base64.b64decode(wanted)
+        data = read_small(path, 512 << 10)
+        emit("content", path=escaped(path), data=base64.b64encode(data).decode())
+
+
+def main() -> None:
+    """Read everything, then say that it was everything."""
+    if CONFIG.get("contents"):
+        contents()
+        emit("end", seconds=round(time.monotonic() - STARTED, 2))
+        return
+    sums = package_sums()
+    steps: list[tuple[str, Any]] = [
+        ("lines", shared_lines),
+        ("accounts", accounts),
+        ("keys", keys),
+        ("processes", processes),
+        ("listeners", listeners),
+        ("units", units),
+        ("modules", modules),
+        ("packages", packages),
+        ("database", database),
+        ("web", lambda: web_files(sums)),
+        ("trees", lambda: configured_trees(sums)),
+        ("privileged", lambda: privileged_files(sums)),
+        ("programs", lambda: programs(sums)),
+    ]
+    for name, step in steps:
+        begun = time.monotonic()
+        try:
+            step()
+        except OutOfTimeError:
+            emit("limit", section=name)
+        except Exception as problem:
+            emit("failed", section=name, why=type(problem).__name__)
+        emit("section", name=name, seconds=round(time.monotonic() - begun, 3))
+    emit("end", seconds=round(time.monotonic() - STARTED, 2), time=int(time.time()))

@@ -1,0 +1,114 @@
+"""What is at work: units, listeners, processes, kernel modules."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ungcuu.remote.config import CONFIG
+from ungcuu.remote.host_state.access import colon_rows
+from ungcuu.remote.host_state.reading import CHUNK, demand, emit, escaped, read_small, run
+
+
+def units() -> None:
+    """Loaded services, timers, paths and sockets, and which of them start by themselves."""
+    fields = "Id,FragmentPath,DropInPaths,UnitFileState,ActiveState,Type,Transient"
+    text = run("systemctl", "show", "--all", "--type=service,timer,path,socket", "-p", fields, "*")
+    known = False
+    for block in text.split("\n\n"):
+        row = dict(line.partition("=")[::2] for line in block.splitlines())
+        if row.get("Id"):
+            known = True
+            emit(
+                "unit",
+                name=row["Id"],
+                path=row.get("FragmentPath", ""),
+                state=row.get("UnitFileState", ""),
+                active=row.get("ActiveState", ""),
+                type=row.get("Type", ""),
+                transient=row.get("Transient") == "yes",
+            )
+    demand(known)
+
+
+def socket_owners() -> dict[str, tuple[str, str]]:
+    """Socket inode → (program, name) of one process that holds it."""
+    owners: dict[str, tuple[str, str]] = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            exe = escaped(os.fsencode(os.readlink(f"/proc/{pid}/exe")))
+        except OSError:
+            continue
+        for link in links:
+            if link.startswith("socket:["):
+                owners.setdefault(link[8:-1], (exe, escaped(read_small(f"/proc/{pid}/comm".encode()).strip())))
+    return owners
+
+
+def address(text: str, six: bool) -> str:
+    """``0100007F`` of /proc/net/tcp as ``127.0.0.1``; groups are in host byte order (little-endian here)."""
+    import socket
+
+    raw = bytes.fromhex(text)
+    words = b"".join(
+        raw[i : i + 4][::-1] if sys.byteorder == "little" else raw[i : i + 4] for i in range(0, len(raw), 4)
+    )
+    return socket.inet_ntop(socket.AF_INET6 if six else socket.AF_INET, words)
+
+
+def listeners() -> None:
+    """Sockets that take connections, and the program behind each."""
+    owners = socket_owners()
+    for proto, waiting in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        for line in read_small(f"/proc/net/{proto}".encode(), 64 * CHUNK).decode("ascii", "replace").splitlines()[1:]:
+            row = line.split()
+            if len(row) > 9 and row[3] == waiting:
+                host, _, port = row[1].partition(":")
+                exe, comm = owners.get(row[9], ("", ""))
+                where = address(host, proto.endswith("6"))
+                emit("listener", proto=proto, address=where, port=int(port, 16), exe=exe, comm=comm, uid=int(row[7]))
+
+
+def processes() -> None:
+    """Programs that run from a removed file or a temporary folder, and all that runs as the website's user."""
+    users = {row[0]: row[2] for row in colon_rows(b"/etc/passwd", 7)}
+    website = users.get(CONFIG["web_user"], "-1")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            owner = os.stat(f"/proc/{pid}").st_uid
+        except OSError:
+            continue
+        try:
+            exe = os.fsencode(os.readlink(f"/proc/{pid}/exe"))
+        except OSError:
+            exe = b""
+        deleted = exe.endswith(b" (deleted)")
+        odd = exe.startswith((b"/tmp/", b"/var/tmp/", b"/dev/shm/", b"/memfd:"))
+        if int(pid) != os.getpid() and (deleted or odd or str(owner) == website):
+            tell_process(pid, exe, owner, deleted, str(owner) == website)
+
+
+def tell_process(pid: str, exe: bytes, owner: int, deleted: bool, website: bool) -> None:
+    """Emit one process; pid and start time together name it."""
+    start = read_small(f"/proc/{pid}/stat".encode()).rpartition(b")")[2].split()[19:20]
+    emit(
+        "process",
+        pid=int(pid),
+        start=(start or [b""])[0].decode("ascii", "replace"),
+        exe=escaped(exe),
+        comm=escaped(read_small(f"/proc/{pid}/comm".encode()).strip()),
+        uid=owner,
+        deleted=deleted,
+        replaced=deleted and os.path.exists(exe[:-10]),
+        website=website,
+        argv=escaped(read_small(f"/proc/{pid}/cmdline".encode(), 300).replace(b"\0", b" ").strip()),
+    )
+
+
+def modules() -> None:
+    """Kernel modules, on a machine that has its own kernel."""
+    contained = os.path.exists("/run/.containerenv") or os.path.exists("/run/systemd/container")
+    for line in [] if contained else read_small(b"/proc/modules", 4 * CHUNK).decode("ascii", "replace").splitlines():
+        row = line.split()
+        emit("module", name=row[0], tainting="(" in row[-1] and "O" in row[-1])

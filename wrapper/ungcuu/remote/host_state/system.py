@@ -1,0 +1,73 @@
+"""The system's own files: configured trees, programs, privileged files, packages."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ungcuu.remote.config import CONFIG
+from ungcuu.remote.host_state.access import HOME_NAMES, QUIET_HOME, homes
+from ungcuu.remote.host_state.files import attributes, entries, tell
+from ungcuu.remote.host_state.marks import media_marks
+from ungcuu.remote.host_state.reading import demand, emit, escaped, run
+
+
+def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
+    """Configuration, local programs, cron, home start-up files and units."""
+    excluded = [os.fsencode(path) for path in CONFIG["exclude"]]
+    web = os.path.realpath(os.fsencode(CONFIG["web_root"]))
+    for tree in CONFIG["trees"]:
+        for path, info in entries(os.fsencode(tree), [*excluded, web]):
+            tell(path, info, "system", sums)
+    for home in homes():
+        for name in HOME_NAMES:
+            for path, info in entries(os.path.join(home, os.fsencode(name)), excluded):
+                if not QUIET_HOME.search(path):
+                    tell(path, info, "home", sums)
+
+
+def programs(sums: dict[bytes, tuple[str, str]]) -> None:
+    """Programs, libraries and units of the distribution."""
+    for tree in (b"/usr/bin", b"/usr/sbin", b"/usr/lib", b"/usr/libexec", b"/usr/lib64"):
+        if os.path.islink(tree):
+            continue
+        for path, info in entries(tree, [b"/usr/lib/modules", b"/usr/lib/firmware"]):
+            shallow = path.count(b"/") == 3 and not path.startswith(b"/usr/lib/")
+            link = stat.S_ISLNK(info.st_mode) and shallow
+            if link or (stat.S_ISREG(info.st_mode) and is_program(path, info)):
+                tell(path, info, "program", sums)
+
+
+def is_program(path: bytes, info: os.stat_result) -> bool:
+    """Something that is run or loaded, or that starts something."""
+    return bool(
+        info.st_mode & 0o111
+        or b".so" in os.path.basename(path)
+        or path.endswith((b".py", b".pm"))
+        or path.startswith((b"/usr/lib/systemd/", b"/usr/lib/tmpfiles.d/", b"/usr/lib/sysusers.d/"))
+    )
+
+
+def privileged_files(sums: dict[bytes, tuple[str, str]]) -> None:
+    """Setuid, setgid and capability files anywhere on the root file system, and programs in temporary folders."""
+    own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys", b"/var/lib/ungcuu"]
+    for path, info in entries(b"/", own):
+        runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
+        if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
+            tell(path, info, "privileged", sums)
+            emit("privileged", path=escaped(path))
+    for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):
+        for path, info in entries(tree, []):
+            if stat.S_ISREG(info.st_mode) and (info.st_mode & 0o111 or media_marks(path, info)):
+                tell(path, info, "temporary", sums, marks=True)
+
+
+def packages() -> None:
+    """Installed packages and versions."""
+    form = "${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\n"
+    lines = run("dpkg-query", "-W", "-f", form).splitlines()
+    demand(bool(lines))
+    for line in lines:
+        row = line.split("\t")
+        if len(row) == 4 and row[0].startswith(("ii", "hi")):
+            emit("package", name=row[1], architecture=row[2], version=row[3])
