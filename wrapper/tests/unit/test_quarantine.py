@@ -17,7 +17,9 @@ from ungcuu.baseline import IDENTITY, Snapshot, fits
 from ungcuu.errors import Refused, UsageFault
 from ungcuu.findings import Do
 from ungcuu.quarantine import Choice, Order, Planned
-from ungcuu.remote import quarantine as remote
+from ungcuu.remote.config import CONFIG
+from ungcuu.remote.quarantine import __main__ as remote
+from ungcuu.remote.quarantine import take_system
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners can be set by root only")
 NOW = "20260101T000000Z"
@@ -146,9 +148,9 @@ def test_answers_are_checked() -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Path]:
     """A quarantine below the test's own folder, and the program's configuration pointing to it."""
-    remote.CONFIG = {"store": str(tmp_path / "store")}
+    CONFIG["store"] = str(tmp_path / "store")
     yield tmp_path / "store"
-    remote.CONFIG = {}
+    CONFIG.clear()
 
 
 def action(path: Path | bytes, do: str = "move", identity: str = "id-1", **more: Any) -> dict[str, Any]:
@@ -157,11 +159,11 @@ def action(path: Path | bytes, do: str = "move", identity: str = "id-1", **more:
 
 
 def back(done: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    remote.CONFIG["put_back"] = True
+    CONFIG["put_back"] = True
     try:
         return remote.perform(done | {"known": answer["known"]})
     finally:
-        remote.CONFIG.pop("put_back")
+        CONFIG.pop("put_back")
 
 
 @as_root
@@ -247,7 +249,7 @@ def test_check_touches_nothing(tmp_path: Path, store: Path) -> None:
     """--check only says what would be done."""
     path = tmp_path / "x"
     path.write_text("x")
-    remote.CONFIG["check"] = True
+    CONFIG["check"] = True
     assert remote.perform(action(path))["outcome"] == "would"
     assert path.exists() and not store.exists()
 
@@ -333,6 +335,6 @@ def test_the_very_process_that_was_seen(store: Path) -> None:
 @pytest.mark.parametrize("name", ["root", "ungcuu", "a b", "-x", "$(id)", "a:b", ""])
 def test_some_accounts_are_never_locked(store: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """root, ours, and what is no account's name. With the defence out, this must not lock the tester's own root."""
-    monkeypatch.setattr(remote, "run", lambda *words: pytest.fail(f"reached the system: {words}"))
-    remote.CONFIG["protected"] = ["ungcuu"]
+    monkeypatch.setattr(take_system, "run", lambda *words: pytest.fail(f"reached the system: {words}"))
+    CONFIG["protected"] = ["ungcuu"]
     assert remote.perform({"id": "i", "do": "lock_account", "account": name})["outcome"] == "refused"
