@@ -56,7 +56,20 @@ def _common() -> list[click.Parameter]:
 COMMON = ("inventory", "plan", "json", "reason", "case", "confirm_host", "lang", "verbose")
 
 
-class Root(click.Group):
+class _Group(click.Group):
+    """A group that names the nearest verb when there is none of the name that was typed."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb of the first word."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            raise click.UsageError(_no_such(args[0], self.list_commands(ctx)), ctx) from None
+
+
+class Root(_Group):
     """``ungcuu``: verbs grouped by the phase of the incident cycle."""
 
     def __init__(self, invoke: Invoke) -> None:
@@ -88,15 +101,6 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import one verb."""
         return command_of(registry.load(cmd_name), self.invoke_verb) if cmd_name in registry.names() else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest verb when there is none of that name."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            raise click.UsageError(_no_such(args[0], registry.names()), ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the verbs, grouped by phase."""
@@ -142,21 +146,12 @@ class VerbCommand(click.Command):
                     formatter.write(f"  {example}\n")
 
 
-class VerbGroup(click.Group):
+class VerbGroup(_Group):
     """A verb that holds verbs: ``case open``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the inner verbs in the order in which their file gives them."""
         return list(self.commands)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest verb when there is none of that name."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            raise click.UsageError(_no_such(args[0], tuple(self.commands)), ctx) from None
 
 
 def command_of(verb: Verb, invoke: Invoke, prefix: str = "") -> click.Command:
