@@ -220,7 +220,6 @@ MARKS = {
     "firewall": b"rules-mark",
     "routes": b"203.0.113.64/26",
     "mounts": b"mount-mark",
-    "modules": b"\n",
     "open_files": b"/var/tmp/open-mark",
     "sessions": b"sshd",
     "journal": b"journal-mark",
@@ -483,15 +482,19 @@ def test_an_archive_can_be_read_by_others(target: Target, tmp_path: Path) -> Non
 def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
     """After an isolation the host holds a dozen new files of ours; the one that the intruder changed must stand out."""
     assert ungcuu("enrol", "web01")[0] == 0
-    assert ungcuu("case", "open", "web01", "--title", "ours")[0] == 0
+    code, document, said = ungcuu("case", "open", "web01", "--title", "ours")
+    assert code == 0, said
+    case = document["case"]
     ungcuu("isolate", "web01")  # not every proof can be taken where the lab has this host alone
     shell(host, "nft list table inet ungcuu_isolation; test -e /etc/ungcuu/isolation.nft; sleep 1")
     shell(host, "echo '# more' >> /etc/ungcuu/isolation-guard.sh; echo x > /etc/ungcuu/hidden")
     try:
         code, document, said = ungcuu("collect", "web01")
         assert code == 0, said
-        code, document, said = ungcuu("case", "scope")
+        code, document, said = ungcuu("case", "scope", case)
     finally:
+        ungcuu("case", "close", case, "--force", "--reason", "test")
+        Path(os.environ["UNGCUU_STATE"], "hosts/web01/isolation.json").unlink(missing_ok=True)
         shell(
             host,
             "systemctl disable -q --now ungcuu-isolation-guard ungcuu-isolation;"

@@ -541,9 +541,9 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     """
     lab = opened.lab
     theirs = [lab.address("intruder01"), lab.address("intruder01", 6)]
-    held = [Held(opened, "web01", lab.address("intruder01", version), 20) for version in (4, 6)]
+    held = [Held(opened, "web01", lab.address("intruder01", version), 30) for version in (4, 6)]
     opened.on("web01", "systemctl stop nginx")  # it holds the port that the intruder wants to call home from
-    held += [Held(opened, "web01", lab.address("intruder01", version), 20, source=80) for version in (4, 6)]
+    held += [Held(opened, "web01", lab.address("intruder01", version), 30, source=80) for version in (4, 6)]
     time.sleep(3)
     opened.on("web01", "systemctl start nginx")
     ended = isolation.cut(opened.card(), "egress")

@@ -73,3 +73,17 @@ def test_management_account_is_refused_by_name(host: Callable[[str], str], ungcu
     code, document, _said = ungcuu("lock", "web01", "--confirm-host", "web01", "--account", "ungcuu")
     assert code == 6
     assert "manages the host" in document["error"]["what"]
+
+
+def test_accounts_of_another_application_are_named_as_left(
+    host: Callable[[str], str], ungcuu: Run, playbook: Callable[..., Any]
+) -> None:
+    """Only WordPress on MariaDB is known; whoever believes another site locked lets the intruder log in to it."""
+    users = "mariadb portal -Ne 'select user_login, user_pass from wp_users'"
+    before = host(users)
+    done = playbook("lock", "web01", "-v", website_application="drupal")
+    assert done.returncode == 0, done.stdout
+    assert "NOT locked: the accounts of the site (drupal on mariadb)" in done.stdout
+    assert host(users) == before
+    assert "lan:!" in host(STATE), "the host's own accounts are locked all the same"
+    assert ungcuu("unlock", "web01", "--confirm-host", "web01")[0] == 0

@@ -50,12 +50,15 @@ useradd -o -u 0 -M -d /root -c "$(printf '{EVIL}' | tr -d ':\\n\\r')" talk 2>/de
 
 
 @pytest.fixture(scope="module")
-def host(fresh: Callable[..., Lab], ungcuu: Callable[..., tuple[int, dict[str, object], str]]) -> Lab:
+def host(fresh: Callable[..., Lab], ungcuu: Callable[..., tuple[int, dict[str, object], str]]) -> Iterator[Lab]:
     """An enrolled website with a baseline from before the intruder came."""
     lab = fresh("web01")
     assert ungcuu("enrol", "web01")[0] == 0
     assert ungcuu("baseline", "web01")[0] == 0
-    return lab
+    yield lab
+    _code, document, _said = ungcuu("case", "status")
+    ungcuu("case", "close", str(document["case"]), "--force", "--reason", "test")
+    Path(os.environ["UNGCUU_STATE"], "hosts/web01/isolation.json").unlink(missing_ok=True)
 
 
 def on(host: Lab, script: str) -> str:
