@@ -35,7 +35,8 @@ def go(settings: Settings, playbook: str, *hosts: str, **more: Any) -> runner.Ru
     return runner.run(settings, inventory, playbook, hosts or ("web01",), more.pop("variables", {}), **more)
 
 
-def test_a_run_tells_events_and_reports(tmp_path: Path) -> None:
+def test_a_run_tells_events_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     settings = content.make(tmp_path)
     seen: list[Event] = []
     before = set(Path(tempfile.gettempdir()).glob("ungcuu-*"))
@@ -194,8 +195,9 @@ def test_what_ansible_says_is_shown_when_asked_and_acts_on_nothing(
     assert not set(shown) & set("\x1b\x07\u202e")
 
 
-def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path) -> None:
+def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reply of 300 MB brought 983 MB resident (T7): under 512 MB, and stopped within 30 s."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # this run's processes, not those of others beside it
     liar = tmp_path / "python3"
     liar.write_text("#!/bin/sh\nhead -c 300000000 /dev/zero | tr '\\0' 'x'\n")
     liar.chmod(0o755)
@@ -206,7 +208,7 @@ def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path) -> None:
     def weigh() -> None:
         nonlocal peak
         while not done.wait(0.1):
-            peak = max(peak, watchdog.memory(watchdog.processes("/ungcuu-")))
+            peak = max(peak, watchdog.memory(watchdog.processes(f"{tmp_path}/ungcuu-")))
 
     watcher = threading.Thread(target=weigh)
     watcher.start()
