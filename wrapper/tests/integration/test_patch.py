@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from patch_host import Package, PatchHost
@@ -118,10 +119,15 @@ def test_check_mode_changes_nothing(hosts: tuple[PatchHost, PatchHost], playbook
 def test_outside_the_window_nothing_is_asked_of_the_host(
     hosts: tuple[PatchHost, PatchHost], playbook: Playbook
 ) -> None:
-    """An upgrade during a freeze is what the freeze is for."""
+    """An upgrade during a freeze is what the freeze is for; a hole that is being exploited does not wait."""
     freeze = [{"from": "2000-01-01", "to": "2999-12-31", "reason": "election"}]
     done = playbook("patch", "web01", patching_freeze=freeze, **QUICK)
     assert done.returncode != 0 and "election" in done.stdout and "--urgent" in done.stdout, recap(done)
+    another_day = (datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(days=3)).strftime("%a").lower()
+    done = playbook("patch", "web01", patching_window=[f"{another_day} 10:00-11:00"], **QUICK)
+    assert done.returncode != 0 and "--urgent" in done.stdout, recap(done)
+    done = playbook("patch", "web01", patching_freeze=freeze, patching_urgent=True, **QUICK)
+    assert done.returncode == 0, recap(done)
 
 
 def test_a_sick_site_stops_at_the_canary_and_goes_back(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
