@@ -124,17 +124,6 @@ def test_plan_changes_nothing_and_is_what_the_run_then_does(web: Lab, ungcuu: Ca
     assert (code, again["hosts"]["web01"]["changed"]) == (0, 0), said
 
 
-@pytest.mark.parametrize("option", ["--off", "--audit-only"])
-def test_a_control_that_is_not_enforced_leaves_its_drop_in(
-    web: Lab, ungcuu: Callable[..., object], option: str
-) -> None:
-    """On a hardened host, taking one control back touches that control's files and nothing else."""
-    code, planned, said = ungcuu("harden", "web01", "--plan", option, "php-expose")  # type: ignore[misc]
-    assert code == 0, said
-    files = inside(web, "ls /etc/php/*/fpm/conf.d/90-ungcuu.ini").split()
-    assert changes(planned) == {("file", file) for file in files}
-
-
 def comes_back(lab: Lab) -> None:
     """Wait until the host has taken the change back by itself, and left nothing armed."""
     armed = "ls /var/lib/ungcuu/armed; systemctl list-timers --all --no-legend 'ungcuu-revert*'"
