@@ -7,6 +7,7 @@ written by the playbooks `backup`, `restore_points` and `restore_drill`, and rea
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -201,7 +202,8 @@ def _ask(site: Site, vault: str, command: list[str]) -> bytes:
 
     try:
         if site.variables(vault).get("ansible_connection") == "local":
-            return subprocess.run(["sudo", "-n", *command], capture_output=True, check=False, timeout=60).stdout
+            as_root = command if os.geteuid() == 0 else ["sudo", "-n", *command]
+            return subprocess.run(as_root, capture_output=True, check=False, timeout=60).stdout
         return ssh.run(site.target(vault), command, timeout=60, byte_quota=_MOST_BYTES).stdout
     except (ssh.HostKeyRefused, OSError, subprocess.SubprocessError):
         return b""

@@ -293,7 +293,7 @@ def _vault(context: Context, host: str) -> list[Check]:
     if not vault or vault not in context.site.hosts:
         return []
     if context.site.variables(str(vault)).get("ansible_connection") == "local":
-        return [_check(_("vault"), "good", _("it is this controller"))]
+        return [_own_vault()]
     target = context.site.target(str(vault))
     if not enrolment.pinned_keys(target.known_hosts, str(vault)):
         return [_check(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
@@ -304,6 +304,16 @@ def _vault(context: Context, host: str) -> list[Check]:
         if check.level == "bad" and check.subject != "nft"
     ]
     return bad or [_check(_("vault"), "good", _("{vault} answers").format(vault=vault))]
+
+
+def _own_vault() -> Check:
+    """Where the controller is the vault, the account that runs this must be able to become root on it."""
+    import subprocess
+
+    if os.geteuid() == 0 or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return _check(_("vault"), "good", _("it is this controller"))
+    told = _("it is this controller, where this account can't become root without a password")
+    return _check(_("vault"), "bad", told, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
 
 
 VERB = Verb(
