@@ -39,7 +39,7 @@ MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its worker
 MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
 FORKS = 10
 POLL_SECONDS = 1
-WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.2  # a lying host fills memory fast; looking costs a few milliseconds
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
 _INHERITED = frozenset(
@@ -218,11 +218,11 @@ class Runner:
     def _supervise(self, folder: Path, deadline: float) -> None:
         if time.monotonic() > deadline:
             self.cancel("deadline")
-        running = watchdog.processes(str(folder))
-        if watchdog.memory(running) > MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts))):
+        most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
+        if watchdog.memory(watchdog.children(str(folder))) > most:
             self.cancel("quota")
         if self._tally.stop:
-            watchdog.kill(running)
+            watchdog.kill(watchdog.processes(str(folder)))
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig

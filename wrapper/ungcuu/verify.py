@@ -162,8 +162,7 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: flo
             try:
                 process.wait(0.5)
             except subprocess.TimeoutExpired:
-                running = watchdog.processes(str(folder))
-                if time.monotonic() > until or watchdog.memory(running) > MOST_MEMORY:
+                if time.monotonic() > until or watchdog.memory(watchdog.children(str(folder))) > MOST_MEMORY:
                     raise Undetermined(
                         _("The tests on {host} took too long, or the host answered with too much.").format(host=host),
                         _("Nothing was changed."),

@@ -33,6 +33,27 @@ def processes(folder: str) -> list[int]:
     return sorted(found)
 
 
+def children(folder: str) -> list[int]:
+    """Return those of :func:`processes` that this process or a descendant of it started.
+
+    It reads only them, a hundredth of the work, so that it can be asked all the time. What let go of its parent (a
+    connection that stays up for the next task) is missing.
+    """
+    needle = folder.encode()
+    found: list[int] = []
+    left = [(os.getpid(), False)]
+    while left:
+        parent, ours = left.pop()
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                for pid in map(int, task.read_text("ascii").split()):
+                    mine = ours or needle in Path(f"/proc/{pid}/cmdline").read_bytes()
+                    left.append((pid, mine))
+                    if mine:
+                        found.append(pid)
+    return found
+
+
 def memory(pids: Sequence[int]) -> int:
     """Return the bytes that the processes hold together; shared pages count once."""
     total = 0
