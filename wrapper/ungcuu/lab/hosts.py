@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ungcuu.lab import images
+from ungcuu.lab.machines import Machine, Seed
 from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, installed, podman, run_options
 
 _NETWORK = ipaddress.ip_network("198.51.100.0/24")  # TEST-NET-2 (RFC 5737): never a real neighbour's address
@@ -86,7 +88,10 @@ class Lab:
         Raises:
             LabError: an image, the network or a host could not be made, or a host runs another Debian version.
         """
-        wanted = [self.find(host) for host in hosts]
+        machines = {self.find(name).name for name in os.environ.get("UNGCUU_LAB_MACHINES", "").split()}
+        if machines & set(hosts):
+            hosts = [*hosts, *({"intruder01"} - machines - set(hosts))]  # a bridge is there while a container is on it
+        wanted = [host for host in map(self.find, hosts) if host.name not in machines]
         ensure_installed()
         self._make_keys()
         with FileLock(self.folder.parent / "build.lock"):
@@ -106,12 +111,46 @@ class Lab:
             podman("start", self.container(host.name))
         for host in wanted:
             images.wait_for_boot(self.container(host.name))
+        for name in machines & set(hosts):
+            self._up_machine(self.find(name), debian, say)
+
+    def _up_machine(self, host: LabHost, debian: str, say: Callable[[str], None]) -> None:
+        machine = self._machine(host.name)
+        with FileLock(self.folder.parent / "build.lock"):
+            image = images.ensure(f"{host.image}-machine", debian, self._network_name, say)
+            if not machine.exists:
+                say(f"starting {host.name} (Debian {debian}, {self.address(host.name)}, a machine of its own)")
+                machine.create(image, debian, self._seed(host), say)
+        if machine.debian != debian:
+            raise LabError(f"{host.name} runs Debian {machine.debian}; take it down first: ungcuu lab down {host.name}")
+        machine.start(self._bridge())
+
+    def _machine(self, host: str) -> Machine:
+        return Machine(self.slot, self.find(host).name)
+
+    def _bridge(self) -> str:
+        network = json.loads(podman("network", "inspect", self._network_name).stdout)[0]
+        return str(network["network_interface"])
+
+    def _seed(self, host: LabHost) -> Seed:
+        """What makes an image this host: the same as a container gets."""
+        versions = (4, 6)
+        key = self.folder / f"host_{host.name}"
+        files = {
+            "etc/ssh/ssh_host_ed25519_key": (0o600, key.read_bytes()),
+            "etc/ssh/ssh_host_ed25519_key.pub": (0o644, key.with_suffix(".pub").read_bytes()),
+            "home/ungcuu/.ssh/authorized_keys": (0o600, (self.folder / "id_ed25519.pub").read_bytes()),
+        }
+        addresses = [f"{self.address(host.name, v)}/{self._subnet(v).prefixlen}" for v in versions]
+        return Seed(host.name, self._hardware_address(host), addresses, self.address("controller"), files)
 
     def down(self, hosts: Sequence[str] = ()) -> None:
         """Remove the hosts (all of the lab by default, its network too); images and keys stay."""
         if not installed():  # a drill on a fresh machine clears the ground before anything is there
             return
         for host in hosts or [known.name for known in HOSTS]:
+            if (machine := self._machine(host)).exists:
+                machine.remove()
             podman("rm", "-f", "-t", "0", "-v", self.container(host), check=False)
         if not hosts:
             podman("network", "rm", "-f", self._network_name, check=False)
@@ -133,6 +172,9 @@ class Lab:
 
     def restart(self, host: str) -> None:
         """Stop and start a host: what stands for a reboot here."""
+        if (machine := self._machine(host)).exists:
+            machine.restart()
+            return
         podman("restart", "-t", "10", self.container(host))
         images.wait_for_boot(self.container(host))
 
@@ -140,16 +182,20 @@ class Lab:
         """Each host's state ("absent", "running", …), address and Debian version."""
         rows = {}
         for host in HOSTS:
-            known = inspect(self.container(host.name))
+            known, machine = inspect(self.container(host.name)), self._machine(host.name)
             rows[host.name] = {
                 "state": known["State"]["Status"] if known else "absent",
                 "address": self.address(host.name),
                 "debian": known["Config"]["Labels"].get("ungcuu.debian", "") if known else "",
             }
+            if machine.exists:
+                rows[host.name] |= {"state": "running" if machine.running else "exited", "debian": machine.debian}
         return rows
 
     def exec(self, host: str, command: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        """Run a command on the host as root, by the container's back door: also when the host is cut off."""
+        """Run a command on the host as root, by the lab's back door: also when the host is cut off."""
+        if (machine := self._machine(host)).exists:
+            return machine.exec(command, stdin)
         return podman("exec", "-i", self.container(host), *command, stdin=stdin, check=False)
 
     def _hardware_address(self, host: LabHost) -> str:

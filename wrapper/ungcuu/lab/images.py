@@ -18,6 +18,8 @@ _BASE_PACKAGES = (
     "tzdata,kmod,less,libpam-systemd"
 )
 _BOOT_SECONDS = 60
+# What each kind of image is built on; its own recipe comes on top. A "…-machine" has a kernel (see lab/machines.py).
+_BELOW = {"website": "base", "base-machine": "base", "website-machine": "website"}
 
 Say = Callable[[str], None]
 
@@ -27,9 +29,15 @@ def _recipe(name: str) -> str:
 
 
 def tag(kind: str, debian: str) -> str:
-    """Name of an image: kind ("base" or "website"), Debian version and a digest of all that goes into it."""
-    ingredients = _BASE_PACKAGES + _recipe("base") + (_recipe("website") if kind == "website" else "")
-    return f"localhost/ungcuu-lab-{kind}:{debian}-{hashlib.sha256(ingredients.encode()).hexdigest()[:12]}"
+    """Name of an image: kind ("base", "website", "…-machine"), Debian version and a digest of all that goes into it."""
+    digest = hashlib.sha256(_ingredients(kind).encode()).hexdigest()[:12]
+    return f"localhost/ungcuu-lab-{kind}:{debian}-{digest}"
+
+
+def _ingredients(kind: str) -> str:
+    if kind == "base":
+        return _BASE_PACKAGES + _recipe("base")
+    return _ingredients(_BELOW[kind]) + _recipe(kind.rpartition("-")[2])
 
 
 def ensure(kind: str, debian: str, network: str, say: Say) -> str:
@@ -46,7 +54,7 @@ def ensure(kind: str, debian: str, network: str, say: Say) -> str:
     if kind == "base":
         _build_base(wanted, debian, say)
     else:
-        _build_layer(wanted, ensure("base", debian, network, say), kind, network, say)
+        _build_layer(wanted, ensure(_BELOW[kind], debian, network, say), kind, network, say)
     return wanted
 
 
@@ -74,7 +82,7 @@ def _build_layer(wanted: str, base: str, kind: str, network: str, say: Say) -> N
         options = ["-d", "--name", name, "--network", network, *run_options([])]
         podman(*find_runtime(base), "run", *options, base, "/sbin/init")
         wait_for_boot(name)
-        built = podman("exec", "-i", name, "sh", "-s", stdin=_recipe(kind).encode(), check=False)
+        built = podman("exec", "-i", name, "sh", "-s", stdin=_recipe(kind.rpartition("-")[2]).encode(), check=False)
         if built.returncode:
             words = (built.stdout + built.stderr).decode(errors="replace")
             raise LabError(f"the recipe of the {kind} image failed: {words[-1200:]}")

@@ -39,18 +39,18 @@ class LabError(ControllerFault):
     """The lab could not do what was asked; the message says what failed and what to do."""
 
 
-def ensure_installed() -> None:
+def ensure_installed(programs: Sequence[str] = PROGRAMS, packages: Sequence[str] = PACKAGES) -> None:
     """Install what the lab needs with apt, when something is missing and we may.
 
     Raises:
         LabError: something is missing and this user can't install it, or apt failed.
     """
-    if all(shutil.which(program) for program in PROGRAMS):
+    if all(shutil.which(program) for program in programs):
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise LabError("The lab needs root on Debian and these packages: apt-get install " + " ".join(PACKAGES))
+        raise LabError("The lab needs root on Debian and these packages: apt-get install " + " ".join(packages))
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-yq", "--no-install-recommends", *PACKAGES]):
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-yq", "--no-install-recommends", *packages]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"'{' '.join(command[:3])}' failed: {done.stderr.strip()[-600:]}")
