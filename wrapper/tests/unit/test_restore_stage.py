@@ -40,16 +40,18 @@ def unpack(agent: Any, tmp_path: Path) -> Callable[..., Any]:
     root = tmp_path / "www/portal"
     root.mkdir(parents=True)
 
-    def run(*members: tuple[tarfile.TarInfo, bytes], config: tuple[str, ...] = ()) -> Any:
+    def run(*members: tuple[tarfile.TarInfo, bytes], config: tuple[str, ...] = (), torn: int = 0) -> Any:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             for member, content in members:
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
         buffer.seek(0)
+        if torn:
+            buffer.truncate(torn)
         identity = "20260101T000000Z-0123abcd"
         unpacker = stage._Unpacker({"root": str(root)}, identity, "/var/www/portal", list(config), ["files", "config"])
-        unpacker.unpack(stage._Hashed(buffer))
+        unpacker.unpack(stage._Stream(buffer))
         return stage.stage_root({"root": str(root)}, identity)
 
     return run
@@ -86,6 +88,22 @@ def test_only_files_folders_and_links_are_unpacked(agent: Any, unpack: Any, kind
     """A device node gives the disk away; a hard link gives another file another owner."""
     with refused(agent):
         unpack((member("var/www/portal/x", kind, "/etc/shadow"), b""))
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 2**18 - 1, 2**18, 2**18 + 1, 700_000])
+def test_every_byte_arrives(unpack: Any, size: int) -> None:
+    """The stream is read in blocks of our own: what lies across their borders must not be lost."""
+    content = bytes(number % 251 for number in range(size))
+    root = unpack((member("var/www/portal/a"), content), (member("var/www/portal/" + "b" * 200), b"after"))
+    assert (root / "a").read_bytes() == content
+    assert (root / ("b" * 200)).read_bytes() == b"after"
+
+
+@pytest.mark.parametrize("torn", [100, 512, 600, 1023])
+def test_a_torn_stream_is_an_error(unpack: Any, torn: int) -> None:
+    """Half a file that looks like a whole one would go live: it ends inside a member, or before one."""
+    with pytest.raises((tarfile.TarError, EOFError)):
+        unpack((member("var/www/portal/a"), b"x" * 600), torn=torn)
 
 
 def test_a_file_never_lands_behind_a_link(unpack: Any, tmp_path: Path) -> None:

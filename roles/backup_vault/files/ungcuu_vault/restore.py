@@ -66,6 +66,6 @@ def _send(site: Site, target: Site, identity: str, request: dict[str, Any], fold
         source.stdout.close()
         if source.wait():
             raise VaultError(f"the repository can't give the whole point: {last_words(errors or source.stderr.read())}")
-    if answer["sha256"] != session.hash.hexdigest():
+    if answer["bytes"] != session.sent:
         raise VaultError("what arrived on the host is not what was sent", "live data is untouched")
     return answer, session.sent

@@ -23,7 +23,7 @@ _LONGEST_LINE = 1024 * 1024
 _MOST_LINES = 10_000
 _SERVER_SECONDS = 20
 _CLOSE_SECONDS = 5
-_COPY_BYTES = 2**20
+_COPY_BYTES = 2**18
 
 
 @contextlib.contextmanager
@@ -93,6 +93,8 @@ def ssh_options(name: str) -> list[str]:
         "ServerAliveInterval": "5",
         "ServerAliveCountMax": "4",
         "ForwardAgent": "no",
+        # Gigabytes go through: with AES in the processor this costs a third of OpenSSH's first choice.
+        "Ciphers": "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr",
         "LogLevel": "ERROR",
     }
     return ["-F", "none", *(f"-o{key}={value}" for key, value in options.items())]
@@ -117,7 +119,7 @@ class Session:
             stderr=subprocess.PIPE,
             **as_account(),
         )
-        self.sent, self.hash, self._stopped = 0, hashlib.sha256(), ""
+        self.sent, self._stopped = 0, ""
         self._write(json.dumps(request).encode() + b"\n")
 
     def __enter__(self) -> Session:
@@ -136,7 +138,7 @@ class Session:
             if stream is not None:
                 stream.close()
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, block: bytes | memoryview) -> None:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the answer says why; here only that nobody reads on
             self._process.stdin.write(block)
@@ -148,13 +150,13 @@ class Session:
         self._process.kill()
 
     def stream(self, source: IO[bytes]) -> None:
-        """Send all of `source` after the request, hashed on the way, and close our end."""
-        while block := source.read(_COPY_BYTES):
-            self.hash.update(block)
-            self.sent += len(block)
+        """Send all of `source` after the request, counted on the way, and close our end."""
+        buffer = memoryview(bytearray(_COPY_BYTES))
+        while count := source.readinto(buffer):  # type: ignore[attr-defined]
+            self.sent += count
             if self._process.poll() is not None:
                 break
-            self._write(block)
+            self._write(buffer[:count])
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()

@@ -22,7 +22,6 @@ from ungcuu_site.common import (
     last_words,
     locked,
     now,
-    run,
     say,
     secret_pipe,
     stop_when_hung_up,
@@ -50,11 +49,12 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
         if not root.is_dir():
             raise RefusedError(f"there is no web root at {root}")
         facts = _describe(site)
-        if site.get("database"):
-            engine = database.engine(site["database"])
-            say("step", text="dump the database")
-            facts["database"]["account_hash"] = engine.account(str(site["database"]["user"]))
-            facts["database"] |= engine.dump(checked_name(site["database"]["name"]), DUMP_FOLDER)
+        with _package_lists():
+            if site.get("database"):
+                engine = database.engine(site["database"])
+                say("step", text="dump the database")
+                facts["database"]["account_hash"] = engine.account(str(site["database"]["user"]))
+                facts["database"] |= engine.dump(checked_name(site["database"]["name"]), DUMP_FOLDER)
         write_json(DUMP_FOLDER / "site.json", facts)
         say("step", text="send what changed to the vault")
         paths = [str(root), str(DUMP_FOLDER), *facts["config_paths"]]
@@ -72,11 +72,22 @@ def _dump_folder() -> Iterator[None]:
         shutil.rmtree(DUMP_FOLDER, ignore_errors=True)
 
 
-def _describe(site: dict[str, Any]) -> dict[str, Any]:
-    """The website's own facts, and the packages that it stands on."""
+@contextlib.contextmanager
+def _package_lists() -> Iterator[None]:
+    """Write down the packages that the website stands on, while something else is done: apt thinks for a while."""
     form = "${binary:Package}\t${Version}\t${Status}\n"
-    (DUMP_FOLDER / "packages.tsv").write_bytes(run(["dpkg-query", "-W", "-f", form]).stdout)
-    (DUMP_FOLDER / "packages-by-hand.txt").write_bytes(run(["apt-mark", "showmanual"]).stdout)
+    commands = {"packages.tsv": ["dpkg-query", "-W", "-f", form], "packages-by-hand.txt": ["apt-mark", "showmanual"]}
+    with contextlib.ExitStack() as running:
+        for name, command in commands.items():
+            target = running.enter_context((DUMP_FOLDER / name).open("wb"))
+            running.enter_context(
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=target, stderr=subprocess.DEVNULL)
+            )
+        yield
+
+
+def _describe(site: dict[str, Any]) -> dict[str, Any]:
+    """The website's own facts."""
     wanted = [str(path) for path in site.get("config_paths", [])]
     return {
         "site": {key: value for key, value in site.items() if key != "config_paths"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import os
 import pwd
 import shutil
@@ -17,22 +16,43 @@ from ungcuu_site import database
 from ungcuu_site.common import RESTORE_AREA, RefusedError, locked, need_space, now, restore_id, say, write_json
 from ungcuu_site.save import DUMP_FOLDER
 
-_COPY_BYTES = 2**20
+_COPY_BYTES = 2**18
 _PARTS = ("files", "database", "config")
-Writer = Callable[[bytes], object]
+Writer = Callable[[memoryview], object]
 
 
-class _Hashed:
-    """Standard input, counted and hashed as it is read."""
+class _Stream:
+    """Standard input as tarfile wants a file; it only goes forward. What a member holds is copied without detours."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self.hash, self.bytes = stream, hashlib.sha256(), 0
+        self._stream, self.bytes = stream, 0
+        self._buffer = memoryview(bytearray(_COPY_BYTES))
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def seek(self, position: int) -> None:
+        self.copy(position - self.bytes)
 
     def read(self, size: int) -> bytes:
         block = self._stream.read(size)
-        self.hash.update(block)
         self.bytes += len(block)
         return block
+
+    def copy(self, size: int, write: Writer | None = None) -> None:
+        """Hand on the next `size` bytes, or pass over them.
+
+        Raises:
+            EOFError: the stream ends before.
+        """
+        while size > 0:
+            count = self._stream.readinto(self._buffer[: min(size, _COPY_BYTES)])  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError("it ends in the middle")
+            if write:
+                write(self._buffer[:count])
+            self.bytes += count
+            size -= count
 
 
 def stage_root(site: dict[str, Any], identity: str) -> Path:
@@ -59,7 +79,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
         area = RESTORE_AREA / identity
         write_json(area / "state.json", state)
         unpacker = _Unpacker(site, identity, request["source_root"], request["config_paths"], state["only"])
-        stream = _Hashed(sys.stdin.buffer)
+        stream = _Stream(sys.stdin.buffer)
         try:
             unpacker.unpack(stream)
         except (tarfile.TarError, EOFError) as error:
@@ -68,7 +88,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
             ) from None
         state |= {"step": "staged", "counts": unpacker.counts, "notes": unpacker.notes[:200], "staged": now()}
         write_json(area / "state.json", state)
-        return {"sha256": stream.hash.hexdigest(), "bytes": stream.bytes, "counts": unpacker.counts}
+        return {"bytes": stream.bytes, "counts": unpacker.counts}
 
 
 def drop(request: dict[str, Any]) -> dict[str, Any]:
@@ -115,14 +135,15 @@ class _Unpacker:
         self.counts = dict.fromkeys(_PARTS, 0)
         self.notes: list[str] = []
 
-    def unpack(self, stream: _Hashed) -> None:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=_COPY_BYTES) as archive:  # type: ignore[call-overload]
-            for member in archive:
+    def unpack(self, stream: _Stream) -> None:
+        with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # else it remembers every file of the website
                 placed = self._place("/" + member.name.strip("/"))
                 if placed:
                     part, target = placed
                     if part in self._only:
-                        self._write(archive, member, target)
+                        self._write(stream, member, target)
                         self.counts[part] += member.isreg()
         while stream.read(_COPY_BYTES):
             pass
@@ -152,19 +173,17 @@ class _Unpacker:
             f"the backup holds a path that belongs to no part of the website: {name!r}", "live data is untouched"
         )
 
-    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    def _write(self, stream: _Stream, member: tarfile.TarInfo, target: Path) -> None:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if member.isdir():
             target.mkdir(mode=0o700, exist_ok=True)
             self._folders.append((target, member))
         elif member.issym():
             self._links.append((target, member))
-        elif member.isreg():
+        elif member.isreg() and not member.issparse():
             descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as handle:
-                source = archive.extractfile(member)
-                if source is not None:
-                    shutil.copyfileobj(source, handle, _COPY_BYTES)
+                stream.copy(member.size, handle.write)
             self._dress(target, member)
         else:
             raise RefusedError(
