@@ -73,6 +73,38 @@ def test_points_tell_what_changed(site: Lab, ungcuu: Run) -> None:
     assert not any("timer" in text for text in known["alerts"]), "the vault's timer must be known to be active"
 
 
+def test_one_file_or_folder_comes_back_alone(site: Lab, ungcuu: Run) -> None:
+    """A document that somebody deleted is no reason to set the whole website back."""
+    uploads = "/var/www/portal/wp-content/uploads"
+    picture, theme = (
+        on(site, "web01", f"find {uploads} -name 'tin-0*.png' | sort | head -1").strip(),
+        "wp-content/themes",
+    )
+    before = on(site, "web01", f"stat -c '%a %U %G' {picture}; sha256sum < {picture}")
+    themes = on(site, "web01", f"cd /var/www/portal/{theme} && find . -type f | sort | xargs sha256sum")
+    on(site, "web01", f"rm {picture}; echo later > {uploads}/later.txt; echo '//' >> /var/www/portal/{theme}/index.php")
+    relative = picture.removeprefix("/var/www/portal/")
+    did(ungcuu("restore", "web01", "--path", relative, "--confirm-host", "web01"))
+    assert on(site, "web01", f"stat -c '%a %U %G' {picture}; sha256sum < {picture}") == before
+    assert on(site, "web01", f"cat {uploads}/later.txt") == "later\n", "nothing else may go back"
+    told = did(ungcuu("restore", "web01", "--path", theme, "--confirm-host", "web01"))["restores"][0]
+    assert on(site, "web01", f"cd /var/www/portal/{theme} && find . -type f | sort | xargs sha256sum") == themes
+    assert [row["path"] for row in told["written_since"]["files"]] == [f"{theme}/index.php"]
+    on(site, "web01", f"ungcuu-site undo {told['restore']}")
+    assert on(site, "web01", f"tail -1 /var/www/portal/{theme}/index.php") == "//\n"
+    on(
+        site,
+        "web01",
+        f"ungcuu-site undo {told['restore']}; sed -i '$d' /var/www/portal/{theme}/index.php; rm {uploads}/later.txt",
+    )
+    code, document, _ = ungcuu("restore", "web01", "--path", "wp-content/none.txt", "--confirm-host", "web01")
+    assert code != 0
+    assert "has no file or folder" in json.dumps(document["error"])
+    for wrong in ("/etc/passwd", "../x", "a//b"):
+        assert ungcuu("restore", "web01", "--path", wrong, "--confirm-host", "web01")[0] == 2
+    assert TEXT in page(site, "web01")
+
+
 def test_drill_proves_the_newest_point(site: Lab, ungcuu: Run) -> None:
     """What a drill measured must be found again wherever somebody asks about backups."""
     live = on(site, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")

@@ -297,3 +297,44 @@ def test_an_undo_killed_anywhere_can_be_repeated(
     assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
     assert (live / "d/f").read_text(encoding="ascii") == "compromised"
     assert not (kept / "root").exists()
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 70_000])
+def test_one_file_travels_as_an_archive(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine gives a single file bare; the host must get the same kind of stream as for everything."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / "backup_vault/files"))
+    from ungcuu_vault import restore  # type: ignore[import-not-found]
+
+    content = os.urandom(size)
+    head = member("var/www/portal/a.pdf")
+    head.size = size
+    sent = restore._Archive(head.tobuf(), io.BytesIO(content))
+    with tarfile.open(fileobj=io.BytesIO(sent.readall()), mode="r:") as archive:
+        first = archive.next()
+        assert first is not None
+        body = archive.extractfile(first)
+        assert body is not None
+        assert body.read() == content
+        assert archive.next() is None
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a\0b"])
+def test_one_path_stays_below_the_web_root(agent: Any, path: str) -> None:
+    """The request comes from the vault, which an intruder may hold: it must not name a file outside the website."""
+    with refused(agent):
+        agent[2]._checked_path(path)
+
+
+def test_one_path_is_not_put_behind_a_link(agent: Any, tmp_path: Path) -> None:
+    """A link in the way would have root write outside the website. Seen failing without the look at the parent."""
+    outside, root = tmp_path / "outside", tmp_path / "www"
+    outside.mkdir()
+    root.mkdir()
+    (root / "uploads").symlink_to(outside)
+    staged = tmp_path / "staged"
+    staged.write_bytes(b"x")
+    with refused(agent):
+        agent[4]._fit_in(root / "uploads/a", staged)
+    with refused(agent):
+        agent[4]._fit_in(root / "gone/a", staged)

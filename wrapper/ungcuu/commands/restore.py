@@ -19,7 +19,8 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
         "website_restore_at": options["at"],
         "website_restore_clean": bool(options["clean"]),
         "website_restore_before": options["first_sign"] or "",
-        "website_restore_only": list(options["only"] or _PARTS),
+        "website_restore_only": ["files"] if options["path"] else list(options["only"] or _PARTS),
+        "website_restore_path": options["path"] or "",
     }
 
 
@@ -34,6 +35,8 @@ def _check(context: Context) -> None:
         parse_when(point, "--at 2026-01-31T08:00Z, --at 4e3a0bd1")
     if context.options["first_sign"]:
         parse_when(context.options["first_sign"], "--first-sign 2026-01-31T08:00Z")
+    if context.options["path"]:
+        _check_path(context, str(context.options["path"]))
     if context.options["to"]:
         _check_machine(context, str(context.options["to"]))
 
@@ -48,6 +51,20 @@ def _preflight(context: Context) -> None:
             _("Nothing was changed."),
             f"ungcuu restore {context.host} --clean --first-sign 2026-01-31T08:00Z",
         )
+
+
+def _check_path(context: Context, path: str) -> None:
+    """Refuse what is no path below the web root, or is asked for together with other parts."""
+    from ungcuu.errors import UsageFault
+
+    wrong = ""
+    if path.startswith("/") or any(piece in ("", ".", "..") for piece in path.split("/")):
+        wrong = _("--path takes a file or folder below the web root, not {path}.").format(path=ascii(path))
+    elif context.options["only"] or context.options["to"]:
+        wrong = _("--path restores that file or folder alone: it goes with neither --only nor --to.")
+    if wrong:
+        example = f"ungcuu restore {context.host} --path wp-content/uploads/2026/07/bao-cao.pdf"
+        raise UsageFault(wrong, _("Nothing was changed."), example)
 
 
 def _check_machine(context: Context, machine: str) -> None:
@@ -161,6 +178,7 @@ VERB = Verb(
         ),
         Option("--first-sign", N_("first sign of compromise, in UTC; the open case's by default"), metavar="TIME"),
         Option("--to", N_("restore on this clean machine instead; the host itself stays as it is"), metavar="HOST"),
+        Option("--path", N_("restore this file or folder below the web root, and nothing else"), metavar="PATH"),
         Option("--only", N_("restore this part only (repeatable)"), kind="choice", choices=_PARTS, multiple=True),
     ),
     variables=_variables,
@@ -173,6 +191,7 @@ VERB = Verb(
         "ungcuu restore web01",
         "ungcuu restore web01 --clean",
         "ungcuu restore web01 --at 4e3a0bd1 --only database",
+        "ungcuu restore web01 --path wp-content/uploads/2026/07/bao-cao.pdf",
         "ungcuu restore web01 --to spare01",
     ),
 )

@@ -18,6 +18,7 @@ _BASE_PACKAGES = (
     "tzdata,kmod,less,libpam-systemd"
 )
 _BOOT_SECONDS = 60
+_WATCHERS = 1024
 # What each kind of image is built on; its own recipe comes on top. A "…-machine" has a kernel (see lab/machines.py).
 _BELOW = {"website": "base", "base-machine": "base", "website-machine": "website"}
 
@@ -106,4 +107,9 @@ def wait_for_boot(container: str) -> None:
             return
         time.sleep(0.3)
     failed = podman("exec", container, "systemctl", "--failed", "--plain", "--no-legend", check=False).stdout
-    raise LabError(f"{container} did not boot in {_BOOT_SECONDS} s ({state.decode()}): {failed.decode()}")
+    # Each host watches files; the kernel's default (128 for one account) is used up by a few labs side by side.
+    scarce = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text("ascii")) < _WATCHERS
+    mend = f" If many labs are up: sysctl -w fs.inotify.max_user_instances={_WATCHERS}" if scarce else ""
+    raise LabError(
+        f"{container} did not boot in {_BOOT_SECONDS} s ({state.decode()}): {failed.decode().strip()}.{mend}"
+    )

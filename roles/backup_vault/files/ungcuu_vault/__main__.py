@@ -40,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clean", action="store_true", help="the newest point from before --before that scans clean")
     parser.add_argument("--before", default="", help="first sign of compromise, in UTC")
     parser.add_argument("--only", default="files,database,config")
+    parser.add_argument("--path", default="", help="one file or folder below the web root, and nothing else")
     parser.add_argument("--restore", default="", help="id of the restore")
     parser.add_argument("--to", default="", help="another host, known here under this name")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long a proven restore took")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import json
+import tarfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from ungcuu_vault.common import VaultError, last_words, locked, restic
+from ungcuu_vault.common import VaultError, ask_restic, last_words, locked, parse_time, restic
 from ungcuu_vault.points import choose_point
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import Session
@@ -22,7 +26,7 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         VaultError: no such point, refused by the host, or lost on the way; live data is untouched in every case.
     """
     target = Site.load(arguments.to) if arguments.to else site
-    only = [part for part in _PARTS if part in arguments.only.split(",")]
+    only = ["files"] if arguments.path else [part for part in _PARTS if part in arguments.only.split(",")]
     if not only:
         raise VaultError("--only takes files, database, config")
     with locked(f"{target.name}.restore"):
@@ -35,10 +39,15 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
             "source_root": point["source"]["root"],
             "config_paths": point["source"]["config_paths"],
             "only": only,
+            "path": arguments.path,
             "bytes": point["bytes"],
         }
-        answer, sent = _send(site, target, point["id"], request, _subtree(point, only))
         expected = {part: point["counts"][part] for part in only}
+        folder, heading = _subtree(point, only), b""
+        if arguments.path:
+            folder = f"{point['source']['root'].rstrip('/')}/{arguments.path}"
+            heading, expected["files"], request["bytes"] = _one_path(site, point["id"], folder)
+        answer, sent = _send(site, target, request, [point["id"], folder], heading)
         return {
             "point": point,
             "restore": arguments.restore,
@@ -56,11 +65,57 @@ def _subtree(point: dict[str, Any], only: list[str]) -> str:
     return _DUMP_FOLDER if only == ["database"] else "/"
 
 
-def _send(site: Site, target: Site, identity: str, request: dict[str, Any], folder: str) -> tuple[dict[str, Any], int]:
-    dump = ["dump", "--no-lock", "--archive=tar", identity, folder]
+def _one_path(site: Site, identity: str, path: str) -> tuple[bytes, int, int]:
+    """The head of a tar archive for one file or folder of a point; how many files, and how many bytes it holds.
+
+    Raises:
+        VaultError: the point has no such file or folder.
+    """
+    nodes = {}
+    ls = ["ls", "--json", "--no-lock", "--recursive", identity, path]
+    for line in ask_restic(site.repository, site.password, *ls).splitlines():
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if row.get("struct_type") == "node":
+                nodes[str(row["path"])] = row
+    node = nodes.get(path)
+    if node is None or node["type"] not in ("file", "dir"):
+        raise VaultError(f"the restore point {identity[:8]} has no file or folder {path}")
+    sizes = [int(row.get("size", 0)) for row in nodes.values() if row["type"] == "file"]
+    head = tarfile.TarInfo(path.lstrip("/"))
+    head.type = tarfile.REGTYPE if node["type"] == "file" else tarfile.DIRTYPE
+    head.mode, head.mtime = int(node["mode"]) & 0o777, int(parse_time(str(node["mtime"])).timestamp())
+    head.size = int(node.get("size", 0)) if head.isreg() else 0
+    return head.tobuf(), len(sizes), sum(sizes)
+
+
+class _Archive(io.RawIOBase):
+    """What restic gives, as a whole tar archive: a head before it, and whole blocks with an end after it."""
+
+    def __init__(self, head: bytes, body: IO[bytes]) -> None:
+        self._parts: list[IO[bytes]] = [io.BytesIO(head), body]
+        self._count, self._closing = 0, False
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` from what comes next; 0 at the end."""
+        while self._parts:
+            if count := self._parts[0].readinto(buffer):  # type: ignore[attr-defined]
+                self._count += count
+                return int(count)
+            self._parts.pop(0)
+            if not self._parts and not self._closing:
+                self._closing = True
+                self._parts.append(io.BytesIO(bytes(-self._count % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)))
+        return 0
+
+
+def _send(
+    site: Site, target: Site, request: dict[str, Any], what: list[str], head: bytes
+) -> tuple[dict[str, Any], int]:
+    dump = ["dump", "--no-lock", "--archive=tar", *what]
     with restic(site.repository, site.password, dump) as source, Session(target, request) as session:
         assert source.stdout is not None and source.stderr is not None
-        session.stream(source.stdout)
+        session.stream(_Archive(head, source.stdout) if head else source.stdout)
         errors = source.stderr.read(65536) if source.poll() else b""
         answer = session.answer()
         source.stdout.close()

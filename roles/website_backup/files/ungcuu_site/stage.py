@@ -75,6 +75,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
             "site": site,
             "config_paths": request["config_paths"],
             "only": [part for part in _PARTS if part in request["only"]],
+            "path": _checked_path(str(request.get("path", ""))),
         }
         area = RESTORE_AREA / identity
         write_json(area / "state.json", state)
@@ -89,6 +90,13 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
         state |= {"step": "staged", "counts": unpacker.counts, "notes": unpacker.notes[:200], "staged": now()}
         write_json(area / "state.json", state)
         return {"bytes": stream.bytes, "counts": unpacker.counts}
+
+
+def _checked_path(path: str) -> str:
+    """A path below the web root, or none."""
+    if path and (path.startswith("/") or any(piece in ("", ".", "..") for piece in path.split("/")) or "\0" in path):
+        raise RefusedError(f"{path!r} is no path below the web root")
+    return path
 
 
 def drop(request: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def _answer(state: dict[str, Any]) -> dict[str, Any]:
         "step",
         "point",
         "only",
+        "path",
         "counts",
         "kept",
         "written_since",
@@ -120,11 +121,13 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     state["kept"] = {"folder": str(kept)}
     if "files" in state["only"]:
-        staged = stage_root(state["site"], identity)
-        state["credentials_kept"] = rotate.carry_over(state["site"], staged)
+        state["credentials_kept"] = rotate.carry_over(state["site"], stage_root(state["site"], identity))
+        live, staged = _places(identity, state)
+        if state.get("path"):
+            _fit_in(live, staged)
         state["tree"] = _identity(staged)
         _step(identity, state, "swapping files")
-        state["kept"]["files"] = str(_swap_tree(Path(state["site"]["root"]), staged, kept))
+        state["kept"]["files"] = str(_swap_tree(live, staged, kept))
     if "config" in state["only"]:
         staged = RESTORE_AREA / identity / "config"
         # Known before the first file is written, so that a killed swap can be undone too.
@@ -136,6 +139,24 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
         state["kept"]["database"] = _swap_database(identity, state["site"]["database"], kept / "database")
     _step(identity, state, "swapped")
     _restart(state)
+
+
+def _places(identity: str, state: dict[str, Any]) -> tuple[Path, Path]:
+    """What is replaced, and what it is replaced by: the web root, or one path below it."""
+    root, staged = Path(state["site"]["root"]), stage_root(state["site"], identity)
+    return (root / state["path"], staged / state["path"]) if state.get("path") else (root, staged)
+
+
+def _fit_in(live: Path, staged: Path) -> None:
+    """Give one restored path the owner of what it replaces, or of its folder.
+
+    Raises:
+        RefusedError: its folder is gone, or a link leads to another one.
+    """
+    if not live.parent.is_dir() or live.parent.resolve() != live.parent or live.is_symlink():
+        raise RefusedError(f"{live} can't be put in its place: its folder is gone, or a link stands in the way")
+    owner = (live if live.exists() else live.parent).stat()
+    os.chown(staged, owner.st_uid, owner.st_gid)
 
 
 def _identity(tree: Path) -> list[int]:
@@ -238,7 +259,8 @@ def _put_back(identity: str, state: dict[str, Any]) -> None:
     for added in state.get("config_added", []):
         Path(added).unlink(missing_ok=True)
     if state.get("tree"):
-        _put_back_tree(Path(site["root"]), stage_root(site, identity), kept / "root", state["tree"])
+        live, staged = _places(identity, state)
+        _put_back_tree(live, staged, kept / "root", state["tree"])
     _step(identity, state, "undone")
     _restart(state)
 
@@ -249,8 +271,10 @@ def _put_back_tree(live: Path, staged: Path, place: Path, restored: list[int]) -
     # After a move entry by entry an inode tells nothing any more: a freed one is given to the next folder.
     aside = place.with_name("restored-is-aside")
     if live.exists() and _identity(live) == restored and not aside.exists():
-        if not place.exists():  # died between the exchange and the move that follows it
+        if not place.exists() and staged.exists():  # died between the exchange and the move that follows it
             exchange(staged, live)
+        elif not place.exists():  # nothing was there before
+            move(live, staged)
         elif not exchange(place, live):
             _merge(live, staged)
             aside.touch()
@@ -299,8 +323,12 @@ def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
     site, kept = state["site"], KEPT_AREA / identity
     result: dict[str, Any] = {"files": [], "rows": []}
     if "files" in state["only"]:
-        for below in site.get("writable_paths", []):
-            result["files"] += _newer(kept / "root" / below, Path(site["root"]) / below, below)
+        if state.get("path"):
+            old = {state["path"]: kept / "root"}
+        else:
+            old = {below: kept / "root" / below for below in site.get("writable_paths", [])}
+        for below, place in old.items():
+            result["files"] += _newer(place, Path(site["root"]) / below, below)
     facts = site.get("database")
     if "database" in state["only"] and facts:
         engine, names = database.engine(facts), _names(identity, facts)
