@@ -211,7 +211,7 @@ class Runner:
         except BaseException as error:
             self._tally.fault = error
             self.cancel("interrupted")
-            watchdog.kill(watchdog.processes(str(folder)))
+            watchdog.end(str(folder))
             thread.join(10)
         return int(runner.rc) if runner.rc is not None else 254
 
@@ -222,7 +222,7 @@ class Runner:
         if watchdog.memory(watchdog.children(str(folder))) > most:
             self.cancel("quota")
         if self._tally.stop:
-            watchdog.kill(watchdog.processes(str(folder)))
+            watchdog.end(str(folder))
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig

@@ -169,7 +169,7 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: flo
                         f"ungcuu verify {host} --role ROLE",
                     ) from None
     finally:
-        watchdog.kill(watchdog.processes(str(folder)))
+        watchdog.end(str(folder))
         process.wait()
 
 

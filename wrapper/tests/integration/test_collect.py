@@ -320,7 +320,7 @@ def test_a_killed_collection_goes_on(host: Lab, tmp_path: Path) -> None:
         if manifest.exists() and manifest.read_bytes().count(b"\n") >= 8:
             break
         time.sleep(0.05)
-    watchdog.kill(watchdog.processes(str(folder)))
+    watchdog.end(str(folder))
     process.wait()
     before = [json.loads(line) for line in manifest.read_text().splitlines()]
     assert 8 <= len(before) < 30

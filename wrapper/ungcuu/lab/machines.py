@@ -24,7 +24,7 @@ from typing import Any
 
 from ungcuu.lab.podman import LabError, ensure_installed, podman
 
-_STORE = Path("/var/lib/ungcuu-lab")  # disks; slots are of this machine, as the containers' names are
+STORE = Path("/var/lib/ungcuu-lab")  # disks; slots are of this machine, as the containers' names are
 _PACKAGES = ("qemu-system-x86", "qemu-utils", "e2fsprogs", "iproute2")
 _PROGRAMS = ("qemu-system-x86_64", "qemu-img", "mke2fs", "ip")
 _DISK, _MEMORY_MIB, _CORES = "12G", 2048, 2
@@ -51,7 +51,7 @@ class Machine:
     def __init__(self, slot: int, host: str) -> None:
         self._host = host
         self._tap = f"uc{slot}{host[:9]}"
-        self._folder = _STORE / str(slot) / host
+        self._folder = STORE / str(slot) / host
 
     @property
     def exists(self) -> bool:
@@ -241,7 +241,7 @@ class _Agent:
 
 def _ensure_disk(image: str, say: Callable[[str], None]) -> Path:
     """Folder with disk, kernel and initial file system of a container image that has a kernel; made once."""
-    folder = _STORE / "images" / image.rpartition("/")[2].replace(":", "-")
+    folder = STORE / "images" / image.rpartition("/")[2].replace(":", "-")
     if (folder / "disk.raw").exists():
         return folder
     say("making a machine's disk (about 20 s, once)")
@@ -266,7 +266,7 @@ def _accelerator(base: Path) -> tuple[str, str]:
     kernel that finds no root panics, and leaves.
     """
     fast, slow = ("kvm", "host,arch-capabilities=off"), ("tcg", "max")
-    known = _STORE / "accelerator"
+    known = STORE / "accelerator"
     if not known.exists():
         command = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "512"]
         command += ["-accel", fast[0], "-cpu", fast[1], "-kernel", str(base / "vmlinuz"), "-append", "panic=-1"]
