@@ -25,6 +25,7 @@ CONTROLLER = "spare01"
 HOME = "/home/ungcuu"
 STORE = "/var/lib/ungcuu-vault/sites"
 OPERATOR = ["runuser", "-u", "ungcuu", "--", "env", f"HOME={HOME}", "LC_ALL=C.UTF-8"]
+TREE = "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"
 PYTHON = {"12": "3.11", "13": "3.13"}
 PARTS = ("ansible.cfg", "inventory/example", "playbooks", "roles", "wrapper/ungcuu")
 ALL = """
@@ -212,7 +213,13 @@ def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
     assert vault(onesite, "points", "web01")["points"] == before
 
 
-def test_backup_while_the_host_is_isolated(onesite: Lab) -> None:
+def test_backup_and_restore_while_the_host_is_isolated(onesite: Lab) -> None:
     """The controller comes in as the vault over the very address that isolation leaves open."""
     did(typed(onesite, "isolate", "web01", "--reason", "test"))
+    assert vault(onesite, "backup", "web01")["outcome"] == "DONE"
+    live = run(onesite, "web01", TREE)
+    run(onesite, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")
+    did(typed(onesite, "restore", "web01", "--confirm-host", "web01"))
+    assert run(onesite, "web01", TREE) == live
+    assert int(run(onesite, "web01", "mariadb portal -Ne 'SELECT COUNT(*) FROM wp_posts'")) > 0
     assert vault(onesite, "backup", "web01")["outcome"] == "DONE"

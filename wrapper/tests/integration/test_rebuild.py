@@ -79,3 +79,10 @@ def test_a_bare_machine_becomes_the_website(
     assert proofs["recovery time"]["detail"] == f"{rebuilt['rto_seconds']} s"
     report = did(ungcuu("case", "report"))
     assert f"{rebuilt['rto_seconds']} s" in Path(report["report"]).read_text("utf-8")
+
+
+def test_it_can_be_hardened(before: tuple[Lab, str, str], ungcuu: Run) -> None:
+    """What `rebuild` says comes next must work on a machine that never was hardened, with the site alive."""
+    lab, _, _ = before
+    did(ungcuu("harden", "web01"))
+    assert TEXT in page(lab)
