@@ -162,7 +162,7 @@ def test_swapped_in_and_undone_by_renames_alone(renames: Lab) -> None:
 def test_nobody_meets_half_a_website_during_the_exchange(renames: Lab) -> None:
     """A visitor gets the old page or the new one, never a missing file; on the way back, too.
 
-    Every move waits half a second first. Seen failing with `exchange` made to say that the kernel can't.
+    Every move waits half a second first, so that a gap would be seen.
     """
     restore = staged(renames)
     run(renames, "web01", "rm -f /tmp/enough /tmp/gone; cat > /root/watch.py", WATCH)
