@@ -39,7 +39,7 @@ MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its worker
 MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
 FORKS = 10
 POLL_SECONDS = 1
-WATCH_SECONDS = 0.2  # a lying host fills memory fast; looking costs a few milliseconds
+WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milliseconds
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
 _INHERITED = frozenset(

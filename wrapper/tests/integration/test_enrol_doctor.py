@@ -89,7 +89,7 @@ def test_changed_key_is_named_and_not_accepted(machines: Lab, site: Path, ungcuu
     code, document, _said = ungcuu("doctor", "web01", "-i", str(site))
     assert code == 13
     row = next(row for row in document["checks"] if row["subject"] == "host key")
-    assert (row["level"], row["mend"]) == ("bad", "ungcuu enrol web01")
+    assert (row["level"], row["mend"]) == ("bad", f"ungcuu -i {site} enrol web01")
 
 
 def test_every_refusal_at_once(machines: Lab, site: Path, ungcuu: Run) -> None:
