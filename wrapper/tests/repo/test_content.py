@@ -131,6 +131,14 @@ REGISTRY = re.compile(
 )
 
 
+@pytest.mark.parametrize("path", task_files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_runs_on_the_controller_runs_as_its_operator(path: Path) -> None:
+    """An inventory's `ansible_become: true` wins over `become: false`: the operator's files would become root's."""
+    for task in tasks_of(path):
+        if task.get("delegate_to") == "localhost":
+            assert (task.get("become"), task.get("vars", {}).get("ansible_become")) == (False, False), task["name"]
+
+
 def test_nothing_in_the_tree_names_this_machine_or_a_registry() -> None:
     bad = []
     for path in tracked():
