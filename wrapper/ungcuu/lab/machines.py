@@ -17,7 +17,7 @@ import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,10 +140,9 @@ class Machine:
         order: dict[str, Any] = {"path": command[0], "arg": list(command[1:]), "capture-output": True}
         if stdin is not None:
             order["input-data"] = base64.b64encode(stdin).decode()
-        with self._agent() as agent:
-            started = agent.ask("guest-exec", order)
-            while not (state := agent.ask("guest-exec-status", {"pid": started["pid"]}))["exited"]:
-                time.sleep(_POLL_SECONDS)
+        started = self._ask("guest-exec", order)
+        while not (state := self._ask("guest-exec-status", {"pid": started["pid"]}))["exited"]:
+            time.sleep(_POLL_SECONDS)
         said = [base64.b64decode(state.get(name, "")) for name in ("out-data", "err-data")]
         return subprocess.CompletedProcess(list(command), state.get("exitcode", 128 + state.get("signal", 0)), *said)
 
@@ -163,12 +162,12 @@ class Machine:
             return None
         return number if str(self._disk).encode() in line else None
 
-    @contextlib.contextmanager
-    def _agent(self) -> Iterator[_Agent]:
+    def _ask(self, what: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """One question a connection: the agent talks with one caller at a time, and a command may run for long."""
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(_AGENT_SECONDS)
             line.connect(str(self._folder / "agent"))
-            yield _Agent(line, self._host)
+            return _Agent(line, self._host).ask(what, arguments)
 
     def _command(self) -> list[str]:
         base, folder = self._folder / "base", self._folder
