@@ -44,13 +44,22 @@ def children(folder: str) -> list[int]:
     left = [(os.getpid(), False)]
     while left:
         parent, ours = left.pop()
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in _started_by(parent):
+            with contextlib.suppress(OSError):  # it may end at any moment
+                mine = ours or needle in Path(f"/proc/{pid}/cmdline").read_bytes()
+                left.append((pid, mine))
+                if mine:
+                    found.append(pid)
+    return found
+
+
+def _started_by(parent: int) -> list[int]:
+    """Return the ids of a process's children; none of one that has ended meanwhile."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{parent}/task").iterdir():
             with contextlib.suppress(OSError):
-                for pid in map(int, task.read_text("ascii").split()):
-                    mine = ours or needle in Path(f"/proc/{pid}/cmdline").read_bytes()
-                    left.append((pid, mine))
-                    if mine:
-                        found.append(pid)
+                found += map(int, (task / "children").read_text("ascii").split())
     return found
 
 

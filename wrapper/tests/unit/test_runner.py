@@ -291,3 +291,17 @@ def test_private_folders_are_private() -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert list(folder.iterdir())
     assert not folder.exists()
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_no_fault() -> None:
+    """Processes end all the time. Seen failing: a run was broken off because a task's process had just ended."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert watchdog._started_by(ended.pid) == []
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        short = [subprocess.Popen(["sh", "-c", "true & wait", "/ungcuu-short"]) for _ in range(8)]
+        for _ in range(20):
+            watchdog.children("/ungcuu-short")
+        for process in short:
+            process.wait()
