@@ -31,6 +31,8 @@ ENDLESS = "#!/bin/sh\\nexec yes \\033[2J\\n"
 EVIL = r"\033]0;PWNED\007\033[2J\033[HPWNED\rPWNED\342\200\256\007[bold]{{7*7}}<script>"
 # ungcuu's own: colours, and what replaces a line of progress.
 OURS = re.compile(rb"\x1b\[(?:[0-9;]*m|[0-2]?K|\?25[hl]|[0-9]*[ABCDG])")
+# systemd leaves a unit down that was started five times in ten seconds, as it is here on a quick machine.
+SSH_ANEW = "systemctl reset-failed ssh; systemctl restart ssh"
 TALK = f"""
 cd /usr/bin
 for tool in ss ps who; do
@@ -44,7 +46,7 @@ cp /usr/bin/sleep "/tmp/$(printf '{EVIL}' | tr -d /)"
 systemd-run -q --unit=talk sh -c 'exec /tmp/*PWNED* 600'
 printf '* * * * * root echo "{EVIL}"\\n' > /etc/cron.d/talk
 printf '{EVIL}\\n' > /etc/issue.net; echo 'Banner /etc/issue.net' > /etc/ssh/sshd_config.d/00-talk.conf
-systemctl restart ssh
+{SSH_ANEW}
 useradd -o -u 0 -M -d /root -c "$(printf '{EVIL}' | tr -d ':\\n\\r')" talk 2>/dev/null || useradd -o -u 0 -M talk
 """
 
@@ -120,9 +122,9 @@ def endless_login(host: Lab) -> Iterator[None]:
     seen = f"from {host.address('controller')} 1 {host.address('web01')} 22"
     drop = "/etc/ssh/sshd_config.d/00-endless.conf"
     on(host, f"printf '#!/bin/sh\\necho {seen}\\nexec yes x\\n' > /usr/bin/endless; chmod 755 /usr/bin/endless;"
-             f"echo 'ForceCommand /usr/bin/endless' > {drop}; systemctl restart ssh")  # fmt: skip
+             f"echo 'ForceCommand /usr/bin/endless' > {drop}; {SSH_ANEW}")  # fmt: skip
     yield
-    on(host, f"rm {drop}; systemctl restart ssh; nft delete table inet ungcuu_isolation 2>/dev/null; true")
+    on(host, f"rm {drop}; {SSH_ANEW}; nft delete table inet ungcuu_isolation 2>/dev/null; true")
 
 
 def _bounded(run: Weighed, slack: float) -> None:

@@ -7,6 +7,7 @@ takes the same steps backwards. A killed swap is undone by `undo`, whatever step
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -57,7 +58,10 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
         except (RefusedError, OSError) as error:
             say("step", text="put back what was live")
             state["failure"] = str(error)[:400]
-            _put_back(identity, state)
+            try:
+                _put_back(identity, state)
+            except RefusedError as second:
+                raise RefusedError(f"the restored site fails: {error}; put back, but {second}", second.state) from None
             raise RefusedError(f"the restored site fails: {error}", "what was live before is live again") from None
         state["written_since"] = _written_since(identity, state)
         state |= {"seconds": round(time.monotonic() - began, 2), "restored": now()}
@@ -305,17 +309,28 @@ def _restart(state: dict[str, Any]) -> None:
     A reload is not enough: a sandboxed service holds mounts of the folders that it may write, and those are still the
     compromised tree's; and a worker that ran the intruder's code must not live on.
     """
-    listed = run(
-        ["systemctl", "list-units", "--type=service", "--state=active", "--plain", "--no-legend"]
-    ).stdout.decode()
-    active = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    active, failed = _services("active"), _services("failed")
     if state.get("kept", {}).get("config") and "nginx.service" in active:
         tested = run(["nginx", "-t", "-q"])
         if tested.returncode:
             raise RefusedError(f"nginx refuses the restored configuration: {last_words(tested.stderr)}")
-    for unit in active:
-        if unit in ("nginx.service", "apache2.service") or (unit.startswith("php") and unit.endswith("-fpm.service")):
-            run(["systemctl", "restart", unit])
+    down = []
+    for unit in active + failed:
+        # systemd refuses a unit that was started several times within seconds, and leaves it down.
+        run(["systemctl", "reset-failed", unit])
+        started = run(["systemctl", "restart", unit])
+        if started.returncode and unit in active:
+            down.append(f"{unit} does not start: {last_words(started.stderr)}")
+    if down:
+        raise RefusedError("; ".join(down), f"the step '{state['step']}' is done, the service is down")
+
+
+def _services(status: str) -> list[str]:
+    """The web servers and PHP's pools in one state; one that failed was meant to run, one that was stopped was not."""
+    command = ["systemctl", "list-units", "--type=service", f"--state={status}", "--plain", "--no-legend"]
+    units = [word for word in run(command).stdout.decode().split() if word.endswith(".service")]
+    web = re.compile(r"(nginx|apache2|php[0-9.]*-fpm)\.service")
+    return [unit for unit in units if web.fullmatch(unit)]
 
 
 def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
