@@ -58,7 +58,8 @@ for n in range({database_mib}):
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Seconds of one run."""
+    """Seconds of one run, begun with a disk at rest."""
+    os.sync()
     began = time.monotonic()
     action()
     return time.monotonic() - began
@@ -73,12 +74,12 @@ def by_hand(lab: Lab, command: str) -> str:
 
 
 def serve(lab: Lab) -> None:
-    """The bare engine's own server and repository."""
+    """The bare engine's own server."""
     shell(lab, "vault01", "cat > /root/bench_key; chmod 600 /root/bench_key", (lab.folder / "id_ed25519").read_bytes())
     shell(
         lab,
         "vault01",
-        f"""rm -rf /root/bare; RESTIC_PASSWORD=bench restic -q -r /root/bare init
+        f"""mkdir -p /root/bare
 if command -v restic-rest-server >/dev/null
 then start="restic-rest-server --no-auth --append-only --listen 127.0.0.1:{_PORT} --path /root/bare"
 else start="rclone --config=/dev/null serve restic --append-only --addr 127.0.0.1:{_PORT} /root/bare"; fi
@@ -99,15 +100,29 @@ def ours(lab: Lab, *words: str) -> dict[str, object]:
 
 
 def stage(lab: Lab, *words: str) -> None:
-    """Have the vault stream the newest point to the host, which unpacks it beside its live data; away with it then."""
+    """Have the vault stream the newest point to the host, which unpacks it beside its live data."""
     identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-0123abcd"
     ours(lab, "stage", "web01", f"--restore={identity}", *words)
-    shell(lab, "web01", f"rm -r /var/www/.ungcuu-stage/{identity} /var/lib/ungcuu/restore/{identity}")
 
 
-def in_turns(rounds: int, bare: Callable[[], object], own: Callable[[], object]) -> tuple[float, float]:
-    """Median seconds of ours and of the bare engine."""
-    pairs = [(timed(bare), timed(own)) for _ in range(rounds)]
+def anew(lab: Lab) -> None:
+    """Empty repositories, for us and for the bare engine."""
+    shell(
+        lab,
+        "vault01",
+        """rm -rf /root/bare/* /var/lib/ungcuu-vault/sites/web01; ungcuu-vault prepare web01
+RESTIC_PASSWORD=bench restic -q -r /root/bare init""",
+    )
+
+
+def in_turns(
+    rounds: int, bare: Callable[[], object], own: Callable[[], object], before: Callable[[], object] = bool
+) -> tuple[float, float]:
+    """Median seconds of ours and of the bare engine; neither pays for what the other left to be written."""
+    pairs = []
+    for _ in range(rounds):
+        before()
+        pairs.append((timed(bare), timed(own)))
     return statistics.median(pair[1] for pair in pairs), statistics.median(pair[0] for pair in pairs)
 
 
@@ -121,17 +136,16 @@ def main() -> None:
     wanted = parser.parse_args()
     lab = Lab.from_environment(Path(os.environ["UNGCUU_STATE"]))
     fill(lab, wanted.mib, wanted.files, wanted.database_mib)
-    shell(lab, "vault01", "rm -rf /var/lib/ungcuu-vault/sites/web01; ungcuu-vault prepare web01")
     serve(lab)
     memory: list[object] = []
     rows: dict[str, tuple[float, float]] = {}
     try:
         save = partial(by_hand, lab, SAVE)
-        rows["backup first"] = in_turns(1, save, lambda: memory.append(ours(lab, "backup", "web01")["memory_kib"]))
-        rows["backup incremental"] = in_turns(
-            wanted.rounds, save, lambda: memory.append(ours(lab, "backup", "web01")["memory_kib"])
-        )
-        bare = "rm -rf /var/www/bare; restic -q --no-cache restore latest --target /var/www/bare"
+        own = lambda: memory.append(ours(lab, "backup", "web01")["memory_kib"])  # noqa: E731
+        rows["backup first"] = in_turns(wanted.rounds, save, own, partial(anew, lab))
+        rows["backup incremental"] = in_turns(wanted.rounds, save, own)
+        # Each restore into a new folder, removed at the end: ext4 creates files slowly just after many were deleted.
+        bare = "restic -q --no-cache restore latest --target $(mktemp -d /var/www/bare.XXXX)"
         rows["restore everything"] = in_turns(wanted.rounds, partial(by_hand, lab, bare), partial(stage, lab))
         bare += " --include /var/www/portal/index.php"
         rows["restore one file"] = in_turns(
@@ -139,7 +153,7 @@ def main() -> None:
         )
     finally:
         shell(lab, "vault01", "systemctl stop bench-server; rm -rf /root/bare /root/bench_key")
-        shell(lab, "web01", "rm -rf /var/www/bare /root/d")
+        shell(lab, "web01", "rm -rf /var/www/bare.* /root/d /var/www/.ungcuu-stage/* /var/lib/ungcuu/restore/*")
     table = {
         name: {"ours": round(a, 2), "bare": round(b, 2), "ratio": round(a / b, 2)} for name, (a, b) in rows.items()
     }

@@ -179,17 +179,24 @@ def _previous(path: Path) -> Mapping[str, Any]:
 
 def keep(audit: Audit, folder: Path) -> tuple[Path, Path]:
     """Write the audit as JSON and HTML into the host's folder; the dated JSON copies stay. Gives both paths."""
+    from ungcuu.report import backups
+    from ungcuu.restore_points import told_of
+
     make_private(folder / "audits")
-    text = json.dumps(audit.as_data(), ensure_ascii=False, indent=1) + "\n"
+    known = backups.section([told_of(audit.host, folder)])[0]
+    text = json.dumps(audit.as_data() | {"backups": known}, ensure_ascii=False, indent=1) + "\n"
     stamp = audit.time.replace(":", "").replace("-", "")[:15]
     document, page = folder / "audit.json", folder / "audit.html"
-    for path, content in ((folder / "audits" / f"{stamp}.json", text), (document, text), (page, render(audit))):
+    for path, content in ((folder / "audits" / f"{stamp}.json", text), (document, text), (page, render(audit, known))):
         put(path, content)
     return document, page
 
 
-def render(audit: Audit) -> str:
-    """The report as one HTML page: everything that a host said is escaped, nothing is fetched."""
+def render(audit: Audit, backups: Mapping[str, Any]) -> str:
+    """The report as one HTML page: everything that a host said is escaped, nothing is fetched.
+
+    ``backups`` is one entry of ``report.backups.section``: whoever signs sees them.
+    """
     import jinja2
 
     from ungcuu.report import zone, zone_name
@@ -206,5 +213,5 @@ def render(audit: Audit) -> str:
     return environment.from_string(page).render(
         audit=audit, _=_, language=language(), statuses=(PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF),
         tables=[(_("What fails"), failed), (_("Everything else") if failed else _("All controls"), rest)],
-        states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
+        backups=backups, states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import audit, controls
+from ungcuu import audit, controls, i18n, restore_points
 from ungcuu.verify import Check
 
 TODAY = date(2026, 11, 22)
@@ -97,3 +97,19 @@ def test_documents_and_drift(tmp_path: Path) -> None:
     html = page.read_text("utf-8")
     assert "<script>" not in html and "\x1b" not in html and "&lt;script&gt;" in html
     assert len(list((tmp_path / "audits").glob("*.json"))) >= 1
+
+
+def test_the_page_says_whether_the_host_can_be_restored(tmp_path: Path) -> None:
+    """A hardened host without a proven backup is not safe, and whoever signs the page must see it."""
+    known = [control("a")]
+    found = audit.audit_host("web01", {}, known, [check("a", "passed")], tmp_path)
+    document, page = audit.keep(found, tmp_path)
+    assert i18n._("no restore was ever proven") in page.read_text("utf-8")
+    drill = {"on": "spare01", "rto_seconds": 90.0, "rpo_seconds": 60}
+    point = {"id": "01" * 32, "time": "2026-11-24T19:00:00Z", "host": "web01", "files": 9, "bytes": 9}
+    proven = point | {"proven": "2026-11-24T20:00:00Z", "drill": drill}
+    listed = {"asked": "2026-11-24T21:00:00Z", "points": [proven]}
+    (tmp_path / restore_points.FILE).write_text(json.dumps(listed), "utf-8")
+    document, page = audit.keep(found, tmp_path)
+    assert "spare01" in page.read_text("utf-8")
+    assert "spare01" in json.loads(document.read_text("utf-8"))["backups"]["drill"]

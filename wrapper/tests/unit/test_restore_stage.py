@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -300,17 +301,24 @@ def test_an_undo_killed_anywhere_can_be_repeated(
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 70_000])
-def test_one_file_travels_as_an_archive(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_file_travels_as_an_archive(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine gives a single file bare; the host must get the same kind of stream as for everything."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / "backup_vault/files"))
-    from ungcuu_vault import restore  # type: ignore[import-not-found]
+    from ungcuu_vault import tunnel  # type: ignore[import-not-found]
 
+    arrived = tmp_path / "arrived"
+    monkeypatch.setattr(tunnel, "ssh_command", lambda *_: ["sh", "-c", f"read -r request; cat > {arrived}"])
+    monkeypatch.setattr(tunnel, "as_account", dict)
     content = os.urandom(size)
+    (tmp_path / "content").write_bytes(content)
     head = member("var/www/portal/a.pdf")
     head.size = size
-    sent = restore._Archive(head.tobuf(), io.BytesIO(content))
-    with tarfile.open(fileobj=io.BytesIO(sent.readall()), mode="r:") as archive:
+    cat = subprocess.Popen(["cat", str(tmp_path / "content")], stdout=subprocess.PIPE)
+    with cat as source, tunnel.Session(None, {}) as session:
+        session.stream(source.stdout, head.tobuf())
+    assert session.sent == arrived.stat().st_size
+    with tarfile.open(arrived, mode="r:") as archive:
         first = archive.next()
         assert first is not None
         body = archive.extractfile(first)

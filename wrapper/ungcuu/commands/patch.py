@@ -62,6 +62,8 @@ def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:
 def _after(context: Context, result: RunResult) -> Result | None:
     """Sum up what was closed and what is still open; a run that stopped is told by its own error."""
     from ungcuu import patching
+    from ungcuu.report.backups import drill
+    from ungcuu.restore_points import proven
 
     if result.outcome is not Outcome.DONE:
         return None
@@ -70,8 +72,9 @@ def _after(context: Context, result: RunResult) -> Result | None:
     for host in context.hosts:
         found = patching.find(_records(result, host), "patch_result")
         if found is not None:
-            patched[host] = dict(found)
-            lines += patching.summary(host, found)
+            restore = drill(proven(context.settings.host_dir(host)))
+            patched[host] = {**found, "restore_drill": restore}
+            lines += [*patching.summary(host, found), f"  {restore}"]
     if context.options.get("rollback"):
         lines.append(_("The packages before are back."))
     return Result(Outcome.DONE, "\n".join(lines), {"patched": patched})

@@ -18,7 +18,7 @@ def section(known: Sequence[Backups]) -> list[dict[str, Any]]:
             "host": one.host,
             "asked": _time(one.asked),
             "newest": _newest(one.newest),
-            "drill": _drill(one.proven),
+            "drill": drill(one.proven),
             "proven": one.proven is not None,
             "alerts": list(one.alerts),
         }
@@ -34,7 +34,8 @@ def _newest(point: RestorePoint | None) -> str:
     )
 
 
-def _drill(point: RestorePoint | None) -> str:
+def drill(point: RestorePoint | None) -> str:
+    """When a restore was last proven, where, and how long it took; or that none ever was."""
     if point is None:
         return _("no restore was ever proven")
     return _(

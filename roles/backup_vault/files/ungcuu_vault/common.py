@@ -11,6 +11,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,21 +150,31 @@ def restic(repository: Path, password: str, arguments: Sequence[str], **options:
     command = ["restic", "--no-cache", f"--repo={repository}", f"--password-file=/dev/fd/{descriptor}", *arguments]
     try:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            pass_fds=[descriptor], **as_account(), **options,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[descriptor], **as_account(),
+            **({"stderr": subprocess.PIPE} | options),
         )  # fmt: skip
     finally:
         os.close(descriptor)
 
 
-def ask_restic(repository: Path, password: str, *arguments: str) -> bytes:
-    """What restic prints.
+def told_by_restic(repository: Path, password: str, *arguments: str) -> Iterator[bytes]:
+    """What restic prints, line by line while it does.
 
     Raises:
         VaultError: restic failed; with its last words.
     """
-    with restic(repository, password, arguments) as process:
-        output, errors = process.communicate()
-    if process.returncode:
-        raise VaultError(f"restic {arguments[0]} failed: {last_words(errors)}")
-    return output
+    with tempfile.TemporaryFile() as errors, restic(repository, password, arguments, stderr=errors) as process:
+        assert process.stdout is not None
+        yield from process.stdout
+        if process.wait():
+            errors.seek(0)
+            raise VaultError(f"restic {arguments[0]} failed: {last_words(errors.read())}")
+
+
+def ask_restic(repository: Path, password: str, *arguments: str) -> bytes:
+    """What restic prints, as a whole.
+
+    Raises:
+        VaultError: restic failed; with its last words.
+    """
+    return b"".join(told_by_restic(repository, password, *arguments))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ungcuu_vault.common import VaultError, ask_restic, last_words, locked, parse_time, restic
 from ungcuu_vault.points import choose_point
@@ -46,8 +46,11 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         folder, heading = _subtree(point, only), b""
         if arguments.path:
             folder = f"{point['source']['root'].rstrip('/')}/{arguments.path}"
-            heading, expected["files"], request["bytes"] = _one_path(site, point["id"], folder)
-        answer, sent = _send(site, target, request, [point["id"], folder], heading)
+        dump = ["dump", "--no-lock", "--archive=tar", point["id"], folder]
+        with restic(site.repository, site.password, dump) as source:  # it opens the repository while we look into it
+            if arguments.path:
+                heading, expected["files"], request["bytes"] = _one_path(site, point["id"], folder)
+            answer, sent = _send(target, request, source, heading)
         return {
             "point": point,
             "restore": arguments.restore,
@@ -89,33 +92,13 @@ def _one_path(site: Site, identity: str, path: str) -> tuple[bytes, int, int]:
     return head.tobuf(), len(sizes), sum(sizes)
 
 
-class _Archive(io.RawIOBase):
-    """What restic gives, as a whole tar archive: a head before it, and whole blocks with an end after it."""
-
-    def __init__(self, head: bytes, body: IO[bytes]) -> None:
-        self._parts: list[IO[bytes]] = [io.BytesIO(head), body]
-        self._count, self._closing = 0, False
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` from what comes next; 0 at the end."""
-        while self._parts:
-            if count := self._parts[0].readinto(buffer):  # type: ignore[attr-defined]
-                self._count += count
-                return int(count)
-            self._parts.pop(0)
-            if not self._parts and not self._closing:
-                self._closing = True
-                self._parts.append(io.BytesIO(bytes(-self._count % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)))
-        return 0
-
-
 def _send(
-    site: Site, target: Site, request: dict[str, Any], what: list[str], head: bytes
+    target: Site, request: dict[str, Any], source: subprocess.Popen[bytes], head: bytes
 ) -> tuple[dict[str, Any], int]:
-    dump = ["dump", "--no-lock", "--archive=tar", *what]
-    with restic(site.repository, site.password, dump) as source, Session(target, request) as session:
-        assert source.stdout is not None and source.stderr is not None
-        session.stream(_Archive(head, source.stdout) if head else source.stdout)
+    """Send what restic gives; the host's answer, and how many bytes went."""
+    assert source.stdout is not None and source.stderr is not None
+    with Session(target, request) as session:
+        session.stream(source.stdout, head)
         errors = source.stderr.read(65536) if source.poll() else b""
         answer = session.answer()
         source.stdout.close()

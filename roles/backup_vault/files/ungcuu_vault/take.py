@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ungcuu_vault import pull
-from ungcuu_vault.common import VaultError, ask_restic, locked, need_space, now, parse_time, stamp
+from ungcuu_vault.common import VaultError, locked, need_space, now, parse_time, stamp, told_by_restic
 from ungcuu_vault.keep import set_locks_aside
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
@@ -132,7 +132,7 @@ def measure(site: Site, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
     total = 0
-    for line in ask_restic(site.repository, site.password, "ls", "--json", "--no-lock", identity).splitlines():
+    for line in told_by_restic(site.repository, site.password, "ls", "--json", "--no-lock", identity):
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if row.get("struct_type") == "snapshot":

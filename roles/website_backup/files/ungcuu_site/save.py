@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from ungcuu_site.common import (
 )  # fmt: skip
 
 DUMP_FOLDER = SAVE_AREA / "current"
+_STOP_SECONDS = 10
 _INCOMPLETE = 3  # restic's exit code for "a snapshot was made, but some files could not be read"
 
 
@@ -49,16 +51,17 @@ def save(request: dict[str, Any]) -> dict[str, Any]:
         if not root.is_dir():
             raise RefusedError(f"there is no web root at {root}")
         facts = _describe(site)
-        with _package_lists():
-            if site.get("database"):
-                engine = database.engine(site["database"])
-                say("step", text="dump the database")
-                facts["database"]["account_hash"] = engine.account(str(site["database"]["user"]))
-                facts["database"] |= engine.dump(checked_name(site["database"]["name"]), DUMP_FOLDER)
-        write_json(DUMP_FOLDER / "site.json", facts)
-        say("step", text="send what changed to the vault")
-        paths = [str(root), str(DUMP_FOLDER), *facts["config_paths"]]
-        return {"facts": facts, "summary": _restic(request, paths), "peak_kib": _peak_kib()}
+        with _Engine(request, [str(root), str(DUMP_FOLDER), *facts["config_paths"]]) as engine:
+            with _package_lists():
+                if site.get("database"):
+                    kind = database.engine(site["database"])
+                    say("step", text="dump the database")
+                    facts["database"]["account_hash"] = kind.account(str(site["database"]["user"]))
+                    facts["database"] |= kind.dump(checked_name(site["database"]["name"]), DUMP_FOLDER)
+            write_json(DUMP_FOLDER / "site.json", facts)
+            say("step", text="send what changed to the vault")
+            summary = engine.finish()
+        return {"facts": facts, "summary": summary, "peak_kib": _peak_kib()}
 
 
 @contextlib.contextmanager
@@ -99,34 +102,67 @@ def _describe(site: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _restic(request: dict[str, Any], paths: list[str]) -> dict[str, Any]:
-    password, repository = secret_pipe(request["password"]), secret_pipe(request["repository"])
-    command = [
-        "nice", "-n", "10", "restic", "--json", "--no-cache", f"--password-file=/dev/fd/{password}",
-        f"--repository-file=/dev/fd/{repository}", "backup", f"--host={request['name']}", "--tag=ungcuu",
-        *(f"--exclude={pattern}" for pattern in request["site"].get("exclude", [])), "--", *paths,
-    ]  # fmt: skip
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[password, repository],
-    ) as process:
-        os.close(password)
-        os.close(repository)
-        stop_when_hung_up(process)
-        output, errors = process.communicate()
-    summary = _summary(output)
-    if process.returncode == _INCOMPLETE:
-        raise RefusedError(
-            f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point"
+class _Engine:
+    """Restic, started before there is anything to save: it needs a good half second to derive its key.
+
+    It reads its last list of exclusions from a pipe, and so looks at no file before that pipe ends. Left without
+    `finish`, it is stopped, and no restore point is made.
+    """
+
+    def __init__(self, request: dict[str, Any], paths: list[str]) -> None:
+        password, repository = secret_pipe(request["password"]), secret_pipe(request["repository"])
+        waiting, self._hold = os.pipe()
+        command = [
+            "nice", "-n", "10", "restic", "--json", "--no-cache", f"--password-file=/dev/fd/{password}",
+            f"--repository-file=/dev/fd/{repository}", "backup", f"--host={request['name']}", "--tag=ungcuu",
+            *(f"--exclude={pattern}" for pattern in request["site"].get("exclude", [])),
+            f"--exclude-file=/dev/fd/{waiting}", "--", *paths,
+        ]  # fmt: skip
+        passed = [password, repository, waiting]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=passed
         )
-    if process.returncode or summary is None:
-        raise RefusedError(
-            f"restic failed (exit code {process.returncode}): {last_words(errors)}", "no restore point was made"
-        )
-    return summary
+        for descriptor in passed:
+            os.close(descriptor)
+        stop_when_hung_up(self._process)
+
+    def __enter__(self) -> _Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGINT)  # before the pipe ends, which would be the sign to go on
+            try:
+                self._process.communicate(timeout=_STOP_SECONDS)  # it takes its lock in the repository away
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.communicate()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._hold >= 0:
+            os.close(self._hold)
+            self._hold = -1
+
+    def finish(self) -> dict[str, Any]:
+        """Let it save what now is there; its own summary.
+
+        Raises:
+            RefusedError: it failed, or could not read a file.
+        """
+        self._go_on()
+        output, errors = self._process.communicate()
+        summary = _summary(output)
+        if self._process.returncode == _INCOMPLETE:
+            raise RefusedError(
+                f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point"
+            )
+        if self._process.returncode or summary is None:
+            raise RefusedError(
+                f"restic failed (exit code {self._process.returncode}): {last_words(errors)}",
+                "no restore point was made",
+            )
+        return summary
 
 
 def _summary(output: bytes) -> dict[str, Any] | None:
