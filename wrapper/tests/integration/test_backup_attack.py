@@ -69,7 +69,8 @@ again = [f"--password-file=/dev/stdin" if a.startswith("--password-file") else a
 reader, writer = os.pipe()
 os.write(writer, where.encode()); os.close(writer); os.set_inheritable(reader, True)
 again = [f"--repository-file=/dev/fd/{reader}" if a.startswith("--repository-file") else a for a in again]
-done = subprocess.run(["/usr/bin/restic.real", *again], input=password.encode(), pass_fds=[reader])
+passed = [reader, int(value("--exclude-file").rpartition("/")[2])]
+done = subprocess.run(["/usr/bin/restic.real", *again], input=password.encode(), pass_fds=passed)
 sys.exit(done.returncode)
 """
 
