@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.files import make_private, put
+from ungcuu.i18n import _
 from ungcuu.isolation import MODES, AllowList, allow_list, parse_address
 from ungcuu.settings import Settings
 from ungcuu.ssh import Target, run
@@ -182,12 +183,14 @@ def refresh(site: Site, host: str) -> Card:
     Raises:
         Unresolved: A name in the allow-list leads to no address.
         HostKeyRefused: The host isn't the one that was enrolled.
-        OSError: The card can't be written.
+        OSError: The host does not answer, or the card can't be written.
     """
     target = replace(site.target(host), become=False)
     said = run(target, 'printf "%s" "$SSH_CONNECTION"', timeout=30, byte_quota=512).stdout.decode("ascii", "replace")
     seen = parse_address(said.partition(" ")[0])
-    return write(site.settings, build(site, host, (str(seen),) if seen else ()))
+    if seen is None:
+        raise OSError(_("{host} does not answer").format(host=host))
+    return write(site.settings, build(site, host, (str(seen),)))
 
 
 def pinned_lines(target: Target) -> list[str]:

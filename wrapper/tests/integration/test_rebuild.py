@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from ungcuu import card
 from ungcuu.lab import Lab
+from ungcuu.settings import Settings
 
 TEXT = "Sở Công Thương"
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -84,5 +86,10 @@ def test_a_bare_machine_becomes_the_website(
 def test_it_can_be_hardened(before: tuple[Lab, str, str], ungcuu: Run) -> None:
     """What `rebuild` says comes next must work on a machine that never was hardened, with the site alive."""
     lab, _, _ = before
+    settings = Settings.from_environment()
+    kept = card.card_path(settings, "web01")
+    kept.write_text(kept.read_text().replace('"source": "', '"source": "0'))
+    stale = card.load(settings, "web01").source
     did(ungcuu("harden", "web01"))
     assert TEXT in page(lab)
+    assert card.load(settings, "web01").source == stale[1:], "isolate must act on what the host is now"

@@ -203,23 +203,34 @@ def _seen(context: Context, host: str, seen: str) -> list[Check]:
 
 
 def _card(context: Context, host: str) -> list[Check]:
+    """Tell what is wrong with the containment card, and make it anew where the host answers."""
+    from ungcuu import card, isolation, ssh
+
+    wrong = _card_fault(context, host)
+    if not wrong:
+        return [_check(_("containment card"), "good", _("fresh"))]
+    try:
+        card.refresh(context.site, host)
+    except (OSError, isolation.Unresolved, ssh.HostKeyRefused):
+        return [_check(_("containment card"), "bad", wrong, f"ungcuu enrol {host}")]
+    return [_check(_("containment card"), "warn", _("{wrong}; it was made anew").format(wrong=wrong))]
+
+
+def _card_fault(context: Context, host: str) -> str:
     from ungcuu import card
 
     try:
         kept = card.load(context.settings, host)
     except card.NoCard:
-        told = _("there is none; isolate would lose seconds on making it")
-        return [_check(_("containment card"), "bad", told, f"ungcuu enrol {host}")]
+        return _("there is none; isolate would lose seconds on making it")
     if kept.source != card.fingerprint(context.site, host):
-        told = _("stale: the inventory, the pinned key or the rules have changed since {when}").format(
+        return _("stale: the inventory, the pinned key or the rules have changed since {when}").format(
             when=kept.written
         )
-        return [_check(_("containment card"), "bad", told, f"ungcuu enrol {host}")]
     age = datetime.now(UTC) - datetime.fromisoformat(kept.written)
     if age.days >= CARD_DAYS:
-        told = _("{days} days old; names in it may lead elsewhere now").format(days=age.days)
-        return [_check(_("containment card"), "warn", told, f"ungcuu enrol {host}")]
-    return [_check(_("containment card"), "good", _("fresh"))]
+        return _("{days} days old; names in it may lead elsewhere now").format(days=age.days)
+    return ""
 
 
 def _isolated_since(context: Context, host: str) -> datetime | None:
@@ -322,7 +333,8 @@ VERB = Verb(
     summary=N_("Find everything that would make a verb fail later, with the mend for each"),
     description=N_(
         "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "
-        "containment card, lock, journal, baseline, backup, inventory. Changes nothing. Without a host, all websites."
+        "containment card, lock, journal, baseline, backup, inventory. Changes nothing on a host; a stale containment "
+        "card is made anew here. Without a host, all websites."
     ),
     hosts=Hosts.OPTIONAL,
     read_only=True,
