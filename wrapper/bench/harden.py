@@ -95,7 +95,7 @@ def lynis(lab: Lab) -> dict[str, Any]:
     index = re.search(r"^hardening_index=(\d+)", report, re.MULTILINE)
     log = inside(lab, "cat", "/var/log/lynis.log")
     points, total, lost = lost_points(log)
-    boot = at_boot(log, inside(lab, "cat", "/etc/sysctl.d/90-ungcuu.conf"))
+    boot = at_boot(log, inside(lab, "cat", "/etc/sysctl.d/99-ungcuu.conf"))
     spared = {test: lost[test] for test in CONTAINER if lost[test]} | ({"KRNL-6000": len(boot)} if boot else {})
     return {
         "index": int(index[1]) if index else None,

@@ -16,5 +16,5 @@ while IFS='=' read -r key value; do
         esac
     fi
     [ "$0" = skipped ] && printf '%s\n' "$key"
-done 2>/dev/null </etc/sysctl.d/90-ungcuu.conf
+done 2>/dev/null </etc/sysctl.d/99-ungcuu.conf
 exit $status
