@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,6 +69,31 @@ def test_each_command_is_plain_shell(name: str) -> None:
             ["sh", "-n"], input=(script._HELPERS + entry.how).encode(), capture_output=True, check=False
         )
         assert done.returncode == 0, f"{entry.id}: {done.stderr.decode()}"
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[tuple[str, bytes]]:
+    """A real block device whose size is no multiple of a large block, and what is on it."""
+    content = os.urandom(5 << 20) + b"end".ljust(512, b".")
+    (tmp_path / "disk").write_bytes(content)
+    made = subprocess.run(
+        ["losetup", "--find", "--show", tmp_path / "disk"], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"no block device can be made here: {made.stderr.strip()}")
+    yield made.stdout.strip(), content
+    subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+
+
+def test_an_image_has_the_hash_of_the_disk(local_host: None, device: tuple[str, bytes], tmp_path: Path) -> None:
+    """Whoever hashes the seized disk must come to the same: zeros added at the end would make the image worthless."""
+    name, content = device
+    places = {"processes": [], "disks": [name, str(tmp_path / "disk")]}
+    specs = [entry for entry in load_profile(PROFILES, "full", places) if entry.id.startswith("disk")]
+    image, refused = collect(Request(TARGET, specs, tmp_path / "case", "tester", keep_free=0)).items
+    assert (image.outcome, image.size) == (Outcome.SUCCESS, len(content))
+    assert image.sha256 == hashlib.sha256(content).hexdigest()
+    assert refused.outcome is Outcome.MISSING and "not a block device" in refused.reason
 
 
 def test_ids_are_unique_over_all_profiles() -> None:
