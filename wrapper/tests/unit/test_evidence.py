@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -336,6 +337,7 @@ def test_a_full_disk_is_said_and_nothing_half_received_stays(tmp_path: Path, loc
 def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, local_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A web root larger than the controller's disk must not take the journals' last room."""
     monkeypatch.setattr("ungcuu.evidence.store._CHECK_EVERY", 100_000)
+    monkeypatch.setattr("ungcuu.evidence.store._BATCH", 65_536)
     room = iter([1 << 40, 1 << 40, 0])
     real = os.statvfs(tmp_path)
 
@@ -346,6 +348,34 @@ def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, local_host: None, monke
     found = collect(Request(TARGET, [spec("a", "head -c 900000 /dev/zero")], tmp_path, "tester", keep_free=1 << 20))
     assert "MiB are left" in found.stopped
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith("manifest")]
+
+
+@pytest.mark.parametrize("size", [1, 4096, (1 << 20) - 1, 1 << 20, (5 << 20) + 4097, 12 << 20])
+def test_what_is_kept_is_what_came(size: int, tmp_path: Path) -> None:
+    """Batches go to the disk from another thread, past the cache where it can, the last one through it."""
+    chance = random.Random(size)  # noqa: S311 - the same in every run
+    content = left = chance.randbytes(size)
+    partial = Store(tmp_path, "web01").receive()
+    while left:
+        step = chance.randrange(1, 300_000)
+        partial.write(left[:step])
+        left = left[step:]
+    name = partial.keep()
+    assert name == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [2_500_000, 20_000_000], ids=["last batch", "on the way"])
+def test_a_disk_that_takes_only_a_part(size: int, tmp_path: Path, local_host: None) -> None:
+    """The kernel's limit of a file's size stands for the full disk: a write is cut short, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_100_000, hard))
+    try:
+        found = collect(Request(TARGET, [spec("a", f"head -c {size} /dev/zero", 1 << 30)], tmp_path, "tester"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "File too large" in found.stopped
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest-web01.jsonl"]
 
 
 def test_a_write_error_ends_the_collection(tmp_path: Path, local_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
