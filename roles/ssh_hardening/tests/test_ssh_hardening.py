@@ -97,10 +97,13 @@ def test_root_cannot_log_in(effective: dict[str, set[str]]) -> None:
 
 
 @pytest.mark.control("ssh-groups")
-def test_only_the_management_group_may_log_in(effective: dict[str, set[str]], site: Mapping[str, Any]) -> None:
-    """An account that an intruder adds must not open SSH for him."""
+def test_only_the_management_group_may_log_in(
+    host: Host, effective: dict[str, set[str]], site: Mapping[str, Any]
+) -> None:
+    """An account that an intruder adds must not open SSH for him, nor read who else may come in."""
     groups = site.get("ssh_hardening_groups") or [site.get("ansible_user", "ungcuu")]
     assert effective.get("allowgroups") == set(groups)
+    assert host.file("/etc/ssh/sshd_config").mode == 0o600
 
 
 @pytest.mark.control("ssh-limits")
