@@ -1,19 +1,23 @@
 """Measure hardening on the lab's web host: Lynis and ssh-audit, wall times, and the site's own verdict.
 
     python wrapper/bench/harden.py [--debian 12] [--ssh-audit PROGRAM] [--dev-sec FOLDER] [--repeats 3]
+                                   [--inspec PROGRAM --baselines FOLDER]
 
 Makes web01 of the lab anew. A score is never shown without what the website says of itself at that moment, nor a time
 without the machine's load. --dev-sec names a folder for ANSIBLE_COLLECTIONS_PATH that holds devsec.hardening and the
 collections that it needs; the same is then measured for its os, ssh, nginx and mysql roles on another fresh web01 in
 the same run. Without it that part is left out, and the result says so. ssh-audit comes from PyPI and may be anywhere.
 
-dev-sec's own baselines run on InSpec, which Debian does not have: what is counted is how many of their checks our
-catalogue names, which is not the same as passing them. Prints one JSON document; exit code 1 where a target is missed.
+--baselines names a folder that holds dev-sec's linux-baseline, ssh-baseline, nginx-baseline and mysql-baseline, which
+--inspec runs (4.6 or newer; it reaches the host through podman's socket). Without them that part is left out too. Their
+ssh-baseline reads one file and follows no Include, so it's given what sshd says is in effect, in a file with the real
+one's mode. Prints one JSON document; exit code 1 where a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -25,10 +29,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ungcuu import controls
 from ungcuu.lab import Lab
 from ungcuu.plugins.on_host import parse_reply, program_text
 
@@ -45,14 +49,22 @@ CONTAINER = {
     "ACCT-9628": "the kernel lets a container load no audit rules, so auditd does not start",
     "MACF-6290": "the kernel lets a container load no AppArmor profiles",
 }
-# Checks of dev-sec's linux, ssh (server), nginx and mysql baselines, by the first part of their ids (May 2026).
-BASELINES = {"os": 17, "package": 7, "sysctl": 35, "sshd": 49, "nginx": 16, "mysql": 18}
+BASELINES = ("linux", "ssh", "nginx", "mysql")
+EFFECTIVE = "/run/ungcuu-bench"
 # A dhparam file of 4096 bits takes five minutes and nothing here uses it; kernel settings are read-only in the lab's
 # container, where the os role stops at the first. Both are left out, in their favour. The host has no ECDSA key.
 DEV_SEC: dict[str, Any] = {
     "nginx_dh_size": 2048, "os_sysctl_enabled": False, "login_unix_socket": "/run/mysqld/mysqld.sock",
     "ssh_host_key_files": ["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ed25519_key"],
 }  # fmt: skip
+
+
+class Tools(NamedTuple):
+    """Others' programs; None where one is not here."""
+
+    ssh_audit: str | None
+    inspec: str | None
+    baselines: Path | None
 
 
 def playbook(path: Path, *options: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
@@ -159,19 +171,53 @@ def website(lab: Lab) -> dict[str, Any]:
     }
 
 
-def scores(lab: Lab, program: str | None) -> dict[str, Any]:
+def baselines(lab: Lab, tools: Tools) -> dict[str, Any] | str:
+    """What dev-sec's baselines say: passed, skipped and failing controls by the first part of their ids."""
+    if tools.inspec is None or tools.baselines is None:
+        return "not measured: give --inspec PROGRAM and --baselines FOLDER"
+    copies = f"mkdir -p {EFFECTIVE}; cp -p /etc/ssh/sshd_config /etc/ssh/moduli {EFFECTIVE}"
+    inside(lab, "sh", "-ec", f"{copies}; sshd -T >{EFFECTIVE}/sshd_config")
+    profiles = [str(tools.baselines / f"{name}-baseline") for name in BASELINES]
+    with tempfile.TemporaryDirectory() as made, podman_socket(Path(made, "podman")) as address:
+        report = Path(made, "report.json")
+        command = [tools.inspec, "exec", *profiles, "-t", f"podman://{lab.container(HOST)}", "--no-create-lockfile"]
+        command += ["--input", f"sshd_custom_path={EFFECTIVE}", "--reporter", f"json:{report}"]
+        environment = os.environ | {"CONTAINER_HOST": address}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if not report.exists():
+            return (done.stderr or done.stdout)[-300:]
+        found = json.loads(report.read_text(encoding="utf-8"))
+    rows: dict[str, Any] = {}
+    for control in (control for profile in found["profiles"] for control in profile["controls"]):
+        said = {result["status"] for result in control["results"]}
+        row = rows.setdefault(control["id"].partition("-")[0], {"passed": 0, "skipped": 0, "failing": []})
+        if "failed" in said:
+            row["failing"].append(control["id"])
+        else:
+            row["passed" if "passed" in said else "skipped"] += 1
+    return rows
+
+
+@contextlib.contextmanager
+def podman_socket(path: Path) -> Iterator[str]:
+    """Let InSpec ask podman; gives the socket's address."""
+    command = ["podman", "system", "service", "--time=0", f"unix://{path}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as service:
+        try:
+            deadline = time.monotonic() + 10
+            while not path.exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            yield f"unix://{path}"
+        finally:
+            service.terminate()
+
+
+def scores(lab: Lab, tools: Tools) -> dict[str, Any]:
     """Scores, and beside them whether the website lives."""
-    return {"website": website(lab), "lynis": lynis(lab), "ssh_audit": ssh_audit(lab, program)}
-
-
-def baselines() -> dict[str, str]:
-    """How many checks of each dev-sec baseline our catalogue names."""
-    named: dict[str, set[str]] = {part: set() for part in BASELINES}
-    for control in controls.load(ROOT / "roles"):
-        for part in filter(None, re.split(r",\s*", control.mapping["devsec"])):
-            name, first, last = re.fullmatch(r"([a-z-]+)-(\d+)[a-z]?(?:\.\.(\d+))?", part).groups()  # type: ignore[union-attr]
-            named[name.partition("-")[0]] |= {f"{name}-{n}" for n in range(int(first), int(last or first) + 1)}
-    return {part: f"{len(ids)} of {BASELINES[part]}" for part, ids in named.items()}
+    return {
+        "website": website(lab), "lynis": lynis(lab), "ssh_audit": ssh_audit(lab, tools.ssh_audit),
+        "baselines": baselines(lab, tools),
+    }  # fmt: skip
 
 
 def fresh(lab: Lab, debian: str) -> None:
@@ -180,16 +226,16 @@ def fresh(lab: Lab, debian: str) -> None:
     lab.up([HOST], debian)
 
 
-def measure(lab: Lab, debian: str, program: str | None, times: int) -> dict[str, Any]:
+def measure(lab: Lab, debian: str, tools: Tools, times: int) -> dict[str, Any]:
     """Ours: before, first run, runs after it, and scores afterwards."""
     fresh(lab, debian)
     path = ROOT / "playbooks" / "harden.yml"
-    rows: dict[str, Any] = {"before": scores(lab, program), "check": playbook(path, "--check")}
-    rows |= {"first": playbook(path), "second": repeated(path, times), "after": scores(lab, program)}
+    rows: dict[str, Any] = {"before": scores(lab, tools), "check": playbook(path, "--check")}
+    rows |= {"first": playbook(path), "second": repeated(path, times), "after": scores(lab, tools)}
     return rows
 
 
-def measure_dev_sec(lab: Lab, debian: str, program: str | None, times: int, folder: Path) -> dict[str, Any]:
+def measure_dev_sec(lab: Lab, debian: str, tools: Tools, times: int, folder: Path) -> dict[str, Any]:
     """The same for dev-sec's collection, with its defaults but for DEV_SEC."""
     fresh(lab, debian)
     # Its mysql role needs this on the host and does not install it.
@@ -202,7 +248,7 @@ def measure_dev_sec(lab: Lab, debian: str, program: str | None, times: int, fold
         path.write_text(json.dumps(play), encoding="utf-8")
         environment = {"ANSIBLE_COLLECTIONS_PATH": str(folder), "ANSIBLE_INJECT_FACT_VARS": "true"}
         first, second = playbook(path, environment=environment), repeated(path, times, environment)
-    return {"first": first, "second": second, "after": scores(lab, program)}
+    return {"first": first, "second": second, "after": scores(lab, tools)}
 
 
 def judged(ours: dict[str, Any], theirs: dict[str, Any] | None) -> dict[str, bool]:
@@ -228,19 +274,21 @@ def main() -> int:
     parser.add_argument("--debian", default="12", choices=("12", "13"))
     parser.add_argument("--ssh-audit", default=shutil.which("ssh-audit"))
     parser.add_argument("--dev-sec", type=Path)
+    parser.add_argument("--inspec", default=shutil.which("inspec"))
+    parser.add_argument("--baselines", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     if "UNGCUU_STATE" not in os.environ:
         os.environ["UNGCUU_STATE"] = tempfile.mkdtemp(prefix="ungcuu-bench-")
     lab = Lab.from_environment(Path(os.environ["UNGCUU_STATE"]))
-    asked = (lab, given.debian, given.ssh_audit, given.repeats)
+    asked = (lab, given.debian, Tools(given.ssh_audit, given.inspec, given.baselines), given.repeats)
     ours = measure(*asked)
     theirs = measure_dev_sec(*asked, given.dev_sec) if given.dev_sec else None
     targets = judged(ours, theirs)
     result = {
         "debian": given.debian, "cores": os.cpu_count(), "ungcuu": ours,
         "dev-sec": theirs or "not measured: give --dev-sec FOLDER",
-        "baseline_checks_named_by_the_catalogue": baselines(), "targets": targets,
+        "targets": targets,
     }  # fmt: skip
     print(json.dumps(result, indent=1))
     return 0 if all(targets.values()) else 1
