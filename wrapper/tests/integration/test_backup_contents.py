@@ -142,6 +142,15 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     kept_as = run(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").strip()
     assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'"), "nothing may be lost"
 
+    # The intruder came back: the same point once more. What was live the first time is still kept under its own name.
+    rows(lab, "INSERT INTO notes VALUES (4, 'again')")
+    code, document, said = ungcuu("restore", "web01", "--at", moment, "--only", "database", "--confirm-host", "web01")
+    assert code == 0, json.dumps(document)[:2000] + said[-2000:]
+    assert rows(lab, "SELECT * FROM notes") == "1\told\n2\tgone"
+    kept_as, second = run(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").split()
+    assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'")
+    assert "4\tagain" in run(lab, "web01", f"mariadb -N {second} -e 'SELECT * FROM notes'")
+
 
 def test_code_that_does_not_parse_is_not_put_live(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """A point taken in the middle of somebody's edit: the check names the file, and what is live stays."""

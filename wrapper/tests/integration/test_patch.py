@@ -203,19 +203,36 @@ def test_when_going_back_does_not_help_the_website_is_restored(vandal: PatchHost
     assert "200" in vandal.sh("curl -s -o /dev/null -w '%{http_code}' -H 'Host: portal.lab.test' http://127.0.0.1/")
 
 
-def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, PatchHost], ungcuu: Cli) -> None:
-    """The laptop closes in the middle of an upgrade; resume finds it at work and ends it well."""
-    web, _ = hosts
-    web.install(Package("slow", "1.0"))
-    web.publish(Package("slow", "2.0", scripts={"postinst": "echo once >> /run/slow; sleep 25"}))
+def patched_until(web: PatchHost, sign: str) -> None:
+    """Patch, and kill the controller once the file of this name is there."""
     command = [sys.executable, "-m", "ungcuu", "--inventory", "lab", "--json", "patch", "web01", "--backup-hours", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as first:
         deadline = time.monotonic() + 240
-        while web.sh("cat /run/slow", check=False) == "" and time.monotonic() < deadline:
+        while web.sh(f"cat {sign}", check=False) == "" and time.monotonic() < deadline:
             time.sleep(1)
         os.killpg(first.pid, signal.SIGKILL)
+
+
+def test_a_killed_controller_is_joined_and_restores_too(vandal: PatchHost, ungcuu: Cli) -> None:
+    """Also for who comes later: the point from before the upgrade, not one that was taken of the broken website."""
+    broken = "/etc/nginx/conf.d/zz-broken.conf"
+    scripts = {"postinst": f"echo 'deny all;' > {broken}; systemctl reload nginx; echo once > /run/vandal; sleep 25"}
+    vandal.publish(Package("vandal", "2.0", scripts=scripts))
+    patched_until(vandal, "/run/vandal")
+    code, document, said = ungcuu("resume", "web01")
+    assert code != 0 and "restore point was put live" in " ".join(said.split()) + json.dumps(document), said
+    assert vandal.version("vandal") == "ii  1.0"
+    assert "200" in vandal.sh("curl -s -o /dev/null -w '%{http_code}' -H 'Host: portal.lab.test' http://127.0.0.1/")
+
+
+def test_a_killed_controller_is_joined_not_doubled(hosts: tuple[PatchHost, PatchHost], ungcuu: Cli) -> None:
+    """The laptop closes in the middle of an upgrade; resume finds it at work and ends it well."""
+    web, _ = hosts
+    web.install(Package("slow", "1.0"))
+    web.publish(Package("slow", "2.0", scripts={"postinst": "echo once >> /run/slow; sleep 25"}))
+    patched_until(web, "/run/slow")
     code, document, said = ungcuu("resume", "web01")
     assert code == 0 and [row["outcome"] for row in document["runs"]] == ["DONE"], said
     assert web.version("slow") == "ii  2.0"
