@@ -283,6 +283,8 @@ def test_isolated_host_is_dead_outside_and_well_inside(opened: Stage, ungcuu: Ru
     assert ("no port answers", "from outside (intruder01)") in proofs
     assert [row["data"]["undo"] for row in document["records"] if row["kind"] == "inverse"] == ["ungcuu release web01"]
     assert any(row["kind"] in ("snapshot", "evidence") and row["data"]["size"] > 1000 for row in document["records"])
+    handed_over = [row["data"] for row in document["records"] if row["kind"] == "custody"]
+    assert [(row["from"], row["items"]) for row in handed_over] == [("web01", 1)], "what was taken has no custody"
     assert opened.alive_from_outside() == []
 
 
