@@ -136,6 +136,7 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     assert code == 0, json.dumps(document)[:2000] + said[-2000:]
     assert rows(lab, "SELECT * FROM notes") == "1\told\n2\tgone"
     assert run(lab, "web01", f"cat {ROOT}/wp-content/uploads/later.txt") == "later\n"
+    restores = [document["restores"][0]["restore"]]
     told = document["restores"][0]["written_since"]
     assert told["files"] == []
     assert "notes" in json.dumps(told["rows"]), "rows that are no longer live must be listed"
@@ -146,10 +147,16 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     rows(lab, "INSERT INTO notes VALUES (4, 'again')")
     code, document, said = ungcuu("restore", "web01", "--at", moment, "--only", "database", "--confirm-host", "web01")
     assert code == 0, json.dumps(document)[:2000] + said[-2000:]
+    restores.append(document["restores"][0]["restore"])
     assert rows(lab, "SELECT * FROM notes") == "1\told\n2\tgone"
     kept_as, second = run(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").split()
     assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'")
     assert "4\tagain" in run(lab, "web01", f"mariadb -N {second} -e 'SELECT * FROM notes'")
+
+    # Both taken back, the last one first: each undoing finds its own.
+    for restore, expected in zip(reversed(restores), ("1\told\n2\tgone\n4\tagain", "1\tnew\n3\tlater"), strict=True):
+        run(lab, "web01", f"ungcuu-site undo {restore}")
+        assert rows(lab, "SELECT * FROM notes ORDER BY id") == expected
 
 
 def test_code_that_does_not_parse_is_not_put_live(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu_site import database
-from ungcuu_site.common import RESTORE_AREA, RefusedError, last_words, locked, restore_id, write_json
+from ungcuu_site.common import RESTORE_AREA, RefusedError, database_of, last_words, locked, restore_id, write_json
 from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
 
@@ -166,7 +166,7 @@ def _syntax(root: Path) -> dict[str, Any]:
 
 def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The dump must import whole, with rights on one scratch schema only."""
-    folder, scratch = RESTORE_AREA / identity / "database", f"ungcuu_stage_{identity[-8:]}"
+    folder, scratch = RESTORE_AREA / identity / "database", database_of(identity, "stage")
     name, engine = "database import", database.engine(facts)
     try:
         described = _dump_facts(folder)
@@ -195,7 +195,7 @@ def _same_bytes(identity: str, state: dict[str, Any], hashes: dict[str, str]) ->
         again = RESTORE_AREA / identity / "again"
         again.mkdir(mode=0o700, exist_ok=True)
         described = _dump_facts(RESTORE_AREA / identity / "database")
-        scratch = f"ungcuu_stage_{identity[-8:]}"
+        scratch = database_of(identity, "stage")
         same, told = database.engine(facts).same_rows(again, scratch, described, hashes["tables"])
         proofs.append(_proof("every table's rows", [] if same else ["the tables differ from the restore point"], told))
         shutil.rmtree(again)

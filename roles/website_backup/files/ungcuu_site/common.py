@@ -59,6 +59,14 @@ def restore_id(request: dict[str, Any]) -> str:
     return text
 
 
+def database_of(identity: str, purpose: str) -> str:
+    """Name of a restore's own database: "stage" for what is checked, "kept" for what was live.
+
+    By the restore, not by its point: that one may be restored again while the first time's databases are still there.
+    """
+    return f"ungcuu_{purpose}_{identity.replace('-', '_').lower()}"
+
+
 def checked_name(name: object) -> str:
     """A schema's name that needs no quoting and leaves room for a suffix."""
     if not isinstance(name, str) or not _DATABASE.fullmatch(name):

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ungcuu_site import database
-from ungcuu_site.common import RESTORE_AREA, RefusedError, locked, need_space, now, restore_id, say, write_json
+from ungcuu_site.common import (
+    RESTORE_AREA,
+    RefusedError,
+    database_of,
+    locked,
+    need_space,
+    now,
+    restore_id,
+    say,
+    write_json,
+)
 from ungcuu_site.save import DUMP_FOLDER
 
 _COPY_BYTES = 2**18
@@ -108,7 +118,7 @@ def drop(request: dict[str, Any]) -> dict[str, Any]:
         for name in ("config", "database"):
             shutil.rmtree(RESTORE_AREA / identity / name, ignore_errors=True)
         if request["site"].get("database"):
-            database.engine(request["site"]["database"]).drop(f"ungcuu_stage_{identity[-8:]}")
+            database.engine(request["site"]["database"]).drop(database_of(identity, "stage"))
     return {"restore": identity}
 
 

@@ -20,6 +20,7 @@ from ungcuu_site.common import (
     Names,
     RefusedError,
     checked_name,
+    database_of,
     exchange,
     last_words,
     locked,
@@ -117,9 +118,7 @@ def _step(identity: str, state: dict[str, Any], step: str) -> None:
 
 def _names(identity: str, facts: dict[str, Any]) -> Names:
     """The website's database, the scratch one, and the one that keeps what was live."""
-    # By the restore, not by its point: that one may be restored again while what was live the first time is still kept.
-    aside = "ungcuu_kept_" + identity.replace("-", "_").lower()
-    return Names(checked_name(facts["name"]), f"ungcuu_stage_{identity[-8:]}", aside)
+    return Names(checked_name(facts["name"]), database_of(identity, "stage"), database_of(identity, "kept"))
 
 
 def _swap_in(identity: str, state: dict[str, Any]) -> None:
