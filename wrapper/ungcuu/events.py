@@ -21,6 +21,7 @@ from typing import Any
 from ungcuu.screen import clean
 
 MESSAGE_LIMIT = 2000  # characters
+RESULT_LIMIT = 8 << 20  # characters of one task's result; ansible-runner hands on an empty one in place of a larger one
 REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds a mebibyte
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
 DEPTH_LIMIT = 12
@@ -88,7 +89,8 @@ class Report:
 class Event:
     """One thing that happened.
 
-    ``place`` is Ansible's ``path:line`` of the task; ``delegate`` is the other host that it was to be done on.
+    ``place`` is Ansible's ``path:line`` of the task; ``delegate`` is the other host that it was to be done on. ``lost``
+    says that the task's reports were larger than a result may be: who goes on would take silence for a clean host.
     """
 
     status: Status
@@ -100,6 +102,7 @@ class Event:
     message: str = ""
     delegate: str = ""
     reports: tuple[Report, ...] = ()
+    lost: bool = False
 
 
 def parse(raw: Mapping[str, Any]) -> Event | None:
@@ -125,6 +128,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
+        lost=found == {} and data.get("task_action") in REPORTERS,
     )
 
 

@@ -15,6 +15,8 @@ from ungcuu.i18n import N_
 from ungcuu.screen import clean
 
 TEXT_LIMIT = 400  # characters of one shown value
+_REPORTED = 500
+_REPORTED_CHARACTERS = 4 << 20
 
 
 class Severity(StrEnum):
@@ -145,6 +147,22 @@ class Finding:
         """Return it as plain data, with the rule's texts."""
         rule = RULES[self.rule]
         return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": rule.mend}
+
+
+def reported(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return the first findings, up to 500 and 4 MiB, as the records of a run; findings.json holds all.
+
+    An intruder chooses names and their length: a run can't hand on records without bound, and must not lose the first.
+    """
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for item in findings[:_REPORTED]:
+        row = {"kind": "finding", "data": item.document()}
+        size += len(str(row))
+        if size > _REPORTED_CHARACTERS and rows:
+            break
+        rows.append(row)
+    return rows
 
 
 def finding(

@@ -28,7 +28,7 @@ from typing import Any
 
 from ungcuu import watchdog
 from ungcuu.errors import ControllerFault, Outcome
-from ungcuu.events import Event, Report, Status, parse
+from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
 from ungcuu.screen import Screen
 from ungcuu.settings import Settings
@@ -138,7 +138,7 @@ class _Tally:
 
     def _count(self, event: Event) -> None:
         self.report_bytes += sum(len(str(r.data)) for r in event.reports)
-        if self.report_bytes > MOST_REPORT_BYTES:
+        if event.lost or self.report_bytes > MOST_REPORT_BYTES:
             self.stop = "quota"
         self.reports.extend(event.reports)
         if event.host:
@@ -265,6 +265,7 @@ class Runner:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
             "LC_ALL": "C.UTF-8",
+            "MAX_EVENT_RES": str(RESULT_LIMIT),
         }
 
     def _result(self, code: int, seconds: float) -> RunResult:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ungcuu.errors import Exit
 from ungcuu.lab import Lab
 
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
@@ -120,6 +121,24 @@ def test_every_plant_is_found(host: Lab, ungcuu: Ungcuu) -> None:
     assert missed == {}, seen
     assert seconds < 60
     assert "\x1b" not in said and "\x07" not in json.dumps(document, ensure_ascii=False)
+
+
+def test_names_of_any_length_and_number_hide_nothing(host: Lab, ungcuu: Ungcuu) -> None:
+    """Results above a limit came without their findings: a scan of six hundred web shells ended well and silent."""
+    place = "/var/www/portal/wp-content/uploads"
+    names = "N=$(printf 'a%.0s' $(seq 200)); for i in 1 2 3 4 5 6 7 8 9; do mkdir -p $N; cd $N; done"
+    done = host.exec(
+        "web01", ["sh", "-ec", f"cd {place}; {names}; for i in $(seq 600); do echo '<?php eval(1);' > x$i.php; done"]
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        code, document = ungcuu("scan", "web01")[:2]
+    finally:
+        host.exec("web01", ["sh", "-c", f"rm -r {place}/aaaa*"])
+    assert code == int(Exit.FOUND)
+    assert document["clean"] is False
+    assert document["scans"][0]["counts"]["critical"] >= 600
+    assert len(document["findings"]) == 500
 
 
 def test_check_and_plan_change_nothing(host: Lab, ungcuu: Ungcuu) -> None:

@@ -86,3 +86,11 @@ def test_an_oversized_or_deep_report_is_refused_with_a_note() -> None:
     for _ in range(50):
         deep = [deep]
     assert "too deep" in str(redact(deep))
+
+
+def test_reports_that_were_too_large_are_missed() -> None:
+    """Ansible-runner empties a result above its limit: with it a scan's findings, and the host would look clean."""
+    assert event("runner_on_ok").lost
+    assert event("runner_on_failed").lost
+    assert not event("runner_on_ok", changed=False).lost
+    assert not event("runner_on_ok", action="ansible.builtin.command").lost

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu.findings import Severity, finding
+from ungcuu.findings import Severity, finding, reported
 from ungcuu.reassess import Entry, judge
 from ungcuu.scan import ScanResult
 from ungcuu.verify import Check
@@ -47,3 +47,13 @@ def test_not_clean(found: ScanResult, checks: list[Check], entry: Entry) -> None
     """Each gap alone keeps the host from returning to service, and is named."""
     done = judge("web01", found, checks, entry)
     assert done.outcome == "not clean" and done.left
+
+
+def test_what_a_run_hands_on_is_bounded() -> None:
+    """An intruder chooses names, their length and their number; the worst findings, which come first, always pass."""
+    many = [finding("web01", "upload.code", Severity.CRITICAL, "file", f"/{n}", seen="x") for n in range(600)]
+    assert len(reported(many)) == 500
+    place = {"do": "move", "path": "/" + "a" * 40_000}
+    long = [finding("web01", "upload.code", Severity.CRITICAL, "file", f"/{n}", action=place) for n in range(500)]
+    assert 50 < len(reported(long)) < 200
+    assert reported(long)[0]["data"]["path"] == "/0"

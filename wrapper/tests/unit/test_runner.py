@@ -223,6 +223,18 @@ def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, monkeypatch:
     assert peak < 512 << 20, f"{peak >> 20} MiB"
 
 
+@pytest.mark.parametrize(("size", "outcome"), [(6 << 20, Outcome.DONE), (10 << 20, Outcome.UNKNOWN)])
+def test_reports_get_through_whole_or_the_run_is_no_success(size: int, outcome: Outcome, tmp_path: Path) -> None:
+    """Six hundred web shells with long names: the scan ended well, without a finding."""
+    rows = f"{{{{ [{{'path': 'x' * 60000}}] * {size // 60000} }}}}"
+    tasks = f'- name: Report\n  ungcuu_report:\n    kind: finding\n    data: "{rows}"'
+    settings = content.make(tmp_path, many=play(tasks))
+    result = go(settings, "many")
+    assert result.outcome is outcome
+    if outcome is Outcome.DONE:
+        assert len(result.reports) == size // 60000
+
+
 def test_hosts_run_side_by_side_each_with_its_own_outcome(tmp_path: Path) -> None:
     tasks = """
     - name: Fail on one

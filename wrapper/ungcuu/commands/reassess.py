@@ -52,10 +52,14 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         return Result(message=_("The host is clean and may be released."), data=data)
     for item in left:
         ctx.out.line(_("left: {what}").format(what=item), "bad")
+    total = record.get("left_total")
+    count = total if isinstance(total, int) else len(left)
+    if count > len(left):
+        ctx.out.line(_("… and {count} more in {file}").format(count=count - len(left), file="reassessment.json"))
     raise NotVerified(
         ngettext(
-            "{host} is not clean: {count} thing is left.", "{host} is not clean: {count} things are left.", len(left)
-        ).format(host=ctx.host, count=len(left)),
+            "{host} is not clean: {count} thing is left.", "{host} is not clean: {count} things are left.", count
+        ).format(host=ctx.host, count=count),
         _("It stays as it is; release refuses it."),
         _("Mend what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ungcuu.errors import Exit, Outcome
@@ -35,16 +37,17 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
             _STYLES.get(str(row.get("severity")), ""),
         )
         ctx.out.line(f"         {row.get('id')} · {row.get('rule')} · {row.get('seen')}", "quiet", limit=200)
-    if len(findings) > _SHOWN:
-        ctx.out.line(_("… and {count} more in findings.json").format(count=len(findings) - _SHOWN))
+    counts = Counter[str]()
+    for row in scans:
+        found = row.get("counts")
+        counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
+    if counts.total() > _SHOWN:
+        ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
     clean = all(row.get("clean") is True for row in scans)
     data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
     if clean:
         return Result(message=_("Nothing was found that should not be there."), data=data)
-    counts = {
-        name: sum(row.get("severity") == name for row in findings) for name in ("critical", "high", "medium", "low")
-    }
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    told = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     return Result(message=_("Found: {counts}").format(counts=told), data=data, code=Exit.FOUND)
 
 

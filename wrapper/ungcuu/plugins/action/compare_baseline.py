@@ -7,11 +7,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ungcuu.errors import UngcuuError
+from ungcuu.findings import reported
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import scan
-
-REPORTED = 500  # findings that are journaled one by one; findings.json holds all
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -26,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             done = scan(subject_from(self._templar, task_vars or {}))
         except UngcuuError as error:
             raise refusal(error) from error
-        records = [{"kind": "finding", "data": item.document()} for item in done.findings[:REPORTED]]
+        records = reported(done.findings)
         records.append({"kind": "scan", "data": done.summary()})
         worst = [f"{item.severity.value} {item.rule} {item.path}" for item in done.findings[:20]]
         return result | {"changed": False, "scan": done.summary(), "worst": worst, "ungcuu": records}

@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ungcuu.errors import UngcuuError
+from ungcuu.findings import reported
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.reassess import Entry, reassess
@@ -17,6 +18,7 @@ from ungcuu.settings import Settings
 from ungcuu.site import Site, plain
 
 _MAGIC = frozenset({"hostvars", "groups", "vars", "environment", "omit", "ansible_facts", "ansible_version"})
+_TOLD = 50  # of what is left; reassessment.json holds all
 _SECRET = ("password", "pass", "secret", "token")
 
 
@@ -39,9 +41,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             done, found = reassess(subject, _site(self._loader, variables, settings), settings, entry, roles)
         except UngcuuError as error:
             raise refusal(error) from error
-        records = [{"kind": "finding", "data": item.document()} for item in found.findings[:500]]
-        records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": done.document()}]
-        result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:50], "ungcuu": records}
+        told = done.document() | {"left": list(done.left)[:_TOLD], "left_total": len(done.left)}
+        records = reported(found.findings)
+        records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": told}]
+        result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:_TOLD], "ungcuu": records}
         if done.left:
             more = f" (and {len(done.left) - 3} more)" if len(done.left) > 3 else ""
             result |= {"failed": True, "msg": f"{subject.host} is not clean: " + "; ".join(done.left[:3]) + more}
