@@ -180,8 +180,8 @@ def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.
     Nothing was sent to a host that has said nothing, so that it can be asked again. A dead connection looks like a
     slow one: it is given ``JOIN_SECONDS``, not the half minute after which ssh would notice.
 
-    sshd turns callers away by chance while others crowd it (its ``MaxStartups``), and whenever it can't fork. So who is
-    turned away knocks again, for ``AGAIN_SECONDS``.
+    sshd turns callers away by chance while others crowd it (its ``MaxStartups``), and whenever it can't fork, which may
+    be after the login too. So who is turned away knocks again, for ``AGAIN_SECONDS``.
     """
     begun = time.monotonic()
     target = card.target_without_become
@@ -195,10 +195,18 @@ def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.
     while True:
         exchange = _Exchange(allowed, rules)
         answer = _stream(card, target, exchange)
-        turned_away = answer.ending is ssh.Ending.NOT_REACHED and answer.detail.startswith(_TURNED_AWAY)
-        if not turned_away or time.monotonic() - begun > AGAIN_SECONDS:
+        if not _turned_away(exchange, answer) or time.monotonic() - begun > AGAIN_SECONDS:
             return exchange, replace(answer, seconds=time.monotonic() - begun)
         time.sleep(0.1)
+
+
+def _turned_away(exchange: _Exchange, answer: ssh.Streamed) -> bool:
+    """Whether nothing was done on the host, and the next moment may be better."""
+    if answer.ending is ssh.Ending.NOT_REACHED:
+        return answer.detail.startswith(_TURNED_AWAY)
+    if answer.ending is ssh.Ending.LOST:
+        return not exchange.said  # the rules are sent after the host's first word
+    return answer.ending is ssh.Ending.EXITED and answer.returncode != 0 and b"fork" in answer.stderr
 
 
 def _stream(

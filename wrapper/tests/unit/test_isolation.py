@@ -303,3 +303,21 @@ def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
     (row,) = [row for row in proofs.contained_inside(answer, [], True) if row["name"] == "the site works inside"]
     assert row["passed"] is None
     assert "may have changed" in row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "ending", "code", "stderr", "again"),
+    [
+        (b"", ssh.Ending.LOST, None, b"", True),  # sshd could not fork after the login
+        (b"from 192.0.2.1\n", ssh.Ending.LOST, None, b"", False),  # the rules may have been sent: unknown
+        (b"from 192.0.2.1\n", ssh.Ending.EXITED, 66, b"sh: 3: Cannot fork", True),
+        (b"from 192.0.2.1\n", ssh.Ending.EXITED, 66, b"Error: syntax error", False),
+        (b"from 192.0.2.1\n", ssh.Ending.EXITED, 0, b"fork", False),
+    ],
+)
+def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, stderr: bytes, again: bool) -> None:
+    """Only where nothing was done on the host; else its state is told as it is known."""
+    exchange = isolation._Exchange(isolation.AllowList((), ()), b"")
+    exchange.take(said)
+    answer = ssh.Streamed(ending, code, 0, "", stderr, 1.0, "")
+    assert isolation._turned_away(exchange, answer) is again
