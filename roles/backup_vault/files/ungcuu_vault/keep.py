@@ -31,7 +31,8 @@ def check(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _readable(site: Site, identity: str) -> bool:
-    with restic(site.repository, site.password, ["dump", "--no-lock", "--archive=tar", identity, "/"]) as process:
+    dump = ["dump", "--no-lock", "--archive=tar", identity, "/"]
+    with site.view(identity) as repository, restic(repository, site.password, dump) as process:
         assert process.stdout is not None
         while process.stdout.read(2**20):
             pass

@@ -41,7 +41,8 @@ def _compare_newest(site: Site, held: set[str]) -> None:
     ledger = [point for point in site.ledger() if point["id"] in held]
     pairs = [pair for pair in itertools.pairwise(ledger) if "changed" not in pair[1]]
     for before, point in pairs[-_MOST_COMPARED:]:
-        said = ask_restic(site.repository, site.password, "diff", "--no-lock", before["id"], point["id"])
+        with site.view(before["id"], point["id"]) as repository:
+            said = ask_restic(repository, site.password, "diff", "--no-lock", before["id"], point["id"])
         # The last one: names of files stand before it, and a name may hold anything.
         if counts := _DIFFERENCE.findall(said):
             site.note(point["id"], changed=dict(zip(("new", "removed", "changed"), map(int, counts[-1]), strict=True)))
@@ -117,9 +118,8 @@ def _look_into(site: Site, point: dict[str, Any]) -> dict[str, Any]:
     writable = [f"{root}/{below}/" for below in site.settings["site"].get("writable_paths", [])]
     bad = set(site.settings.get("bad_hashes", []))
     reasons = []
-    with restic(
-        site.repository, site.password, ["dump", "--no-lock", "--archive=tar", point["id"], "/" + root]
-    ) as process:
+    dump = ["dump", "--no-lock", "--archive=tar", point["id"], "/" + root]
+    with site.view(point["id"]) as repository, restic(repository, site.password, dump) as process:
         assert process.stdout is not None and process.stderr is not None
         with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
             for member in archive:
@@ -175,7 +175,7 @@ def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     point = choose_point(site, arguments)
     root, rows, tables = point["source"]["root"].strip("/"), [], ""
     dump = ["dump", "--no-lock", "--archive=tar", point["id"], "/"]
-    with restic(site.repository, site.password, dump) as process:
+    with site.view(point["id"]) as repository, restic(repository, site.password, dump) as process:
         assert process.stdout is not None
         with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
             for member in archive:
@@ -209,7 +209,8 @@ def packages(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     """Packages that the website's host had been given by hand: well-formed names only."""
     point = choose_point(site, arguments)
     listed = "/var/lib/ungcuu/backup/current/packages-by-hand.txt"
-    names = ask_restic(site.repository, site.password, "dump", "--no-lock", point["id"], listed)
+    with site.view(point["id"]) as repository:
+        names = ask_restic(repository, site.password, "dump", "--no-lock", point["id"], listed)
     lines = names.decode("ascii", "replace").splitlines()
     return {"packages": sorted({line for line in lines if _PACKAGE.fullmatch(line)})}
 

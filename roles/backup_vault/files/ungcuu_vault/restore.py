@@ -47,9 +47,13 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.path:
             folder = f"{point['source']['root'].rstrip('/')}/{arguments.path}"
         dump = ["dump", "--no-lock", "--archive=tar", point["id"], folder]
-        with restic(site.repository, site.password, dump) as source:  # it opens the repository while we look into it
+        with (
+            site.view(point["id"]) as repository,
+            restic(repository, site.password, dump) as source,  # it opens the repository while we look into it
+        ):
             if arguments.path:
-                heading, expected["files"], request["bytes"] = _one_path(site, point["id"], folder)
+                listed = _listing(repository, site.password, point["id"], folder)
+                heading, expected["files"], request["bytes"] = _one_path(listed, point["id"], folder)
             answer, sent = _send(target, request, source, heading)
         return {
             "point": point,
@@ -68,15 +72,18 @@ def _subtree(point: dict[str, Any], only: list[str]) -> str:
     return _DUMP_FOLDER if only == ["database"] else "/"
 
 
-def _one_path(site: Site, identity: str, path: str) -> tuple[bytes, int, int]:
+def _listing(repository: Path, password: str, identity: str, path: str) -> bytes:
+    return ask_restic(repository, password, "ls", "--json", "--no-lock", "--recursive", identity, path)
+
+
+def _one_path(listed: bytes, identity: str, path: str) -> tuple[bytes, int, int]:
     """The head of a tar archive for one file or folder of a point; how many files, and how many bytes it holds.
 
     Raises:
         VaultError: the point has no such file or folder.
     """
     nodes = {}
-    ls = ["ls", "--json", "--no-lock", "--recursive", identity, path]
-    for line in ask_restic(site.repository, site.password, *ls).splitlines():
+    for line in listed.splitlines():
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if row.get("struct_type") == "node":

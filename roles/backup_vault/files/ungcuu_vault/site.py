@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,11 @@ class Site:
     def repository(self) -> Path:
         """The restic repository, owned by the account without rights."""
         return self.store / "repository"
+
+    @contextlib.contextmanager
+    def view(self, *points: str) -> Iterator[Path]:
+        """A repository to read these points from (whole ids), while the context lasts. All reading happens on one."""
+        yield self.repository
 
     @property
     def password(self) -> str:

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ungcuu_vault import pull
@@ -96,7 +97,8 @@ def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) ->
             f"{len(new)} points arrived from {site.name} where one was asked for: none is offered for a restore",
             "earlier restore points are whole; look at the host",
         )
-    sizes, heading = measure(site, mine[0])
+    with site.view(mine[0]) as repository:
+        sizes, heading = measure(site, repository, mine[0])
     skew = (parse_time(str(heading["time"])) - began).total_seconds()
     point = {
         "id": mine[0],
@@ -126,13 +128,13 @@ def _source(site: Site, answer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(site: Site, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure(site: Site, repository: Path, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Files and bytes of a point, whole and by part, from the vault's own listing; and what it says of itself."""
     heading: dict[str, Any] = {}
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
     total = 0
-    for line in told_by_restic(site.repository, site.password, "ls", "--json", "--no-lock", identity):
+    for line in told_by_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if row.get("struct_type") == "snapshot":
