@@ -22,6 +22,10 @@ STORE = Path("/var/lib/ungcuu-vault")
 RUN = Path("/run/ungcuu-vault")
 
 
+# Before a command: it must not go on when this process is killed. A server would stay open, a writer go on writing.
+WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+
+
 class VaultError(Exception):
     """Not done, or (outcome UNKNOWN) perhaps done on a host that was lost; `state` says what is certain."""
 
@@ -86,6 +90,18 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
+def busy(name: str) -> bool:
+    """Whether somebody holds that lock now."""
+    try:
+        with (RUN / f"{name}.lock").open("r", encoding="ascii") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def account() -> pwd.struct_passwd:
     """The account without rights that talks with hosts."""
     return pwd.getpwnam(ACCOUNT)
@@ -108,7 +124,7 @@ def secret_pipe(text: str) -> int:
     return reader
 
 
-def write_json(path: Path, document: object) -> None:
+def write_json(path: Path, document: object, indent: int | None = 1) -> None:
     """Replace a JSON file in one step, flushed to the disk.
 
     Raises:
@@ -117,10 +133,15 @@ def write_json(path: Path, document: object) -> None:
     fresh = path.with_name(path.name + ".new")
     try:
         with fresh.open("w", encoding="utf-8") as handle:
-            json.dump(document, handle, indent=1, sort_keys=True)
+            json.dump(document, handle, indent=indent, sort_keys=True)
             handle.flush()
             os.fsync(handle.fileno())
         fresh.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise VaultError(f"{path} can't be written: {error.strerror}") from None
 
@@ -147,7 +168,8 @@ def last_words(text: bytes) -> str:
 def restic(repository: Path, password: str, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start restic on a repository of this vault, as the account without rights."""
     descriptor = secret_pipe(password)
-    command = ["restic", "--no-cache", f"--repo={repository}", f"--password-file=/dev/fd/{descriptor}", *arguments]
+    options_of_restic = ["--no-cache", f"--repo={repository}", f"--password-file=/dev/fd/{descriptor}"]
+    command = [*WITH_US, "restic", *options_of_restic, *arguments]
     try:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[descriptor], **as_account(),

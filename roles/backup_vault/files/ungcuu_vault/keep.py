@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from ungcuu_vault.common import VaultError, ask_restic, last_words, locked, now, parse_time, printable, restic
+from ungcuu_vault import adopt, refused, retention, trusted, verify
+from ungcuu_vault.common import VaultError, last_words, locked, now, parse_time, printable, restic
 from ungcuu_vault.site import Site
 
 _COLLAPSE = 0.5  # a newest point smaller than this share of the one before it stops all removal
@@ -20,7 +23,7 @@ def check(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         VaultError: the repository is damaged.
     """
     deep = ["--read-data"] if arguments.deep else []
-    with locked(site.name), restic(site.repository, site.password, ["check", "--no-lock", *deep]) as process:
+    with _settled(site), restic(site.repository, site.password, ["check", "--no-lock", *deep]) as process:
         output, errors = process.communicate()
         if not process.returncode:
             return {"points": len(site.ledger()), "deep": arguments.deep}
@@ -28,6 +31,13 @@ def check(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     packs = sorted(set(re.findall(r"pack ([0-9a-f]{8})", printable((output + errors).decode("utf-8", "replace")))))
     words = f"the repository of {site.name} is damaged: {last_words(errors)}; packs {', '.join(packs) or 'not named'}"
     raise VaultError(words, f"points that can still be read whole: {', '.join(usable) or 'none'}")
+
+
+@contextlib.contextmanager
+def _settled(site: Site) -> Iterator[None]:
+    with locked(site.name):
+        adopt.prepare(site)
+        yield
 
 
 def _readable(site: Site, identity: str) -> bool:
@@ -46,43 +56,30 @@ def tidy(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         VaultError: something looks tampered with; nothing is removed then.
     """
     with locked(site.name):
-        set_locks_aside(site)
-        ledger, held = site.ledger(), site.snapshots()
-        _refuse_oddities(site, ledger, held)
+        adopt.prepare(site)
+        _refuse_oddities(site, site.ledger(), verify.snapshots(site.repository, site.password))
         policy = [f"--keep-within-{unit}={span}" for unit, span in sorted(site.settings["keep"].items())]
-        ask_restic(site.repository, site.password, "forget", "--group-by=host", *policy, "--prune")
-        left = site.snapshots()
-        site.change_ledger(lambda points: [point for point in points if point["id"] in left])
-        return {"kept": len(left), "removed": len(held) - len(left)}
+        return retention.rewrite(site, ["--group-by=host", *policy])
 
 
 def disown(site: Site, _: argparse.Namespace) -> dict[str, Any]:
-    """Let go of what no run of ours made, once somebody has looked into it; until then `tidy` removes nothing."""
+    """Let go of what runs that were refused had written, once somebody has looked; until then `tidy` removes nothing."""
     with locked(site.name):
-        set_locks_aside(site)
+        adopt.prepare(site)
         known = {point["id"] for point in site.ledger()}
-        strangers = sorted(site.snapshot_ids() - known)
+        strangers = sorted(trusted.files(site.store).snapshots - known)
         if strangers:
-            ask_restic(site.repository, site.password, "forget", "--prune", *strangers)
-        return {"removed": len(strangers)}
-
-
-def set_locks_aside(site: Site) -> int:
-    """Take away locks that a host left behind, or forged, to stop backups; tells how many.
-
-    Call it under the site's own lock: no run of ours is at work then, and no server stands, so none of them is ours.
-    They are kept beside the repository, since a lock that nobody should have made is a trace.
-    """
-    locks, aside = site.repository / "locks", site.store / "locks-left-behind"
-    found = [path for path in locks.iterdir() if path.is_file()] if locks.is_dir() else []
-    for path in found:
-        aside.mkdir(mode=0o700, exist_ok=True)
-        path.rename(aside / path.name)
-    return len(found)
+            retention.rewrite(site, strangers)
+        return {"removed": len(strangers) + refused.forget(site.store)}
 
 
 def _refuse_oddities(site: Site, ledger: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> None:
     known = {point["id"]: point for point in ledger}
+    if rows := refused.rows(site.store):
+        words = f"a run of {site.name} at {rows[-1]['time']} was refused ({rows[-1]['reason']})"
+        raise VaultError(
+            f"{words}: nothing is removed before somebody has looked and run `ungcuu-vault disown {site.name}`"
+        )
     strangers = [identity[:8] for identity in held if identity not in known]
     if strangers:
         raise VaultError(f"{site.name} holds points that no run made: {', '.join(strangers[:5])}")

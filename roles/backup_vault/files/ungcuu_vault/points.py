@@ -9,7 +9,9 @@ import re
 import tarfile
 from typing import Any
 
-from ungcuu_vault.common import VaultError, ask_restic, last_words, now, parse_time, restic, stamp
+from ungcuu_vault import join, refused, trusted
+from ungcuu_vault.common import VaultError, ask_restic, busy, last_words, now, parse_time, restic, stamp
+from ungcuu_vault.files import why_no_links
 from ungcuu_vault.schedule import schedule
 from ungcuu_vault.site import Site
 
@@ -24,16 +26,22 @@ _MOST_COMPARED = 20
 
 
 def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
-    """All points, newest first; those of the repository that no run of ours made are named, not offered."""
-    held = site.snapshots()
-    _compare_newest(site, set(held))
-    ledger = site.ledger()
+    """All points, newest first; what speaks against this host's runs: refused ones, points that no run made."""
+    held = site.held()
+    if trusted.exists(site.store):
+        _compare_newest(site, held)
+    gone = trusted.let_go(site.store)
+    ledger = [point for point in site.ledger() if point["id"] not in gone]
     known = {point["id"] for point in ledger}
-    rows = [point | {"missing": point["id"] not in held} for point in reversed(ledger)]
-    strangers = [
-        {"id": identity, "claims": str(row["time"])[:40]} for identity, row in held.items() if identity not in known
-    ]
-    return {"points": rows, "strangers": strangers, "asked": stamp(now()), "schedule": schedule(site)}
+    return {
+        "points": [point | {"missing": point["id"] not in held} for point in reversed(ledger)],
+        "strangers": [{"id": identity} for identity in sorted(held - known - gone)],
+        "refused": refused.rows(site.store),
+        "waiting": [] if busy(site.name) else join.waiting(site),
+        "problems": [reason] if (reason := why_no_links(site.store)) else [],
+        "asked": stamp(now()),
+        "schedule": schedule(site),
+    }
 
 
 def _compare_newest(site: Site, held: set[str]) -> None:
@@ -63,7 +71,8 @@ def choose_point(
         VaultError: no point fits.
     """
     over = [] if passed_over is None else passed_over
-    held = site.snapshot_ids()
+    join.settle_if_free(site)
+    held = site.held()
     ledger: list[dict[str, Any]] = [point for point in site.ledger() if point["id"] in held]
     if re.fullmatch(r"[0-9a-f]{8,64}", arguments.at):
         found = [point for point in ledger if point["id"].startswith(arguments.at)]
@@ -89,6 +98,8 @@ def _against(site: Site, point: dict[str, Any], limit: Any, first_sign: Any, cle
         return "newer than asked for"
     if first_sign is not None and taken >= first_sign:
         return f"taken after the first sign of compromise ({stamp(first_sign)})"
+    if point.get("damaged"):
+        return "it is damaged"
     if point.get("skewed"):
         return "its own clock disagrees with the vault's"
     if clean:

@@ -2,7 +2,8 @@
 
 1. Only points of the first vault's ledger are copied; what else lies in its repository is never looked at.
 2. The copies have a password, a ledger and a policy of their own: nothing that happens to the first vault removes one.
-3. Of a row of that ledger only what is known and well-formed is taken over: the first vault may be an intruder's.
+3. What was copied joins the trusted set after the same checks as a host's run (`join`).
+4. Of a row of that ledger only what is known and well-formed is taken over: the first vault may be an intruder's.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ungcuu_vault import adopt, join
 from ungcuu_vault.common import (
     RUN,
     SETTINGS,
+    WITH_US,
     VaultError,
     account,
     as_account,
@@ -56,19 +59,16 @@ def pull(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     with locked(site.name), _private_folder() as folder:
         source = site.settings["source"]
         theirs = _their_ledger(site, source, folder)
-        need_space(site.store, _SPARE_BYTES)
-        prepare(site)
+        need_space(SETTINGS if not site.store.exists() else site.store, _SPARE_BYTES)
+        make(site)
         taken = _taken(site)
         wanted = [row for row in theirs if row["id"] not in taken]
         if wanted:
-            _restic(site, "copy", *(row["id"] for row in wanted))
-            arrived = {str(row.get("original")): str(row["id"]) for row in site.snapshots().values()}
-            copied = [
-                row | {"id": arrived[row["id"]], "first": row["id"], "copied": stamp(now())}
-                for row in wanted
-                if row["id"] in arrived
-            ]
-            site.change_ledger(lambda points: [*points, *copied])
+            began = stamp(now())
+            with join.run_folder(site, everything=True) as arriving:
+                _restic(site, arriving, "copy", *(row["id"] for row in wanted))
+            run = {"kind": "copy", "began": began, "rows": wanted}
+            copied = join.finish(site, join.arrive(site, arriving, run))
             write_json(
                 site.store / _TAKEN, sorted(taken & {row["id"] for row in theirs} | {row["first"] for row in copied})
             )
@@ -84,9 +84,9 @@ def _taken(site: Site) -> set[str]:
     return {*noted, *(str(row.get("first")) for row in site.ledger())}
 
 
-def prepare(site: Site) -> bool:
+def make(site: Site) -> bool:
     """Make the repository of the copies, cut into the same pieces as the first one; True when it was made."""
-    return site.prepare(lambda: _restic(site, "init", "--copy-chunker-params"))
+    return adopt.prepare(site, lambda folder: _restic(site, folder, "init", "--copy-chunker-params"))
 
 
 @contextmanager
@@ -151,14 +151,14 @@ def _texts(values: list[Any]) -> list[str]:
     return values
 
 
-def _restic(site: Site, *arguments: str) -> None:
-    """Run restic on our own repository, with the first vault's as the one to copy from."""
+def _restic(site: Site, repository: Path, *arguments: str) -> None:
+    """Run restic on a folder of ours, with the first vault's as the one to copy from."""
     source = site.settings["source"]
     theirs = (SETTINGS / "passwords" / f"{site.name}.source").read_text("ascii").strip()
     mine, other = secret_pipe(site.password), secret_pipe(theirs)
     verb, *rest = arguments
     command = [
-        "restic", "--no-cache", "--no-lock", f"--repo={site.repository}", f"--password-file=/dev/fd/{mine}",
+        *WITH_US, "restic", "--no-cache", "--no-lock", f"--repo={repository}", f"--password-file=/dev/fd/{mine}",
         "-o", f"sftp.command={shlex.join(_ssh(source))} -s sftp", verb, f"--from-password-file=/dev/fd/{other}",
         f"--from-repo=sftp:{source['name']}:/{site.name}/repository", *rest,
     ]  # fmt: skip

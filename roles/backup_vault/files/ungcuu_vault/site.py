@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ungcuu_vault.common import SETTINGS, STORE, VaultError, account, ask_restic, write_json
+from ungcuu_vault import trusted
+from ungcuu_vault.common import SETTINGS, STORE, VaultError, account, write_json
 
-_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -47,13 +47,17 @@ class Site:
 
     @property
     def repository(self) -> Path:
-        """The restic repository, owned by the account without rights."""
+        """The trusted set: files that the vault has checked. To read points, take a `view`."""
         return self.store / "repository"
 
     @contextlib.contextmanager
     def view(self, *points: str) -> Iterator[Path]:
-        """A repository to read these points from (whole ids), while the context lasts. All reading happens on one."""
-        yield self.repository
+        """A repository to read these points from (whole ids), while the context lasts. All reading happens on one.
+
+        It is made of the points' own files: what was written later is not in it.
+        """
+        with trusted.view(self.store, points) as folder:
+            yield folder
 
     @property
     def password(self) -> str:
@@ -67,23 +71,13 @@ class Site:
         except OSError as error:
             raise VaultError(f"the password of {self.name}'s repository can't be read: {error.strerror}") from None
 
-    def prepare(self, make: Callable[[], object] | None = None) -> bool:
-        """Make the password and the repository (by `make`, or a new one), once; True when something was made."""
-        self.store.mkdir(parents=True, exist_ok=True)
-        self.store.chmod(0o711)  # the account may pass through, not look around
-        if (self.repository / "config").exists():
-            return False
+    def make_password(self) -> bool:
+        """Make the repository's password, once; True when it was made."""
         secret = SETTINGS / "passwords" / self.name
-        if not secret.exists():
-            with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-                handle.write(secrets.token_urlsafe(32) + "\n")
-        known = account()
-        self.repository.mkdir(mode=0o700, exist_ok=True)
-        os.chown(self.repository, known.pw_uid, known.pw_gid)
-        if make:
-            make()
-        else:
-            ask_restic(self.repository, self.password, "init")
+        if secret.exists():
+            return False
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+            handle.write(secrets.token_urlsafe(32) + "\n")
         return True
 
     def ledger(self) -> list[dict[str, Any]]:
@@ -110,14 +104,10 @@ class Site:
         """Add what was found out about one point to the ledger."""
         self.change_ledger(lambda points: [row | fields if row["id"] == identity else row for row in points])
 
-    def snapshot_ids(self) -> set[str]:
-        """Ids of what the repository holds: the names of its files, without the cost of opening it."""
-        try:
-            return {path.name for path in (self.repository / "snapshots").iterdir() if _ID.fullmatch(path.name)}
-        except OSError as error:
-            raise VaultError(f"the repository of {self.name} can't be read: {error.strerror}") from None
-
-    def snapshots(self) -> dict[str, dict[str, Any]]:
-        """What the repository itself claims to hold, by id."""
-        output = ask_restic(self.repository, self.password, "snapshots", "--json", "--no-lock")
-        return {str(row["id"]): row for row in json.loads(output or b"[]") or []}
+    def held(self) -> set[str]:
+        """Ids of the points that can be read: by names of files alone, without the cost of opening a repository."""
+        if trusted.exists(self.store):
+            return trusted.points(self.store)
+        # The first release's repository, which the next run checks before anything is read from it.
+        plain = [self.repository / "snapshots", self.store / "adopting/repository/snapshots"]
+        return {path.name for folder in plain if folder.is_dir() for path in folder.iterdir()}

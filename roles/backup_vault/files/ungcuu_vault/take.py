@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from ungcuu_vault import pull
-from ungcuu_vault.common import VaultError, locked, need_space, now, parse_time, stamp, told_by_restic
-from ungcuu_vault.keep import set_locks_aside
+from ungcuu_vault import adopt, join, pull
+from ungcuu_vault.common import locked, need_space, now, stamp
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
 
 _SPARE_BYTES = 256 * 2**20
 _LEAST_BYTES = 64 * 2**20
 _WATCH_SECONDS = 0.3
-_SKEW_SECONDS = 120
 
 
 def prepare(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     """Make the site's password and repository, once."""
     with locked(site.name):
-        return {"changed": pull.prepare(site) if site.settings.get("source") else site.prepare()}
+        return {"changed": pull.make(site) if site.settings.get("source") else adopt.prepare(site)}
 
 
 def run(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -49,11 +45,10 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         VaultError: not done, or unknown when the host was lost; the ledger then holds no new point.
     """
     with locked(site.name):
-        site.prepare()
-        set_locks_aside(site)
+        adopt.prepare(site)
         need_space(site.store, _SPARE_BYTES)
-        before, began = site.snapshot_ids(), now()
-        with server(site) as (port, credentials):
+        began, clock = now(), time.monotonic()
+        with join.run_folder(site) as folder, server(site, folder) as (port, credentials):
             request = {
                 "do": "save",
                 "name": site.name,
@@ -63,7 +58,23 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
             }
             with Session(site, request, port) as session, _watch_space(site, session):
                 answer = session.answer()
-        return {"point": _record(site, answer, before, began), "memory_kib": int(answer.get("peak_kib", 0))}
+            run = _run(site, answer, began)
+        arrived = join.arrive(site, folder, run)
+        safe = time.monotonic() - clock
+        point = join.finish(site, arrived)[0]
+        times = {"arrived_seconds": round(safe, 2), "checked_seconds": round(time.monotonic() - clock, 2)}
+        return {"point": point, "memory_kib": int(answer.get("peak_kib", 0)), **times}
+
+
+def _run(site: Site, answer: dict[str, Any], began: Any) -> dict[str, Any]:
+    """What is noted of a run when it arrived: all that its row in the ledger needs, by our own settings."""
+    summary = answer["summary"]
+    return {
+        "kind": "backup",
+        "began": stamp(began),
+        "summary": {name: summary[name] for name in ("snapshot_id", "data_added") if name in summary},
+        "point": {"host": site.name, "source": _source(site, answer)},
+    }
 
 
 @contextlib.contextmanager
@@ -86,36 +97,6 @@ def _watch_space(site: Site, session: Session) -> Iterator[None]:
         watcher.join()
 
 
-def _record(site: Site, answer: dict[str, Any], before: set[str], began: Any) -> dict[str, Any]:
-    """Compare the repository's word with the host's, and write the ledger by the vault's own clock."""
-    arrived = now()
-    new = site.snapshot_ids() - before
-    claimed = str(answer["summary"].get("snapshot_id", ""))
-    mine = [identity for identity in new if claimed and identity.startswith(claimed)]
-    if len(mine) != 1 or len(new) != 1:
-        raise VaultError(
-            f"{len(new)} points arrived from {site.name} where one was asked for: none is offered for a restore",
-            "earlier restore points are whole; look at the host",
-        )
-    with site.view(mine[0]) as repository:
-        sizes, heading = measure(site, repository, mine[0])
-    skew = (parse_time(str(heading["time"])) - began).total_seconds()
-    point = {
-        "id": mine[0],
-        "time": stamp(began),
-        "arrived": stamp(arrived),
-        "host": site.name,
-        "paths": [str(path) for path in heading["paths"]],
-        "source": _source(site, answer),
-        "seconds": round((arrived - began).total_seconds(), 1),
-        "skewed": not -_SKEW_SECONDS < skew < (arrived - began).total_seconds() + _SKEW_SECONDS,
-        "added_bytes": int(answer["summary"].get("data_added", 0)),
-        **sizes,
-    }
-    site.change_ledger(lambda points: [*points, point])
-    return point
-
-
 def _source(site: Site, answer: dict[str, Any]) -> dict[str, Any]:
     """Where the parts came from, by our own settings: a later change of the inventory changes no point."""
     asked = site.settings["site"]
@@ -126,27 +107,3 @@ def _source(site: Site, answer: dict[str, Any]) -> dict[str, Any]:
         "config_missing": [path for path in asked.get("config_paths", []) if path in missing],
         "consistency": str(answer["facts"].get("database", {}).get("consistency", "no database"))[:40],
     }
-
-
-def measure(site: Site, repository: Path, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Files and bytes of a point, whole and by part, from the vault's own listing; and what it says of itself."""
-    heading: dict[str, Any] = {}
-    root = site.settings["site"]["root"].rstrip("/")
-    counts = {"files": 0, "database": 0, "config": 0}
-    total = 0
-    for line in told_by_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if row.get("struct_type") == "snapshot":
-                heading = row
-            if row.get("type") != "file":
-                continue
-            path = str(row["path"])
-            total += int(row.get("size", 0))
-            part = "config"
-            if path.startswith(root + "/"):
-                part = "files"
-            elif path.startswith("/var/lib/ungcuu/backup/current/"):
-                part = "database"
-            counts[part] += 1
-    return {"bytes": total, "files": sum(counts.values()), "counts": counts}, heading

@@ -15,9 +15,21 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
-from ungcuu_vault.common import RUN, SETTINGS, STORE, VaultError, account, as_account, last_words, printable, run_folder
+from ungcuu_vault.common import (
+    RUN,
+    SETTINGS,
+    STORE,
+    WITH_US,
+    VaultError,
+    account,
+    as_account,
+    last_words,
+    printable,
+    run_folder,
+)  # fmt: skip
 from ungcuu_vault.site import Site
 
 # Gigabytes go through: with AES in the processor this costs a third of OpenSSH's first choice. Not among `ssh_options`,
@@ -32,8 +44,8 @@ _PIPE_BYTES = 2**20
 
 
 @contextlib.contextmanager
-def server(site: Site) -> Iterator[tuple[int, str]]:
-    """Serve one repository on the loopback, append-only, under a password of this run; gives port and credentials."""
+def server(site: Site, folder: Path) -> Iterator[tuple[int, str]]:
+    """Serve one folder on the loopback, append-only, under a password of this run; gives port and credentials."""
     user, password = "host", secrets.token_urlsafe(24)
     run_folder()
     accounts = RUN / f"{site.name}.htpasswd"
@@ -44,7 +56,7 @@ def server(site: Site) -> Iterator[tuple[int, str]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        _server_command(site, port, str(accounts)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        _server_command(folder, port, str(accounts)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, **as_account(),
     )  # fmt: skip
     try:
@@ -60,14 +72,14 @@ def server(site: Site) -> Iterator[tuple[int, str]]:
         accounts.unlink(missing_ok=True)
 
 
-def _server_command(site: Site, port: int, accounts: str) -> list[str]:
+def _server_command(folder: Path, port: int, accounts: str) -> list[str]:
     """Debian 13 has restic's own server; on Debian 12 rclone speaks the same protocol."""
     own = shutil.which("restic-rest-server") or shutil.which("rest-server")
     if own:
         listen = [f"--listen=127.0.0.1:{port}", f"--htpasswd-file={accounts}"]
-        return [own, f"--path={site.repository}", "--append-only", *listen]
+        return [*WITH_US, own, f"--path={folder}", "--append-only", *listen]
     listen = [f"--addr=127.0.0.1:{port}", f"--htpasswd={accounts}"]
-    return ["rclone", "--config=/dev/null", "serve", "restic", "--append-only", *listen, str(site.repository)]
+    return [*WITH_US, "rclone", "--config=/dev/null", "serve", "restic", "--append-only", *listen, str(folder)]
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
@@ -108,6 +120,7 @@ def ssh_command(site: Site, port: int | None) -> list[str]:
     forward = [f"-R127.0.0.1:{TUNNEL_PORT}:127.0.0.1:{port}"] if port else []
     target = f"{site.settings['account']}@{site.settings['address']}"
     return [
+        *WITH_US,
         "ssh",
         *ssh_options(site.name),
         _CIPHERS,
