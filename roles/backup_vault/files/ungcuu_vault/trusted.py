@@ -122,7 +122,7 @@ def _clean(views: Path) -> None:
 
 def add(store: Path, source: Path, new: Files) -> None:
     """Let checked files of root join the set, and give each new point its list. Done twice, it does nothing more."""
-    repository = store / _LINK
+    repository = (store / _LINK).resolve()
     before = files(store)
     flush(source / path for path in new.paths()[1:])
     link_files(source, repository, new.paths()[1:])
