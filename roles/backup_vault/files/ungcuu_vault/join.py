@@ -36,6 +36,7 @@ _INCOMING, _ARRIVED, _RUN, _VERDICT, _CLONE, _MADE = (
     "repository",
     "made",
 )
+_UNFINISHED = "unfinished"
 _LOCKS_ASIDE = "locks-left-behind"
 _MOST_TRIES = 2
 _SKEW_SECONDS = 120
@@ -45,14 +46,15 @@ _WORTH_KEEPING = 16 * 2**20  # of a run that broke off: less is sent again as fa
 
 def open_clone(site: Site, everything: bool = False) -> Path:
     """A folder for one run to write into: the trusted set's files, and of its points the newest, or all."""
-    parent = site.store / _INCOMING
-    parent.mkdir(exist_ok=True)
-    parent.chmod(0o711)
-    folder = Path(tempfile.mkdtemp(dir=parent))
+    for name in (_UNFINISHED, _INCOMING):
+        (site.store / name).mkdir(exist_ok=True)
+        (site.store / name).chmod(0o711)
+    folder = Path(tempfile.mkdtemp(dir=site.store / _UNFINISHED))
     known = trusted.files(site.store)
     shown = known.snapshots if everything else frozenset([row["id"] for row in site.ledger()][-1:]) & known.snapshots
     clone(site.repository, folder, Files(known.keys, known.index, shown, known.data))
-    return folder
+    # Only whole: of half a clone, left by a kill, one would think that the host had removed files.
+    return folder.rename(site.store / _INCOMING / folder.name)
 
 
 @contextlib.contextmanager
@@ -284,6 +286,7 @@ def settle(site: Site) -> None:
     if not trusted.exists(site.store):
         return
     trusted.clean(site.store)
+    remove(site.store / _UNFINISHED)
     for folder in _left(site.store / _INCOMING):
         broke_off(site, folder)
     for arrived in _left(site.store / _ARRIVED):
