@@ -167,13 +167,13 @@ def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], st
     assert answer["outcome"] == "NOT DONE"
     assert "2 points arrived" in answer["reason"]
     listed = vault(lab, "points", "web01")
-    assert listed["strangers"]
+    assert [row["kind"] for row in listed["refused"]] == ["snapshot"]
     chosen = vault(lab, "choose", "web01")["point"]
     assert chosen["time"] < "2099"
     assert chosen["id"] in {point["id"] for point in listed["points"]}
     tidied = vault(lab, "tidy", "web01")
     assert tidied["outcome"] == "NOT DONE"
-    assert "no run made" in tidied["reason"]
+    assert "was refused" in tidied["reason"]
     assert content(lab, before["id"]) == sealed
 
 
@@ -182,12 +182,11 @@ def test_locks_left_behind_stop_nothing(attacked: tuple[Lab, dict[str, Any], str
     lab, before, sealed = attacked
     run(lab, "web01", "rm -f /root/forge; touch /root/leave-lock")
     vault(lab, "backup", "web01")
-    left = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/repository/locks").split()
-    assert left, "the intruder left no lock, so this proves nothing"
+    kept = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/locks-left-behind").split()
+    assert kept, "the intruder left no lock, so this proves nothing"
+    assert "locks" not in run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/repository/").split()
     run(lab, "web01", "rm -f /root/leave-lock")
     assert vault(lab, "backup", "web01")["outcome"] == "DONE"
-    kept = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/locks-left-behind").split()
-    assert set(left) <= set(kept)
     assert content(lab, before["id"]) == sealed
 
 
@@ -197,7 +196,7 @@ def test_strangers_go_only_by_the_vault_s_own_hand(attacked: tuple[Lab, dict[str
     known = {point["id"] for point in vault(lab, "points", "web01")["points"]}
     assert vault(lab, "disown", "web01")["outcome"] == "DONE"
     listed = vault(lab, "points", "web01")
-    assert listed["strangers"] == []
+    assert listed["strangers"] == listed["refused"] == []
     assert {point["id"] for point in listed["points"] if not point["missing"]} == known
     assert content(lab, before["id"]) == sealed
 

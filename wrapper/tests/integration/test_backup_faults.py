@@ -313,11 +313,11 @@ def kill_with_children(pid: int) -> None:
 def test_older_points_survive_a_damaged_newest(saved: Lab) -> None:
     """The check says which points can still be read whole; those can be chosen and restored."""
     older = vault(saved, "choose", "web01")["point"]["id"]
-    known = set(run(saved, "vault01", f"find {STORE}/repository/data -type f").split())
+    known = set(run(saved, "vault01", f"find {STORE}/repository/data/ -type f").split())
     run(saved, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/new.bin")
     newest = vault(saved, "backup", "web01")["point"]["id"]
     fresh = [
-        path for path in run(saved, "vault01", f"find {STORE}/repository/data -type f -size +1000k").split()
+        path for path in run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k").split()
         if path not in known
     ]  # fmt: skip
     pack, live, restore = fresh[0], tree(saved), next(RESTORES)
@@ -340,7 +340,7 @@ def test_older_points_survive_a_damaged_newest(saved: Lab) -> None:
 
 def test_corrupted_repository_is_found(saved: Lab) -> None:
     """A backup that can't be read is none: the check names the damage, and a restore refuses it before the swap."""
-    pack = run(saved, "vault01", f"find {STORE}/repository/data -type f -size +1000k | head -1").strip()
+    pack = run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k | head -1").strip()
     run(
         saved,
         "vault01",

@@ -1,7 +1,7 @@
 """Root on the website host writes garbage into its own repository, plain and sealed with the repository's own key.
 
-The host holds the password while a run lasts, and an append-only server takes what it is given. So the intruder here can
-write any file that restic could. None of it may cost an earlier restore point one byte.
+The host holds the password while a run lasts, and an append-only server takes what it is given. So the intruder here
+can write any file that restic could. None of it may cost an earlier restore point one byte.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ungcuu.lab import Lab
 
 STORE = "/var/lib/ungcuu-vault/sites/web01"
 Sent = list[tuple[str, bytes]]
-# Started by the vault in restic's place. What lies in /root/forged is written into the repository; then, or instead, the
-# real restic does its work. The answers are kept, so that a test can see that the attack arrived.
+# Started by the vault in restic's place. What lies in /root/forged is written into the repository; beside it, or alone,
+# the real restic does its work. The answers are kept, so that a test can see that the attack arrived.
 INTRUDER = r"""#!/usr/bin/python3
 import base64, hashlib, json, os, pathlib, subprocess, sys, urllib.error, urllib.request
 if "backup" not in sys.argv:
@@ -184,8 +184,8 @@ def attack(lab: Lab, sent: Sent, instead: bool = False) -> dict[str, Any]:
     if instead:
         summary = {"message_type": "summary", "snapshot_id": forge.name(sent[-1][1]), "data_added": 1}
         run(lab, "web01", "cat > /root/forged/summary", json.dumps(summary).encode())
-    run(lab, "web01", "cat > /usr/bin/restic.new; chmod 755 /usr/bin/restic.new; mv /usr/bin/restic.new /usr/bin/restic",
-        INTRUDER.encode())  # fmt: skip
+    put = "cat > /usr/bin/restic.new; chmod 755 /usr/bin/restic.new; mv /usr/bin/restic.new /usr/bin/restic"
+    run(lab, "web01", put, INTRUDER.encode())
     try:
         answer = vault(lab, "backup", "web01")
     finally:

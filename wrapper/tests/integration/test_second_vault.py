@@ -108,6 +108,7 @@ def test_what_the_policy_let_go_is_not_copied_again(copied: Lab) -> None:
 
 def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
     """Who takes over the second vault holds its key to the first, as root: it reads repositories, and that is all."""
+    run(copied, FIRST, f"mkdir {STORE}/web01/incoming/run; echo secret > {STORE}/web01/incoming/run/file")
     before = run(copied, FIRST, WHOLE_STORE)
     target = f"ungcuu-vault@{copied.address(FIRST)}"
     config = f"{STORE}/web01/repository/config"
@@ -139,6 +140,7 @@ def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
         assert refused.returncode != 0, tunnel
         assert b"SSH-2.0" not in refused.stdout
     assert run(copied, FIRST, WHOLE_STORE) == before, config
+    run(copied, FIRST, f"rm -r {STORE}/web01/incoming/run")
 
 
 def test_first_vault_has_no_way_to_the_second(copied: Lab) -> None:
@@ -170,7 +172,7 @@ def test_what_the_first_vault_forges_harms_no_copy(copied: Lab) -> None:
     """An intruder on the first vault writes what they like there: it is told, and earlier copies stay as they were."""
     before, ledger = sealed(copied), f"{STORE}/web01/ledger.json"
     assert vault(copied, FIRST, "backup", "web01")["outcome"] == "DONE"
-    run(copied, FIRST, f"cp -a {STORE}/web01/repository /root/repository; cp -a {ledger} /root/ledger")
+    run(copied, FIRST, f"cp -a {STORE}/web01/sets /root/sets; cp -a {ledger} /root/ledger")
     *rows, fresh = json.loads(run(copied, FIRST, f"cat {ledger}"))  # the last is not copied yet
     forged: tuple[Any, ...] = (
         [*rows, fresh | {"time": "2099-01-01T00:00:00Z", "arrived": "2099-01-01T00:00:00Z"}],
@@ -190,14 +192,38 @@ def test_what_the_first_vault_forges_harms_no_copy(copied: Lab) -> None:
         run(copied, FIRST, f"cp -a /root/ledger {ledger}; printf '[]' > {ledger}")
         assert vault(copied, SECOND, "run", "web01")["outcome"] == "DONE"
         # All that it holds is destroyed, the point that was not copied among it.
-        run(copied, FIRST, f"cp -a /root/ledger {ledger}; find {STORE}/web01/repository -type f -delete")
+        run(copied, FIRST, f"cp -a /root/ledger {ledger}; find {STORE}/web01/repository/ -type f -delete")
         assert not by_the_clock(copied)
         assert vault(copied, SECOND, "points", "web01")["schedule"]["result"] == "exit-code"
     finally:
-        run(copied, FIRST, f"rm -r {STORE}/web01/repository; cp -a /root/repository {STORE}/web01/repository")
+        run(copied, FIRST, f"rm -r {STORE}/web01/sets; cp -a /root/sets {STORE}/web01/sets")
         run(copied, FIRST, f"cp -a /root/ledger {ledger}")
     assert sealed(copied) == before
     assert vault(copied, SECOND, "run", "web01")["copied"] == 1
+
+
+GARBAGE = (
+    "head -c 400 /dev/urandom > /root/garbage; name=$(sha256sum /root/garbage | cut -c1-64);"
+    " install -o root -g ungcuu-vault -m 440 /root/garbage {store}/repository/{kind}/$name"
+)
+
+
+@pytest.mark.parametrize("kind", ["index", "keys", "snapshots"])
+def test_garbage_in_the_first_vault_s_repository_harms_no_copy(copied: Lab, kind: str) -> None:
+    """A first vault of an earlier release, or one that was taken over, may give anything: copies stay as they were."""
+    before, store = sealed(copied), f"{STORE}/web01"
+    assert vault(copied, FIRST, "backup", "web01")["outcome"] == "DONE"
+    run(copied, FIRST, GARBAGE.format(store=store, kind=kind))
+    assert len(run(copied, FIRST, f"ls {store}/repository/{kind}").split()) >= 2
+    try:
+        answer = vault(copied, SECOND, "run", "web01")
+    finally:
+        run(copied, FIRST, f"rm {store}/repository/{kind}/$(sha256sum /root/garbage | cut -c1-64)")
+    assert set(before.items()) <= set(sealed(copied).items())
+    assert vault(copied, SECOND, "run", "web01")["outcome"] == "DONE", answer
+    points = vault(copied, SECOND, "points", "web01")
+    assert len(points["points"]) == len(before) + 1
+    assert points["refused"] == []
 
 
 def test_first_vault_gone(copied: Lab, playbook: Callable[..., Any]) -> None:

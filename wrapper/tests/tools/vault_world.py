@@ -26,7 +26,20 @@ import restic_forge as forge
 PROGRAM = Path(__file__).parents[3] / "roles/backup_vault/files"
 PASSWORD = "only-for-tests"
 ACCOUNT = "nobody"
-MODULES = ("common", "files", "trusted", "site", "arrival", "refused", "verify", "join", "adopt", "retention", "keep", "points")
+MODULES = (
+    "common",
+    "files",
+    "trusted",
+    "site",
+    "arrival",
+    "refused",
+    "verify",
+    "join",
+    "adopt",
+    "retention",
+    "keep",
+    "points",
+)
 
 
 def why_not() -> str:
@@ -46,13 +59,11 @@ class World:
         for module in [name for name in sys.modules if name.split(".")[0] == "ungcuu_vault"]:
             del sys.modules[module]
         sys.path.insert(0, str(PROGRAM))
-        import ungcuu_vault.common as common  # type: ignore[import-not-found]
+        from ungcuu_vault import common  # type: ignore[import-not-found]
 
         common.ACCOUNT, common.STORE = ACCOUNT, base / "store"
         common.SETTINGS, common.RUN = base / "settings", base / "run"
-        self.vault = SimpleNamespace(
-            **{name: __import__(f"ungcuu_vault.{name}", fromlist=["x"]) for name in MODULES}
-        )
+        self.vault = SimpleNamespace(**{name: __import__(f"ungcuu_vault.{name}", fromlist=["x"]) for name in MODULES})
         sys.path.remove(str(PROGRAM))
         self._settings()
         self.site = self.vault.site.Site.load("web01")

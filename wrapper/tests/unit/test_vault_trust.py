@@ -4,6 +4,7 @@ The seeds are fixed, so that a failure can be tried again. UNGCUU_VAULT_SEEDS=10
 them, and a kill at every boundary.
 """
 
+# ruff: noqa: S311 - seeds that can be tried again
 from __future__ import annotations
 
 import json
@@ -88,7 +89,8 @@ class Intruder:
 
     def misnamed(self, folder: Path) -> None:
         """Under a name of the right form."""
-        put(folder, self.chance.choice(("index", "keys", "snapshots", "data")), self._some(), self.chance.randbytes(32).hex())
+        kind = self.chance.choice(("index", "keys", "snapshots", "data"))
+        put(folder, kind, self._some(), self.chance.randbytes(32).hex())
 
     def odd_name(self, folder: Path) -> None:
         """Under a name of no form of restic's."""
@@ -114,7 +116,13 @@ class Intruder:
         shifted = [piece | {"offset": piece["offset"] + 1} for piece in row["blobs"]]
         elsewhere = {"id": self.chance.randbytes(32).hex(), "blobs": row["blobs"]}
         content: Any = self.chance.choice(
-            ({"packs": [row | {"blobs": shifted}]}, {"packs": [elsewhere]}, {"packs": [row], "supersedes": ["ab" * 32]}, [], {})
+            (
+                {"packs": [row | {"blobs": shifted}]},
+                {"packs": [elsewhere]},
+                {"packs": [row], "supersedes": ["ab" * 32]},
+                [],
+                {},
+            )  # fmt: skip
         )
         put(folder, "index", forge.document(self.master, content))
 
@@ -137,7 +145,8 @@ class Intruder:
     def point(self, folder: Path) -> str:
         """Another point: beside the honest one, or claimed in its place."""
         known = next(iter(self._documents(folder, "snapshots")), {})
-        change = self.chance.choice(({"time": "2099-01-01T00:00:00Z"}, {"tree": "ab" * 32}, {"tree": None}, {"paths": 7}))
+        changes = ({"time": "2099-01-01T00:00:00Z"}, {"tree": "ab" * 32}, {"tree": None}, {"paths": 7})
+        change = self.chance.choice(changes)
         content = forge.document(self.master, self.chance.choice((known | change, [], {})))
         put(folder, "snapshots", content)
         if self.chance.random() < 0.5:
@@ -160,7 +169,7 @@ class Intruder:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_a_host_writes_earlier_points_restore(world: World, seed: int) -> None:
-    """Generated runs, with up to four writes each: after them, all that was checked is there, and gives back every byte.
+    """Generated runs, with up to four writes each: after them every checked point gives back every byte.
 
     Seen failing with each of these taken out: the comparison of inodes, the reading of packs (`bad_packs`), the check
     that all packs are in the vault's index, `refuse_at_sight` together with the view, `whole`.
@@ -211,7 +220,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object], in
             subprocess.Popen.__init__ = counted("start", subprocess.Popen.__init__)  # type: ignore[method-assign]
             try:
                 action()
-            except BaseException as error:  # noqa: BLE001 - a child of a test: told, and never the test's own end
+            except BaseException as error:
                 os.write(writer, f"error {error!r}\n".encode())
             finally:
                 os._exit(0)
@@ -264,7 +273,7 @@ def test_killed_anywhere_in_retention(world: World, steps: Callable[..., list[st
         store = world.site.store
         subprocess.run(["cp", "-a", f"{store}/.", kept], check=True)
         where = boundaries(steps(tidy, -1))
-            for at in where:
+        for at in where:
             shutil.rmtree(store)
             subprocess.run(["cp", "-a", kept, store], check=True)
             told = steps(tidy, at)
@@ -293,5 +302,5 @@ def leftovers(world: World) -> list[str]:
     """What a killed run left in the site's folder."""
     store = world.site.store
     found = [path for name in ("incoming", "arrived", "rewriting") for path in (store / name).glob("*")]
-    found += list(store.glob("repository.*")) + [path for path in (store / "sets").glob("*")][1:]
+    found += list(store.glob("repository.*")) + list((store / "sets").glob("*"))[1:]
     return [str(path) for path in found]

@@ -166,7 +166,7 @@ def take_folder(folder: Path) -> None:
 def take_file(path: Path) -> str:
     """Make a file of the account root's, readable and for nobody to write; why not, or nothing where it was done.
 
-    A process that still holds it open for writing would change it after it was checked: a lease shows that there is none.
+    A process that still holds it open for writing could change it after the check: a lease shows that there is none.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

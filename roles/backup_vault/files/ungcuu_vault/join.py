@@ -5,8 +5,8 @@
     arrived/NAME/made        the index that the vault made of the new packs
     arrived/NAME/verdict.json  the check is through: what joins, and the rows for the ledger
 
-A step that was interrupted is done again by the next one who holds the site's lock (`settle`). The row in the ledger comes
-last: until then no point is offered.
+A step that was interrupted is done again by the next one who holds the site's lock (`settle`). The row in the ledger
+comes last: until then no point is offered.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ def _check_backup(site: Site, arrived: Path, run: dict[str, Any], new: Files) ->
     claimed = str(run["summary"].get("snapshot_id", ""))
     mine = [identity for identity in new.snapshots if len(claimed) >= 8 and identity.startswith(claimed)]
     if len(mine) != 1 or len(new.snapshots) != 1:
-        words = f"{len(new.snapshots)} points arrived from {site.name} where one was asked for: none is offered for a restore"
-        raise RefusedError("snapshot", words)
+        words = f"{len(new.snapshots)} points arrived from {site.name} where one was asked for"
+        raise RefusedError("snapshot", f"{words}: none is offered for a restore")
     found: list[Any] = []
     checked = _check(site, arrived, new, lambda folder: found.append(measure(site, folder, mine[0])))
     sizes, heading = found[0]
@@ -220,7 +220,7 @@ def _check(site: Site, arrived: Path, new: Files, look: Callable[[Path], object]
         packs = verify.pack_folder(scratch / "packs", repository, source, known.keys, new.data)
         index = verify.own_index(packs, password, made) if new.data else frozenset()
         joins = Files(index=index, snapshots=new.snapshots, data=new.data)
-        point = verify.candidate(scratch / "point", repository, known, source, made, joins)
+        point = verify.candidate(scratch / "point", (repository, known), (source, joins), made)
         theirs = verify.index_folder(scratch / "theirs", repository, source, known.keys, new.index)
         bad, own, claimed, missing, _, _ = verify.together(
             partial(verify.bad_packs, packs, password, new.data) if new.data else frozenset,

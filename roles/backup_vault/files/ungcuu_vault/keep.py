@@ -63,7 +63,7 @@ def tidy(site: Site, _: argparse.Namespace) -> dict[str, Any]:
 
 
 def disown(site: Site, _: argparse.Namespace) -> dict[str, Any]:
-    """Let go of what runs that were refused had written, once somebody has looked; until then `tidy` removes nothing."""
+    """Remove what refused runs had written, once somebody has looked; until then `tidy` removes nothing."""
     with locked(site.name):
         adopt.prepare(site)
         known = {point["id"] for point in site.ledger()}

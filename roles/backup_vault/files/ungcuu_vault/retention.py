@@ -69,7 +69,7 @@ def _checked(site: Site, folder: Path, before: Files) -> Files:
         if bad:
             raise VaultError(f"packs are not what they say they are: {', '.join(sorted(bad)[:3])}: nothing was removed")
         made = Files(index=index, snapshots=snapshots, data=data)
-        point = verify.candidate(scratch / "points", folder, Files(before.keys), folder, scratch / "made", made)
+        point = verify.candidate(scratch / "points", (folder, Files(before.keys)), (folder, made), scratch / "made")
         if missing := verify.whole(point, site.password):
             raise VaultError(f"what would be left is not whole: {missing}: nothing was removed")
         link_files(scratch / "made", folder / "index", index)

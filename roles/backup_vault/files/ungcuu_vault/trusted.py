@@ -1,8 +1,8 @@
 """The trusted set of a site: a repository of files that the vault has checked, and a list of files for each point.
 
 1. `repository` is a link to `sets/N`. Its files and folders are root's; the account without rights may read them.
-2. Files are only added to a set. What removes or rewrites (retention) makes the next set beside it, and the link changes
-   in one step: after a crash the site has the old set or the new one, each with its own lists.
+2. Files are only added to a set. What removes or rewrites (retention) makes the next set beside it, and the link
+   changes in one step: after a crash the site has the old set or the new one, each with its own lists.
 3. A point's list names every file of the repository as it was when the point was checked. Reading happens on a view: a
    folder of hard links to exactly those files. Whatever is written later is not in it.
 """

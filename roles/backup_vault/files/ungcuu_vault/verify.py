@@ -1,4 +1,4 @@
-"""What the vault checks of new packs and points, with restic, in folders of its own. Nothing of it rests on an index that a host wrote.
+"""What the vault checks of new packs and points, with restic, in folders of its own; no index of a host is used.
 
 1. A repository is made of the config, our key and the new packs alone; restic writes its index from the packs' own
    headers. A pack that is not in it holds no header that our key opens.
@@ -116,8 +116,9 @@ def index_folder(folder: Path, repository: Path, clone: Path, keys: frozenset[st
     return folder
 
 
-def candidate(folder: Path, repository: Path, known: Files, clone: Path, made: Path, new: Files) -> Path:
-    """The trusted set without its points, and what is to join it with its points."""
+def candidate(folder: Path, trusted: tuple[Path, Files], arrived: tuple[Path, Files], made: Path) -> Path:
+    """The trusted set without its points, and what is to join it with its points; the index of that lies in `made`."""
+    (repository, known), (clone, new) = trusted, arrived
     base = Files(known.keys, known.index, data=known.data)
     make_folders(folder, writable=False, shards={name[:2] for name in base.data | new.data})
     link_files(repository, folder, base.paths())
