@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.files import make_private, put
-from ungcuu.i18n import _
+from ungcuu.i18n import N_, _
 from ungcuu.screen import clean
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SECOND_FILE = "second_vault.json"  # the same list as a second vault gives it, w
 BACKUP_HOURS = 48  # a newest point older than this means that a backup was missed
 PROOF_DAYS = 92  # a restore is to be proven once a quarter
 _MOST_BYTES = 8 << 20
+_MOST_REFUSED = 20
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
     found += _timer_alerts(_schedule(document))
     if lost := sum(point.missing for point in points):
         found.append(Alert(_("{count} restore points are gone from the vault").format(count=lost), "restore-points"))
+    found += _refusals(document)
     if count := _strangers(document):
         found.append(
             Alert(_("the repository holds {count} points that no run of ours made").format(count=count), "scan")
@@ -261,6 +263,43 @@ def _copies(host_folder: Path, moment: datetime) -> list[Alert]:
         return [Alert(_("the second vault {vault} does not answer").format(vault=vault), "doctor")]
     words = _("second vault {vault}: {what}")
     return [Alert(words.format(vault=vault, what=row.text), row.verb) for row in _alerts_of(document, moment)]
+
+
+# What the vault saw in a run that it refused, by the kind it gives; its own words are in its answer to that run.
+_REFUSED = {
+    "key": N_("the host added a key to the repository"),
+    "index": N_("the host wrote an index that is garbage or does not describe what it sent"),
+    "snapshot": N_("the host wrote more restore points than one, or another than it named"),
+    "pack": N_("a pack is not what its name or its header says"),
+    "names": N_("the host wrote files that no backup writes"),
+    "changed": N_("files that the vault had were replaced or removed"),
+    "structure": N_("the restore point is not whole"),
+    "check": N_("the vault could not check what arrived"),
+    "adopted": N_("the repository of an earlier release held keys, points or packs that are not the vault's"),
+}
+
+
+def _refusals(document: Mapping[str, Any]) -> list[Alert]:
+    """Runs that the vault refused, points that wait for their check, and a disk that it can't work on."""
+    found = []
+    for row in _rows(document, "refused"):
+        cause = _REFUSED.get(str(row.get("kind")), N_("it was not an honest backup"))
+        words = _("the vault refused what {host} wrote at {when}: {cause}. Earlier restore points are whole")
+        moment = clean(str(row.get("time")), 30)
+        found.append(Alert(words.format(host=clean(str(row.get("host")), 80), when=moment, cause=_(cause)), "scan"))
+    if count := len(_rows(document, "waiting")):
+        found.append(Alert(_("{count} restore points arrived and are not checked yet").format(count=count)))
+    if document.get("problems"):
+        words = _(
+            "the vault's file system makes no hard links, which keep restore points apart from what a host writes"
+        )
+        found.append(Alert(words, "doctor"))
+    return found
+
+
+def _rows(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    rows = document.get(name)
+    return [row for row in rows if isinstance(row, dict)][:_MOST_REFUSED] if isinstance(rows, list) else []
 
 
 def _strangers(document: Mapping[str, Any]) -> int:

@@ -208,6 +208,7 @@ def test_garbage_costs_no_earlier_point_a_byte(taken_over: tuple[Lab, dict[str, 
     listed = vault(lab, "points", "web01")
     assert [row["kind"] for row in listed["refused"]] == [cause], (answer, listed["refused"])
     assert listed["refused"][0]["reason"] == answer["reason"]
+    assert listed["waiting"] == listed["problems"] == []
     assert {point["id"] for point in listed["points"]} == set(whole)
     assert run(lab, "vault01", f"cd {STORE}/repository/ && find . -type f | sort | xargs sha256sum") == before
     assert {identity: bytes_of(lab, identity) for identity in whole} == whole

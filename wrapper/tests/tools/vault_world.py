@@ -32,7 +32,7 @@ MODULES = (
     "trusted",
     "site",
     "arrival",
-    "refused",
+    "refusals",
     "verify",
     "join",
     "adopt",

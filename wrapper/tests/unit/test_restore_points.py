@@ -69,6 +69,14 @@ def test_what_is_wrong_with_backups_is_told(tmp_path: Path) -> None:
     assert "not active" in told(tmp_path, GOOD, schedule=TIMER | {"active": False})
     assert "failed: exit-code" in told(tmp_path, GOOD, schedule=TIMER | {"result": "exit-code"})
     assert "gone from the vault" in told(tmp_path, GOOD, row("02" * 32, missing=True))
+    refused = {"time": "2026-02-03T01:30:00Z", "host": "web01\x1b", "kind": "key", "reason": "x"}
+    said = told(tmp_path, GOOD, refused=[refused, refused | {"kind": "index"}, {"kind": []}, 7])
+    assert "refused what web01" in said
+    assert "added a key" in said
+    assert "wrote an index" in said
+    assert "\x1b" not in said
+    assert "1 restore points arrived" in told(tmp_path, GOOD, waiting=[{}])
+    assert "hard links" in told(tmp_path, GOOD, problems=["x"])
     assert "2 points that no run" in told(tmp_path, GOOD, strangers=[{}, {}])
     assert "ever proven" in told(tmp_path, GOOD | {"proven": ""})
     assert "drill was missed" in told(tmp_path, GOOD | {"proven": "2025-10-01T00:00:00Z"})

@@ -122,7 +122,7 @@ class Intruder:
                 {"packs": [row], "supersedes": ["ab" * 32]},
                 [],
                 {},
-            )  # fmt: skip
+            )
         )
         put(folder, "index", forge.document(self.master, content))
 
@@ -185,7 +185,7 @@ def test_whatever_a_host_writes_earlier_points_restore(world: World, seed: int) 
             outcomes["refused"] += 1
         if number % 5 == 4:
             world.restores()
-            world.vault.refused.forget(world.site.store)
+            world.vault.refusals.forget(world.site.store)
             world.change(chance)
             world.backup()
     assert min(outcomes.values()) > 0, "both must happen, or this proves little"
@@ -255,7 +255,7 @@ def test_killed_anywhere_in_a_run(world: World, steps: Callable[..., list[str]])
         adopt(world)
         world.restores()
         world.backup()
-        assert world.vault.refused.rows(world.site.store) == [], at
+        assert world.vault.refusals.rows(world.site.store) == [], at
         assert leftovers(world) == []
     world.restores()
 

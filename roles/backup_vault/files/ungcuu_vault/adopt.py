@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ungcuu_vault import refused, trusted, verify
+from ungcuu_vault import refusals, trusted, verify
 from ungcuu_vault.arrival import compare, set_locks_aside, take
 from ungcuu_vault.common import VaultError, account, ask_restic
 from ungcuu_vault.files import Files, data_path, link_files, make_folders, need_links, remove, take_file
@@ -133,4 +133,4 @@ def _keep_the_rest(site: Site, folder: Path, there: Files, whole: Files, odd: li
     ]
     if words := ", ".join(text for text in found if text):
         rest = Files(keys=keys, snapshots=strangers)
-        refused.aside(site.store, folder, rest, "adopted", f"the repository of the first release held {words}")
+        refusals.aside(site.store, folder, rest, "adopted", f"the repository of the first release held {words}")

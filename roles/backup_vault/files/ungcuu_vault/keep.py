@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ungcuu_vault import adopt, refused, retention, trusted, verify
+from ungcuu_vault import adopt, refusals, retention, trusted, verify
 from ungcuu_vault.common import VaultError, last_words, locked, now, parse_time, printable, restic
 from ungcuu_vault.site import Site
 
@@ -70,12 +70,12 @@ def disown(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         strangers = sorted(trusted.files(site.store).snapshots - known)
         if strangers:
             retention.rewrite(site, strangers)
-        return {"removed": len(strangers) + refused.forget(site.store)}
+        return {"removed": len(strangers) + refusals.forget(site.store)}
 
 
 def _refuse_oddities(site: Site, ledger: list[dict[str, Any]], held: dict[str, dict[str, Any]]) -> None:
     known = {point["id"]: point for point in ledger}
-    if rows := refused.rows(site.store):
+    if rows := refusals.rows(site.store):
         words = f"a run of {site.name} at {rows[-1]['time']} was refused ({rows[-1]['reason']})"
         raise VaultError(
             f"{words}: nothing is removed before somebody has looked and run `ungcuu-vault disown {site.name}`"

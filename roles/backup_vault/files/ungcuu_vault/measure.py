@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ungcuu_vault.common import told_by_restic
 from ungcuu_vault.site import Site
 
+See = Callable[[dict[str, Any], str], None]  # an entry as restic lists it, and the part it belongs to
 
-def measure(site: Site, repository: Path, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Files and bytes of a point, whole and by part; and what the point says of itself."""
+
+def measure(
+    site: Site, repository: Path, identity: str, see: See = lambda _row, _part: None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Files and bytes of a point, whole and by part; and what the point says of itself. `see` is shown each entry."""
     heading: dict[str, Any] = {}
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
@@ -22,14 +27,19 @@ def measure(site: Site, repository: Path, identity: str) -> tuple[dict[str, Any]
             row = json.loads(line)
             if row.get("struct_type") == "snapshot":
                 heading = row
+            if row.get("struct_type") != "node":
+                continue
+            part = part_of(str(row["path"]), root)
+            see(row, part)
             if row.get("type") != "file":
                 continue
-            path = str(row["path"])
             total += int(row.get("size", 0))
-            part = "config"
-            if path.startswith(root + "/"):
-                part = "files"
-            elif path.startswith("/var/lib/ungcuu/backup/current/"):
-                part = "database"
             counts[part] += 1
     return {"bytes": total, "files": sum(counts.values()), "counts": counts}, heading
+
+
+def part_of(path: str, root: str) -> str:
+    """Which part of a point an entry belongs to."""
+    if path.startswith(root + "/"):
+        return "files"
+    return "database" if path.startswith("/var/lib/ungcuu/backup/current/") else "config"

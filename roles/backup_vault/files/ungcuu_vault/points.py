@@ -9,7 +9,7 @@ import re
 import tarfile
 from typing import Any
 
-from ungcuu_vault import join, refused, trusted
+from ungcuu_vault import join, refusals, trusted
 from ungcuu_vault.common import VaultError, ask_restic, busy, last_words, now, parse_time, restic, stamp
 from ungcuu_vault.files import why_no_links
 from ungcuu_vault.schedule import schedule
@@ -36,7 +36,7 @@ def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     return {
         "points": [point | {"missing": point["id"] not in held} for point in reversed(ledger)],
         "strangers": [{"id": identity} for identity in sorted(held - known - gone)],
-        "refused": refused.rows(site.store),
+        "refused": [row | {"host": site.name} for row in refusals.rows(site.store)],
         "waiting": [] if busy(site.name) else join.waiting(site),
         "problems": [reason] if (reason := why_no_links(site.store)) else [],
         "asked": stamp(now()),
