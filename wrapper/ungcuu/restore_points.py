@@ -291,7 +291,7 @@ def _refusals(document: Mapping[str, Any]) -> list[Alert]:
         found.append(Alert(_("{count} restore points arrived and are not checked yet").format(count=count)))
     if document.get("problems"):
         words = _(
-            "the vault's file system makes no hard links, which keep restore points apart from what a host writes"
+            "the vault's file system makes no hard links: put its backups on ext4, XFS or Btrfs"
         )
         found.append(Alert(words, "doctor"))
     return found
@@ -299,7 +299,8 @@ def _refusals(document: Mapping[str, Any]) -> list[Alert]:
 
 def _rows(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     rows = document.get(name)
-    return [row for row in rows if isinstance(row, dict)][:_MOST_REFUSED] if isinstance(rows, list) else []
+    found: list[Mapping[str, Any]] = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return found[:_MOST_REFUSED]
 
 
 def _strangers(document: Mapping[str, Any]) -> int:

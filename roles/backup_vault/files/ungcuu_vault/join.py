@@ -129,7 +129,7 @@ def _judged(site: Site, arrived: Path, run: dict[str, Any]) -> dict[str, Any]:
             if run["kind"] != "broken off" or isinstance(error, RefusedError):
                 refusals.aside(site.store, folder, arrival.new, kind, error.reason)
         finally:
-            remove(arrived)
+            _clear(arrived)
         raise error if isinstance(error, RefusedError) else RefusedError(kind, error.reason) from None
     write_json(arrived / _VERDICT, verdict)
     return verdict
@@ -148,8 +148,15 @@ def _commit(site: Site, arrived: Path, verdict: dict[str, Any]) -> list[dict[str
     known = {row["id"] for row in site.ledger()}
     if fresh := [row for row in rows if row["id"] not in known]:
         site.change_ledger(lambda points: [*points, *fresh])
-    remove(arrived)
+    _clear(arrived)
     return rows
+
+
+def _clear(arrived: Path) -> None:
+    """Remove a run that is dealt with; its description first, so that half of it is never taken for a run."""
+    (arrived / _RUN).unlink(missing_ok=True)
+    flush([arrived])
+    remove(arrived)
 
 
 def _check_backup(site: Site, arrived: Path, run: dict[str, Any], new: Files) -> dict[str, Any]:
