@@ -290,9 +290,7 @@ def _refusals(document: Mapping[str, Any]) -> list[Alert]:
     if count := len(_rows(document, "waiting")):
         found.append(Alert(_("{count} restore points arrived and are not checked yet").format(count=count)))
     if document.get("problems"):
-        words = _(
-            "the vault's file system makes no hard links: put its backups on ext4, XFS or Btrfs"
-        )
+        words = _("the vault's file system makes no hard links: put its backups on ext4, XFS or Btrfs")
         found.append(Alert(words, "doctor"))
     return found
 

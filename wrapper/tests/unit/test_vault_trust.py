@@ -1,7 +1,6 @@
-"""The vault against whatever a host writes, and against being killed: real restic, on this machine, without a host.
+"""The vault against whatever a host writes: real restic, on this machine, without a host.
 
-The seeds are fixed, so that a failure can be tried again. UNGCUU_VAULT_SEEDS=100 UNGCUU_VAULT_KILLS=1000 tries more of
-them, and a kill at every boundary.
+The seeds are fixed, so that a failure can be tried again; UNGCUU_VAULT_SEEDS=100 tries more of them.
 """
 
 # ruff: noqa: S311 - seeds that can be tried again
@@ -10,39 +9,18 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import restic_forge as forge
-from vault_world import PASSWORD, World, put, why_not
+from vault_world import PASSWORD, World, put
 
 SEEDS = range(int(os.environ.get("UNGCUU_VAULT_SEEDS", "3")))
-KILLS = int(os.environ.get("UNGCUU_VAULT_KILLS", "10"))
 RUNS = 20
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A site with two honest points."""
-    base = Path(tempfile.mkdtemp(prefix="vault-world-"))
-    try:
-        made = World(base)
-        for number in range(2):
-            made.change(random.Random(number))
-            made.backup()
-        yield made
-    finally:
-        shutil.rmtree(base)
+pytestmark = needs_root
+__all__ = ["world"]
 
 
 class Intruder:
@@ -193,114 +171,3 @@ def test_whatever_a_host_writes_earlier_points_restore(world: World, seed: int) 
     with world.locked():
         world.vault.retention.rewrite(world.site, ["--group-by=host", "--keep-within-hourly=2d"])
     world.restores()
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object], int], list[str]]:
-    """Run an action in a child that is killed before its Nth change to the disk or start of a program; its steps."""
-
-    def run(action: Callable[[], object], kill_at: int) -> list[str]:
-        reader, writer = os.pipe()
-        if not (child := os.fork()):
-            taken = 0
-
-            def counted(name: str, function: Any) -> Any:
-                def wrapped(*arguments: Any, **options: Any) -> Any:
-                    nonlocal taken
-                    if taken == kill_at:
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    taken += 1
-                    os.write(writer, f"{name}\n".encode())
-                    return function(*arguments, **options)
-
-                return wrapped
-
-            for name in ("link", "rename", "unlink", "mkdir", "fsync", "symlink", "rmdir", "fchown"):
-                setattr(os, name, counted(name, getattr(os, name)))
-            subprocess.Popen.__init__ = counted("start", subprocess.Popen.__init__)  # type: ignore[method-assign]
-            try:
-                action()
-            except BaseException as error:
-                os.write(writer, f"error {error!r}\n".encode())
-            finally:
-                os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader) as told:
-            names = told.read().split("\n")[:-1]
-        os.waitpid(child, 0)
-        return names
-
-    return run
-
-
-def boundaries(names: list[str]) -> list[int]:
-    """Where to kill: before steps that are not one of a long row of the same; some of them, the last ones always."""
-    found = [at for at, name in enumerate(names) if at == 0 or name != names[at - 1] or name in ("rename", "start")]
-    assert len(found) > 20
-    return sorted(random.Random(len(found)).sample(found, min(KILLS, len(found))) + found[-4:])
-
-
-def test_killed_anywhere_in_a_run(world: World, steps: Callable[..., list[str]]) -> None:
-    """SIGKILL at each boundary: earlier points restore, no false alarm is left, and the next run is made.
-
-    Seen failing with the row in the ledger written before the files joined.
-    """
-    world.change(random.Random(99))
-    where = boundaries(steps(world.backup, -1))
-    adopt(world)
-    for at in where:
-        world.change(random.Random(at))
-        told = steps(world.backup, at)
-        assert not [name for name in told if name.startswith("error")], told[-1]
-        adopt(world)
-        world.restores()
-        world.backup()
-        assert world.vault.refusals.rows(world.site.store) == [], at
-        assert leftovers(world) == []
-    world.restores()
-
-
-def test_killed_anywhere_in_retention(world: World, steps: Callable[..., list[str]]) -> None:
-    """The old set or the new one, never half: what the ledger offers restores after each kill."""
-
-    def tidy() -> None:
-        with world.locked():
-            world.prepare()
-            world.vault.retention.rewrite(world.site, ["--group-by=host", "--keep-within-hourly=2d"])
-
-    kept = tempfile.mkdtemp(prefix="vault-kept-")
-    try:
-        store = world.site.store
-        subprocess.run(["cp", "-a", f"{store}/.", kept], check=True)
-        where = boundaries(steps(tidy, -1))
-        for at in where:
-            shutil.rmtree(store)
-            subprocess.run(["cp", "-a", kept, store], check=True)
-            told = steps(tidy, at)
-            assert not [name for name in told if name.startswith("error")], told[-1]
-            adopt(world)
-            world.restores()
-            tidy()
-            assert len(world.site.ledger()) == 1
-            world.restores()
-            assert leftovers(world) == []
-        world.backup()
-        world.restores()
-    finally:
-        shutil.rmtree(kept)
-
-
-def adopt(world: World) -> None:
-    """Settle, and take a point that was finished then for what is on the website now."""
-    with world.locked():
-        world.prepare()
-    for row in world.site.ledger():
-        world.whole.setdefault(row["id"], world.on_disk())
-
-
-def leftovers(world: World) -> list[str]:
-    """What a killed run left in the site's folder."""
-    store = world.site.store
-    found = [path for name in ("incoming", "arrived", "rewriting") for path in (store / name).glob("*")]
-    found += list(store.glob("repository.*")) + list((store / "sets").glob("*"))[1:]
-    return [str(path) for path in found]
