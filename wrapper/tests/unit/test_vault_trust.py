@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import restic_forge as forge
+from vault_kill import needs_root, world
 from vault_world import PASSWORD, World, put
 
 SEEDS = range(int(os.environ.get("UNGCUU_VAULT_SEEDS", "3")))
