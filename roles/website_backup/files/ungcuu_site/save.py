@@ -155,7 +155,7 @@ class _Engine:
         summary = _summary(output)
         if self._process.returncode == _INCOMPLETE:
             raise RefusedError(
-                f"some files could not be read: {_first_error(errors)}", "the vault holds an incomplete point"
+                f"some files could not be read: {_first_error(errors)}", "no restore point was made"
             )
         if self._process.returncode or summary is None:
             raise RefusedError(
