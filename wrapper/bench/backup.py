@@ -6,6 +6,9 @@ Needs a lab with web01 and vault01 that `playbooks/backup.yml` has set up. Print
 of the bare engine (restic over `ssh -R` to an append-only server, with the same dump), in turns, medians of --rounds
 where the work can be repeated; their ratio, and the memory that restic held on the web host. The bare restore also
 writes beside the live tree, and nothing else; nor do ours here check or swap.
+
+A backup is `arrived` when the host can do nothing to it any more, `checked` when it is through. `--before FILE` names an
+older program of the vault (a file on this machine): the same work is done with it in the same turns, on a site of its own.
 """
 
 # ruff: noqa: S608, E501 - commands for the lab's own hosts, with this bench's numbers in them
@@ -14,12 +17,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ungcuu.lab import Lab
 
@@ -93,71 +99,117 @@ DUMP = (
 SAVE = f"{DUMP}; restic -q --no-cache backup /var/www/portal /etc/nginx /etc/php /etc/mysql /root/d"
 
 
-def ours(lab: Lab, *words: str) -> dict[str, object]:
-    """One command of the vault's own program."""
-    answer: dict[str, object] = json.loads(shell(lab, "vault01", "ungcuu-vault " + " ".join(words)))
-    return answer
+@dataclass
+class Program:
+    """A program of the vault, the site that it works on, and what its runs said."""
+
+    lab: Lab
+    path: str = "ungcuu-vault"
+    site: str = "web01"
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self, action: str, *words: str) -> None:
+        """One command of it."""
+        said = shell(self.lab, "vault01", " ".join([self.path, action, self.site, *words]))
+        self.answers.append(json.loads(said))
+
+    def stage(self, *words: str) -> None:
+        """Have the vault stream the newest point to the host, which unpacks it beside its live data."""
+        identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        self.run("stage", f"--restore={identity}", *words)
+
+    def anew(self) -> None:
+        """An empty repository."""
+        shell(self.lab, "vault01", f"rm -rf /var/lib/ungcuu-vault/sites/{self.site}")
+        self.run("prepare")
+
+    def arrived(self, last: int) -> float | None:
+        """Median seconds until the newest backups were safe from the host; None for a program that does not say it."""
+        told = [float(row["arrived_seconds"]) for row in self.answers[-last:] if "arrived_seconds" in row]
+        return statistics.median(told) if told else None
 
 
-def stage(lab: Lab, *words: str) -> None:
-    """Have the vault stream the newest point to the host, which unpacks it beside its live data."""
-    identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-0123abcd"
-    ours(lab, "stage", "web01", f"--restore={identity}", *words)
-
-
-def anew(lab: Lab) -> None:
-    """Empty repositories, for us and for the bare engine."""
+def earlier(lab: Lab, program: Path) -> Program:
+    """Put an older program of the vault beside the installed one, with the same host under another name."""
+    shell(lab, "vault01", "cat > /root/before; chmod 755 /root/before", program.read_bytes())
     shell(
         lab,
         "vault01",
-        """rm -rf /root/bare/* /var/lib/ungcuu-vault/sites/web01; ungcuu-vault prepare web01
-RESTIC_PASSWORD=bench restic -q -r /root/bare init""",
+        """cd /etc/ungcuu-vault; sed 's/^web01 /before /' known_hosts.d/web01 > known_hosts.d/before
+cp sites/web01.json sites/before.json; chmod 644 known_hosts.d/before""",
     )
+    return Program(lab, "/root/before", "before")
 
 
 def in_turns(
-    rounds: int, bare: Callable[[], object], own: Callable[[], object], before: Callable[[], object] = bool
-) -> tuple[float, float]:
-    """Median seconds of ours and of the bare engine; neither pays for what the other left to be written."""
-    pairs = []
+    rounds: int, works: dict[str, Callable[[], object]], before: Callable[[], object] = bool
+) -> dict[str, float]:
+    """Median seconds of each; none pays for what another left to be written."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         before()
-        pairs.append((timed(bare), timed(own)))
-    return statistics.median(pair[1] for pair in pairs), statistics.median(pair[0] for pair in pairs)
+        for name, work in works.items():
+            taken[name].append(timed(work))
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
-def main() -> None:
-    """Measure and print."""
+def arguments() -> argparse.Namespace:
+    """How large the website is, how often each work is done, and with which older program."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--database-mib", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
-    wanted = parser.parse_args()
+    parser.add_argument("--before", type=Path)
+    return parser.parse_args()
+
+
+def measure(lab: Lab, wanted: argparse.Namespace, programs: dict[str, Program]) -> dict[str, dict[str, float]]:
+    """Seconds of each work, by who did it."""
+    rows: dict[str, dict[str, float]] = {}
+
+    def anew() -> None:
+        shell(lab, "vault01", "rm -rf /root/bare/*; RESTIC_PASSWORD=bench restic -q -r /root/bare init")
+        for program in programs.values():
+            program.anew()
+
+    def both(bare: str, *words: str) -> dict[str, Callable[[], object]]:
+        own = {name: partial(program.run if words[0] == "backup" else program.stage, *words[words[0] != "backup" :])
+               for name, program in programs.items()}  # fmt: skip
+        return {"bare": partial(by_hand, lab, bare)} | own
+
+    for name, first in (("backup first", anew), ("backup incremental", bool)):
+        rows[name] = in_turns(wanted.rounds, both(SAVE, "backup"), first)
+        step = 2 if first is anew else 1
+        if arrived := programs["ours"].arrived(step * wanted.rounds):
+            rows[f"{name}, until arrived"] = rows[name] | {"ours": arrived}
+    # Each restore into a new folder, removed at the end: ext4 creates files slowly just after many were deleted.
+    bare = "restic -q --no-cache restore latest --target $(mktemp -d /var/www/bare.XXXX)"
+    rows["restore everything"] = in_turns(wanted.rounds, both(bare, "stage"))
+    bare += " --include /var/www/portal/index.php"
+    rows["restore one file"] = in_turns(wanted.rounds, both(bare, "stage", "--path=index.php"))
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    wanted = arguments()
     lab = Lab.from_environment(Path(os.environ["UNGCUU_STATE"]))
     fill(lab, wanted.mib, wanted.files, wanted.database_mib)
     serve(lab)
-    memory: list[object] = []
-    rows: dict[str, tuple[float, float]] = {}
+    programs = {"ours": Program(lab)}
+    if wanted.before:
+        programs["before"] = earlier(lab, wanted.before)
     try:
-        save = partial(by_hand, lab, SAVE)
-        own = lambda: memory.append(ours(lab, "backup", "web01")["memory_kib"])  # noqa: E731
-        rows["backup first"] = in_turns(wanted.rounds, save, own, partial(anew, lab))
-        rows["backup incremental"] = in_turns(wanted.rounds, save, own)
-        # Each restore into a new folder, removed at the end: ext4 creates files slowly just after many were deleted.
-        bare = "restic -q --no-cache restore latest --target $(mktemp -d /var/www/bare.XXXX)"
-        rows["restore everything"] = in_turns(wanted.rounds, partial(by_hand, lab, bare), partial(stage, lab))
-        bare += " --include /var/www/portal/index.php"
-        rows["restore one file"] = in_turns(
-            wanted.rounds, partial(by_hand, lab, bare), partial(stage, lab, "--path=index.php")
-        )
+        rows = measure(lab, wanted, programs)
     finally:
-        shell(lab, "vault01", "systemctl stop bench-server; rm -rf /root/bare /root/bench_key")
+        shell(lab, "vault01", "systemctl stop bench-server; rm -rf /root/bare /root/bench_key /root/before")
         shell(lab, "web01", "rm -rf /var/www/bare.* /root/d /var/www/.ungcuu-stage/* /var/lib/ungcuu/restore/*")
-    table = {
-        name: {"ours": round(a, 2), "bare": round(b, 2), "ratio": round(a / b, 2)} for name, (a, b) in rows.items()
-    }
-    print(json.dumps({"size": vars(wanted), "seconds": table, "memory_kib": memory}, indent=1))
+    for row in rows.values():
+        row |= {f"ours to {name}": row["ours"] / row[name] for name in ("bare", "before") if name in row}
+    table = {name: {what: round(value, 2) for what, value in row.items()} for name, row in rows.items()}
+    memory = [answer["memory_kib"] for answer in programs["ours"].answers if "memory_kib" in answer]
+    print(json.dumps({"size": vars(wanted), "seconds": table, "memory_kib": memory}, indent=1, default=str))
 
 
 if __name__ == "__main__":

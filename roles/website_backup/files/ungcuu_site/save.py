@@ -154,9 +154,7 @@ class _Engine:
         output, errors = self._process.communicate()
         summary = _summary(output)
         if self._process.returncode == _INCOMPLETE:
-            raise RefusedError(
-                f"some files could not be read: {_first_error(errors)}", "no restore point was made"
-            )
+            raise RefusedError(f"some files could not be read: {_first_error(errors)}", "no restore point was made")
         if self._process.returncode or summary is None:
             raise RefusedError(
                 f"restic failed (exit code {self._process.returncode}): {last_words(errors)}",
