@@ -174,8 +174,9 @@ def measure(lab: Lab, wanted: argparse.Namespace, programs: dict[str, Program]) 
             program.anew()
 
     def both(bare: str, *words: str) -> dict[str, Callable[[], object]]:
-        own = {name: partial(program.run if words[0] == "backup" else program.stage, *words[words[0] != "backup" :])
-               for name, program in programs.items()}  # fmt: skip
+        own: dict[str, Callable[[], object]] = {}
+        for name, program in programs.items():
+            own[name] = partial(program.run, "backup") if words[0] == "backup" else partial(program.stage, *words[1:])
         return {"bare": partial(by_hand, lab, bare)} | own
 
     for name, first in (("backup first", anew), ("backup incremental", bool)):

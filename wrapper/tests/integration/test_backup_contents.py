@@ -192,7 +192,7 @@ def test_points_go_by_age_alone(kept: tuple[Lab, dict[str, Any]]) -> None:
     """Two years of daily points, as restic and the ledger would have them; the policy keeps 21 days, months, a year."""
     lab, _ = kept
     script = f"""
-import datetime, json, pathlib, subprocess
+import datetime, json, pathlib, shutil, subprocess
 now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 ledger = pathlib.Path("{STORE}/ledger.json")
 rows = json.loads(ledger.read_text())
@@ -207,8 +207,17 @@ for days in {AGES}:
     rows.insert(0, rows[-1] | {{"id": whole, "time": stamp, "arrived": stamp, "days": days}})
 rows.sort(key=lambda row: row["time"])
 ledger.write_text(json.dumps(rows))
+repository = pathlib.Path("{STORE}/repository").resolve()
+shutil.rmtree(repository / "locks", ignore_errors=True)
+names = {{kind: sorted(path.name for path in (repository / kind).iterdir()) for kind in ("keys", "index")}}
+names["data"] = sorted(path.name for path in (repository / "data").glob("*/*"))
+for row in rows:
+    (repository / "points" / (row["id"] + ".json")).write_text(json.dumps(names | {{"snapshots": [row["id"]]}}))
 """
-    run(lab, "vault01", f"{SECRET}; python3 -; chown -R ungcuu-vault: {STORE}/repository", script)
+    give = "find -L {0} -type f -exec chown root:ungcuu-vault {{}} + -exec chmod 440 {{}} +".format(
+        f"{STORE}/repository/"
+    )
+    run(lab, "vault01", f"{SECRET}; python3 -; {give}", script)
     before = vault(lab, "points", "web01")["points"]
     answer = vault(lab, "tidy", "web01")
     after = vault(lab, "points", "web01")["points"]
