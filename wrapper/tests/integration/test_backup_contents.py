@@ -214,9 +214,7 @@ names["data"] = sorted(path.name for path in (repository / "data").glob("*/*"))
 for row in rows:
     (repository / "points" / (row["id"] + ".json")).write_text(json.dumps(names | {{"snapshots": [row["id"]]}}))
 """
-    give = "find -L {0} -type f -exec chown root:ungcuu-vault {{}} + -exec chmod 440 {{}} +".format(
-        f"{STORE}/repository/"
-    )
+    give = f"find {STORE}/repository/ -type f -exec chown root:ungcuu-vault {{}} + -exec chmod 440 {{}} +"
     run(lab, "vault01", f"{SECRET}; python3 -; {give}", script)
     before = vault(lab, "points", "web01")["points"]
     answer = vault(lab, "tidy", "web01")
