@@ -19,7 +19,7 @@ __all__ = ["steps", "world"]
 def test_killed_anywhere_in_a_run(world: World, steps: Callable[..., list[str]]) -> None:
     """SIGKILL at each boundary: earlier points restore, no false alarm is left, and the next run is made.
 
-    Seen failing with the row in the ledger written before the files joined.
+    Seen failing with a clone that was served before it was whole, and with a run whose description outlived its files.
     """
     world.change(random.Random(99))
     where = boundaries(steps(world.backup, -1))
