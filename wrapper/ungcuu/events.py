@@ -126,7 +126,9 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         play=clean(data.get("play", ""), 200),
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
-        delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
+        delegate=_delegate(str(raw.get("stdout") or ""), host)
+        if status in (Status.UNREACHABLE, Status.FAILED)
+        else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
     )
@@ -134,7 +136,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
 
 def _delegate(said: str, host: str) -> str:
     """Return the host that a task was delegated to; only Ansible's own line on the screen tells it."""
-    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: UNREACHABLE", said)
+    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: (?:UNREACHABLE|FAILED)", said)
     return found[1] if found else ""
 
 

@@ -64,7 +64,8 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, host key, lost, cut short, stopped, not started.
+    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, cut short, stopped, not started. ``helper`` is
+    the other host that the step was to be done on (the vault), where it was that one which failed or did not answer.
     """
 
     outcome: Outcome
@@ -73,6 +74,7 @@ class HostResult:
     message: str = ""
     ok: int = 0
     changed: int = 0
+    helper: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _after(host: HostResult, event: Event) -> HostResult:
         ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
         return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
     if event.status is Status.FAILED:
-        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
+        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed, event.delegate)
     return _unreached(host, event) if event.status is Status.UNREACHABLE else host
 
 
@@ -166,11 +168,10 @@ def _unreached(host: HostResult, event: Event) -> HostResult:
     if _KEY_REFUSED.search(message):
         problem = "host key"
     elif never and event.delegate:
-        problem = "failed"
-        message = _("{helper} can't be reached: {message}").format(helper=event.delegate, message=message)
+        problem = "helper unreachable"
     elif not never or host.ok:
         outcome, problem = Outcome.UNKNOWN, "lost"
-    return HostResult(outcome, problem, event.task, message, host.ok, host.changed)
+    return HostResult(outcome, problem, event.task, message, host.ok, host.changed, event.delegate)
 
 
 class Runner:
