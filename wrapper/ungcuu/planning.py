@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ungcuu import facts
+from ungcuu import facts, targets
 from ungcuu.context import Context
 from ungcuu.errors import UsageFault
 from ungcuu.i18n import _
@@ -57,6 +57,8 @@ def make_plan(ctx: Context) -> Plan:
     if verb.check:
         verb.check(ctx)
     if ctx.hosts and not verb.from_card:  # a cut must not wait for the inventory
+        if verb.playbook:
+            targets.require(ctx.site, ctx.hosts, verb.name, verb.playbook)
         facts.require(ctx.site, ctx.hosts, verb.name)
     variables = dict(verb.variables(ctx.options)) if verb.variables else {}
     return Plan(

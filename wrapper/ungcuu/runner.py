@@ -113,6 +113,7 @@ class _Tally:
     stop: str = ""
     fault: BaseException | None = None
     last_output: str = ""
+    unmatched: bool = False  # a play named none of the hosts
 
     def take(self, raw: Mapping[str, Any]) -> bool:
         """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
@@ -130,6 +131,7 @@ class _Tally:
             return
         if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
             self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
+        self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
         if self.screen is not None and raw.get("stdout"):
             self.screen.block(raw["stdout"])
         event = parse(raw)
@@ -276,6 +278,8 @@ class Runner:
         others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
         outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
         message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
+        if tally.unmatched and not tally.hosts:
+            message = _("none of these hosts is in a group that its playbook works on")
         return RunResult(
             self.playbook,
             outcome,

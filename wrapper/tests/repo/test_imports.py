@@ -27,6 +27,7 @@ ALLOWED = {
     "site": BASE | {"sitefiles", "ssh"},
     "facts": BASE | {"site", "sitefiles"},
     "plan": {"errors"},
+    "targets": BASE | {"plan", "site", "sitefiles"},
     "events": {"screen"},
     "sealing": BASE,
     "journal": BASE | {"sealing"},
