@@ -34,7 +34,8 @@ MOST_CHECKS = 5000
 
 @dataclass(frozen=True)
 class Check:
-    """One test on one host. ``outcome`` is passed, failed, skipped or error (it could not be carried out)."""
+    """One test on one host. ``outcome`` is passed, failed, skipped, error (it could not be carried out) or not assessed
+    (the inventory lacks a fact that it needs; ``message`` names it)."""
 
     host: str
     role: str

@@ -53,6 +53,8 @@ SENTENCES = (
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there
     N_("not present"), N_("present"), N_("gone"), N_("not loaded"), N_("media only"), N_("closed"),
+    # why a control was not assessed
+    N_("fact {name} is missing"),
     # why an item of evidence is not there
     N_("the command ran and had nothing to say"), N_("not on this host"), N_("none of these places exists"),
     N_("a program that it needs is not on this host"), N_("over its {seconds} s"), N_("over its {bytes} bytes"),
