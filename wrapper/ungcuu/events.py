@@ -126,9 +126,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         play=clean(data.get("play", ""), 200),
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
-        delegate=_delegate(str(raw.get("stdout") or ""), host)
-        if status in (Status.UNREACHABLE, Status.FAILED)
-        else "",
+        delegate=_delegate(str(raw.get("stdout") or ""), host) if status in (Status.UNREACHABLE, Status.FAILED) else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
     )

@@ -64,8 +64,9 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, cut short, stopped, not started. ``helper`` is
-    the other host that the step was to be done on (the vault), where it was that one which failed or did not answer.
+    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, cut short, stopped, not
+    started. ``helper`` is the other host that the step was to be done on (the vault), where it was that one which
+    failed or did not answer.
     """
 
     outcome: Outcome

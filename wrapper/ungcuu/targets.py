@@ -50,7 +50,7 @@ def _outside(site: Site, host: str, verb: str, wanted: Sequence[str]) -> Invento
     members = ", ".join(site.groups.get(named, ())) or "–"
     return InventoryError(
         _("{host} is not in the group {group}, which {verb} works on; it is in {own}   ({place})").format(
-            host=host, group=_(" or ").join(wanted), verb=verb, own=", ".join(own) or _("no group"), place=place
+            host=host, group=", ".join(wanted), verb=verb, own=", ".join(own) or _("no group"), place=place
         ),
         _("Nothing was touched."),
         _("Move {host} below {group}: hosts: in that file, or name a host of that group: {members}").format(

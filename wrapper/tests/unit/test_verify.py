@@ -12,7 +12,6 @@ from ungcuu import verify
 from ungcuu.errors import UsageFault
 from ungcuu.site import Site
 
-
 pytest_plugins = ["pytester"]
 
 

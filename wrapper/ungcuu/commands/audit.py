@@ -81,7 +81,9 @@ VERB = Verb(
     summary=N_("Check every control of the catalogue on a host, and change nothing"),
     description=N_(
         "Each control passes, fails, does not apply or is waived (controls_waivers in the inventory: control, owner, "
-        "reason, expires; an expired waiver fails); one whose fact is missing in the inventory is not assessed. Leaves an HTML report and JSON in the host's folder of the state "
+        "reason, expires; an expired waiver fails), "
+        "or is not assessed where the inventory lacks its fact. Leaves an HTML report and JSON in the host's folder of "
+        "the state "
         "and tells what changed since the audit before."
     ),
     read_only=True,

@@ -104,10 +104,14 @@ def _summary_reach(reach: CaseScope | None) -> list[str]:
 def _summary_recovery(told: Sequence[Told]) -> list[str]:
     """To which state the website went back, and how the intruder came in, as the person said who closed that way."""
     lines = []
-    restored = [data for one in told if one.run.verb == "restore" for data in one.of("change")]
+    runs = [one for one in told if one.run.verb in ("restore", "rebuild")]
+    restored = [data for one in runs if one.run.outcome == "DONE" for data in one.of("change")]
     times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == "restore"]
     if times and times[-1]:
         lines.append(_("Website restored to the state of {time}.").format(time=flat(times[-1])))
+    if runs and runs[-1].run.outcome != "DONE":
+        last = runs[-1].run
+        lines.append(f"{deed(last.verb, last.outcome)} ({shown_time(last.started)}).")
     entries = [mapping(data.get("entry")) for one in told for data in one.of("reassessment")]
     if entries and entries[-1].get("how"):
         lines.append(_("Way in, and what closed it: {how}").format(how=entries[-1]["how"]))
@@ -175,7 +179,7 @@ def picture(facts: Facts, told: Sequence[Told]) -> str:
     bars = []
     for one in told:
         end = parse_time(one.run.finished) if one.run.finished else None
-        bars.append(Bar(deed(one.run.verb), parse_time(one.run.started), end, told_tone(one)))
+        bars.append(Bar(deed(one.run.verb, one.run.outcome), parse_time(one.run.started), end, told_tone(one)))
     marks = [
         (label, parse_time(when))
         for label, when in (
