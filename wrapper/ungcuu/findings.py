@@ -119,6 +119,14 @@ RULES: Mapping[str, Rule] = {
     "database.code": Rule(N_("a trigger or event in the database was added or changed"), _RESTORE),
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
+    "own.stage": Rule(
+        N_("a copy of the website that an unfinished restore of ungcuu left"),
+        N_("it may go when no restore runs: ungcuu-site drop, with the restore's id, on the host"),
+    ),
+    "own.stage-differs": Rule(
+        N_("a copy that a restore left holds files that the website never had"),
+        N_("look at the files; then ungcuu-site drop, with the restore's id, on the host"),
+    ),
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
     "baseline.missing": Rule(N_("there is nothing to compare with"), N_("ungcuu baseline, on a host known to be good")),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect.comparison import Comparison
+from ungcuu.detect.own import Stages
 from ungcuu.detect.system import CRON, UNIT_FOLDER, home, privileged, program, system, temporary
 from ungcuu.detect.web import upload, web
 from ungcuu.findings import Finding
@@ -26,13 +27,17 @@ def _changed_files(comparison: Comparison) -> Iterator[tuple[str, Row | None, Ro
 
 def files(comparison: Comparison) -> Iterator[Finding]:
     """Each changed file goes to the judge of its area."""
+    stages = Stages(comparison)
     for path, old, new in _changed_files(comparison):
+        if stages.take(path, new):
+            continue
         row = new or old or {}
         if comparison.before is None and row.get("area") not in ("upload", "temporary", "program", "privileged"):
             continue
         judge = _AREAS.get(row.get("area", ""))
         if judge is not None:
             yield from judge(comparison, path, old, new)
+    yield from stages.findings()
 
 
 _AREAS = {
@@ -49,8 +54,9 @@ _AREAS = {
 def interesting(comparison: Comparison) -> list[str]:
     """Return the paths whose bytes help to judge: new or changed code, pages, jobs and units."""
     wanted: list[tuple[int, str]] = []
+    stages = Stages(comparison)
     for path, _old, new in _changed_files(comparison):
-        if new is None or new.get("type") != "file":
+        if new is None or stages.take(path, new) or new.get("type") != "file":
             continue
         rank = {"upload": 0, "web": 1, "temporary": 2}.get(new.get("area", ""), 3)
         if rank < 3 or path.startswith("/var/www/") or CRON.match(path) or UNIT_FOLDER.match(path):
