@@ -14,13 +14,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +27,7 @@ from ungcuu import watchdog
 from ungcuu.errors import ControllerFault, Outcome
 from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
+from ungcuu.scratch import private_folder
 from ungcuu.screen import Screen
 from ungcuu.settings import Settings
 
@@ -192,7 +190,7 @@ class Runner:
         """Run to the end; see :func:`run`."""
         started = time.monotonic()
         self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
-        with private_folder() as folder:
+        with private_folder("env", "tmp") as folder:
             _write(folder / "env" / "extravars", untemplated(variables))
             _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
             config = self._config(folder, check)
@@ -389,20 +387,6 @@ def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
         next((result.message for result in results if result.message), ""),
         next((result.fault for result in results if result.fault), None),
     )
-
-
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """Give a folder of this run alone, in memory where the system offers that, and remove it afterwards."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = runtime if runtime and os.access(runtime, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="ungcuu-", dir=base))
-    try:
-        for name in ("env", "tmp"):
-            (folder / name).mkdir(mode=0o700)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def untemplated(value: object) -> object:

@@ -21,7 +21,8 @@ from ungcuu import watchdog
 from ungcuu.errors import Undetermined, UngcuuError, Unreachable, UsageFault
 from ungcuu.i18n import _
 from ungcuu.plan import playbook_roles
-from ungcuu.runner import MOST_MEMORY, private_folder
+from ungcuu.runner import MOST_MEMORY
+from ungcuu.scratch import private_folder
 from ungcuu.screen import clean
 from ungcuu.settings import Settings
 from ungcuu.site import Site

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -320,13 +319,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def test_private_folders_are_private() -> None:
-    with runner.private_folder() as folder:
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert list(folder.iterdir())
-    assert not folder.exists()
 
 
 def test_a_process_that_ends_while_it_is_looked_at_is_no_fault() -> None:
