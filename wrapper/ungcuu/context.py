@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ungcuu.i18n import _
 from ungcuu.verb import Verb
 
 if TYPE_CHECKING:
@@ -67,6 +68,17 @@ class Context:
         from ungcuu.site import Site
 
         return Site.load(self.settings)
+
+    def doing(self, what: str, place: str = "", host: str = "") -> None:
+        """Say what is going on now, for whoever watches; nothing is recorded."""
+        if self.out.live is not None:
+            self.out.live.change(what=what, place=place, host=host)
+
+    def counted(self, host: str) -> Callable[[int, str], None]:
+        """Return what says how far the checks on a host are."""
+        return lambda count, role: self.doing(
+            _("{count} checks done, now of the role {role}").format(count=count, role=role or "–"), host=host
+        )
 
     def target(self, host: str | None = None) -> Target:
         """Return how :mod:`ungcuu.ssh` reaches the host."""

@@ -26,6 +26,8 @@ REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds 
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
+# Ansible's own first task of each role, done on the controller.
+OWN_CHECK = "Validating arguments against arg spec"
 
 # Action plugins whose results may hold reports. Those that hand on what a module said are not among them.
 REPORTERS = frozenset(

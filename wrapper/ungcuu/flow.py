@@ -22,6 +22,7 @@ from ungcuu import __version__
 from ungcuu.context import Context
 from ungcuu.errors import Exit, NotVerified, Outcome, Terminated, UngcuuError
 from ungcuu.i18n import _
+from ungcuu.live import Doing, working
 from ungcuu.plan import Plan, hide, playbook_steps
 from ungcuu.planning import make_plan, resolve_hosts, secret_options
 from ungcuu.verb import Result, Verb
@@ -64,11 +65,14 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
+        begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
         if request.plan_only:
-            return _planned(ctx, document)
+            with working(out, begun):
+                return _planned(ctx, document)
         if verb.dangerous:
             confirm(verb, ctx.hosts)
-        return _Run(ctx, document).go()
+        with working(out, begun):
+            return _Run(ctx, document).go()
     except UngcuuError as error:
         return failed(document, error, ctx.hosts)
     except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
@@ -207,6 +211,7 @@ class _Run:
         for number, name in enumerate(names, first + 1):
             self.ctx.step_counts.setdefault(number - 1, 0)
             self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
+            self.ctx.doing(_(name), f"{number}/{total}", ", ".join(self.ctx.hosts))
 
     def _finish(self, outcome: Outcome, code: Exit) -> None:
         """Write the last record and complete the document."""

@@ -25,7 +25,7 @@ from typing import Any
 
 from ungcuu import watchdog
 from ungcuu.errors import ControllerFault, Outcome
-from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
+from ungcuu.events import OWN_CHECK, RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
 from ungcuu.scratch import private_folder
 from ungcuu.screen import Screen
@@ -51,9 +51,6 @@ _NEVER_CONNECTED = re.compile(
     r"|Permission denied \(|Operation timed out|Connection closed by .* port \d+\s*$"
 )
 _KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
-
-# Ansible's own first task of each role, done on the controller.
-_OWN_CHECK = "Validating arguments against arg spec"
 
 OnEvent = Callable[[Event], None]
 
@@ -154,7 +151,7 @@ def _after(host: HostResult, event: Event) -> HostResult:
     ok, changed = host.ok, host.changed
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
         # Neither asks the host: only what does tells a host that was lost from one that was never reached.
-        asked = event.status is not Status.SKIPPED and not event.task.startswith(_OWN_CHECK)
+        asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
         ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
         return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
     if event.status is Status.FAILED:

@@ -34,6 +34,7 @@ ALLOWED = {
     "casefacts": BASE | {"sealing"},
     "case": BASE | {"casefacts", "journal", "sealing"},
     "locks": BASE,
+    "live": BASE,
     "scratch": {"watchdog"},
     "runner": BASE | {"plan", "events", "scratch", "watchdog"},
     "verify": BASE | {"plan", "runner", "scratch", "site", "ssh", "watchdog"},

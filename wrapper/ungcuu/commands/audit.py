@@ -39,7 +39,7 @@ def run(ctx: Context) -> Result:
     done = []
     for host in ctx.hosts:
         with _every_control():
-            checks = verify(ctx.settings, ctx.site, host, roles)
+            checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
         folder = ctx.settings.host_dir(host)
         found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
         _document, page = audit.keep(found, folder)

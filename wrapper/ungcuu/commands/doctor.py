@@ -38,6 +38,7 @@ def _run(context: Context) -> Result:
     found: dict[str, list[Check]] = {"controller": _controller(context)}
     for host in hosts:
         context.site.variables(host)  # unknown hosts are told before anything is asked
+    context.doing(_("Log in and look around"), host=", ".join(hosts))
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
             found[host] = checks

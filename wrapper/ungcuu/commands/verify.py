@@ -26,7 +26,7 @@ def run(ctx: Context) -> Result:
 
     checks = []
     for host in ctx.hosts:
-        for check in verify(ctx.settings, ctx.site, host, ctx.options["role"]):
+        for check in verify(ctx.settings, ctx.site, host, ctx.options["role"], progress=ctx.counted(host)):
             checks.append(check)
             ctx.record("check", check.as_data(), host)
             text = f"{_(WORDS.get(check.outcome, check.outcome)):<7} {host} · {check.role} · {check.name}"
