@@ -6,6 +6,9 @@
     - name: Read them again
       ungcuu_readback: {…, since: "{{ first }}", seconds: 30, fail: true}
 
+    - name: Ask sshd whose keys it takes
+      ungcuu_readback: {keys: [ssh-ed25519 AAAA…], key_file: /etc/ssh/ungcuu-isolation.keys, accounts: [root]}
+
 ``since`` is the result of the first reading, ``seconds`` how long after it this one is taken; what has passed already
 is not waited for. With ``fail``, and only then, what was read wrong fails the task: the proofs from outside come first.
 Changes nothing.
@@ -21,7 +24,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from ungcuu import proofs, readback
+from ungcuu import login_keys, proofs, readback
 from ungcuu.isolation import AllowList
 from ungcuu.plugins.on_host import run_on_host
 
@@ -39,6 +42,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if self._task.check_mode:
             return result | {"skipped": True, "msg": "nothing to read: nothing was changed"}
         args = dict(self._task.args)
+        if "keys" in args:
+            return result | self._keys(args)
         earlier = dict(args.get("since") or {})
         begun = float(earlier.get("read_at") or time.time())
         time.sleep(max(0.0, min(_MOST_WAIT, begun + float(args.get("seconds") or 0) - time.time())))
@@ -54,6 +59,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "proofs": found,
             "read_at": begun,
             "ungcuu": [{"kind": "proof", "data": row} for row in self._news(found, earlier)],
+        }
+
+    def _keys(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Ask sshd; keys that were not restricted are said, and fail nothing."""
+        accounts, file, keys = list(map(str, args["accounts"])), str(args["key_file"]), list(map(str, args["keys"]))
+        row = proofs.not_seen(login_keys.NAME, readback.SIDE, "not restricted: every key that the host knows")
+        if keys:
+            asked = login_keys.question(accounts, file).encode()
+            done = self._low_level_execute_command("sh -s", in_data=asked)
+            row = login_keys.judge(str(done.get("stdout", "")), keys, accounts, file)
+        return {
+            "failed": row["passed"] is False,
+            "msg": f"{row['name']}: {row['detail']}" if row["passed"] is False else "",
+            "proofs": [row],
+            "ungcuu": [{"kind": "proof", "data": row}],
         }
 
     @staticmethod
