@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TEMPLATE = Path("isolation/templates/isolation.nft.j2")
+_MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ELEMENTS = {"ipv4": "@IPV4@", "ipv6": "@IPV6@"}
 
 
@@ -52,6 +54,8 @@ class Card:
     rules: Mapping[str, str]
     source: str
     public_ports: tuple[int, ...] = ()
+    neighbours: Mapping[str, str] = field(default_factory=dict)
+    pin_neighbours: bool = True
 
     @property
     def target(self) -> Target:
@@ -122,10 +126,26 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
         options=target.options,
         allow=allowed,
         seen_from=seen_from,
-        rules={mode: render(site.settings, mode, target.port, ports) for mode in MODES},
+        rules={mode: render(site.settings, mode, target.port, ports, _wants_hooks(variables)) for mode in MODES},
         source=fingerprint(site, host),
         public_ports=ports,
+        neighbours=_neighbours(variables),
+        pin_neighbours=variables.get("isolation_pin_neighbours", True) is not False,
     )
+
+
+def _wants_hooks(variables: Mapping[str, Any]) -> bool:
+    return variables.get("isolation_device_hooks", True) is not False
+
+
+def _neighbours(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hardware addresses that a person wrote down; what has another form is left out."""
+    found = variables.get("isolation_neighbours") or {}
+    return {
+        str(address): str(mac).lower()
+        for address, mac in (found.items() if isinstance(found, Mapping) else ())
+        if parse_address(str(address)) and _MAC.fullmatch(str(mac).lower())
+    }
 
 
 def management(variables: Mapping[str, Any]) -> list[str]:
@@ -143,13 +163,14 @@ def fingerprint(site: Site, host: str) -> str:
         str(target),
         management(variables),
         list(variables.get("website_ports", (80, 443))),
+        [_neighbours(variables), variables.get("isolation_pin_neighbours", True), _wants_hooks(variables)],
         (site.settings.roles / TEMPLATE).read_text("utf-8"),
         pinned_lines(target),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...]) -> str:
+def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...], hooks: bool = True) -> str:
     """Render the role's template the way Ansible does, with marks in the place of the addresses."""
     from jinja2 import Environment, StrictUndefined
 
@@ -158,6 +179,7 @@ def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int
         isolation_mode=mode,
         isolation_ssh_port=ssh_port,
         isolation_public_ports=list(public_ports),
+        isolation_device_hooks=hooks,
         **{f"__isolation_{family}": [mark] for family, mark in _ELEMENTS.items()},
     )
 

@@ -5,8 +5,10 @@ The protocol of that one connection, so that the responder can't lock themselves
 1. The host says which address it sees the controller come from.
 2. The controller sends the rules only when the allow-list holds that address; else nothing is touched.
 3. The host reads its volatile state (sockets, processes, sessions, packet filter) and sends it back.
-4. The rules count only when their last line has arrived; they are loaded in one transaction, or not at all.
+4. The rules count only when their last line has arrived; they are loaded in one transaction, or not at all. The host
+   names its network devices in them; where its kernel takes no hooks on devices, the other rules are loaded alone.
 5. Nothing on the host reverts them.
+6. Neighbours' hardware addresses are made permanent afterwards, in the background: nobody waits for it.
 
 The host needs sshd, sudo, sh, coreutils' timeout and nft: no Python, no free disk space. Only the standard library is
 imported here, since every import delays the cut.
@@ -24,6 +26,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ungcuu import ssh
+from ungcuu.isolation_shell import FUNCTIONS
 
 if TYPE_CHECKING:
     from ungcuu.card import Card
@@ -45,9 +48,14 @@ SNAPSHOT: Mapping[str, str] = {
     "sockets": "ss -tunapeio",
     "processes": "ps -eo pid,ppid,user,lstart,stat,tty,args -ww",
     "sessions": "who -a",
-    "executables": "ls -ln /proc/[0-9]*/exe",
+    "executables": "ls -ln /proc/[0-9]*/exe /proc/[0-9]*/ns/net",
+    "links": "echo /run/netns/*; while read -r line; do case $line in nsfs*) echo $line;; esac; done </proc/mounts; "
+    "ip -d link",
     "packet_filter": "nft list ruleset",
 }
+
+# What the host may say of the rules on its network devices: loaded, or why they, or some, are not.
+HOOKS = ("yes", "name", "many", "none", "kernel", "rules")
 
 _INCOMPLETE, _NOT_LOADED = 65, 66
 
@@ -96,6 +104,7 @@ class Cut:
     detail: str = ""
     seen: str = ""
     snapshot: bytes = b""
+    hooks: str = ""  # "yes", or why the host says that its network devices are not closed: see ``isolation_shell``
 
     @property
     def done(self) -> bool:
@@ -164,7 +173,8 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
     """
     try:
         allowed = allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
-        exchange, answer = _talk(card, allowed, card.rules_for(mode, allowed).encode())
+        rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
+        exchange, answer = _talk(card, allowed, rules.encode())
     except Unresolved as gap:
         return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list leads to no address")
     except NotAllowed as gap:
@@ -172,6 +182,14 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
     except ssh.HostKeyRefused as gap:
         return Cut(card.host, "refused", 0.0, gap.detail)
     return _ended(card.host, answer, exchange)
+
+
+def neighbours(card: Card, allowed: AllowList) -> str:
+    """Return the line that says whose hardware addresses are made permanent: networks; ADDRESS=MAC where known."""
+    if not card.pin_neighbours:
+        return ""
+    known = [f"{address}={mac}" for address, mac in card.neighbours.items() if parse_address(address)]
+    return f"# neighbours: {' '.join([*allowed.ipv4, *allowed.ipv6])};{' '.join(known)}\n"
 
 
 def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.Streamed]:
@@ -256,9 +274,11 @@ class _Exchange:
 
 def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
     said = bytes(exchange.said)
-    snapshot = said.partition(b"\n")[2].partition(b"\n== end\n")[0]
+    snapshot, _end, rest = said.partition(b"\n")[2].partition(b"\n== end\n")
+    hooks = rest.partition(b"== hooks ")[2].partition(b"\n")[0].decode("ascii", "replace")
+    hooks = hooks if hooks in HOOKS else "unknown"
     if answer.ok and said.endswith(b"\n== cut\n"):
-        return Cut(host, "cut", answer.seconds, "", exchange.seen, snapshot)
+        return Cut(host, "cut", answer.seconds, "", exchange.seen, snapshot, hooks)
     if answer.ending is ssh.Ending.NOT_REACHED:
         return Cut(host, "not reached", answer.seconds, answer.detail)
     if answer.ending is ssh.Ending.EXITED:
@@ -287,10 +307,16 @@ def script(card: Card) -> str:
         'printf "\\n== end\\n"\n'
         "rules=$(cat)\n"
         f'case "$rules" in *"{LAST_LINE}") ;; *) exit {_INCOMPLETE} ;; esac\n'
-        f'printf "%s\\n" "$rules" | nft -f - || exit {_NOT_LOADED}\n'
+        f"{FUNCTIONS}"
+        f'load_rules "" || exit {_NOT_LOADED}\n'
+        '[ "$hooks" = yes ] && [ -z "$left" ] && left=yes\n'
+        "line=${rules%%;*}; known=${rules#*;}; known=${known%%#*}; peer=${1%% *}\n"
+        'case $rules in "# neighbours: "*) '
+        "mkdir -p -m 700 /run/ungcuu && "
+        '(pin /run/ungcuu "${line#*: }" "$known" "$peer") </dev/null >/dev/null 2>&1 & ;; esac\n'
         f'case "$rules" in *"mode full."*) ;; *) for port in {ports}; do '
         'ss -HKtn state connected "( sport = :$port )"; done >/dev/null 2>&1 ;; esac\n'
-        'printf "\\n== cut\\n"\n'
+        'printf "\\n== hooks %s\\n\\n== cut\\n" "$left"\n'
     )
     quoted = "'" + inner.replace("'", "'\\''") + "'"
     root = "sudo -n " if card.become else ""

@@ -17,10 +17,8 @@ from ungcuu.card import Card
 FILES = {
     "isolation.service.j2": "/etc/systemd/system/ungcuu-isolation.service",
     "guard.service.j2": "/etc/systemd/system/ungcuu-isolation-guard.service",
-    "guard.sh.j2": "/etc/ungcuu/isolation-guard.sh",
+    "isolation.sh.j2": "/etc/ungcuu/isolation.sh",
     "nftables.conf.j2": "/etc/systemd/system/nftables.service.d/ungcuu-isolation.conf",
-    "nftables_start.nft.j2": "/etc/ungcuu/nftables-start.nft",
-    "nftables_stop.nft.j2": "/etc/ungcuu/nftables-stop.nft",
 }
 DEAD_PORTS = (21, 25, 53, 80, 443, 3306, 5432, 8080, 8443, 9000)
 _FOLDER = "{{ __isolation_folder }}"
@@ -52,7 +50,7 @@ def script(files: dict[str, str]) -> str:
             raise ValueError(path)
         lines += [f"mkdir -p -m 755 {Path(path).parent}", f"cat > {path}.new <<'{_END}'", text.rstrip("\n"), _END]
         lines += [f"chmod {'600' if path.endswith('.nft') else '644'} {path}.new", f"mv {path}.new {path}"]
-    lines += ["nft -c -f /etc/ungcuu/isolation.nft", "systemctl daemon-reload"]
+    lines += ["sh /etc/ungcuu/isolation.sh check /etc/ungcuu", "systemctl daemon-reload"]
     for unit in ("ungcuu-isolation.service", "ungcuu-isolation-guard.service"):
         lines += [f"systemctl enable --quiet {unit}", f"systemctl restart {unit}"]
     return "\n".join(lines) + "\n"

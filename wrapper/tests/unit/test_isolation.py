@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ungcuu import baseline, card, containment, isolation, proofs, ssh
+from ungcuu.isolation_shell import FUNCTIONS
 from ungcuu.settings import Settings
 from ungcuu.site import Site
 
@@ -321,3 +322,11 @@ def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, std
     exchange.take(said)
     answer = ssh.Streamed(ending, code, 0, "", stderr, 1.0, "")
     assert isolation._turned_away(exchange, answer) is again
+
+
+def test_the_cut_and_the_role_name_devices_alike() -> None:
+    """Two copies that drift apart would leave one of two ways to isolate a host open."""
+    whole = (ROOT / "roles/isolation/templates/isolation.sh.j2").read_text("utf-8")
+    shared = whole.partition("word for word ---")[2].partition("# --- end of what is shared")[0]
+    assert shared == FUNCTIONS
+    subprocess.run(["sh", "-n"], input=whole, text=True, check=True)
