@@ -11,7 +11,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,10 @@ class NoCard(Exception):
 
 @dataclass(frozen=True)
 class Card:
-    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists."""
+    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists.
+
+    ``outside`` holds what a look from outside needs; see :mod:`ungcuu.outside`.
+    """
 
     host: str
     written: str
@@ -52,6 +55,7 @@ class Card:
     rules: Mapping[str, str]
     source: str
     public_ports: tuple[int, ...] = ()
+    outside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> Target:
@@ -106,6 +110,8 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
     Raises:
         Unresolved: A name in the allow-list leads to no address.
     """
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     allowed = allow_list([*management(variables), *seen_from])
@@ -125,6 +131,7 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
         rules={mode: render(site.settings, mode, target.port, ports) for mode in MODES},
         source=fingerprint(site, host),
         public_ports=ports,
+        outside=outside.describe(site, host),
     )
 
 
@@ -137,6 +144,8 @@ def management(variables: Mapping[str, Any]) -> list[str]:
 
 def fingerprint(site: Site, host: str) -> str:
     """Hash what a card is made from, so that a stale one is noticed."""
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     parts = [
@@ -145,6 +154,8 @@ def fingerprint(site: Site, host: str) -> str:
         list(variables.get("website_ports", (80, 443))),
         (site.settings.roles / TEMPLATE).read_text("utf-8"),
         pinned_lines(target),
+        outside.describe(site, host),
+        _lines_of_vantage(target, outside.describe(site, host)),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -170,8 +181,12 @@ def write(settings: Settings, card: Card) -> Card:
     """
     folder = make_private(settings.host_dir(card.host))
     known = folder / "known_hosts"
-    put(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
-    kept = Card(**{**vars(card), "known_hosts": str(known)})
+    lines = [*pinned_lines(card.target), *_lines_of_vantage(card.target, card.outside)]
+    put(known, "".join(f"{line}\n" for line in lines))
+    seen = dict(card.outside)
+    if seen.get("vantage"):
+        seen["vantage"] = {**seen["vantage"], "known_hosts": str(known)}
+    kept = replace(card, known_hosts=str(known), outside=seen)
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
     put(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     return kept
@@ -191,6 +206,14 @@ def refresh(site: Site, host: str) -> Card:
     if seen is None:
         raise OSError(_("{host} does not answer").format(host=host))
     return write(site.settings, build(site, host, (str(seen),)))
+
+
+def _lines_of_vantage(target: Target, seen: Mapping[str, Any]) -> list[str]:
+    """Return the lines that pin the key of the machine that looks from outside."""
+    vantage = seen.get("vantage")
+    if not vantage:
+        return []
+    return pinned_lines(replace(target, name=vantage["name"], known_hosts=Path(vantage["known_hosts"])))
 
 
 def pinned_lines(target: Target) -> list[str]:
