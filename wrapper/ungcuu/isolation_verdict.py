@@ -67,7 +67,7 @@ def _error(seen: Seen) -> UngcuuError | None:
         return NotIsolated(_view(seen), _claim(cut), seen.switch)
     if cut.ending == "failed":
         what = _("{host} could not be cut off: {why}").format(host=cut.host, why=cut.detail)
-        return NotIsolated(what, _view(seen), f"{seen.switch} {_again(cut.host)}")
+        return NotIsolated(what, _view(seen), f"{seen.switch}\n{_again(cut.host)}")
     if look.state == "unknown":
         what = _("It is NOT proven that {host} is isolated: {why}")
         return Undetermined(what.format(host=cut.host, why=outside.unknown_words(look)), _claim(cut), seen.switch)
@@ -79,7 +79,7 @@ def _inner_error(seen: Seen) -> UngcuuError | None:
     host, state = seen.cut.host, f"{_claim(seen.cut)} {_view(seen)}"
     if failed := _failed(seen.proofs):
         what = _("It is NOT proven that {host} is isolated; failed: {proofs}")
-        return NotIsolated(what.format(host=host, proofs="; ".join(failed)), state, f"{seen.switch} {_again(host)}")
+        return NotIsolated(what.format(host=host, proofs="; ".join(failed)), state, f"{seen.switch}\n{_again(host)}")
     if seen.error is not None and not seen.kept_by_shell:
         seen.error.state = f"{state} {seen.error.state}".strip()
         return seen.error
@@ -119,7 +119,7 @@ def _never_sent(seen: Seen) -> UngcuuError:
         what = _("{host} sees this controller come from {address}, which the allow-list does not hold.")
         return Refused(what.format(host=host, address=cut.seen), state, f"ungcuu isolate {host} --allow {cut.seen}")
     if cut.ending == "refused" and "host key" in cut.detail:
-        return HostKeyMismatch(f"{host}: {cut.detail}", state, f"{seen.switch} ungcuu enrol {host}")
+        return HostKeyMismatch(f"{host}: {cut.detail}", state, f"{seen.switch}\nungcuu enrol {host}")
     if cut.ending == "refused":
         return Refused(f"{host}: {cut.detail}", state, f"ungcuu doctor {host}")
     told = (
@@ -127,7 +127,7 @@ def _never_sent(seen: Seen) -> UngcuuError:
         if cut.ending == "not reached"
         else _("{host} did not take the rules: {why}")
     )
-    return Unreachable(told.format(host=host, why=cut.detail), state, f"{seen.switch} {_again(host)}")
+    return Unreachable(told.format(host=host, why=cut.detail), state, f"{seen.switch}\n{_again(host)}")
 
 
 def _done(seen: Seen) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu import isolation, probe, proofs, ssh
-from ungcuu.i18n import N_, _
+from ungcuu.i18n import N_, _, ngettext
 
 if TYPE_CHECKING:
     from ungcuu.card import Card
@@ -73,6 +73,8 @@ class Look:
 def describe(site: Site, host: str) -> dict[str, Any]:
     """Return what a look at this host needs, as plain data for its card."""
     variables = site.variables(host)
+    vantage = vantage_of(site, host)
+    vault = variables.get("website_vault_host")
     own = [variables.get("ansible_host") or host, variables.get("host_address_ipv6")]
     addresses = variables.get("isolation_host_addresses") or [address for address in own if address]
     ports = {*map(int, variables.get("isolation_dead_ports") or PORTS), *map(int, variables.get("website_ports") or ())}
@@ -80,7 +82,7 @@ def describe(site: Site, host: str) -> dict[str, Any]:
         "addresses": [str(address) for address in addresses],
         "ports": sorted(ports),
         "switch": " ".join(str(variables.get("isolation_switch_note") or "").split()),
-        "vantage": _described(site, host, vantage_of(site, host)),
+        "vantage": described(vantage, site.target(vantage), is_vault=vantage == vault) if vantage else None,
     }
 
 
@@ -101,10 +103,8 @@ def _is_other(site: Site, host: str, name: str) -> bool:
     return name in site.hosts and name != host and site.variables(name).get("ansible_connection") != "local"
 
 
-def _described(site: Site, host: str, name: str) -> dict[str, Any] | None:
-    if not name:
-        return None
-    target = site.target(name)
+def described(name: str, target: ssh.Target, *, is_vault: bool) -> dict[str, Any]:
+    """Return a vantage as the card holds it."""
     return {
         "name": name,
         "address": target.address,
@@ -113,7 +113,7 @@ def _described(site: Site, host: str, name: str) -> dict[str, Any] | None:
         "key": str(target.key) if target.key else None,
         "known_hosts": str(target.known_hosts),
         "options": list(target.options),
-        "is_vault": name == site.variables(host).get("website_vault_host"),
+        "is_vault": is_vault,
     }
 
 
@@ -232,7 +232,9 @@ def side_words(side: str) -> str:
 def alive_words(found: Look) -> str:
     """Return what answers, and from where that was seen."""
     return "; ".join(
-        _("port {ports} answers, seen {side}").format(ports=", ".join(map(str, ports)), side=side_words(side))
+        ngettext("port {ports} answers, seen {side}", "ports {ports} answer, seen {side}", len(ports)).format(
+            ports=", ".join(map(str, ports)), side=side_words(side)
+        )
         for side, ports in found.alive
     )
 

@@ -214,7 +214,7 @@ def _result(
             raise error
         lines.append(line if error is not None else f"{host}: {line}")
         if error is not None and error.mend:
-            lines.append(f"  {error.mend}")
+            lines += [f"  {line}" for line in error.mend.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
     return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
