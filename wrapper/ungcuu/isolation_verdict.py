@@ -154,13 +154,13 @@ def not_taken(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         latest[(str(row.get("name")), str(row.get("side")))] = row
     taken = [key for key, row in latest.items() if row.get("passed") is not None]
     absent = [
-        f"{name} ({outside.side_words(side)})"
+        outside.proof_words({"name": name, "side": side})
         for name, side in EXPECTED
         if not any(name == other and where.startswith(side) for other, where in taken)
     ]
     known = {(name, side) for name, side in EXPECTED}
     other = [
-        f"{name} ({outside.side_words(side)})"
+        outside.proof_words(row)
         for (name, side), row in latest.items()
         if row.get("passed") is None and name not in _NO_PROOF and (name, side.partition(" (")[0]) not in known
     ]
@@ -171,7 +171,7 @@ def _failed(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the proofs that failed and speak against the containment itself; the last of a name and side counts."""
     latest = {(str(row.get("name")), str(row.get("side"))): row for row in rows}
     return [
-        f"{name} ({outside.side_words(side)}): {row.get('detail')}"
-        for (name, side), row in latest.items()
+        outside.proof_words(row, detail=True)
+        for (name, _side), row in latest.items()
         if row.get("passed") is False and name not in _LESS
     ]

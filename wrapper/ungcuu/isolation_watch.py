@@ -92,11 +92,17 @@ def _card(context: Context, host: str) -> Card | None:
 
 
 def record_change(settings: Settings, host: str, look: Look) -> bool:
-    """Write what was seen into the journal of the host's open case, where it differs from what stands there last."""
+    """Write what was seen into the journal of the host's open case, where it differs from what stands there last.
+
+    A journal that can't be written does not hide what was seen: then nothing is recorded.
+    """
     from ungcuu.case import current
 
-    case = current(settings, host)
-    if case is None or case.facts.outside.get(host) == look.state:
+    try:
+        case = current(settings, host)
+        if case is None or case.facts.outside.get(host) == look.state:
+            return False
+        case.journal().append("outside", {"host": host, **look.as_data()})
+    except (OSError, UngcuuError):
         return False
-    case.journal().append("outside", {"host": host, **look.as_data()})
     return True

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu import isolation, probe, proofs, ssh
-from ungcuu.i18n import N_, _, ngettext
+from ungcuu.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from ungcuu.card import Card
@@ -31,14 +31,14 @@ PORTS = (21, 22, 25, 53, 80, 443, 3306, 5432, 8080, 8443, 9000)
 CONTROLLER = "from the controller"
 OUTSIDE = "from outside"
 SSH_CLOSED = "SSH is closed to others"
-SIDES = {CONTROLLER: N_("from the controller"), OUTSIDE: N_("from outside")}
 
 
 @dataclass(frozen=True)
 class Look:
     """What one look saw. ``state`` is silent (no port answers), open (one does) or unknown (nobody could look).
 
-    ``alive`` names what answers, by side; ``missing`` names the proofs that were not taken.
+    ``alive`` names the ports that are open, or refuse where none is open, by side; ``missing`` names the proofs that
+    were not taken.
     """
 
     host: str
@@ -204,7 +204,7 @@ def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, 
         done = ssh.run(target, command, stdin=program, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)
         answer = json.loads(done.stdout) if done.ok else None
     except ssh.HostKeyRefused as gap:
-        return None, f"{target.name}: {gap.detail}"
+        return None, f"{target.name} could not be asked ({gap.detail})"
     except (OSError, ValueError):
         return None, f"{target.name} gave no answer"
     if not isinstance(answer, dict) or not isinstance(answer.get("ports"), list):
@@ -216,17 +216,30 @@ def _judged(
     answer: Mapping[str, Any], side: str, addresses: Sequence[str], ports: Sequence[int], ssh_port: int
 ) -> _Seen:
     found = proofs.contained(answer, side, addresses, ports, ssh_port)
-    alive = tuple(sorted({port for _address, port, _state in proofs.alive_of(answer, addresses, ports)}))
-    return found, (side, alive) if alive else None
+    alive = proofs.alive_of(answer, addresses, ports)
+    # A port that refuses shows that packets pass, too; where some are open, those are what a reader needs.
+    named = sorted({port for _address, port, state in alive if state == "open"}) or sorted(
+        {port for _a, port, _s in alive}
+    )
+    return found, (side, tuple(named)) if named else None
 
 
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
+def proof_words(row: Mapping[str, Any], *, detail: bool = False) -> str:
+    """Return a proof's name and side in the reader's language: ``no port answers (from outside (vault01))``."""
+    from ungcuu.report.sentences import said
+
+    name = f"{said(row['name'])} ({said(row['side'])})"
+    return f"{name}: {said(row['detail'])}" if detail else name
+
+
 def side_words(side: str) -> str:
     """Return a side in the reader's language: ``from outside (vault01)``."""
-    place, sep, name = side.partition(" (")
-    return _(SIDES.get(place, place)) + sep + name
+    from ungcuu.report.sentences import said
+
+    return said(side)
 
 
 def alive_words(found: Look) -> str:
@@ -246,7 +259,8 @@ def silent_words(found: Look) -> str:
 
 def unknown_words(found: Look) -> str:
     """Return why nobody could look."""
-    return "; ".join(found.missing) or _("nobody could look")
+    rows = [row for row in found.proofs if row["passed"] is None]
+    return "; ".join(proof_words(row, detail=True) for row in rows) or _("nobody could look")
 
 
 def switch_words(card: Card) -> str:
