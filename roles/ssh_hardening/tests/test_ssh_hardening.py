@@ -90,6 +90,12 @@ def test_passwords_are_not_accepted(host: Host, effective: dict[str, set[str]], 
     assert "Permission denied (publickey)." in said
 
 
+@pytest.mark.control("ssh-keys-only")
+def test_no_program_of_an_account_runs_before_the_command(effective: dict[str, set[str]]) -> None:
+    """A ``.ssh/rc`` that hangs keeps the responder's `isolate` from ever sending its rules; seen on a lab host."""
+    assert differing(effective, {"permituserrc": "no", "permituserenvironment": "no"}) == {}
+
+
 @pytest.mark.control("ssh-root")
 def test_root_cannot_log_in(effective: dict[str, set[str]]) -> None:
     """Every robot tries root first."""

@@ -29,8 +29,7 @@ def replaced(path: str, script: str) -> tuple[str, str]:
 class Attack:
     """One row. ``said`` are texts that isolate must write, ``exits`` the exit codes that are true then.
 
-    ``waits`` says that the host delays: the first true line must come within ten seconds all the same. ``seen`` is
-    what the line says that is first about the view from outside.
+    ``waits`` says that the host delays: the first true line must come within ten seconds all the same.
     """
 
     name: str
@@ -119,13 +118,14 @@ def page() -> str:
     ]
     for attack in ATTACKS:
         codes = " or ".join(map(str, attack.exits))
-        rows.append(f"| {attack.name} | {'; '.join(attack.said)} | {codes} | {TRUE[attack.true]} |")
+        said = "; ".join(f"“{text.removeprefix('web01: ').removeprefix('web01 ')}”" for text in attack.said)
+        rows.append(f"| {attack.name} | {said} | {codes} | {TRUE[attack.true]} |")
     rows += [
         "\nWhere the host delays, the first true line comes within ten seconds; the command goes on trying after it.\n",
         "## Afterwards\n",
         "| attack | what `doctor`, `case status` and `scan` say | what is true |\n| --- | --- | --- |",
     ]
-    rows += [f"| {name} | {said} | {TRUE[true]} |" for name, true, said in LATER]
+    rows += [f"| {name} | “{said}” | {TRUE[true]} |" for name, true, said in LATER]
     rows.append(
         "\n`scan` needs the host; what it says about the isolation it asks from outside before, and says it also where "
         "the host then does not answer."

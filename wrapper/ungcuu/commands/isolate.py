@@ -159,7 +159,7 @@ def _make_it_last(
     kept = {}
     for card in cards:
         failed = result is not None and card.host in hosts and not _is_done(result, card.host)
-        if by_shell and (card.host not in hosts or (failed and not _proofs(context, card.host, inside=True))):
+        if by_shell and (card.host not in hosts or (failed and not lasting.has_python(card))):
             kept[card.host] = _keep_by_shell(context, card, cutting)
     return result, kept
 
@@ -220,10 +220,10 @@ def _result(
     return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
 
 
-def _proofs(context: Context, host: str, *, inside: bool = False) -> list[Mapping[str, Any]]:
+def _proofs(context: Context, host: str) -> list[Mapping[str, Any]]:
     """Return the proofs of this run about a host, oldest first."""
     rows = [row["data"] for row in context.records if row.get("kind") == "proof" and row.get("host") == host]
-    return [row for row in rows if isinstance(row, Mapping) and (not inside or row.get("side") == "inside")]
+    return [row for row in rows if isinstance(row, Mapping)]
 
 
 def _is_done(result: RunResult, host: str) -> bool:
