@@ -13,9 +13,15 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ungcuu import isolation, proofs, ssh
 from ungcuu.card import Card
+from ungcuu.errors import UngcuuError
+from ungcuu.i18n import _
+
+if TYPE_CHECKING:
+    from ungcuu.context import Context
 
 FILES = {
     "isolation.service.j2": "/etc/systemd/system/ungcuu-isolation.service",
@@ -47,6 +53,21 @@ def has_python(card: Card) -> bool:
     except ssh.HostKeyRefused:
         return False
     return said.ok and said.stdout.strip() == hashlib.sha256(word.encode()).hexdigest().encode()
+
+
+def keep(context: Context, card: Card, mode: str, more: Sequence[str]) -> bool:
+    """Make the isolation last by the shell alone and record the proofs; return whether the host says that it did."""
+    told = _("{host}: its Python does not work; going on with the shell alone")
+    context.out.line(told.format(host=card.host), "warn")
+    try:
+        done = persist(card, mode, more, context.settings.roles)
+        taken = prove(card) if done.ok else []
+    except (OSError, ValueError, UngcuuError, ssh.HostKeyRefused, isolation.Unresolved) as error:
+        context.out.line(f"{card.host}: {error}", "warn")
+        return False
+    for row in taken:
+        context.record("proof", row, card.host)
+    return bool(taken)
 
 
 def persist(card: Card, mode: str, more: Sequence[str], roles: Path) -> ssh.Result:

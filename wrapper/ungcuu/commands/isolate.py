@@ -160,7 +160,7 @@ def _make_it_last(
     for card in cards:
         failed = result is not None and card.host in hosts and not _is_done(result, card.host)
         if by_shell and (card.host not in hosts or (failed and not lasting.has_python(card))):
-            kept[card.host] = _keep_by_shell(context, card, cutting)
+            kept[card.host] = lasting.keep(context, card, cutting.asked.mode, cutting.asked.allow)
     return result, kept
 
 
@@ -169,24 +169,6 @@ def _each(work: Any, cards: Sequence[Card]) -> list[Any]:
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(16, len(cards))) as pool:
         return list(pool.map(work, cards))
-
-
-def _keep_by_shell(context: Context, card: Card, cutting: Cutting) -> bool:
-    """Make the isolation last by the shell alone, where the host's Python does not do its part."""
-    from ungcuu import lasting
-    from ungcuu.ssh import HostKeyRefused
-
-    told = _("{host}: its Python does not work; going on with the shell alone")
-    context.out.line(told.format(host=card.host), "warn")
-    try:
-        done = lasting.persist(card, cutting.asked.mode, cutting.asked.allow, context.settings.roles)
-        taken = lasting.prove(card) if done.ok else []
-    except (OSError, ValueError, UngcuuError, HostKeyRefused) as error:
-        context.out.line(f"{card.host}: {error}", "warn")
-        return False
-    for row in taken:
-        context.record("proof", row, card.host)
-    return bool(taken)
 
 
 def _result(
