@@ -1,6 +1,7 @@
-"""Whether a host is isolated, as the controller knows it, and what speaks against releasing it.
+"""That a host was cut off, as the controller noted it, and what speaks against releasing it.
 
-``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. The host's own word counts for
+``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. It says that the host should be
+isolated; whether it is, :mod:`ungcuu.isolation_watch` asks from outside. The host's own word counts for
 nothing here, and the re-assessment counts only with this controller's signature. Nothing but the standard library is
 imported before the gate (but `files`, which needs no more): the fast cut imports this.
 """
@@ -22,6 +23,12 @@ MOST_AGE = timedelta(hours=24)  # a re-assessment says nothing about what happen
 def isolated_since(folder: Path) -> datetime | None:
     """Return when the host was cut off, or None where it is not isolated."""
     return _time(_read(folder / MARK).get("time"))
+
+
+def mode_of(folder: Path) -> str:
+    """Return the mode that the host was cut off in; ``full`` where that is not known."""
+    mode = _read(folder / MARK).get("mode")
+    return mode if mode in ("full", "maintenance", "egress") else "full"
 
 
 def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:

@@ -190,6 +190,7 @@ EVENTS = {
     "verdict": N_("Verdict on a finding"),
     "finding": N_("Finding"),
     "proof": N_("Proof"),
+    "outside": N_("View from outside"),
     "evidence": N_("Evidence taken"),
     "quarantine": N_("Moved to quarantine"),
     "change": N_("Change"),

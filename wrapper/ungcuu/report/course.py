@@ -74,6 +74,8 @@ def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) 
         told_of.append(
             _("Still isolated, as far as the journal tells: {hosts}.").format(hosts=", ".join(facts.isolated))
         )
+    if facts.lost:
+        told_of.append(_("Isolation lost, as last seen from outside: {hosts}.").format(hosts=", ".join(facts.lost)))
     return told_of
 
 

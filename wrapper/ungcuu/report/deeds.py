@@ -160,7 +160,7 @@ def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
         "time": shown_time(told.run.started),
         "run": deed(told.run.verb, told.run.outcome),
         "host": ",".join(hosts_of(data)),
-        "details": _("Cut off in {seconds} s; the host saw the controller as {address}").format(
+        "details": _("The host said that it was cut off, after {seconds} s; it saw the controller as {address}").format(
             seconds=data.get("seconds"), address=data.get("seen_from")
         )
         if cut
