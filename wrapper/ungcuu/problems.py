@@ -64,6 +64,22 @@ def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -
     )
 
 
+def _interrupted(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """Ansible itself ended in the middle of its work: what it had started may have gone on without it."""
+    step = _("in the step “{task}”").format(task=first.task) if first.task else _("before its first step")
+    what = _("{verb} was interrupted on {hosts} {step}: {message}.").format(
+        verb=verb, hosts=", ".join(hosts), step=step, message=first.message.rstrip(".")
+    )
+    if read_only:
+        again = f"ungcuu {verb} {' '.join(hosts)}"
+        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
+    return Undetermined(
+        what,
+        _("That step may or may not have happened; the steps before it have."),
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
 def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
     return Unreachable(
         _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=_ssh_words(first.message)),
@@ -110,6 +126,7 @@ _OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _BUILDERS = (
     ("host key", _host_key),
     ("lost", _lost),
+    ("interrupted", _interrupted),
     ("failed", _step_failed),
     ("unreachable", _unreachable),
 )

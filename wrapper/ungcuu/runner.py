@@ -6,7 +6,8 @@ What holds for every run:
 2. Text given to Ansible is data: a value is marked so that Ansible never evaluates it as a template (CVE-2021-3583).
 3. The environment is an allow-list. The run gets no terminal and can't ask anything.
 4. Output, events and memory are bounded (a host may answer with 300 MB), and so is time.
-5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened.
+5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened. So is
+   a run whose ansible-playbook ended before its own summary, once a task began: it was killed, or it broke down.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ungcuu import watchdog
 from ungcuu.errors import ControllerFault, Outcome
 from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
-from ungcuu.screen import Screen
+from ungcuu.screen import Screen, clean
 from ungcuu.settings import Settings
 
 MOST_EVENTS = 50_000
@@ -54,6 +55,8 @@ _NEVER_CONNECTED = re.compile(
 )
 _KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
 
+KILLED = 254  # the exit code that we give to an ansible-playbook that a signal ended
+
 # Ansible's own first task of each role, done on the controller.
 _OWN_CHECK = "Validating arguments against arg spec"
 
@@ -64,7 +67,7 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, host key, lost, cut short, stopped, not started.
+    ``problem`` is empty or one of failed, unreachable, host key, lost, interrupted, cut short, stopped, not started.
     """
 
     outcome: Outcome
@@ -111,6 +114,9 @@ class _Tally:
     stop: str = ""
     fault: BaseException | None = None
     last_output: str = ""
+    plays: int = 0
+    started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
+    ended: bool = False  # Ansible's summary arrived: all that was started has a result
 
     def take(self, raw: Mapping[str, Any]) -> bool:
         """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
@@ -130,11 +136,24 @@ class _Tally:
             self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
         if self.screen is not None and raw.get("stdout"):
             self.screen.block(raw["stdout"])
+        self._follow(raw)
         event = parse(raw)
         if event is None or self.stop:
             return
         self._count(event)
         self.on_event(event)
+
+    def _follow(self, raw: Mapping[str, Any]) -> None:
+        """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
+        kind, data = raw.get("event"), raw.get("event_data") or {}
+        self.plays += kind == "playbook_on_play_start"
+        self.ended = self.ended or kind == "playbook_on_stats"
+        if kind == "runner_on_start":
+            self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
+
+    def interrupted(self, code: int) -> bool:
+        """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
+        return not self.ended and bool(self.started or (code == KILLED and self.plays))
 
     def _count(self, event: Event) -> None:
         self.report_bytes += sum(len(str(r.data)) for r in event.reports)
@@ -154,6 +173,8 @@ def _after(host: HostResult, event: Event) -> HostResult:
         asked = event.status is not Status.SKIPPED and not event.task.startswith(_OWN_CHECK)
         ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
         return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
+    if event.status is Status.FAILED and event.cut:
+        return HostResult(Outcome.UNKNOWN, "lost", event.task, event.message, ok, changed)
     if event.status is Status.FAILED:
         return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
     return _unreached(host, event) if event.status is Status.UNREACHABLE else host
@@ -179,6 +200,7 @@ class Runner:
     def __init__(self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str]) -> None:
         self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
         self._tally = _Tally(lambda _event: None)
+        self._main = 0  # process id of ansible-playbook
 
     def cancel(self, why: str) -> None:
         """Ask the run to end."""
@@ -213,16 +235,19 @@ class Runner:
             self.cancel("interrupted")
             watchdog.end(str(folder))
             thread.join(10)
-        return int(runner.rc) if runner.rc is not None else 254
+        watchdog.end(str(folder))  # workers of an ansible-playbook that was killed would go on changing hosts
+        return int(runner.rc) if runner.rc is not None else KILLED
 
     def _supervise(self, folder: Path, deadline: float) -> None:
         if time.monotonic() > deadline:
             self.cancel("deadline")
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
-        if watchdog.memory(watchdog.children(str(folder))) > most:
+        ours = watchdog.children(str(folder))
+        self._main = self._main or (ours[0] if ours else 0)
+        if watchdog.memory(ours) > most:
             self.cancel("quota")
-        if self._tally.stop:
-            watchdog.end(str(folder))
+        if self._tally.stop or (self._main and not watchdog.alive(self._main)):
+            watchdog.end(str(folder))  # a killed ansible-playbook leaves workers behind
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig
@@ -271,7 +296,7 @@ class Runner:
     def _result(self, code: int, seconds: float) -> RunResult:
         tally = self._tally
         hosts = {host: tally.hosts.get(host) for host in self.hosts}
-        settled = {host: self._settle(result, code) for host, result in hosts.items()}
+        settled = {host: self._settle(host, result, code) for host, result in hosts.items()}
         others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
         outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
         message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
@@ -286,19 +311,33 @@ class Runner:
             tally.fault,
         )
 
-    def _settle(self, result: HostResult | None, code: int) -> HostResult:
-        """Return the final result of a host: a mended failure is none, an unfinished host is not done or unknown."""
+    def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
+        """Return the final result of a host: a rescued failure is none, an unfinished host is not done or unknown."""
+        stop, broken = self._tally.stop, code != 0 and self._tally.interrupted(code)
+        if stop or broken:
+            known = result or HostResult(Outcome.UNKNOWN)
+            task = known.task if stop else self._tally.started.get(host, known.task)
+            problem = "cut short" if stop else "interrupted"
+            return replace(
+                known, outcome=Outcome.UNKNOWN, problem=problem, task=task, message=self._why(known.message, code)
+            )
         if result is None:
-            if self._tally.stop:
-                return HostResult(Outcome.UNKNOWN, "cut short")
             return HostResult(Outcome.NOT_DONE, "not started")
         if code == 0:
             return HostResult(Outcome.DONE, ok=result.ok, changed=result.changed)
-        if self._tally.stop:
-            return HostResult(Outcome.UNKNOWN, "cut short", result.task, result.message, result.ok, result.changed)
         if result.problem:
             return result
         return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
+
+
+    def _why(self, message: str, code: int) -> str:
+        """Return what is known about why ansible-playbook ended in the middle of its work."""
+        if self._tally.stop:
+            return message
+        if code == KILLED:
+            return _("ansible-playbook was killed")
+        said = clean_tail(self._tally.last_output)
+        return _("ansible-playbook ended with code {code}. {said}").format(code=code, said=said).strip()
 
 
 def run(
@@ -414,8 +453,6 @@ def untemplated(value: object) -> object:
 
 def clean_tail(text: str) -> str:
     """Return the end of what ansible-playbook itself said, when it stopped before any task."""
-    from ungcuu.screen import clean
-
     return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
 
 
