@@ -91,7 +91,7 @@ class Event:
 
     ``place`` is Ansible's ``path:line`` of the task; ``delegate`` is the other host that it was to be done on. ``lost``
     says that the task's reports were larger than a result may be: who goes on would take silence for a clean host.
-    ``cut`` says that the program that carried the task to the host (ssh) was killed: no result came, or half of one.
+    ``cut`` says that nobody knows what the task did: the program that carried it to the host (ssh) was killed, say.
     """
 
     status: Status
@@ -131,7 +131,8 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
-        cut=status is Status.FAILED and _carrier_killed(result),
+        cut=status is Status.FAILED
+        and (_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown")))),
     )
 
 

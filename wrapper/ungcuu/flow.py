@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ungcuu import __version__
+from ungcuu import __version__, liveness
 from ungcuu.context import Context
 from ungcuu.errors import Exit, NotVerified, Outcome, Terminated, UngcuuError
 from ungcuu.i18n import _
@@ -102,6 +102,7 @@ class _Run:
     def __init__(self, ctx: Context, document: dict[str, object]) -> None:
         self.ctx, self.document = ctx, document
         self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        ctx.run = self.id
         self.started = time.monotonic()
         self.result: RunResult | None = None
         self.error: UngcuuError | None = None
@@ -147,6 +148,9 @@ class _Run:
                 "operator": ctx.settings.operator,
                 "steps": len(ctx.plan.steps),
                 "version": __version__,
+                "process": liveness.this_process(),
+                "inventory": _inventory_in_use(ctx.settings),
+                "typed_inventory": ctx.settings.typed_inventory,
             },
         )
 
@@ -156,8 +160,8 @@ class _Run:
             result = self._work()
         except UngcuuError as error:
             self.error = error
-            outcome = Outcome.UNKNOWN if self.result and self.result.outcome is Outcome.UNKNOWN else error.outcome
-            return outcome, error.code
+            unknown = self.result is not None and self.result.outcome is Outcome.UNKNOWN and not self.ctx.verb.read_only
+            return Outcome.UNKNOWN if unknown else error.outcome, error.code
         except (KeyboardInterrupt, Terminated) as stop:
             code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
             self.error = _stopped(self.ctx, code)
@@ -279,7 +283,14 @@ def run_playbook(
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
     if ctx.verb.each_alone and len(hosts) > 1:
         result = runner.run_each(
-            ctx.settings, inventory, playbook, hosts, variables, on_event=listener.take, deadline=deadline
+            ctx.settings,
+            inventory,
+            playbook,
+            hosts,
+            variables,
+            on_event=listener.take,
+            deadline=deadline,
+            run_id=ctx.run,
         )
     else:
         result = runner.run(
@@ -290,11 +301,22 @@ def run_playbook(
             variables,
             on_event=listener.take,
             deadline=deadline,
+            run_id=ctx.run,
         )
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":
         raise result.fault if result.fault is not None else KeyboardInterrupt
     return result
+
+
+def _inventory_in_use(settings: Settings) -> str:
+    """Return the inventory's path, for whoever takes the run up again; empty where none can be found."""
+    from ungcuu.site import inventory_of
+
+    try:
+        return str(inventory_of(settings).absolute())
+    except UngcuuError:
+        return ""
 
 
 def _plan_of(ctx: Context) -> Plan:

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ungcuu import watchdog
+from ungcuu import liveness, watchdog
 from ungcuu.errors import ControllerFault, Outcome
 from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
@@ -197,7 +197,10 @@ def _unreached(host: HostResult, event: Event) -> HostResult:
 class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
 
-    def __init__(self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str], run_id: str = ""
+    ) -> None:
+        self.run_id = run_id
         self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
         self._tally = _Tally(lambda _event: None)
         self._main = 0  # process id of ansible-playbook
@@ -289,6 +292,7 @@ class Runner:
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
+            liveness.RUN_VARIABLE: self.run_id,
             "LC_ALL": "C.UTF-8",
             "MAX_EVENT_RES": str(RESULT_LIMIT),
         }
@@ -329,7 +333,6 @@ class Runner:
             return result
         return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
 
-
     def _why(self, message: str, code: int) -> str:
         """Return what is known about why ansible-playbook ended in the middle of its work."""
         if self._tally.stop:
@@ -350,6 +353,7 @@ def run(
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
     check: bool = False,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -364,6 +368,7 @@ def run(
         on_event: Called in a thread of the run.
         deadline: Seconds.
         check: Ansible's check mode.
+        run_id: The run that it is part of; its processes carry the id in their environment.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -371,7 +376,7 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventory, playbook, hosts).run(variables, on_event, deadline, check)
+    return Runner(settings, inventory, playbook, hosts, run_id).run(variables, on_event, deadline, check)
 
 
 def run_each(
@@ -383,11 +388,12 @@ def run_each(
     *,
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    runners = [Runner(settings, inventory, playbook, (host,)) for host in hosts]
+    runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
         futures = [
             pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
