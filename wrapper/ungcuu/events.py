@@ -131,8 +131,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
-        cut=status is Status.FAILED
-        and (_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown")))),
+        cut=_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown"))),
     )
 
 

@@ -250,7 +250,7 @@ class _Run:
         rows: dict[str, dict[str, object]] = {host: {"outcome": outcome.value} for host in self.ctx.hosts}
         for host, data in self.ctx.host_results.items():
             if host in rows:
-                rows[host] = {k: v for k, v in vars(data).items() if v not in ("", None)} | {
+                rows[host] = {k: v for k, v in vars(data).items() if k != "cut" and v not in ("", None)} | {
                     "outcome": data.outcome.value
                 }
                 if data.outcome is Outcome.DONE and outcome is not Outcome.DONE and len(rows) == 1:

@@ -27,7 +27,7 @@ def this_process() -> dict[str, object]:
 
 
 def lives(process: Mapping[str, Any]) -> bool:
-    """Return whether the process that :func:`this_process` described is still there; False where nothing was described."""
+    """Return whether the process that :func:`this_process` described is still there; an empty one is not."""
     pid = process.get("pid")
     if not isinstance(pid, int) or pid < 1 or process.get("boot") != _boot():
         return False

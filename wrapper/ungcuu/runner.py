@@ -67,7 +67,8 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, host key, lost, interrupted, cut short, stopped, not started.
+    ``problem`` is empty or one of failed, unreachable, host key, lost, no result, interrupted, cut short, stopped, not
+    started. ``cut`` names a task whose result did not arrive, though the playbook went on to judge that.
     """
 
     outcome: Outcome
@@ -76,6 +77,7 @@ class HostResult:
     message: str = ""
     ok: int = 0
     changed: int = 0
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,16 +169,15 @@ class _Tally:
 
 def _after(host: HostResult, event: Event) -> HostResult:
     """Return a host's result after one more event. The run's own verdict clears a mended failure."""
-    ok, changed = host.ok, host.changed
+    if event.cut:
+        host = replace(host, cut=host.cut or event.task)
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
         # Neither asks the host: only what does tells a host that was lost from one that was never reached.
         asked = event.status is not Status.SKIPPED and not event.task.startswith(_OWN_CHECK)
-        ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
-        return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
-    if event.status is Status.FAILED and event.cut:
-        return HostResult(Outcome.UNKNOWN, "lost", event.task, event.message, ok, changed)
+        return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
     if event.status is Status.FAILED:
-        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
+        outcome, problem = (Outcome.UNKNOWN, "no result") if host.cut else (Outcome.NOT_DONE, "failed")
+        return replace(host, outcome=outcome, problem=problem, task=event.task, message=event.message)
     return _unreached(host, event) if event.status is Status.UNREACHABLE else host
 
 
@@ -191,7 +192,7 @@ def _unreached(host: HostResult, event: Event) -> HostResult:
         message = _("{helper} can't be reached: {message}").format(helper=event.delegate, message=message)
     elif not never or host.ok:
         outcome, problem = Outcome.UNKNOWN, "lost"
-    return HostResult(outcome, problem, event.task, message, host.ok, host.changed)
+    return replace(host, outcome=outcome, problem=problem, task=event.task, message=message)
 
 
 class Runner:
