@@ -34,6 +34,7 @@ class Context:
         out: Where people read: standard output, or standard error under ``--json``. Everything is cleaned on the way.
         hosts: Inventory hosts, groups already expanded.
         options: The verb's own options and arguments by key.
+        run: Id of the run under way; what it starts carries it in its environment.
         case: Id of the case that the run belongs to; ``cases`` has it for each host.
         journal: None while there is none to write to. Prefer :meth:`record`.
         records: Everything that was reported so far, by playbooks and by the verb itself.
@@ -48,6 +49,7 @@ class Context:
     hosts: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    run: str = ""
     case: str | None = None
     cases: Mapping[str, str] = field(default_factory=dict)
     journal: Recorder | None = None

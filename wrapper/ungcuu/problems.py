@@ -68,6 +68,39 @@ def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -
     )
 
 
+def _no_result(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """The program that carried a task to its host was killed here: the task may have had its effect all the same."""
+    what = _("The result of the step “{task}” did not arrive ({hosts}): the connection's program was killed.").format(
+        task=first.cut, hosts=", ".join(hosts)
+    )
+    if first.task != first.cut:
+        what += " " + _("After it, “{task}” failed: {message}").format(task=first.task, message=first.message)
+    if read_only:
+        again = f"ungcuu {verb} {' '.join(hosts)}"
+        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
+    return Undetermined(
+        what,
+        _("That step may or may not have happened; the steps before it have."),
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
+def _interrupted(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """Ansible itself ended in the middle of its work: what it had started may have gone on without it."""
+    step = _("in the step “{task}”").format(task=first.task) if first.task else _("before its first step")
+    what = _("{verb} was interrupted on {hosts} {step}: {message}.").format(
+        verb=verb, hosts=", ".join(hosts), step=step, message=first.message.rstrip(".")
+    )
+    if read_only:
+        again = f"ungcuu {verb} {' '.join(hosts)}"
+        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
+    return Undetermined(
+        what,
+        _("That step may or may not have happened; the steps before it have."),
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
 def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
     return Unreachable(
         _("{hosts} can't be reached: {message}").format(hosts=", ".join(hosts), message=_ssh_words(first.message)),
@@ -131,6 +164,8 @@ _OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _BUILDERS = (
     ("host key", _host_key),
     ("lost", _lost),
+    ("no result", _no_result),
+    ("interrupted", _interrupted),
     ("failed", _step_failed),
     ("helper unreachable", _helper_unreachable),
     ("unreachable", _unreachable),
@@ -156,7 +191,7 @@ def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
         _("Nothing was changed: {verb} only reads.").format(verb=verb)
         if read_only
         else _("The step under way may or may not have happened; the steps before it have."),
-        f"ungcuu resume {hosts}",
+        f"ungcuu {verb} {hosts}" if read_only else f"ungcuu resume {hosts}",
     )
 
 

@@ -6,7 +6,8 @@ What holds for every run:
 2. Text given to Ansible is data: a value is marked so that Ansible never evaluates it as a template (CVE-2021-3583).
 3. The environment is an allow-list. The run gets no terminal and can't ask anything.
 4. Output, events and memory are bounded (a host may answer with 300 MB), and so is time.
-5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened.
+5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened. So is
+   a run whose ansible-playbook ended before its own summary, once a task began: it was killed, or it broke down.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ungcuu import watchdog
+from ungcuu import liveness, watchdog
 from ungcuu.errors import ControllerFault, Outcome
 from ungcuu.events import OWN_CHECK, RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
 from ungcuu.scratch import private_folder
-from ungcuu.screen import Screen
+from ungcuu.screen import Screen, clean
 from ungcuu.settings import Settings
 
 MOST_EVENTS = 50_000
@@ -52,6 +53,8 @@ _NEVER_CONNECTED = re.compile(
 )
 _KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
 
+KILLED = 254  # the exit code that we give to an ansible-playbook that a signal ended
+
 OnEvent = Callable[[Event], None]
 
 
@@ -59,9 +62,10 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, cut short, stopped, not
-    started. ``helper`` is the other host that the step was to be done on (the vault), where it was that one which
-    failed or did not answer.
+    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, no result, interrupted, cut
+    short, stopped, not started. ``helper`` is the other host that the step was to be done on (the vault), where it was
+    that one which failed or did not answer. ``cut`` names a task whose result did not arrive, though the playbook went
+    on to judge that.
     """
 
     outcome: Outcome
@@ -71,6 +75,7 @@ class HostResult:
     ok: int = 0
     changed: int = 0
     helper: str = ""
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,9 @@ class _Tally:
     fault: BaseException | None = None
     last_output: str = ""
     unmatched: bool = False  # a play named none of the hosts
+    plays: int = 0
+    started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
+    ended: bool = False  # Ansible's summary arrived: all that was started has a result
 
     def take(self, raw: Mapping[str, Any]) -> bool:
         """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
@@ -130,11 +138,24 @@ class _Tally:
         self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
         if self.screen is not None and raw.get("stdout"):
             self.screen.block(raw["stdout"])
+        self._follow(raw)
         event = parse(raw)
         if event is None or self.stop:
             return
         self._count(event)
         self.on_event(event)
+
+    def _follow(self, raw: Mapping[str, Any]) -> None:
+        """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
+        kind, data = raw.get("event"), raw.get("event_data") or {}
+        self.plays += kind == "playbook_on_play_start"
+        self.ended = self.ended or kind == "playbook_on_stats"
+        if kind == "runner_on_start":
+            self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
+
+    def interrupted(self, code: int) -> bool:
+        """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
+        return not self.ended and bool(self.started or (code == KILLED and self.plays))
 
     def _count(self, event: Event) -> None:
         self.report_bytes += sum(len(str(r.data)) for r in event.reports)
@@ -148,14 +169,17 @@ class _Tally:
 
 def _after(host: HostResult, event: Event) -> HostResult:
     """Return a host's result after one more event. The run's own verdict clears a mended failure."""
-    ok, changed = host.ok, host.changed
+    if event.cut:
+        host = replace(host, cut=host.cut or event.task)
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
         # Neither asks the host: only what does tells a host that was lost from one that was never reached.
         asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
-        ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
-        return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
+        return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
     if event.status is Status.FAILED:
-        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed, event.delegate)
+        outcome, problem = (Outcome.UNKNOWN, "no result") if host.cut else (Outcome.NOT_DONE, "failed")
+        return replace(
+            host, outcome=outcome, problem=problem, task=event.task, message=event.message, helper=event.delegate
+        )
     return _unreached(host, event) if event.status is Status.UNREACHABLE else host
 
 
@@ -169,15 +193,19 @@ def _unreached(host: HostResult, event: Event) -> HostResult:
         problem = "helper unreachable"
     elif not never or host.ok:
         outcome, problem = Outcome.UNKNOWN, "lost"
-    return HostResult(outcome, problem, event.task, message, host.ok, host.changed, event.delegate)
+    return replace(host, outcome=outcome, problem=problem, task=event.task, message=message, helper=event.delegate)
 
 
 class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
 
-    def __init__(self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str], run_id: str = ""
+    ) -> None:
+        self.run_id = run_id
         self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
         self._tally = _Tally(lambda _event: None)
+        self._main = 0  # process id of ansible-playbook
 
     def cancel(self, why: str) -> None:
         """Ask the run to end."""
@@ -212,16 +240,19 @@ class Runner:
             self.cancel("interrupted")
             watchdog.end(str(folder))
             thread.join(10)
-        return int(runner.rc) if runner.rc is not None else 254
+        watchdog.end(str(folder))  # workers of an ansible-playbook that was killed would go on changing hosts
+        return int(runner.rc) if runner.rc is not None else KILLED
 
     def _supervise(self, folder: Path, deadline: float) -> None:
         if time.monotonic() > deadline:
             self.cancel("deadline")
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
-        if watchdog.memory(watchdog.children(str(folder))) > most:
+        ours = watchdog.children(str(folder))
+        self._main = self._main or (ours[0] if ours else 0)
+        if watchdog.memory(ours) > most:
             self.cancel("quota")
-        if self._tally.stop:
-            watchdog.end(str(folder))
+        if self._tally.stop or (self._main and not watchdog.alive(self._main)):
+            watchdog.end(str(folder))  # a killed ansible-playbook leaves workers behind
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig
@@ -263,6 +294,7 @@ class Runner:
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
+            liveness.RUN_VARIABLE: self.run_id,
             "LC_ALL": "C.UTF-8",
             "MAX_EVENT_RES": str(RESULT_LIMIT),
         }
@@ -270,7 +302,7 @@ class Runner:
     def _result(self, code: int, seconds: float) -> RunResult:
         tally = self._tally
         hosts = {host: tally.hosts.get(host) for host in self.hosts}
-        settled = {host: self._settle(result, code) for host, result in hosts.items()}
+        settled = {host: self._settle(host, result, code) for host, result in hosts.items()}
         others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
         outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
         message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
@@ -287,19 +319,32 @@ class Runner:
             tally.fault,
         )
 
-    def _settle(self, result: HostResult | None, code: int) -> HostResult:
-        """Return the final result of a host: a mended failure is none, an unfinished host is not done or unknown."""
+    def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
+        """Return the final result of a host: a rescued failure is none, an unfinished host is not done or unknown."""
+        stop, broken = self._tally.stop, code != 0 and self._tally.interrupted(code)
+        if stop or broken:
+            known = result or HostResult(Outcome.UNKNOWN)
+            task = known.task if stop else self._tally.started.get(host, known.task)
+            problem = "cut short" if stop else "interrupted"
+            return replace(
+                known, outcome=Outcome.UNKNOWN, problem=problem, task=task, message=self._why(known.message, code)
+            )
         if result is None:
-            if self._tally.stop:
-                return HostResult(Outcome.UNKNOWN, "cut short")
             return HostResult(Outcome.NOT_DONE, "not started")
         if code == 0:
             return HostResult(Outcome.DONE, ok=result.ok, changed=result.changed)
-        if self._tally.stop:
-            return HostResult(Outcome.UNKNOWN, "cut short", result.task, result.message, result.ok, result.changed)
         if result.problem:
             return result
         return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
+
+    def _why(self, message: str, code: int) -> str:
+        """Return what is known about why ansible-playbook ended in the middle of its work."""
+        if self._tally.stop:
+            return message
+        if code == KILLED:
+            return _("ansible-playbook was killed")
+        said = clean_tail(self._tally.last_output)
+        return _("ansible-playbook ended with code {code}. {said}").format(code=code, said=said).strip()
 
 
 def run(
@@ -312,6 +357,7 @@ def run(
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
     check: bool = False,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -326,6 +372,7 @@ def run(
         on_event: Called in a thread of the run.
         deadline: Seconds.
         check: Ansible's check mode.
+        run_id: The run that it is part of; its processes carry the id in their environment.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -333,7 +380,7 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventory, playbook, hosts).run(variables, on_event, deadline, check)
+    return Runner(settings, inventory, playbook, hosts, run_id).run(variables, on_event, deadline, check)
 
 
 def run_each(
@@ -345,11 +392,12 @@ def run_each(
     *,
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    runners = [Runner(settings, inventory, playbook, (host,)) for host in hosts]
+    runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
         futures = [
             pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
@@ -401,8 +449,6 @@ def untemplated(value: object) -> object:
 
 def clean_tail(text: str) -> str:
     """Return the end of what ansible-playbook itself said, when it stopped before any task."""
-    from ungcuu.screen import clean
-
     return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
 
 

@@ -79,4 +79,5 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
     result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
     if bad:
         result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
+        result["ungcuu_unknown"] = any(item.outcome == "unknown" for item in bad)  # then the run is UNKNOWN too
     return result

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ungcuu import baseline, expected
 from ungcuu.files import make_private, put
+from ungcuu.plugins.on_host import carried
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
 _KEYS = ("auth", "secure_auth", "logged_in", "nonce")
@@ -35,7 +36,11 @@ _LOCKED = ".ungcuu-locked"
 
 
 class HostRefusal(Exception):
-    """The host's program did not do what was asked; the text says why and what state the host is in."""
+    """The host's program did not do what was asked; the text says why and what state the host is in, unless unknown."""
+
+    def __init__(self, text: str, *, unknown: bool = False) -> None:
+        super().__init__(text)
+        self.unknown = unknown
 
 
 def new_secrets() -> dict[str, str]:
@@ -99,7 +104,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
             return result | rotate(store, Path(arguments["state"]), host)
         except HostRefusal as refusal:
-            return result | {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
+            told = {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
+            return result | told | {"ungcuu_unknown": refusal.unknown}
 
     def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
@@ -137,7 +143,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         Raises:
             HostRefusal: it did not do what was asked.
         """
-        done = self._low_level_execute_command(_PROGRAM, in_data=(json.dumps(request) + "\n").encode(), sudoable=True)
+        order = (json.dumps(request) + "\n").encode()
+        done = carried(self._low_level_execute_command(_PROGRAM, in_data=order, sudoable=True))
         lines = str(done.get("stdout", ""))[-_MOST_BYTES:].strip().splitlines()
         try:
             document = json.loads(lines[-1]) if lines else {}
@@ -146,7 +153,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer: dict[str, Any] = document if isinstance(document, dict) else {}
         if answer.get("event") != "done":
             reason, now = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
-            raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.")
+            raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.", unknown="reason" not in answer)
         return answer
 
 
