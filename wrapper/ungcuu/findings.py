@@ -120,6 +120,17 @@ RULES: Mapping[str, Rule] = {
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
+    "reader.disagrees": Rule(
+        N_("two readers of the host disagree: the host lies"),
+        N_("believe no program of this host: isolate it, collect, then ungcuu rebuild"),
+    ),
+    "reader.unconfirmed": Rule(
+        N_("no second reader confirmed what the host says"), N_("ungcuu doctor, then scan again")
+    ),
+    "reader.changed": Rule(
+        N_("Python, or a library that the scan itself runs on, was changed"),
+        N_("root was lost: ungcuu rebuild; what the host said in this scan can't be believed"),
+    ),
     "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
     "baseline.missing": Rule(N_("there is nothing to compare with"), N_("ungcuu baseline, on a host known to be good")),
 }

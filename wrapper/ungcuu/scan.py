@@ -1,20 +1,21 @@
 """One scan: read the host, compare with its baseline, look into what differs, keep the findings.
 
-read (one SSH session) → detect → fetch the bytes of suspicious files (a second session, only when there are some)
-→ detect again with the bytes → findings.json
+read (one SSH session) → read again without Python and compare (ungcuu/second_reader.py) → detect → fetch the bytes of
+suspicious files (only when there are some) → detect again with the bytes → findings.json
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, sent, ssh
+from ungcuu import baseline, content, detect, expected, second_reader, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -140,11 +141,17 @@ def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
     return baseline.parse(raw.splitlines()).contents
 
 
-def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None) -> list[Finding]:
-    """Return what should not be there, worst first."""
+def judge(
+    subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None, begun: float
+) -> list[Finding]:
+    """Return what should not be there, worst first. ``begun``: when the reading began, on the monotonic clock."""
+    config = subject.reader_config() | {"known": _known_programs(against)}
+    look = second_reader.look_on_host(subject.target, config)
+    confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
     comparison = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
     contents = fetch(subject, detect.interesting(comparison))
-    return worst_first(detect.detect(replace(comparison, contents=contents)))
+    found = detect.detect(replace(comparison, contents=contents))
+    return worst_first([*found, *detect.readers(comparison, confirmed.disagreements, confirmed.why)])
 
 
 def scan(subject: Subject) -> ScanResult:
@@ -153,10 +160,10 @@ def scan(subject: Subject) -> ScanResult:
     Raises:
         UngcuuError: The host could not be read, or its baseline was tampered with.
     """
-    started = datetime.now(UTC)
+    started, begun = datetime.now(UTC), time.monotonic()
     against = baseline.load(subject.state, subject.host)
     snapshot = read(subject, against)
-    found = judge(subject, snapshot, against)
+    found = judge(subject, snapshot, against, begun)
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
     result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found))
@@ -188,8 +195,9 @@ def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Fi
     Raises:
         UngcuuError: The host could not be read whole, or the baseline before was tampered with.
     """
+    begun = time.monotonic()
     snapshot = read(subject)
-    doubts = [item for item in judge(subject, snapshot, None) if item.severity in (Severity.CRITICAL, Severity.HIGH)]
+    doubts = [item for item in judge(subject, snapshot, None, begun) if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
         return False, doubts
     return baseline.save(subject.state, subject.host, snapshot), doubts

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ungcuu.sent import python_command
+
 PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
 MARK = "UNGCUU-RESULT "
 _REPLY_LIMIT = 1 << 20
@@ -49,7 +51,8 @@ def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]
 
     The connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
-    done = action._low_level_execute_command("/usr/bin/python3 -I -", in_data=program_text(name, order).encode())
+    start = " ".join(python_command())
+    done = action._low_level_execute_command(start, in_data=program_text(name, order).encode())
     try:
         return parse_reply(done.get("stdout", ""))
     except BadReply as error:
