@@ -115,6 +115,18 @@ RULES: Mapping[str, Rule] = {
         N_("a kernel module that was not there"), N_("rebuild the host: a kernel can't be trusted again")
     ),
     "package.changed": Rule(N_("packages were added, removed or updated"), N_("take a new baseline after a patch run")),
+    "package.forged": Rule(
+        N_("dpkg claims a file, its content or its rights, and the signed package says otherwise"),
+        N_("root was lost: ungcuu rebuild"),
+    ),
+    "package.unknown": Rule(
+        N_("a package in a version that no signed index and no patch run knows"),
+        N_("find out who installed it; name another archive in host_state_package_sources, or ungcuu patch"),
+    ),
+    "package.unproven": Rule(
+        N_("packages could not be compared with the signed archive"),
+        N_("give this controller access to the archive, then scan again"),
+    ),
     "database.administrator": Rule(N_("an administrator of the application was added or changed"), _RESTORE),
     "database.code": Rule(N_("a trigger or event in the database was added or changed"), _RESTORE),
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),

@@ -10,12 +10,12 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, second_reader, sent, ssh
+from ungcuu import baseline, content, detect, expected, package_check, second_reader, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -59,6 +59,7 @@ class Subject:
     application: str = ""
     exclude: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
+    package_sources: tuple[str, ...] = ()
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
@@ -93,6 +94,7 @@ class ScanResult:
     complete: bool
     seconds: float
     first_sign: str
+    checked: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -110,6 +112,7 @@ class ScanResult:
             "seconds": self.seconds,
             "first_sign": self.first_sign,
             "counts": counts(self.findings),
+            "checked": dict(self.checked),
         }
 
     def document(self) -> dict[str, Any]:
@@ -141,17 +144,27 @@ def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
     return baseline.parse(raw.splitlines()).contents
 
 
-def judge(
-    subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None, begun: float
-) -> list[Finding]:
-    """Return what should not be there, worst first. ``begun``: when the reading began, on the monotonic clock."""
+@dataclass(frozen=True)
+class Judged:
+    """What should not be there, worst first, and against what the host's word was checked."""
+
+    findings: Sequence[Finding]
+    checked: Mapping[str, object]
+
+
+def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None, begun: float) -> Judged:
+    """Judge a reading. ``begun``: when the reading began, on the monotonic clock."""
     config = subject.reader_config() | {"known": _known_programs(against)}
     look = second_reader.look_on_host(subject.target, config)
     confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
-    comparison = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    claimed = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    packages = package_check.check(subject.state, claimed, subject.package_sources)
+    comparison = packages.comparison
     contents = fetch(subject, detect.interesting(comparison))
-    found = detect.detect(replace(comparison, contents=contents))
-    return worst_first([*found, *detect.readers(comparison, confirmed.disagreements, confirmed.why)])
+    found = [*detect.detect(replace(comparison, contents=contents)), *packages.findings]
+    found += detect.readers(comparison, confirmed.disagreements, confirmed.why)
+    second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
+    return Judged(worst_first(found), {"second_reader": second, "packages": dict(packages.told)})
 
 
 def scan(subject: Subject) -> ScanResult:
@@ -163,10 +176,12 @@ def scan(subject: Subject) -> ScanResult:
     started, begun = datetime.now(UTC), time.monotonic()
     against = baseline.load(subject.state, subject.host)
     snapshot = read(subject, against)
-    found = judge(subject, snapshot, against, begun)
+    judged = judge(subject, snapshot, against, begun)
+    found = judged.findings
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
-    result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found))
+    result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found),
+                        judged.checked)  # fmt: skip
     folder = baseline.host_folder(subject.state, subject.host)
     put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
     return result
@@ -197,7 +212,8 @@ def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Fi
     """
     begun = time.monotonic()
     snapshot = read(subject)
-    doubts = [item for item in judge(subject, snapshot, None, begun) if item.severity in (Severity.CRITICAL, Severity.HIGH)]
+    found = judge(subject, snapshot, None, begun).findings
+    doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
         return False, doubts
     return baseline.save(subject.state, subject.host, snapshot), doubts

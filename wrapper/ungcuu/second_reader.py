@@ -35,7 +35,9 @@ _LINE = re.compile(
 )
 _SUM = re.compile(rb"([0-9a-f]{64})  (/.*)", re.DOTALL)
 _QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
-_CODE_NAME = re.compile(rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)[^/]*$", re.IGNORECASE)
+_CODE_NAME = re.compile(
+    rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)[^/]*$", re.IGNORECASE
+)
 _TYPES = {"f": "file", "d": "dir", "l": "link", "c": "char", "b": "block", "p": "fifo", "s": "socket"}
 _ALWAYS = (b"/proc", b"/sys", b"/var/lib/ungcuu")
 
@@ -161,7 +163,6 @@ def area(path: bytes, entry: Entry | None, said: Account, scope: Scope) -> str:
     """Return the area in which the first reader must have told this path; empty where it need not have."""
     if _below(path, scope.exclude) or _below(path, _ALWAYS):
         return ""
-    runs = entry is not None and entry.type == "file" and bool(entry.mode & 0o111)
     if path in said.code or _below(path, said.writable):
         named = entry is not None and entry.type == "file" and _CODE_NAME.search(path)
         return "upload" if named or path in said.code else ""
@@ -171,11 +172,15 @@ def area(path: bytes, entry: Entry | None, said: Account, scope: Scope) -> str:
         return "system"
     if b"/.ssh/" in path and _below(path, scope.homes):
         return "" if _QUIET_HOME.search(path) else "home"
+    return _program_area(path, entry)
+
+
+def _program_area(path: bytes, entry: Entry | None) -> str:
+    runs = entry is not None and entry.type == "file" and bool(entry.mode & 0o111)
     if runs and entry is not None and entry.mode & 0o6000:
         return "privileged"
-    if path.startswith((b"/usr/bin/", b"/usr/sbin/")):
-        return "program" if runs else ""
-    return "program" if path.startswith(b"/usr/lib/python3") else ""
+    known = runs and path.startswith((b"/usr/bin/", b"/usr/sbin/"))
+    return "program" if known or path.startswith(b"/usr/lib/python3") else ""
 
 
 def _below(path: bytes, places: Iterable[bytes]) -> bool:
@@ -241,9 +246,7 @@ def choose(snapshot: Snapshot, now: int) -> list[bytes]:
     return list(dict.fromkeys(path_bytes(str(row["path"])) for row in chosen))
 
 
-def compare(
-    target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, look: Look, elapsed: float
-) -> Verdict:
+def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, look: Look, elapsed: float) -> Verdict:
     """Take the second account and compare. What the first reader tells on a second look is added to the snapshot.
 
     ``elapsed`` are the seconds since the first reading began, by this machine's clock.
@@ -275,9 +278,7 @@ def compare(
     return Verdict([both[path] for path in sorted(both)], len(said.entries) + len(said.sums), why)
 
 
-def _read_again(
-    doubted: Iterable[bytes], said: Account, scope: Scope, snapshot: Snapshot, look: Look
-) -> None:
+def _read_again(doubted: Iterable[bytes], said: Account, scope: Scope, snapshot: Snapshot, look: Look) -> None:
     rows = snapshot.rows["file"]
     wanted = []
     for path in doubted:

@@ -103,7 +103,7 @@ def test_the_second_reader_contradicts_a_lying_python(planted: Lab, ungcuu: Ungc
 
     Seen failing with the second reader taken out of ``scan.judge``: none of the three, though the wrapper itself was.
     """
-    wrapper = "#!/bin/sh\\n/usr/bin/python3.real \"$@\" | grep -v -e zz-hidden -e bin/python3\\n"
+    wrapper = '#!/bin/sh\\n/usr/bin/python3.real "$@" | grep -v -e zz-hidden -e bin/python3\\n'
     do(planted, f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{wrapper}' > /usr/bin/python3; "
                 "chmod 755 /usr/bin/python3")  # fmt: skip
     try:

@@ -17,11 +17,16 @@ class Gap(Protocol):
     """One thing that two readers say differently."""
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The path, escaped."""
+
     @property
-    def first(self) -> str: ...
+    def first(self) -> str:
+        """What the first reader says."""
+
     @property
-    def second(self) -> str: ...
+    def second(self) -> str:
+        """What the second one says."""
 
 
 def runtime(comparison: Comparison) -> Iterator[Finding]:
