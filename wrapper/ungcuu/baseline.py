@@ -80,6 +80,7 @@ _NEEDED = {
     "file": ("area", "type", "mode", "uid", "gid"),
     "process": ("pid", "start"),
     "package": ("version",),
+    "runtime": ("sha256",),
 }
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, package_check, second_reader, sent, ssh
+from ungcuu import baseline, content, detect, expected, package_check, root_loss, second_reader, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -95,6 +95,7 @@ class ScanResult:
     seconds: float
     first_sign: str
     checked: Mapping[str, object] = field(default_factory=dict)
+    root_lost: root_loss.Loss | None = None
 
     @property
     def clean(self) -> bool:
@@ -113,6 +114,7 @@ class ScanResult:
             "first_sign": self.first_sign,
             "counts": counts(self.findings),
             "checked": dict(self.checked),
+            "root_lost": list(self.root_lost.findings) if self.root_lost else [],
         }
 
     def document(self) -> dict[str, Any]:
@@ -180,8 +182,10 @@ def scan(subject: Subject) -> ScanResult:
     found = judged.findings
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
-    result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found),
-                        judged.checked)  # fmt: skip
+    lost = root_loss.remember(subject.state, subject.target, found, root_loss.in_incident(subject.state, subject.host))
+    result = ScanResult(
+        subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
+    )
     folder = baseline.host_folder(subject.state, subject.host)
     put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
     return result
@@ -216,4 +220,7 @@ def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Fi
     doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
         return False, doubts
-    return baseline.save(subject.state, subject.host, snapshot), doubts
+    changed = baseline.save(subject.state, subject.host, snapshot)
+    if not root_loss.in_incident(subject.state, subject.host):
+        root_loss.accepted(subject.state, subject.host)
+    return changed, doubts

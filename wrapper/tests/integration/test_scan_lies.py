@@ -135,9 +135,9 @@ def test_a_changed_standard_library_is_told(host: Lab, ungcuu: Ungcuu) -> None:
     """
     source = do(host, "ls /usr/lib/python3.*/json/__init__.py").strip()
     sums = do(host, f"grep -l {source.removeprefix('/')}$ /var/lib/dpkg/info/*.md5sums").strip()
+    name = source.removeprefix("/")
     do(host, f"cp -p {source} /root/source; cp -p {sums} /root/sums; echo '# changed' >> {source}; "
-             f"sum=$(md5sum {source} | cut -d' ' -f1); "
-             f"sed -i \"s#^[0-9a-f]*  {source.removeprefix('/')}#$sum  {source.removeprefix('/')}#\" {sums}")  # fmt: skip
+             f"sum=$(md5sum<{source} | cut -c1-32); sed -i \"s#^[0-9a-f]*  {name}#$sum  {name}#\" {sums}")  # fmt: skip
     try:
         _code, document, _said = ungcuu("scan", "web01")
     finally:

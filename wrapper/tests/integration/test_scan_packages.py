@@ -31,8 +31,8 @@ echo '0 4 * * * root true' > /etc/cron.d/zz-claimed
 claim() {
     echo "$2" >> info/$1.list
     echo "$(md5sum $2 | cut -d' ' -f1)  ${2#/}" >> info/$1.md5sums
-    awk -v p="$1" -v v="$3" '/^Package: /{here=($2==p)} here && /^Version: /{$0="Version: " (v ? v : $2 "+deb12u99")} {print}' \
-        status > status.new && mv status.new status
+    awk -v p="$1" -v v="$3" '/^Package: /{here=($2==p)}
+        here && /^Version: /{$0="Version: " (v ? v : $2 "+deb12u99")} {print}' status > new && mv new status
 }
 """
 UNDO = """

@@ -43,6 +43,14 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
     if counts.total() > _SHOWN:
         ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
+    for row in scans:
+        if row.get("root_lost"):
+            ctx.out.line(
+                _(
+                    "{host}: root was lost. What a scan no longer finds may be hidden: the way back is ungcuu rebuild"
+                ).format(host=row.get("host")),
+                "bad",
+            )
     clean = all(row.get("clean") is True for row in scans)
     data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
     if clean:

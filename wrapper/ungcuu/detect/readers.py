@@ -35,7 +35,7 @@ def runtime(comparison: Comparison) -> Iterator[Finding]:
     known = before.of("runtime") if before else {}
     places = {posixpath.dirname(key[0]) for key in known}
     for key, row in comparison.now.of("runtime").items():
-        path, digest = key[0], row["sha256"]
+        path, digest = key[0], row.get("sha256", "")
         good = known.get(key) or (before.file(path) if before else None)
         if good is not None and good.get("sha256") == digest:
             continue

@@ -69,6 +69,7 @@ def status(context: Context) -> Result:
     from datetime import UTC, datetime
 
     from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.course import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.restore_points import alerts
 
@@ -91,6 +92,8 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
+    for row in root_lost(facts):
+        context.out.line("! " + row["text"], row["tone"])
     owed = pressing(people(case.records(), facts, datetime.now(UTC)))
     for row in owed:
         context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
@@ -147,6 +150,7 @@ def _summary(case: Case) -> dict[str, object]:
         "seconds_to_contain": facts.seconds_to_contain,
         "seconds_to_recover": facts.seconds_to_recover,
         "open_findings": len(facts.open_findings),
+        "root_lost": [vars(one) | {"findings": list(one.findings)} for one in facts.root_lost],
         "obstacles": case.obstacles() if facts.phase != "closed" else [],
     }
 
