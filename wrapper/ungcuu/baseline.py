@@ -55,6 +55,7 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
     "package": {"name": str, "architecture": str, "version": str},
     "database": {"set": str, "name": str, "detail": str},
     "privileged": {"path": str},
+    "runtime": {"path": str, "sha256": str},
     "unread": {"path": str, "why": str},
     "limit": {"section": str},
     "failed": {"section": str, "why": str},
@@ -73,11 +74,13 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "package": ("name", "architecture"),
     "database": ("set", "name"),
     "privileged": ("path",),
+    "runtime": ("path",),
 }
 _NEEDED = {
     "file": ("area", "type", "mode", "uid", "gid"),
     "process": ("pid", "start"),
     "package": ("version",),
+    "runtime": ("sha256",),
 }
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 
@@ -288,9 +291,9 @@ def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
     kept = {
         kind: [{name: value for name, value in row.items() if name not in fleeting} for row in known]
         for kind, known in rows.items()
-        if kind not in ("listener", "unit")
+        if kind not in ("listener", "unit", "runtime")
     }
-    return sealing.canonical(kept)
+    return sealing.canonical({**kept, "runtime": bool(rows.get("runtime"))})
 
 
 def _keep_old(path: Path, taken: str) -> None:

@@ -37,16 +37,9 @@ _PHASE_OF_VERB = {
 _SCANS = ("scan", "reassess")
 # Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
 _OURS = {
-    "outside",
-    "case_opened",
-    "case_closed",
-    "phase",
-    "detected",
-    "first_sign",
-    "run_started",
-    "run_finished",
-    "verdict",
-}
+    "outside", "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
+    "root_lost_override", "root_regained",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,6 +83,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class RootLost:
+    """An intruder had root on a host. ``regained`` is when another machine took its place, ``override`` a person's
+    reason for a release without that.
+    """
+
+    host: str
+    since: str
+    findings: tuple[str, ...] = ()
+    regained: str = ""
+    override: str = ""
+    by: str = ""
+    overridden: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything about a case that its records prove. Times are UTC in the journal's form; empty means not proven.
 
@@ -122,6 +130,7 @@ class Facts:
     outside: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     runs: tuple[Run, ...] = ()
+    root_lost: tuple[RootLost, ...] = ()
 
     @property
     def seconds_to_detect(self) -> float | None:
@@ -185,6 +194,7 @@ class _Fold:
         self._claimed: set[str] = set()  # hosts that said in the run under way that they are cut off
         self._findings: dict[tuple[str, str], Finding] = {}
         self._quarantined: dict[str, tuple[str, str]] = {}  # id in quarantine → finding
+        self._root_lost: dict[str, RootLost] = {}
         self._seen: set[tuple[str, str]] = set()  # findings of the scan under way, or of the last one, of each host
 
     def take(self, record: Record) -> None:
@@ -199,6 +209,7 @@ class _Fold:
             self._facts,
             phase_since=dict(self._phase_since),
             runs=tuple(self._runs),
+            root_lost=tuple(self._root_lost.values()),
             findings=tuple(self._findings.values()),
             isolated=tuple(sorted(host for host in self._isolated if self._outside.get(host) != "open")),
             lost=tuple(sorted(host for host in self._isolated if self._outside.get(host) == "open")),
@@ -348,6 +359,29 @@ class _Fold:
             state=known.state if known and known.state in VERDICTS else "open",
             seen=known.seen if known else record.time,
             data=data,
+        )
+
+    def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        since = _utc(data.get("since")) or record.time
+        known = self._root_lost.get(host)
+        if known is None or (known.since != since and (known.regained or known.override)):
+            self._root_lost[host] = RootLost(host, since, found)
+        else:
+            self._root_lost[host] = replace(known, findings=tuple(dict.fromkeys([*known.findings, *found])))
+
+    def _on_root_regained(self, record: Record, data: Mapping[str, Any]) -> None:
+        host = ",".join(hosts_of(data))
+        if known := self._root_lost.get(host):
+            self._root_lost[host] = replace(known, regained=record.time)
+
+    def _on_root_lost_override(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        known = self._root_lost.get(host) or RootLost(host, record.time, found)
+        self._root_lost[host] = replace(
+            known, override=str(data.get("reason") or ""), by=str(data.get("by") or ""), overridden=record.time
         )
 
     def _on_quarantine(self, _record: Record, data: Mapping[str, Any]) -> None:

@@ -55,19 +55,30 @@ def mark_released(folder: Path, now: datetime) -> bool:
     return True
 
 
-def against_release(folder: Path, host: str, now: datetime) -> list[str]:
-    """Return every reason against returning the host to service; an empty list means none."""
-    from ungcuu import baseline
+def against_release(folder: Path, host: str, now: datetime, override: str = "") -> list[str]:
+    """Return every reason against returning the host to service; an empty list means none.
+
+    ``override`` is a person's reason for a release although root was lost; it answers that alone.
+    """
+    from ungcuu import baseline, root_loss
     from ungcuu.errors import Tampered
 
     try:
+        loss = root_loss.load(folder.parents[1], host)
+    except Tampered:
+        return ["the record of whether root was lost does not match its signature"]
+    excused = loss is not None and (loss.ended.get("how") == "override" or root_loss.is_reason(override))
+    against = [loss.sentence()] if loss is not None and loss.standing and not excused else []
+    try:
         found = baseline.verified(folder / REASSESSMENT, folder.parents[1] / "keys", host)
     except FileNotFoundError:
-        return ["it has not been re-assessed"]
+        return ["it has not been re-assessed", *against]
     except Tampered:
         return ["the re-assessment does not match its signature, or is another host's"]
-    against = []
-    if found.get("outcome") != "clean":
+    outcome = found.get("outcome")
+    if outcome == "root lost" and not excused and not against:
+        against.append("the re-assessment is of the machine whose root was lost")
+    elif outcome not in ("clean", "root lost"):
         against.append("the re-assessment did not find it clean")
     entry = found.get("entry")
     if not (isinstance(entry, dict) and entry.get("closed") is True):

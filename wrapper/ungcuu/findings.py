@@ -115,6 +115,18 @@ RULES: Mapping[str, Rule] = {
         N_("a kernel module that was not there"), N_("rebuild the host: a kernel can't be trusted again")
     ),
     "package.changed": Rule(N_("packages were added, removed or updated"), N_("take a new baseline after a patch run")),
+    "package.forged": Rule(
+        N_("dpkg claims a file, its content or its rights, and the signed package says otherwise"),
+        N_("root was lost: ungcuu rebuild"),
+    ),
+    "package.unknown": Rule(
+        N_("a package in a version that no signed index and no patch run knows"),
+        N_("find out who installed it; name another archive in host_state_package_sources, or ungcuu patch"),
+    ),
+    "package.unproven": Rule(
+        N_("packages could not be compared with the signed archive"),
+        N_("give this controller access to the archive, then scan again"),
+    ),
     "database.administrator": Rule(N_("an administrator of the application was added or changed"), _RESTORE),
     "database.code": Rule(N_("a trigger or event in the database was added or changed"), _RESTORE),
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
@@ -128,6 +140,17 @@ RULES: Mapping[str, Rule] = {
         N_("look at the files; then ungcuu-site drop, with the restore's id, on the host"),
     ),
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
+    "reader.disagrees": Rule(
+        N_("two readers of the host disagree: the host lies"),
+        N_("believe no program of this host: isolate it, collect, then ungcuu rebuild"),
+    ),
+    "reader.unconfirmed": Rule(
+        N_("no second reader confirmed what the host says"), N_("ungcuu doctor, then scan again")
+    ),
+    "reader.changed": Rule(
+        N_("Python, or a library that the scan itself runs on, was changed"),
+        N_("root was lost: ungcuu rebuild; what the host said in this scan can't be believed"),
+    ),
     "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
     "baseline.missing": Rule(N_("there is nothing to compare with"), N_("ungcuu baseline, on a host known to be good")),
 }

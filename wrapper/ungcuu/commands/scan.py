@@ -61,6 +61,15 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
     if counts.total() > _SHOWN:
         ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
+    for row in scans:
+        ctx.out.line(_told_checked(row), "quiet")
+        if row.get("root_lost"):
+            ctx.out.line(
+                _(
+                    "{host}: root was lost. What a scan no longer finds may be hidden: the way back is ungcuu rebuild"
+                ).format(host=row.get("host")),
+                "bad",
+            )
     clean = all(row.get("clean") is True for row in scans)
     data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
     lost = _lost(ctx)
@@ -70,6 +79,16 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     told = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     message = f"{lost} " + _("Found: {counts}").format(counts=told)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _told_checked(row: Mapping[str, object]) -> str:
+    """Say against what the host's word was checked: "nothing was found" is worth no more than that."""
+    checked = row.get("checked")
+    known = checked if isinstance(checked, Mapping) else {}
+    second, packages = (known.get(name) or {} for name in ("second_reader", "packages"))
+    source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
+    text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
+    return text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
 
 
 VERB = Verb(

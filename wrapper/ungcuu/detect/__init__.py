@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from ungcuu.detect.access import accounts, groups, lines
 from ungcuu.detect.comparison import Comparison, Detector
 from ungcuu.detect.files import files, interesting
+from ungcuu.detect.readers import readers, runtime
 from ungcuu.detect.running import database, listeners, modules, packages, processes, reading, units
 from ungcuu.findings import Finding
 
-__all__ = ["DETECTORS", "detect", "interesting"]
+__all__ = ["DETECTORS", "detect", "interesting", "readers"]
 
 DETECTORS: Sequence[Detector] = (
-    files, lines, accounts, groups, units, listeners, processes, modules, packages, database, reading,
+    files, lines, accounts, groups, units, listeners, processes, modules, packages, database, reading, runtime,
 )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ungcuu.sent import python_command
+
 PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
 MARK = "UNGCUU-RESULT "
 _REPLY_LIMIT = 1 << 20
@@ -64,7 +66,7 @@ def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]
     The connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
     program = program_text(name, order).encode()
-    done = carried(action._low_level_execute_command("/usr/bin/python3 -I -", in_data=program))
+    done = carried(action._low_level_execute_command(" ".join(python_command()), in_data=program))
     try:
         return parse_reply(done.get("stdout", ""))
     except BadReply as error:

@@ -25,7 +25,10 @@ from ungcuu.report.words import (
 from ungcuu.report_text import EVENTS, LABELS
 from ungcuu.sealing import Record, parse_time
 
-_TELLING = ("custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase")
+_TELLING = (
+    "custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase", "root_lost_override",
+    "root_regained",
+)  # fmt: skip
 
 
 def clocks(facts: Facts) -> list[dict[str, Any]]:
@@ -128,6 +131,23 @@ def _summary_evidence(told: Sequence[Told]) -> str:
     return _("{good} of {all} pieces of evidence were taken whole ({size}).").format(
         good=len(good), all=len(items), size=shown_bytes(sum(size_of(data) for data in items))
     )
+
+
+def root_lost(facts: Facts) -> list[dict[str, str]]:
+    """Where root was lost, and what became of that: the sentences that stand in red on every document."""
+    rows = []
+    for one in facts.root_lost:
+        text = _("Root was lost on {host}: {what}.").format(host=one.host, what="; ".join(one.findings[:5]) or "?")
+        if one.override:
+            text += " " + _("It returned to service WITHOUT a rebuild, on the word of {who} ({time}): {reason}").format(
+                who=one.by or "?", time=shown_time(one.overridden), reason=one.override
+            )
+        elif one.regained:
+            text += " " + _("It was rebuilt on another machine ({time}).").format(time=shown_time(one.regained))
+        else:
+            text += " " + _("It has not been rebuilt.")
+        rows.append({"text": text, "tone": "good" if one.regained and not one.override else "bad"})
+    return rows
 
 
 def timeline(

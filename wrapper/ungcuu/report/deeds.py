@@ -230,6 +230,8 @@ def _judgement(data: Mapping[str, Any]) -> Iterator[str]:
     yield _("Way in: {how} ({state}, {by})").format(
         how=entry.get("how") or "–", state=closed, by=entry.get("by") or "–"
     )
+    if lost := mapping(data.get("root_lost")):
+        yield _("Root was lost: {what}").format(what=flat(lost.get("findings") or "?"))
     left = data.get("left")
     if isinstance(left, list) and left:
         yield _("Left: {what}").format(what=flat(left))

@@ -38,12 +38,13 @@ def form(context: Context) -> Result:
     """Draft a form of the authorities."""
     from datetime import UTC, datetime
 
-    from ungcuu.forms import form
+    from ungcuu.forms import form, root_lost
     from ungcuu.report import render, tlp_of
 
     case, name = chosen(context), context.options["form"]
     draft = form(name, case.records(), case.facts, datetime.now(UTC))
-    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts)}, "form.html.j2")
+    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
+                  "form.html.j2")  # fmt: skip
     left = sum(not field.value for field in draft.fields)
     told = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
     return _written(context, case, text, f"{name}.html", count=left, told=told)

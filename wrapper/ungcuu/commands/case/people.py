@@ -71,6 +71,7 @@ def status(context: Context) -> Result:
 
     from ungcuu import isolation_watch
     from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.course import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.restore_points import alerts
 
@@ -97,6 +98,8 @@ def status(context: Context) -> Result:
         context.out.line(f"! {one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
         if one.look.state != "silent":
             context.out.line("  " + _("Next:      {command}").format(command=one.next), "strong")
+    for row in root_lost(facts):
+        context.out.line("! " + row["text"], row["tone"])
     owed = pressing(people(case.records(), facts, datetime.now(UTC)))
     for row in owed:
         context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
@@ -170,6 +173,7 @@ def _summary(case: Case) -> dict[str, object]:
         "seconds_to_contain": facts.seconds_to_contain,
         "seconds_to_recover": facts.seconds_to_recover,
         "open_findings": len(facts.open_findings),
+        "root_lost": [vars(one) | {"findings": list(one.findings)} for one in facts.root_lost],
         "obstacles": case.obstacles() if facts.phase != "closed" else [],
     }
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ungcuu import baseline, quarantine
+from ungcuu import baseline, quarantine, root_loss
 from ungcuu.errors import UngcuuError
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
@@ -56,7 +56,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.host)
         planned = quarantine.plan(document, choice, good.snapshot if good else None)
-        return _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+        told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+        lost = (root_loss.standing if check else root_loss.keep)(subject.state, subject.host)
+        if lost is not None:
+            told["ungcuu"].append({"kind": "root_lost", "data": lost.record()})
+        return told
 
 
 def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str) -> dict[str, Any]:

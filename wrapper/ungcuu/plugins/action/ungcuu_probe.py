@@ -27,6 +27,7 @@ from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from ungcuu import isolation, outside, probe, proofs, site
+from ungcuu.sent import python_command
 
 TIMEOUT = 1.0  # seconds for one connection
 _LIMIT = 4 << 20
@@ -117,7 +118,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if kind.endswith("from the controller"):
             return probe.main(text)
         program = Path(probe.__file__).read_bytes()
-        done = self._low_level_execute_command(f"/usr/bin/python3 -I - {shlex.quote(text)}", in_data=program)
+        done = self._low_level_execute_command(shlex.join(python_command("-", text)), in_data=program)
         try:
             answer = json.loads(str(done.get("stdout", ""))[:_LIMIT].strip().splitlines()[-1])
         except (ValueError, IndexError):
