@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ungcuu.remote.config import CONFIG
+from ungcuu.remote.host_state.bytecode import judge_bytecode
 from ungcuu.remote.host_state.marks import content_marks
 from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, open_quietly, read_small, tick
 
@@ -145,6 +146,9 @@ def tell(path: bytes, info: os.stat_result, area: str, sums: dict[bytes, tuple[s
             if owned is not None:
                 record["package"] = owned[1]
                 record["package_ok"] = as_packaged(path, record.get("sha256"), owned[0])
+            if path.endswith(b".pyc"):
+                known = hashlib.sha256(f"{record['path']} {record.get('sha256')}".encode()).hexdigest()[:16] in KNOWN
+                record["bytecode"] = "same" if known else judge_bytecode(path)
         if record["type"] != "link" and (xattrs := attributes(path)):
             record["xattrs"] = xattrs
     except OSError as problem:
