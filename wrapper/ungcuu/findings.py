@@ -75,6 +75,11 @@ RULES: Mapping[str, Rule] = {
     "persistence.unit": Rule(N_("a service, timer or path unit that was not there"), _QUARANTINE),
     "persistence.preload": Rule(N_("a library forced into every process"), _QUARANTINE),
     "persistence.startup": Rule(N_("a start-up or login script was added or changed"), _QUARANTINE),
+    "persistence.activation": Rule(N_("a D-Bus service or policy was added or changed"), _QUARANTINE),
+    "persistence.linger": Rule(N_("an account's own services start without a login"), _QUARANTINE),
+    "persistence.interpreter": Rule(N_("code that an interpreter loads by itself"), _QUARANTINE),
+    "persistence.library-path": Rule(N_("the loader's cache leads to a strange library"), _LOOK),
+    "persistence.environment": Rule(N_("a variable reaches every service"), _LOOK),
     "access.key": Rule(N_("an SSH key that was not there"), _LINES),
     "access.key-removed": Rule(N_("an SSH key is gone"), _LOOK),
     "access.sudo": Rule(N_("a right to become root that was not there"), _LINES),
@@ -98,6 +103,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "program.added": Rule(N_("a program that no package owns"), _QUARANTINE),
     "program.removed": Rule(N_("a program of the distribution is gone"), N_("reinstall its package")),
+    "program.bytecode": Rule(N_("compiled Python code that is not what its source says"), _QUARANTINE),
+    "program.data": Rule(N_("a data file of the distribution was added, changed or removed"), _LOOK),
     "program.temporary": Rule(N_("a program in a temporary folder"), _QUARANTINE),
     "config.web": Rule(N_("the web server's configuration was changed"), _RESTORE),
     "config.changed": Rule(N_("configuration was added, changed or removed"), _LOOK),
@@ -107,6 +114,10 @@ RULES: Mapping[str, Rule] = {
     "process.hidden": Rule(
         N_("a process whose program is hidden or removed"), N_("collect first; then ungcuu eradicate --kill-processes")
     ),
+    "process.unexplained": Rule(
+        N_("a process that no package, unit or login explains"),
+        N_("collect first; then ungcuu eradicate --kill-processes"),
+    ),
     "process.website": Rule(
         N_("a process of the website's account that is not PHP"),
         N_("collect first; then ungcuu eradicate --kill-processes"),
@@ -114,13 +125,25 @@ RULES: Mapping[str, Rule] = {
     "kernel.module": Rule(
         N_("a kernel module that was not there"), N_("rebuild the host: a kernel can't be trusted again")
     ),
+    "network.names": Rule(N_("where names lead was changed"), _LOOK),
+    "network.filter": Rule(N_("a table of the packet filter was added, changed or removed"), _LOOK),
+    "package.source": Rule(N_("where packages come from was changed"), _QUARANTINE),
+    "package.script": Rule(N_("a script that dpkg runs as root was added or changed"), _LOOK),
+    "package.record": Rule(N_("dpkg's record of a package was changed, its version was not"), _LOOK),
     "package.changed": Rule(N_("packages were added, removed or updated"), N_("take a new baseline after a patch run")),
     "database.administrator": Rule(N_("an administrator of the application was added or changed"), _RESTORE),
-    "database.code": Rule(N_("a trigger or event in the database was added or changed"), _RESTORE),
+    "database.code": Rule(N_("a trigger, event, function or procedure in the database was added or changed"), _RESTORE),
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
+    "database.server": Rule(N_("a setting or plugin of the database server was changed"), _RESTORE),
+    "database.capability": Rule(N_("what an account or role of the application may do was changed"), _RESTORE),
+    "database.application-password": Rule(N_("a standing password for programs was added"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
+    "content.script": Rule(N_("code or a script in a post, comment or option"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
+    "baseline.old": Rule(
+        N_("the baseline knows less than this scan reads"), N_("ungcuu baseline, on a host known to be good")
+    ),
     "baseline.missing": Rule(N_("there is nothing to compare with"), N_("ungcuu baseline, on a host known to be good")),
 }
 

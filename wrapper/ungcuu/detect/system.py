@@ -10,11 +10,11 @@ from ungcuu import content
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect import change
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
+from ungcuu.detect.places import PACKAGED_UNIT, PLACES, UNIT_FOLDER
 from ungcuu.detect.web import web
 from ungcuu.findings import Do, Finding, Severity
 
 _KEY_FILE = re.compile(r"/\.ssh/authorized_keys2?$")
-UNIT_FOLDER = re.compile(r"^(?:/etc/systemd|/run/systemd/system|/usr/local/lib/systemd|/.+/\.config/systemd)/")
 _UNIT_NAME = re.compile(r"^[A-Za-z0-9:_.@\\-]{1,200}\.(?:service|timer|path|socket|mount|automount|target|slice)$")
 _WANTED = re.compile(r"\.(?:wants|requires|upholds)/[^/]+$")
 CRON = re.compile(r"^/(?:etc/(?:cron\.[a-z]+|crontab$|anacrontab$)|var/spool/cron/)")
@@ -48,6 +48,8 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
         return
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
         return
+    if (new or {}).get("bytecode") in ("same", "stale", "differs"):
+        return
     if path.startswith("/var/www/"):
         # A neighbour on the same host: hit there, the intruder is next door.
         yield from web(comparison, path, old, new)
@@ -78,13 +80,13 @@ def _judge_place(
     """Return rule, severity and action for a changed file of the system; an empty rule means: nothing."""
     added, gone = old is None, new is None
     action: dict[str, object] | None = change.move(new) if new is not None and added else {"do": Do.RESTORE.value}
-    if UNIT_FOLDER.match(path):
+    if UNIT_FOLDER.match(path) or PACKAGED_UNIT.match(path):
         return _judge_unit(comparison, path, old, new)
-    for pattern, rule, severity, severity_gone in _PLACES:
-        if pattern.match(path):
+    for pattern, rule, severity, severity_gone in (*PLACES, *_PLACES):
+        if pattern.search(path):
             return rule, severity_gone if gone else severity, action
     if path.startswith(("/usr/local/", "/opt/")) and new is not None and added:
-        runs = new.get("mode", 0) & 0o111 or new.get("type") == "link"
+        runs = new.get("mode", 0) & 0o111 or new.get("type") == "link" or re.search(r"\.so(?:\.|$)", path)
         return "program.added", HIGH if runs else MEDIUM, action
     return "config.changed", MEDIUM, None
 
@@ -93,6 +95,8 @@ def _judge_unit(
     comparison: Comparison, path: str, old: Row | None, new: Row | None
 ) -> tuple[str, Severity, dict[str, object] | None]:
     name = posixpath.basename(path)
+    if _is_explained_unit(comparison, path, old, new):
+        return "", LOW, None
     if new is None:
         # A wish that a unit starts, taken away: the unit's own state tells it (units below).
         return ("", LOW, None) if _WANTED.search(path) else ("config.changed", MEDIUM, None)
@@ -110,6 +114,36 @@ def _judge_unit(
         own = _UNIT_NAME.match(name) and not _WANTED.search(path)
         action = {**change.move(new), "do": Do.UNIT.value, "unit": name} if own else change.move(new)
     return "persistence.unit", HIGH, action
+
+
+_SCOPE = re.compile(r"\.(?:scope|slice)(?:\.d/.*)?$")
+_STARTS = re.compile(r"^Exec\w+=\s*(.+)$", re.MULTILINE)
+_GENERATED = re.compile(r"^/run/systemd/generator[^/]*/(?:[^/]+\.(?:wants|requires)/)?([^/]+)\.service$")
+
+
+def _is_explained_unit(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
+    """Whether a unit that exists in memory only can't start anything, is ours, or comes of a package's start script.
+
+    What is ours is known by the program that it starts, which is compared with what was sent; a name proves nothing.
+    """
+    if not path.startswith("/run/systemd/"):
+        return False
+    if path.startswith("/run/systemd/transient/"):
+        if new is None or _SCOPE.search(path) or _starts_ours(comparison, path):
+            return True
+        return path.endswith(".timer") and _starts_ours(comparison, path.removesuffix(".timer") + ".service")
+    made = _GENERATED.match(path)
+    script = comparison.now.file(f"/etc/init.d/{made[1]}") if made else None
+    gone = comparison.before.file(f"/etc/init.d/{made[1]}") if made and comparison.before else None
+    return bool(script and script.get("package_ok")) if new is not None else bool(gone and gone.get("package"))
+
+
+def _starts_ours(comparison: Comparison, path: str) -> bool:
+    """Whether every program that a unit starts is one that ungcuu put on the host, with the content that was sent."""
+    started = _STARTS.findall(comparison.data(path).decode("utf-8", "replace"))
+    programs = [next((word.strip('"') for word in line.split() if word.strip('"@-:+!').startswith("/")
+                      and word.strip('"') not in ("/usr/bin/python3", "/bin/sh", "/usr/bin/sh")), "") for line in started]  # fmt: skip
+    return bool(programs) and all(is_expected(comparison, program) for program in programs)
 
 
 def _package_unit(comparison: Comparison, target: str) -> bool:
@@ -155,6 +189,8 @@ def home(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
         yield from system(comparison, path, old, new)
         return
     if old is None and new is not None and _same_as_skeleton(comparison, path, new):
+        return
+    if (new or old or {}).get("bytecode") in ("same", "stale"):
         return
     severity = HIGH if new is not None else MEDIUM
     action = change.move(new) if new is not None and old is None else {"do": Do.PERSON.value}
@@ -205,6 +241,9 @@ def program(comparison: Comparison, path: str, old: Row | None, new: Row | None)
             )
         return
     if comparison.before is None:
+        return
+    if PACKAGED_UNIT.match(path):
+        yield from system(comparison, path, old, new)
         return
     severity = MEDIUM if new.get("type") == "link" and not str(new.get("target")).startswith(TEMPORARY) else HIGH
     yield comparison.find(

@@ -20,8 +20,8 @@ def source_of(path: bytes) -> tuple[bytes, int]:
     """The source that a cache file stands for, and the level of optimisation in its name."""
     found = CACHED.match(path)
     if found:
-        return found[1] + b"/" + found[2] + b".py", int(found[3] or 0)
-    return path[:-1], 0
+        return os.path.realpath(found[1] + b"/" + found[2] + b".py"), int(found[3] or 0)
+    return os.path.realpath(path[:-1]), 0
 
 
 def judge_bytecode(path: bytes) -> str:

@@ -7,7 +7,9 @@ import re
 
 from ungcuu.remote.host_state.reading import CHUNK, read_small
 
-LOCAL = frozenset((b"ext2", b"ext3", b"ext4", b"xfs", b"btrfs", b"f2fs", b"tmpfs", b"overlay", b"zfs", b"jfs", b"bcachefs"))
+LOCAL = frozenset(
+    (b"ext2", b"ext3", b"ext4", b"xfs", b"btrfs", b"f2fs", b"tmpfs", b"overlay", b"zfs", b"jfs", b"bcachefs")
+)
 
 
 def file_systems() -> list[bytes]:

@@ -10,9 +10,7 @@ from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.reading import emit, read_small
 from ungcuu.remote.host_state.sql import sql
 
-OPTIONS = (
-    "'siteurl','home','users_can_register','default_role','active_plugins','template','stylesheet','admin_email'"
-)
+OPTIONS = "'siteurl','home','users_can_register','default_role','active_plugins','template','stylesheet','admin_email'"
 # Roles that every WordPress has and that write no code; who has others, or single capabilities, is reported.
 ORDINARY = frozenset(("subscriber", "contributor", "customer"))
 GRANTED = re.compile(r's:\d{1,4}:"([^"]{1,100})";b:1')
@@ -90,7 +88,9 @@ def application_passwords(at: str) -> None:
             emit("database", set="application-password", name=login, detail=digest(value))
     keys = f"SELECT key_id,user_id,permissions,LEFT(SHA2(consumer_key,256),16) FROM {at}woocommerce_api_keys`;"  # noqa: S608
     for number, user, rights, value in (row for row in sql(keys) if len(row) == 4):
-        emit("database", set="application-password", name=f"shop key {number} of user {user}", detail=f"{rights} {value}")
+        emit(
+            "database", set="application-password", name=f"shop key {number} of user {user}", detail=f"{rights} {value}"
+        )
 
 
 def content(at: str) -> None:
