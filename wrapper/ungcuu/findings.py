@@ -94,6 +94,7 @@ RULES: Mapping[str, Rule] = {
     "account.member": Rule(
         N_("an account joined a group with power"), N_("ungcuu eradicate takes it out of the group")
     ),
+    "account.group": Rule(N_("a group has another number, or another group's"), _LOOK),
     "privilege.file": Rule(
         N_("a program gained root's rights"), N_("ungcuu eradicate takes the right or the file away")
     ),

@@ -111,11 +111,17 @@ def _added_account(comparison: Comparison, row: Row) -> Finding:
 
 
 def groups(comparison: Comparison) -> Iterator[Finding]:
-    """New members of groups that grant power."""
+    """New members of groups that grant power, and groups that took another's number."""
     if comparison.before is None:
         return
+    numbers = {row.get("gid"): name for (name,), row in comparison.before.of("group").items()}
     for (name,), row in comparison.now.of("group").items():
         old = comparison.before.of("group").get((name,), {})
+        owner = numbers.get(row.get("gid"), name)
+        if owner != name or old.get("gid", row.get("gid")) != row.get("gid"):
+            severity = CRITICAL if owner in POWER_GROUPS else HIGH
+            yield comparison.find("account.group", severity, "account", name, seen=f"number {row.get('gid')}, of {owner}",
+                                  expected=f"number {old.get('gid', 'of its own')}")  # fmt: skip
         for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
             severity = CRITICAL if name in POWER_GROUPS else MEDIUM
             yield comparison.find("account.member", severity, "account", f"{name}: {member}", seen=member, mark=member,

@@ -38,6 +38,7 @@ PLACES: tuple[Place, ...] = (
     _at(r"^(?:/run|/var/lib|/usr/share|/usr/local/share)/polkit-1/|^/usr/share/pam-configs/|^/usr/lib/pam\.d/|"
         r"^/usr/share/pam/", "access.login", HIGH, HIGH),
     _at(r"^/var/lib/systemd/linger/", "persistence.linger", HIGH, LOW),
+    _at(r"^/usr/lib/modules/.+\.ko(?:\.[a-z0-9]+)?$", "kernel.module", HIGH),
     _at(r"^(?:/run|/usr/lib|/usr/local/lib)/(?:udev/(?:rules|hwdb)\.d|modprobe\.d|modules-load\.d|sysctl\.d|tmpfiles\.d|"
         r"sysusers\.d|binfmt\.d|environment\.d|kernel|NetworkManager|dracut|initramfs-tools)/|^/usr/share/initramfs-tools/|"
         r"^/usr/share/(?:bash-completion|zsh|fish|xsessions|autostart)/|^/usr/lib/(?:apt|dpkg|cnf-update-db|needrestart)/",

@@ -81,7 +81,7 @@ def _unexplained(comparison: Comparison, row: Row, rows: Mapping[object, Row], m
         if row["session"] == "open":
             return "", HIGH
         return "a login that still lasts", MEDIUM if _STAYS.search(exe) else HIGH
-    if unit == "init.scope" and row.get("pid") == 1:
+    if row.get("pid") == 1:
         return "", HIGH
     if not any(_SERVICE.search(part) for part in unit.split("/")):
         return "a unit or a login", HIGH

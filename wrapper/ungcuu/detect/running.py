@@ -47,7 +47,7 @@ def _is_strange_unit(comparison: Comparison, row: Row) -> bool:
     path = str(row.get("path", ""))
     path = "/usr" + path if path.startswith("/lib/") else path
     known = comparison.now.file(path)
-    if not path or (known and known.get("package_ok")) or is_expected(comparison, path):
+    if (known and known.get("package_ok")) or is_expected(comparison, path):
         return False
     # Its file is reported by itself when it is new or was changed. Its name excuses nothing: anybody can take ours.
     if known and known.get("area") != "program":
