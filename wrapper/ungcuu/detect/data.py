@@ -38,11 +38,12 @@ def data(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
     """A file of the distribution that is read: as its package brought it, or as the baseline knows it."""
     row = new or old or {}
     package = str(row.get("package", ""))
-    if row.get("bytecode") and _bytecode_explained(comparison, path, old, new):
+    # Compiled code that is the same as its source is judged by that; what differs from it is found by `bytecode`.
+    if row.get("bytecode") and (new is None or new.get("bytecode") in ("same", "stale", "differs")):
         return
     if package and updated(comparison, package) and (new is None or new.get("package_ok")):
         return
-    if row.get("type") == "link" and _link_explained(comparison, path, old, new):
+    if row.get("type") == "link" and link_explained(comparison, path, new):
         return
     rule, severity, gone = _place(comparison, path, package, old, new)
     if severity is LOW and new is None:
@@ -76,21 +77,16 @@ def _link(row: Row) -> bool:
     return row.get("type") == "link"
 
 
-def _link_explained(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
-    """Whether a link came or went with a package: it leads to a package's file, and packages did change."""
-    if new is None or not packages_changed(comparison):
-        return packages_changed(comparison)
+def link_explained(comparison: Comparison, path: str, new: Row | None, steps: int = 8) -> bool:
+    """Whether a link came or went with a package: packages did change, and it leads to a package's file."""
+    if not packages_changed(comparison):
+        return False
+    if new is None or new.get("type") != "link":
+        return new is None or bool(new.get("package_ok"))
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(new.get("target", ""))))
-    row = comparison.now.file("/usr" + target if target.startswith("/lib") else target)
-    return bool(row and (row.get("package_ok") or row.get("type") == "link"))
-
-
-def _bytecode_explained(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
-    """Whether compiled code needs no word here: gone, the same as its source (judged by itself), or never loaded.
-
-    Code that is not what its source says is reported by ``bytecode`` below, in every tree, also without a baseline.
-    """
-    return new is None or new.get("bytecode") in ("same", "stale", "differs")
+    target = "/usr" + target if target.startswith(("/lib", "/bin/", "/sbin/")) else target
+    row = comparison.now.file(target)
+    return row is not None and steps > 0 and link_explained(comparison, target, row, steps - 1)
 
 
 def bytecode(comparison: Comparison) -> Iterator[Finding]:

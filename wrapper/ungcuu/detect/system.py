@@ -10,6 +10,7 @@ from ungcuu import content
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect import change
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
+from ungcuu.detect.data import link_explained, updated
 from ungcuu.detect.places import PACKAGED_UNIT, PLACES, UNIT_FOLDER
 from ungcuu.detect.web import web
 from ungcuu.findings import Do, Finding, Severity
@@ -53,6 +54,8 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     if path.startswith("/var/www/"):
         # A neighbour on the same host: hit there, the intruder is next door.
         yield from web(comparison, path, old, new)
+        return
+    if path.startswith("/etc/alternatives/") and link_explained(comparison, path, new):
         return
     rule, severity, action = _judge_place(comparison, path, old, new)
     if not rule or _is_run_level_link(path, new or old or {}):
@@ -106,8 +109,8 @@ def _judge_unit(
     if old is None and new.get("type") == "link":
         if is_expected(comparison, str(new.get("target", ""))):
             return "", LOW, None
-        if _package_unit(comparison, new.get("target", "")):
-            return "config.changed", MEDIUM, None
+        if unit := _package_unit(comparison, new.get("target", "")):
+            return ("", LOW, None) if updated(comparison, unit) else ("config.changed", MEDIUM, None)
     action: dict[str, object] = {"do": Do.RESTORE.value}
     if old is None:
         # A drop-in or a wish belongs to a unit that may be a good one: only the file goes, nothing is stopped.
@@ -146,10 +149,12 @@ def _starts_ours(comparison: Comparison, path: str) -> bool:
     return bool(programs) and all(is_expected(comparison, program) for program in programs)
 
 
-def _package_unit(comparison: Comparison, target: str) -> bool:
+def _package_unit(comparison: Comparison, target: str) -> str:
+    """The package whose unit this is; empty when it is none's."""
     usual = "/usr" + target if target.startswith("/lib/") else target
     row = comparison.now.file(usual)
-    return bool(row and row.get("package_ok") and usual.startswith("/usr/lib/systemd/"))
+    good = row and row.get("package_ok") and usual.startswith("/usr/lib/systemd/")
+    return str(row.get("package", "")) if row and good else ""
 
 
 def _told_by_lines(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
@@ -215,6 +220,8 @@ def _same_as_skeleton(comparison: Comparison, path: str, new: Row) -> bool:
 def program(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:
     """Programs and libraries: what dpkg installed, byte for byte."""
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
+        return
+    if (new or old or {}).get("type") == "link" and link_explained(comparison, path, new):
         return
     if new is None:
         if old is not None and old.get("package"):

@@ -37,7 +37,20 @@ def package_sums() -> dict[bytes, tuple[str, str]]:
             if merged and path.startswith((b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/lib32/")):
                 path = b"/usr" + path
             sums[path] = (digest.decode("ascii", "replace"), package)
-    return sums
+    return conffiles() | sums
+
+
+def conffiles() -> dict[bytes, tuple[str, str]]:
+    """Configuration files → (MD5 as the package brought them, package); they stand in dpkg's status alone."""
+    found: dict[bytes, tuple[str, str]] = {}
+    package = ""
+    for line in read_small(b"/var/lib/dpkg/status", 64 * CHUNK).splitlines():
+        row = line.split()
+        if line.startswith(b"Package: "):
+            package = escaped(row[1])
+        elif line.startswith(b" /") and len(row) == 2 and len(row[1]) == 32:
+            found[row[0]] = (row[1].decode("ascii", "replace"), package)
+    return found
 
 
 def diversions() -> dict[bytes, tuple[bytes, str]]:
