@@ -149,7 +149,7 @@ def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline
 
 
 def _known_programs(against: baseline.Baseline | None) -> list[str]:
-    """First digits of digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
+    """Short digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
     if against is None:
         return []
     rows = [row for row in against.snapshot.of("file").values() if row.get("sha256")]

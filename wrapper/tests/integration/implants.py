@@ -11,7 +11,8 @@ ROOT = "/var/www/portal"
 # What every plant may use. Nothing that is planted does anything: scripts say ``true``, programs are copies of sleep.
 HEAD = r"""
 set -e
-W=/var/www/portal; UP=$W/wp-content/uploads; PHP=$(ls /etc/php | head -n1); PY=$(basename "$(readlink -f /usr/bin/python3)")
+W=/var/www/portal; UP=$W/wp-content/uploads; PHP=$(ls /etc/php | head -n1)
+PY=$(basename "$(readlink -f /usr/bin/python3)")
 LIB=$(dirname "$(find /usr/lib/*-linux-gnu -maxdepth 1 -name 'libgdbm.so.6' | head -n1)")
 unit() { printf '[Unit]\nDescription=inert\n[Service]\nExecStart=/bin/true\n' > "$1"; }
 file() { mkdir -p "$(dirname "$1")"; printf '%s\n' "$2" > "$1"; }
@@ -62,7 +63,7 @@ UNITS = (
     _file("timer", "/etc/systemd/system/sync.timer", "[Timer]", "persistence.unit"),
     _file("drop-in", "/etc/systemd/system/ssh.service.d/zz.conf", "[Unit]", "persistence.unit"),
     _file("drop-in of all services", "/run/systemd/system/service.d/zz.conf", "[Unit]", "persistence.unit"),
-    _shell("generator", "file /etc/systemd/system-generators/zz '#!/bin/true'; chmod 755 /etc/systemd/system-generators/zz",
+    _shell("generator", "G=/etc/systemd/system-generators/zz; file $G '#!/bin/true'; chmod 755 $G",
            "persistence.unit", "high", "/etc/systemd/system-generators/zz"),
     _shell("generator among the packages' ones",
            "G=/usr/lib/systemd/system-generators/zz; file $G '#!/bin/true'; chmod 755 $G", "program.added", "high",
@@ -135,7 +136,8 @@ ACCESS = (
 CODE = (
     _shell("ld.so.preload", "echo > /etc/ld.so.preload", "persistence.preload", "critical", "/etc/ld.so.preload"),
     _file("ld.so.conf.d", "/etc/ld.so.conf.d/00-zz.conf", "/opt/zz", "persistence.startup"),
-    _shell("ld.so.cache", "mkdir -p /opt/zz; cp $LIB/libgdbm.so.6 /opt/zz; echo /opt/zz > /etc/ld.so.conf.d/00-zz.conf; "
+    _shell("ld.so.cache",
+           "mkdir -p /opt/zz; cp $LIB/libgdbm.so.6 /opt/zz; echo /opt/zz > /etc/ld.so.conf.d/00-zz.conf; "
            "ldconfig", "persistence.library-path", "critical", "/etc/ld.so.cache"),
     _file(".pth", "/usr/lib/python3/dist-packages/zz.pth", "# inert", "persistence.interpreter"),
     _shell(".pth beside the packages", "file /usr/local/lib/$PY/dist-packages/zz.pth '# inert'",
@@ -199,7 +201,8 @@ WEBSITE = (
            "/etc/php/*/fpm/conf.d/99-zz.ini"),
     _file("mu-plugin", f"{ROOT}/wp-content/mu-plugins/zz.php", "<?php // inert", "web.code-added"),
     _file("drop-in plugin", f"{ROOT}/wp-content/advanced-cache.php", "<?php // inert", "web.code-added"),
-    _file("PHP inside media", f"{ROOT}/wp-content/uploads/2026/zz.gif", "GIF89a<?php echo 1;", "upload.code", "critical"),
+    _file("PHP inside media", f"{ROOT}/wp-content/uploads/2026/zz.gif", "GIF89a<?php echo 1;", "upload.code",
+          "critical"),
     _file("PHP inside media of a theme", f"{ROOT}/wp-content/themes/zz.png", "<?php echo 1;", "web.code-added"),
     _file("git hook", f"{ROOT}/.git/hooks/post-merge", "#!/bin/true", "web.code-added"),
     _file("git configuration", f"{ROOT}/.git/config", "[core]", "web.code-added"),
@@ -207,7 +210,8 @@ WEBSITE = (
 DATABASE = (
     _shell("database trigger", "sql 'CREATE TRIGGER zz BEFORE INSERT ON wp_links FOR EACH ROW SET @x=1'",
            "database.code", "high", "trigger portal.zz"),
-    _shell("database event", "sql 'CREATE EVENT zz ON SCHEDULE EVERY 1 YEAR STARTS \"2040-01-01 00:00:00\" DO SET @x=1'",
+    _shell("database event",
+           "sql 'CREATE EVENT zz ON SCHEDULE EVERY 1 YEAR STARTS \"2037-01-01 00:00:00\" DO SET @x=1'",
            "database.code", "high", "event portal.zz"),
     _shell("stored function", "sql 'CREATE FUNCTION zz() RETURNS INT DETERMINISTIC RETURN 1'", "database.code", "high",
            "routine function portal.zz"),
@@ -234,8 +238,8 @@ DATABASE = (
            "database.application-password", "high", "application-password quantri *"),
     _shell("option that runs code", "wp \"update_option('zz_snippet', '<?php echo 1;');\"", "content.script", "high",
            "script option zz_snippet"),
-    _shell("option that opens registration", "wp \"update_option('users_can_register', 1);\"", "database.option", "high",
-           "option users_can_register"),
+    _shell("option that opens registration", "wp \"update_option('users_can_register', 1);\"", "database.option",
+           "high", "option users_can_register"),
     _shell("script in a post", "sql \"UPDATE wp_posts SET post_content=CONCAT(post_content,'<script>1</script>') "
            "WHERE ID=1\"", "content.script", "high", "script post 1"),
     _shell("script in an option", "wp \"update_option('widget_zz', ['x'=>'<script>1</script>']);\"", "content.script",

@@ -26,17 +26,19 @@ apt-get update -qq
 apt-get install -qy --no-install-recommends at less >/dev/null 2>&1
 run-parts /etc/cron.daily
 systemctl start logrotate.service phpsessionclean.service dpkg-db-backup.service systemd-tmpfiles-clean.service
-runuser -u portal -- php -d display_errors=0 -r "require '$W/wp-load.php'; require_once ABSPATH.'wp-admin/includes/image.php';
-  wp_insert_post(['post_title'=>'Thông báo','post_status'=>'publish','post_content'=>'<p>Nội dung <a href=\"https://example.test\">
-  x</a></p><iframe src=\"https://video.example.test/embed/x\" width=\"560\" height=\"315\"></iframe>']);
-  wp_upload_bits('anh.png', null, base64_decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='));
+runuser -u portal -- php -d display_errors=0 -r "require '$W/wp-load.php';
+  require_once ABSPATH.'wp-admin/includes/image.php'; wp_insert_post(['post_title'=>'Tin','post_status'=>'publish',
+  'post_content'=>'<p>Nội dung <a href=\"https://example.test\">x</a></p>
+  <iframe src=\"https://video.example.test/embed/x\" width=\"560\" height=\"315\"></iframe>']);
+  wp_upload_bits('anh.png', null, base64_decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'));
   wp_create_user('docgia', bin2hex(random_bytes(9)), 'd@example.test'); set_transient('feed_x','<script>1</script>',60);
   wp_signon(['user_login'=>'quantri','user_password'=>'wrong']); update_option('blogdescription','mới');
   wp_insert_comment(['comment_post_ID'=>1,'comment_content'=>'Hay quá','comment_approved'=>1]);"
 curl -s -o /dev/null http://127.0.0.1/; curl -s -o /dev/null http://127.0.0.1/wp-cron.php
 systemctl restart nginx; systemctl reload php8*-fpm; systemctl daemon-reload
 nft 'table inet f2b-table { set addr-set-sshd { type ipv4_addr; elements = { 192.0.2.7 }; };
-  chain f2b-chain { type filter hook input priority filter - 1; policy accept; tcp dport 22 ip saddr @addr-set-sshd reject; }; }'
+  chain f2b-chain { type filter hook input priority filter - 1; policy accept;
+  tcp dport 22 ip saddr @addr-set-sshd reject; }; }'
 """
 
 
@@ -98,7 +100,17 @@ def left_behind(lab: Lab) -> None:
     """A loop of root's that outlives the login that started it."""
     key, known = lab.folder / "id_ed25519", lab.folder / "known_hosts"
     address = lab.address("web01")
-    command = ["ssh", "-n", "-i", str(key), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes", f"ungcuu@{address}"]
+    command = [
+        "ssh",
+        "-n",
+        "-i",
+        str(key),
+        "-o",
+        f"UserKnownHostsFile={known}",
+        "-o",
+        "BatchMode=yes",
+        f"ungcuu@{address}",
+    ]
     loop = "sudo -n setsid bash -c 'while :; do sleep 601; done' </dev/null >/dev/null 2>&1 & sleep 0.5"
     subprocess.run([*command, loop], check=True, timeout=30)
 
@@ -115,7 +127,7 @@ def test_an_ordinary_day_has_no_finding(day: tuple[int, list[dict[str, Any]], st
 def test_the_implant_is_found(planted: list[dict[str, Any]], wanted: implants.Implant) -> None:
     """Each of these places was tried on a host with lost root, and was used by intruders elsewhere.
 
-    Seen failing for each place with its reader or its rule taken out (the table in docs/reference/implants.md says which).
+    Seen failing with the first release's reader and rules for 50 of the places, and with each new one taken out.
     """
     near = [(row["rule"], row["severity"]) for row in planted if fnmatch.fnmatchcase(row["path"], wanted.path)]
     assert matching(planted, wanted), near

@@ -120,7 +120,8 @@ def groups(comparison: Comparison) -> Iterator[Finding]:
         owner = numbers.get(row.get("gid"), name)
         if owner != name or old.get("gid", row.get("gid")) != row.get("gid"):
             severity = CRITICAL if owner in POWER_GROUPS else HIGH
-            yield comparison.find("account.group", severity, "account", name, seen=f"number {row.get('gid')}, of {owner}",
+            yield comparison.find("account.group", severity, "account", name, evidence={"number": old.get("gid", "")},
+                                  seen=f"number {row.get('gid')}, of {owner}",
                                   expected=f"number {old.get('gid', 'of its own')}")  # fmt: skip
         for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
             severity = CRITICAL if name in POWER_GROUPS else MEDIUM

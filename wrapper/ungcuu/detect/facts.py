@@ -40,8 +40,9 @@ def environment(comparison: Comparison) -> Iterator[Finding]:
     """A variable here reaches every service that is started from now on."""
     for name, old, new in _differing(comparison, "environment"):
         if new is not None:
-            yield comparison.find("persistence.environment", CRITICAL if _FORCES.match(name) else MEDIUM, "unit", name,
-                                  expected=str((old or {}).get("detail", "not set")), seen=str(new.get("detail")))  # fmt: skip
+            severity = CRITICAL if _FORCES.match(name) else MEDIUM
+            yield comparison.find("persistence.environment", severity, "unit", name, seen=str(new.get("detail")),
+                                  expected=str((old or {}).get("detail", "not set")))  # fmt: skip
 
 
 def libraries(comparison: Comparison) -> Iterator[Finding]:

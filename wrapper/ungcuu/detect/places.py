@@ -46,10 +46,10 @@ PLACES: tuple[Place, ...] = (
     (INTERPRETER, "persistence.interpreter", HIGH, MEDIUM),
 )  # fmt: skip
 
-# Made anew by triggers when packages are installed; with unchanged packages a change of one is a finding like any other.
+# Made anew by triggers when packages are installed; with unchanged packages a change of one is a plain finding.
 GENERATED = re.compile(
     r"^/usr/(?:share/(?:info/dir|mime/|applications/mimeinfo\.cache|icons/.+/icon-theme\.cache|fonts/.+\.uuid|"
-    r"glib-2\.0/schemas/gschemas\.compiled|man/.+|vim/vim\d+/doc/tags|doc/)|lib/(?:locale/|udev/hwdb\.bin|[^/]+/gconv/"
+    r"glib-2\.0/schemas/gschemas\.compiled|vim/vim\d+/doc/tags)|lib/(?:locale/|udev/hwdb\.bin|[^/]+/gconv/"
     r"gconv-modules\.cache|[^/]+/gio/modules/giomodule\.cache|[^/]+/gdk-pixbuf-2\.0/.+/loaders\.cache|"
     r"modules/[^/]+/modules\.))"
 )

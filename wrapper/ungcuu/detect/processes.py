@@ -1,7 +1,7 @@
 """What runs is explained by a package, a unit or a login, or it is a finding.
 
-A process can forge its arguments, not its program, its unit or what it has loaded. So the program decides; the script of
-an interpreter, which is an argument, only has to be a file that is known.
+A process can forge its arguments, not its program, its unit or what it has loaded. So the program decides; the script
+of an interpreter, which is an argument, only has to be a file that is known.
 """
 
 from __future__ import annotations
@@ -76,20 +76,22 @@ def _unexplained(comparison: Comparison, row: Row, rows: Mapping[object, Row], m
         return "a program of a package, or one that the baseline knows", HIGH
     if loads := _loads(comparison, row):
         return loads, HIGH
-    unit, script = str(row.get("unit", "")), str(row.get("script", ""))
     if row.get("session"):
-        if row["session"] == "open":
-            return "", HIGH
-        return "a login that still lasts", MEDIUM if _STAYS.search(exe) else HIGH
-    if row.get("pid") == 1:
-        return "", HIGH
-    if not any(_SERVICE.search(part) for part in unit.split("/")):
-        return "a unit or a login", HIGH
+        lasting = row["session"] == "open"
+        return "" if lasting else "a login that still lasts", MEDIUM if _STAYS.search(exe) else HIGH
+    return _outside_of_unit(comparison, row, rows, mains), HIGH
+
+
+def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> str:
+    """Return why no unit explains a process of a known program; empty where one does."""
+    unit, script = str(row.get("unit", "")), str(row.get("script", ""))
+    if row.get("pid") != 1 and not any(_SERVICE.search(part) for part in unit.split("/")):
+        return "a unit or a login"
     if script in ("-c", "-") and not _is_attached(row, rows, mains):
-        return "a parent in its unit: it was left behind", HIGH
+        return "a parent in its unit: it was left behind"
     if script not in ("", "-c", "-") and not is_known(comparison, script):
-        return "a script that a package or the baseline knows", HIGH
-    return "", HIGH
+        return "a script that a package or the baseline knows"
+    return ""
 
 
 def is_known(comparison: Comparison, path: str) -> bool:

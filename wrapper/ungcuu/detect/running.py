@@ -115,5 +115,5 @@ def reading(comparison: Comparison) -> Iterator[Finding]:
     if comparison.before is None:
         yield comparison.find("baseline.missing", MEDIUM, "reading", "baseline")
     elif comparison.before.reader < comparison.now.reader:
-        yield comparison.find("baseline.old", MEDIUM, "reading", "baseline", expected=f"reading {comparison.now.reader}",
-                              seen=f"reading {comparison.before.reader}")  # fmt: skip
+        before, now = (f"reading {snapshot.reader}" for snapshot in (comparison.before, comparison.now))
+        yield comparison.find("baseline.old", MEDIUM, "reading", "baseline", expected=now, seen=before)

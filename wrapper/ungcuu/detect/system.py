@@ -98,7 +98,7 @@ def _judge_unit(
     comparison: Comparison, path: str, old: Row | None, new: Row | None
 ) -> tuple[str, Severity, dict[str, object] | None]:
     name = posixpath.basename(path)
-    if _is_explained_unit(comparison, path, old, new):
+    if _is_explained_unit(comparison, path, new):
         return "", LOW, None
     if new is None:
         # A wish that a unit starts, taken away: the unit's own state tells it (units below).
@@ -124,7 +124,7 @@ _STARTS = re.compile(r"^Exec\w+=\s*(.+)$", re.MULTILINE)
 _GENERATED = re.compile(r"^/run/systemd/generator[^/]*/(?:[^/]+\.(?:wants|requires)/)?([^/]+)\.service$")
 
 
-def _is_explained_unit(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
+def _is_explained_unit(comparison: Comparison, path: str, new: Row | None) -> bool:
     """Whether a unit that exists in memory only can't start anything, is ours, or comes of a package's start script.
 
     What is ours is known by the program that it starts, which is compared with what was sent; a name proves nothing.
@@ -143,10 +143,18 @@ def _is_explained_unit(comparison: Comparison, path: str, old: Row | None, new: 
 
 def _starts_ours(comparison: Comparison, path: str) -> bool:
     """Whether every program that a unit starts is one that ungcuu put on the host, with the content that was sent."""
-    started = _STARTS.findall(comparison.data(path).decode("utf-8", "replace"))
-    programs = [next((word.strip('"') for word in line.split() if word.strip('"@-:+!').startswith("/")
-                      and word.strip('"') not in ("/usr/bin/python3", "/bin/sh", "/usr/bin/sh")), "") for line in started]  # fmt: skip
-    return bool(programs) and all(is_expected(comparison, program) for program in programs)
+    lines = _STARTS.findall(comparison.data(path).decode("utf-8", "replace"))
+    return bool(lines) and all(is_expected(comparison, _program_of(line)) for line in lines)
+
+
+def _program_of(line: str) -> str:
+    """The program of an Exec line; the script, where that is Python or a shell."""
+    words = (word.strip('"@-:+!') if number == 0 else word.strip('"') for number, word in enumerate(line.split()))
+    paths = (word for word in words if word.startswith("/"))
+    return next((word for word in paths if word not in _INTERPRETERS), "")
+
+
+_INTERPRETERS = frozenset(("/usr/bin/python3", "/bin/sh", "/usr/bin/sh"))
 
 
 def _package_unit(comparison: Comparison, target: str) -> str:

@@ -12,8 +12,8 @@ from ungcuu.remote.host_state.data import data_files, package_records
 from ungcuu.remote.host_state.database import database
 from ungcuu.remote.host_state.facts import libraries, manager_environment, packet_filter, user_units
 from ungcuu.remote.host_state.files import package_sums
-from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
 from ungcuu.remote.host_state.processes import processes
+from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
 from ungcuu.remote.host_state.running import listeners, modules, units
 from ungcuu.remote.host_state.system import configured_trees, packages, privileged_files, programs
 from ungcuu.remote.host_state.web import web_files

@@ -13,8 +13,8 @@ from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, read_small, r
 HOME_NAMES = (
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".bash_aliases", ".zshrc", ".zprofile",
     ".zshenv", ".zlogin", ".pam_environment", ".forward", ".my.cnf", ".gitconfig", ".vimrc", ".ssh", ".config/systemd",
-    ".config/autostart", ".config/environment.d", ".local/bin", ".local/lib", ".local/share/systemd", ".local/share/dbus-1", ".pythonrc", ".inputrc", ".bash_completion",
-    ".config/fish", "perl5",
+    ".config/autostart", ".config/environment.d", ".local/bin", ".local/lib", ".local/share/systemd",
+    ".local/share/dbus-1", ".pythonrc", ".inputrc", ".bash_completion", ".config/fish", "perl5",
 )  # fmt: skip
 QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
 

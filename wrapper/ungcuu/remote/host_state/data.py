@@ -1,6 +1,6 @@
 """What is read rather than run: modules, rules and texts of the distribution, and what dpkg keeps of its packages.
 
-A library path, a ``.pth`` file, a udev rule or a maintainer script needs no right to execute: root's own programs read it.
+A library path, a ``.pth`` file, a udev rule or a maintainer script needs no right to execute: root's programs read it.
 """
 
 from __future__ import annotations

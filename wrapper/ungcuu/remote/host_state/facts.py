@@ -1,4 +1,4 @@
-"""State that is no file, or a file with a form of its own: the manager's environment, the loader's cache, packet filters."""
+"""State that is no plain file: the manager's environment, the loader's cache, packet filters."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def libraries() -> None:
     for number in range(min(count, 50_000)):
         offset = start + 48 + 24 * number
         flags, key, value, _, hwcap = struct.unpack_from("=iIIIQ", data, offset)
-        name, path = (data[start + at : data.find(b"\0", start + at)] for at in (key, value))
-        rows.setdefault(f"{escaped(name[:200])} {flags:x} {hwcap:x}", []).append(escaped(path[:1000]))
-    for name, paths in rows.items():
-        emit("fact", set="library", name=name, detail=" ".join(paths))
+        name, target = (data[start + at : data.find(b"\0", start + at)] for at in (key, value))
+        rows.setdefault(f"{escaped(name[:200])} {flags:x} {hwcap:x}", []).append(escaped(target[:1000]))
+    for library, paths in rows.items():
+        emit("fact", set="library", name=library, detail=" ".join(paths))
 
 
 def user_units(sums: dict[bytes, tuple[str, str]]) -> None:
@@ -54,7 +54,7 @@ def user_units(sums: dict[bytes, tuple[str, str]]) -> None:
 
 
 def packet_filter() -> None:
-    """Each table of the packet filter without counters and elements of sets; the file that it was loaded from, if any."""
+    """Each table without counters and elements of sets, and the file that it was loaded from, if any."""
     live = tables(run("nft", "-s", "list", "ruleset"))
     strange = any(digest[:16] not in KNOWN for digest, _text in live.values())
     sources = from_files() if strange else {}
@@ -75,7 +75,7 @@ def tables(listing: str) -> dict[str, tuple[str, str]]:
 
 def from_files() -> dict[str, str]:
     """Digest of a table → the file that makes it, read by nft in a network of its own."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted([*RULE_FILES, *glob.glob(b"/etc/ungcuu/*.nft"), *glob.glob(b"/etc/nftables.d/*")]):
         command = 'nft -f "$0" && nft -s list ruleset'
         for digest, _text in tables(run("unshare", "-n", "sh", "-c", command, os.fsdecode(path))).values():

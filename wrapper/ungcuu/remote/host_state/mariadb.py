@@ -1,4 +1,4 @@
-"""The database server: code that it holds, who may log in and how, what they may do, and settings that run something."""
+"""The database server: code that it holds, who may log in and how, their rights, and settings that run something."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CODE = (
     ("routine", "SELECT CONCAT('library function ',name),CONCAT(dl,' ',type) FROM mysql.func;"),
     ("plugin", "SELECT PLUGIN_NAME,PLUGIN_LIBRARY FROM information_schema.PLUGINS WHERE PLUGIN_LIBRARY IS NOT NULL;"),
 )  # fmt: skip
-# Every way to log in, without the secret itself; the digest of the secret stands by itself, since ``rotate`` changes it.
+# Every way to log in, without the secret itself; its digest stands by itself, since ``rotate`` changes it.
 USERS = (
     "SELECT CONCAT(g.User,'@',g.Host),"
     "CONCAT(IF(JSON_VALUE(g.Priv,'$.access')>0,CONCAT('rights=',JSON_VALUE(g.Priv,'$.access')),'rights=0'),"

@@ -57,7 +57,8 @@ def process(pid: int, sums: dict[bytes, tuple[str, str]]) -> dict[str, Any] | No
     record: dict[str, Any] = {
         "pid": pid, "ppid": int(stats[1]), "start": stats[19].decode("ascii", "replace"), "exe": escaped(exe),
         "comm": escaped(read_small(f"{folder}/comm".encode()).strip()), "uid": os.stat(folder).st_uid,
-        "deleted": deleted, "replaced": deleted and os.path.exists(exe[:-10]), "argv": escaped(b" ".join(argv)[:300].strip()),
+        "deleted": deleted, "replaced": deleted and os.path.exists(exe[:-10]),
+        "argv": escaped(b" ".join(argv)[:300].strip()),
         "script": script_of(folder, exe.removesuffix(b" (deleted)"), argv), "loaded": loaded(folder, exe, sums),
         "forced": forced(folder),
     }  # fmt: skip
@@ -67,7 +68,7 @@ def process(pid: int, sums: dict[bytes, tuple[str, str]]) -> dict[str, Any] | No
 
 
 def script_of(folder: str, exe: bytes, argv: list[bytes]) -> str:
-    """The script that an interpreter runs: a path, ``-c`` for text in its arguments, ``-`` for its input; else empty."""
+    """The script of an interpreter: a path, ``-c`` for text in its arguments, ``-`` for its input; else empty."""
     name = os.path.basename(exe).decode("ascii", "replace")
     if not INTERPRETER.match(name):
         return ""

@@ -15,7 +15,7 @@ OPTIONS = "'siteurl','home','users_can_register','default_role','active_plugins'
 ORDINARY = frozenset(("subscriber", "contributor", "customer"))
 GRANTED = re.compile(r's:\d{1,4}:"([^"]{1,100})";b:1')
 ROLE = re.compile(r's:\d{1,4}:"([^"]{1,100})";a:\d+:\{s:4:"name";s:\d+:"[^"]*";s:12:"capabilities";a:\d+:\{([^}]*)\}')
-# Each standing password by itself: the name of its program, and a digest; when and from where it was used changes daily.
+# Each standing password by its number and a digest; when and from where it was used changes daily.
 PASSWORD = re.compile(r's:4:"uuid";s:36:"([0-9a-f-]{36})".{0,400}?s:8:"password";s:\d+:"([^"]{1,200})"')
 # Words of the database's own regular expressions; no quote and no backslash in them.
 SCRIPT = "<script|<iframe[^>]*(display ?: ?none|height=.?0|width=.?0)|on(error|load|mouseover|focus) ?=|javascript:"
