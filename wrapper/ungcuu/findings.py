@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ungcuu.advice import ADVICE
 from ungcuu.i18n import N_
 from ungcuu.screen import clean
 
@@ -166,11 +167,15 @@ class Finding:
     seen: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     action: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+    commands: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain data, with the rule's texts."""
+        """Return it as plain data, with the rule's title, and what helps against this finding."""
         rule = RULES[self.rule]
-        return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": rule.mend}
+        helps = ADVICE[self.advice].text if self.advice else rule.mend
+        return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": helps,
+                "commands": list(self.commands)}  # fmt: skip
 
 
 def reported(findings: Sequence[Finding]) -> list[dict[str, Any]]:

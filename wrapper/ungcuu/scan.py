@@ -80,6 +80,7 @@ class Subject:
     application: str = ""
     exclude: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
+    config_paths: tuple[str, ...] = ()
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
@@ -100,7 +101,8 @@ class Subject:
     def policy(self) -> Policy:
         """Return what is right on this host."""
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected.load(self.state, self.host))
+        known = expected.load(self.state, self.host)
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths)
 
 
 @dataclass(frozen=True)

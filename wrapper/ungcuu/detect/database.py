@@ -66,8 +66,9 @@ def _is_our_password(comparison: Comparison, old: Row, new: Row) -> bool:
     """Whether only the secret of a database account differs, and it is the one that ``rotate`` gave it."""
     before, now = str(old.get("detail", "")), str(new.get("detail", ""))
     secret = _SECRET.search(now)
+    name = str(new["name"]).rpartition("@")[0]
     same = _SECRET.sub("", before) == _SECRET.sub("", now)
-    return bool(same and secret and comparison.policy.expected.get(f"database-account:{new['name']}") == secret[1])
+    return bool(same and secret and comparison.policy.expected.get(f"database-account:{name}") == secret[1])
 
 
 def _is_injection(detail: str) -> bool:

@@ -63,7 +63,8 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     if old is None and (new or {}).get("mode", 0) & 0o6000:
         rule, severity = "privilege.file", CRITICAL
     data = comparison.data(path)
-    evidence = change.evidence(new or old, excerpt=content.first_line(data) if data else "")
+    packaged = bool(old and old.get("package_ok"))
+    evidence = change.evidence(new or old, excerpt=content.first_line(data) if data else "", as_packaged=packaged)
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
     yield comparison.find(

@@ -116,7 +116,8 @@ def listed(*folders: bytes) -> Iterator[bytes]:
 
 
 def shared_lines() -> None:
-    """Scheduled work, sudo rules, libraries forced into every process, and the login environment."""
+    """Scheduled work, sudo rules, libraries forced into every process, and where names lead."""
     line_files("cron", [b"/etc/crontab", b"/etc/anacrontab", *listed(b"/etc/cron.d", b"/var/spool/cron/crontabs")])
     line_files("sudo", [b"/etc/sudoers", *listed(b"/etc/sudoers.d")])
     line_files("preload", [b"/etc/ld.so.preload"])
+    line_files("names", [b"/etc/hosts", b"/etc/resolv.conf"])
