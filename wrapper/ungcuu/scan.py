@@ -7,6 +7,7 @@ suspicious files (only when there are some) → detect again with the bytes → 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,32 @@ from ungcuu.sealing import now
 
 FETCH_FILES = 200
 FETCH_BYTES = 32 << 20
-TREES = ("/etc", "/usr/local", "/opt", "/var/www", "/var/spool/cron", "/run/systemd/system")
+TREES = (
+    "/etc",
+    "/usr/local",
+    "/opt",
+    "/var/www",
+    "/var/spool/cron",
+    "/var/lib/systemd/linger",
+    "/var/lib/polkit-1",
+    "/run/dbus-1",
+    "/run/polkit-1",
+    "/run/udev/rules.d",
+    "/run/tmpfiles.d",
+    "/run/systemd/system",
+    "/run/systemd/transient",
+    "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/run/systemd/system.control",
+    "/run/systemd/system-generators",
+    "/run/systemd/user",
+    "/run/systemd/user-generators",
+)
 EXCLUDED = (
     "/etc/mtab",
-    "/etc/resolv.conf",
-    "/etc/ld.so.cache",
+    "/etc/ld.so.cache",  # read entry by entry
+    "/var/spool/cron/atjobs/.SEQ",
     "/etc/adjtime",
     "/etc/.pwd.lock",
     "/etc/fake-hwclock.data",
@@ -60,6 +82,7 @@ class Subject:
     exclude: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
     package_sources: tuple[str, ...] = ()
+    config_paths: tuple[str, ...] = ()
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
@@ -80,7 +103,8 @@ class Subject:
     def policy(self) -> Policy:
         """Return what is right on this host."""
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected.load(self.state, self.host))
+        known = expected.load(self.state, self.host)
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths)
 
 
 @dataclass(frozen=True)
@@ -133,8 +157,18 @@ def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline
 
 
 def _known_programs(against: baseline.Baseline | None) -> list[str]:
-    rows = against.snapshot.of("file").values() if against else ()
-    return sorted({str(row["sha256"])[:16] for row in rows if row.get("package_ok") and row.get("sha256")})
+    """Short digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
+    if against is None:
+        return []
+    rows = [row for row in against.snapshot.of("file").values() if row.get("sha256")]
+    known = {str(row["sha256"])[:16] for row in rows if row.get("package_ok")}
+    known |= {_path_digest(row) for row in rows if row.get("bytecode") == "same"}
+    facts = against.snapshot.of("fact")
+    return sorted(known | {str(row.get("detail", ""))[:16] for key, row in facts.items() if key[0] == "filter"})
+
+
+def _path_digest(row: baseline.Row) -> str:
+    return hashlib.sha256(f"{row['path']} {row['sha256']}".encode()).hexdigest()[:16]
 
 
 def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:

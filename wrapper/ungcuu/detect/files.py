@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect.comparison import Comparison
+from ungcuu.detect.data import data, dpkg_file
 from ungcuu.detect.own import Stages
-from ungcuu.detect.system import CRON, UNIT_FOLDER, home, privileged, program, system, temporary
+from ungcuu.detect.places import ADDED_LATER, UNIT_FOLDER
+from ungcuu.detect.system import CRON, home, privileged, program, system, temporary
 from ungcuu.detect.web import upload, web
 from ungcuu.findings import Finding
 
@@ -34,10 +36,17 @@ def files(comparison: Comparison) -> Iterator[Finding]:
         row = new or old or {}
         if comparison.before is None and row.get("area") not in ("upload", "temporary", "program", "privileged"):
             continue
+        if comparison.before is not None and comparison.before.reader < 2 and _is_unknown_to_old(path, row):
+            continue
         judge = _AREAS.get(row.get("area", ""))
         if judge is not None:
             yield from judge(comparison, path, old, new)
     yield from stages.findings()
+
+
+def _is_unknown_to_old(path: str, row: Row) -> bool:
+    """Whether the first release's baselines say nothing of this place."""
+    return row.get("area") in ("data", "dpkg") or bool(ADDED_LATER.match(path))
 
 
 _AREAS = {
@@ -48,6 +57,8 @@ _AREAS = {
     "program": program,
     "privileged": privileged,
     "temporary": temporary,
+    "data": data,
+    "dpkg": dpkg_file,
 }
 
 

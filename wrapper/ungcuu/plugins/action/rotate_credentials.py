@@ -113,6 +113,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer = self._ask({"do": "rotate", "site": self._task.args["site"], "secrets": fresh})
         store.write(_without_pending(known) | {"current": fresh, "since": _now()})
         _expect_config(state, host, answer)
+        _expect_database_account(state, host, self._task.args["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         change = {"action": "rotate", "what": sorted(fresh), "passed": True}
         return {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
@@ -174,6 +175,16 @@ def _expect_config(state: Path, host: str, answer: dict[str, Any]) -> None:
     row = known.snapshot.file(path) if known else None
     if before in ((row or {}).get("sha256"), expected.load(state, host).get(path)):
         expected.remember_digests(state, host, {path: after})
+
+
+def _expect_database_account(state: Path, host: str, site: Any, password: str) -> None:
+    """The same for the site's database account, by the digest that a scan sees of MariaDB's own form of a password."""
+    user = str(site.get("database", {}).get("user", ""))
+    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    stored = "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
+    if user:
+        digest = hashlib.sha256(stored.encode()).hexdigest()[:16]
+        expected.remember_digests(state, host, {f"database-account:{user}": digest})
 
 
 def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: dict[str, dict[str, str]]) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import accounts, keys, shared_lines
+from ungcuu.remote.host_state.data import data_files, package_records
 from ungcuu.remote.host_state.database import database
+from ungcuu.remote.host_state.facts import libraries, manager_environment, packet_filter, user_units
 from ungcuu.remote.host_state.files import package_sums, tell
+from ungcuu.remote.host_state.processes import processes
 from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
-from ungcuu.remote.host_state.running import listeners, modules, processes, units
+from ungcuu.remote.host_state.running import listeners, modules, units
 from ungcuu.remote.host_state.runtime import runtime
 from ungcuu.remote.host_state.system import configured_trees, packages, privileged_files, programs
 from ungcuu.remote.host_state.web import web_files
@@ -52,17 +55,23 @@ def main() -> None:
         ("lines", shared_lines),
         ("accounts", accounts),
         ("keys", keys),
-        ("processes", processes),
+        ("processes", lambda: processes(sums)),
         ("listeners", listeners),
         ("units", units),
         ("modules", modules),
+        ("environment", manager_environment),
+        ("libraries", libraries),
+        ("packet filter", packet_filter),
         ("packages", packages),
         ("database", database),
         ("web", lambda: web_files(sums)),
         ("trees", lambda: configured_trees(sums)),
+        ("people's units", lambda: user_units(sums)),
         ("privileged", lambda: privileged_files(sums)),
         ("programs", lambda: programs(sums)),
         ("runtime", runtime),
+        ("package records", package_records),
+        ("data", lambda: data_files(sums)),
     ]
     for name, step in steps:
         begun = time.monotonic()

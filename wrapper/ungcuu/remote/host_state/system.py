@@ -9,6 +9,7 @@ from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import HOME_NAMES, QUIET_HOME, homes
 from ungcuu.remote.host_state.files import attributes, entries, tell
 from ungcuu.remote.host_state.marks import media_marks
+from ungcuu.remote.host_state.mounts import file_systems
 from ungcuu.remote.host_state.reading import demand, emit, escaped, run
 from ungcuu.remote.host_state.web import upload
 
@@ -64,13 +65,14 @@ def is_program(path: bytes, info: os.stat_result) -> bool:
 
 
 def privileged_files(sums: dict[bytes, tuple[str, str]]) -> None:
-    """Setuid, setgid and capability files anywhere on the root file system, and programs in temporary folders."""
-    own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys", b"/var/lib/ungcuu"]
-    for path, info in entries(b"/", own):
-        runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
-        if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
-            tell(path, info, "privileged", sums)
-            emit("privileged", path=escaped(path))
+    """Setuid, setgid and capability files on every file system of this machine, and programs in temporary folders."""
+    own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys"]
+    for root in file_systems():
+        for path, info in entries(root, own):
+            runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
+            if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
+                tell(path, info, "privileged", sums)
+                emit("privileged", path=escaped(path))
     for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):
         for path, info in entries(tree, []):
             if stat.S_ISREG(info.st_mode) and (info.st_mode & 0o111 or media_marks(path, info)):
