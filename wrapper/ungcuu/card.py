@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 TEMPLATE = Path("isolation/templates/isolation.nft.j2")
+_MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ELEMENTS = {"ipv4": "@IPV4@", "ipv6": "@IPV6@"}
 
 
@@ -36,7 +38,10 @@ class NoCard(Exception):
 
 @dataclass(frozen=True)
 class Card:
-    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists."""
+    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists.
+
+    ``outside`` holds what a look from outside needs; see :mod:`ungcuu.outside`.
+    """
 
     host: str
     written: str
@@ -52,6 +57,9 @@ class Card:
     rules: Mapping[str, str]
     source: str
     public_ports: tuple[int, ...] = ()
+    neighbours: Mapping[str, str] = field(default_factory=dict)
+    pin_neighbours: bool = True
+    outside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> Target:
@@ -106,6 +114,8 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
     Raises:
         Unresolved: A name in the allow-list leads to no address.
     """
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     allowed = allow_list([*management(variables), *seen_from])
@@ -122,10 +132,27 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
         options=target.options,
         allow=allowed,
         seen_from=seen_from,
-        rules={mode: render(site.settings, mode, target.port, ports) for mode in MODES},
+        rules={mode: render(site.settings, mode, target.port, ports, _wants_hooks(variables)) for mode in MODES},
         source=fingerprint(site, host),
         public_ports=ports,
+        neighbours=_neighbours(variables),
+        pin_neighbours=variables.get("isolation_pin_neighbours", True) is not False,
+        outside=outside.describe(site, host),
     )
+
+
+def _wants_hooks(variables: Mapping[str, Any]) -> bool:
+    return variables.get("isolation_device_hooks", True) is not False
+
+
+def _neighbours(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hardware addresses that a person wrote down; what has another form is left out."""
+    found = variables.get("isolation_neighbours") or {}
+    return {
+        str(address): str(mac).lower()
+        for address, mac in (found.items() if isinstance(found, Mapping) else ())
+        if parse_address(str(address)) and _MAC.fullmatch(str(mac).lower())
+    }
 
 
 def management(variables: Mapping[str, Any]) -> list[str]:
@@ -137,19 +164,24 @@ def management(variables: Mapping[str, Any]) -> list[str]:
 
 def fingerprint(site: Site, host: str) -> str:
     """Hash what a card is made from, so that a stale one is noticed."""
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     parts = [
         str(target),
         management(variables),
         list(variables.get("website_ports", (80, 443))),
+        [_neighbours(variables), variables.get("isolation_pin_neighbours", True), _wants_hooks(variables)],
         (site.settings.roles / TEMPLATE).read_text("utf-8"),
         pinned_lines(target),
+        outside.describe(site, host),
+        _lines_of_vantage(target, outside.describe(site, host)),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...]) -> str:
+def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...], hooks: bool = True) -> str:
     """Render the role's template the way Ansible does, with marks in the place of the addresses."""
     from jinja2 import Environment, StrictUndefined
 
@@ -158,6 +190,7 @@ def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int
         isolation_mode=mode,
         isolation_ssh_port=ssh_port,
         isolation_public_ports=list(public_ports),
+        isolation_device_hooks=hooks,
         **{f"__isolation_{family}": [mark] for family, mark in _ELEMENTS.items()},
     )
 
@@ -170,8 +203,12 @@ def write(settings: Settings, card: Card) -> Card:
     """
     folder = make_private(settings.host_dir(card.host))
     known = folder / "known_hosts"
-    put(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
-    kept = Card(**{**vars(card), "known_hosts": str(known)})
+    lines = [*pinned_lines(card.target), *_lines_of_vantage(card.target, card.outside)]
+    put(known, "".join(f"{line}\n" for line in lines))
+    seen = dict(card.outside)
+    if seen.get("vantage"):
+        seen["vantage"] = {**seen["vantage"], "known_hosts": str(known)}
+    kept = replace(card, known_hosts=str(known), outside=seen)
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
     put(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     return kept
@@ -191,6 +228,14 @@ def refresh(site: Site, host: str) -> Card:
     if seen is None:
         raise OSError(_("{host} does not answer").format(host=host))
     return write(site.settings, build(site, host, (str(seen),)))
+
+
+def _lines_of_vantage(target: Target, seen: Mapping[str, Any]) -> list[str]:
+    """Return the lines that pin the key of the machine that looks from outside."""
+    vantage = seen.get("vantage")
+    if not vantage:
+        return []
+    return pinned_lines(replace(target, name=vantage["name"], known_hosts=Path(vantage["known_hosts"])))
 
 
 def pinned_lines(target: Target) -> list[str]:

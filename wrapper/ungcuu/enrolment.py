@@ -40,7 +40,8 @@ echo "system=$(. /etc/os-release; echo "$ID $VERSION_ID")"
 echo "python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 echo "root=$(sudo -n id -u 2>/dev/null)"
 echo "nft=$(sudo -n nft --version 2>/dev/null)"
-[ -n "$rules" ] && printf '%s\n' "$rules" | sudo -n nft -c -f - >/dev/null 2>&1 && echo rules=yes
+[ -n "$rules" ] && printf '%s\n' "${rules%%# devices*}" | sudo -n nft -c -f - >/dev/null 2>&1 && echo rules=yes
+[ -n "$rules" ] && printf '%s\n' "$rules" | sudo -n nft -c -f - >/dev/null 2>&1 && echo hooks=yes
 sudo -n nft list table inet ungcuu_isolation >/dev/null 2>&1 && echo isolated=yes
 for tool in ss ps timeout systemctl sha256sum; do command -v $tool >/dev/null || echo "lacks=$tool"; done
 for place in / /var /tmp /etc; do echo "free=$(df -Pk $place | tail -n 1 | tr -s ' ' | cut -d' ' -f4) $place"; done
@@ -168,7 +169,7 @@ def survey(target: ssh.Target, rules: str = "") -> tuple[list[Check], Mapping[st
     user = ssh.Target(**{**vars(target), "become": False})
     before = time.time()
     try:
-        answer = ssh.run(user, SCRIPT, stdin=rules.encode(), timeout=60, byte_quota=1 << 16)
+        answer = ssh.run(user, SCRIPT, stdin=rules.replace("@DEVICES@", "lo").encode(), timeout=60, byte_quota=1 << 16)
     except ssh.HostKeyRefused as gap:
         return [Check(_("host key"), "bad", gap.detail, gap.next_command)], {}
     middle = (before + time.time()) / 2
@@ -234,6 +235,11 @@ def _nft(first: Mapping[str, str], with_rules: bool) -> Check:
     if with_rules and first.get("rules") != "yes":
         told = _("the kernel or nft does not take the containment rules")
         return Check("nft", "bad", told, _("Use Debian's kernel and nftables package."))
+    if with_rules and first.get("hooks") != "yes":
+        told = _(
+            "the kernel or nft takes no rules on network devices: raw packets and macvlan devices would pass a cut"
+        )
+        return Check("nft", "warn", told, _("Use Linux 5.16 or later and nft 1.0.1 or later."))
     return Check("nft", "good", _("takes the containment rules") if with_rules else _("is there"))
 
 

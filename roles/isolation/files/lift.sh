@@ -1,5 +1,9 @@
-# Takes the containment table away, if there is one, and brings back the host's own firewall where it is enabled.
+# Takes the containment tables away, those that are there.
 set -e
-nft list table inet ungcuu_isolation >/dev/null 2>&1 || { echo same; exit 0; }
-nft delete table inet ungcuu_isolation
-echo lifted
+done=same
+for family in netdev inet; do
+    nft list table $family ungcuu_isolation >/dev/null 2>&1 || continue
+    nft delete table $family ungcuu_isolation
+    done=lifted
+done
+echo $done

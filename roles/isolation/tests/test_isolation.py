@@ -8,6 +8,7 @@ import pytest
 from testinfra.host import Host
 
 TABLE = "nft -s list table inet ungcuu_isolation"
+DEVICES = "nft -s list table netdev ungcuu_isolation"
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,8 @@ def isolated(host: Host) -> None:
 def test_live_rules_are_the_kept_rules(host: Host) -> None:
     """One rule more, or a policy that accepts, is the intruder's way back in; so the whole table is compared."""
     live = host.run(TABLE).stdout
-    kept = host.run(f"unshare -n sh -c 'nft -f /etc/ungcuu/isolation.nft && {TABLE}'").stdout
+    inet = 'sed "/^# devices/,\\$d" /etc/ungcuu/isolation.nft'
+    kept = host.run(f"unshare -n sh -c '{inet} | nft -f - && {TABLE}'").stdout
     assert kept, "the kept rules can't be loaded"
     assert live == kept, "\n".join(
         difflib.unified_diff(kept.splitlines(), live.splitlines(), "kept", "live", "", "", 3, "")
@@ -32,6 +34,16 @@ def test_every_chain_drops_what_it_does_not_know(host: Host) -> None:
     chains = [line for line in host.run(TABLE).stdout.splitlines() if "type filter hook" in line]
     assert len(chains) == 3
     assert all("priority raw; policy drop;" in line or "priority -300; policy drop;" in line for line in chains)
+
+
+def test_every_device_is_closed(host: Host) -> None:
+    """A network namespace with a macvlan, and raw packets, pass everything but the hooks of the device itself."""
+    chains = [line for line in host.run(DEVICES).stdout.splitlines() if "type filter hook" in line]
+    assert len(chains) == 2, "the kernel or nft takes no hooks on devices"
+    assert all("policy drop;" in line for line in chains)
+    for name in host.check_output("ls /sys/class/net").split():
+        if host.file(f"/sys/class/net/{name}/type").content_string.strip() != "772":
+            assert all(name in line.replace('"', " ").replace(",", " ").split() for line in chains), name
 
 
 def test_no_shortcut_for_known_connections(host: Host) -> None:

@@ -4,7 +4,8 @@
       ungcuu_allow_list:
         entries: [198.51.100.1, 2001:db8::/64, admin.example.org]
         card: /path/of/the/containment/card.json     # its allow-list is allowed too, if there is one
-      register: allowed        # allowed.ipv4, allowed.ipv6: networks as nft lists them
+        key: /path/of/the/private/key                # the one that this controller logs in with, if it is a file
+      register: allowed        # allowed.ipv4, allowed.ipv6: networks as nft lists them; allowed.keys_of_controller
 
 Changes nothing. The address that the host sees is read as the login user, since sudo drops sshd's variables.
 """
@@ -20,6 +21,7 @@ from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from ungcuu import isolation
+from ungcuu.login_keys import public_keys
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -43,7 +45,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | _refusal(
                 f"it does not hold {seen or 'the address'} that the host sees the controller come from"
             )
-        return result | {"ipv4": list(allowed.ipv4), "ipv6": list(allowed.ipv6), "seen": str(seen) if seen else ""}
+        return result | {
+            "ipv4": list(allowed.ipv4),
+            "ipv6": list(allowed.ipv6),
+            "seen": str(seen) if seen else "",
+            "keys_of_controller": public_keys(str(self._task.args.get("key") or "")),
+        }
 
 
 def _of_card(path: object) -> list[str]:
