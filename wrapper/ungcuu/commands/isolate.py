@@ -199,7 +199,11 @@ def _result(
             lines += [f"  {line}" for line in error.mend.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
-    return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
+    data = {
+        "cuts": [_data(cut) for cut in cutting.cuts],
+        "outside": {host: look.as_data() for host, look in last.items()},
+    }
+    return Result(worst, "\n".join(lines), data)
 
 
 def _proofs(context: Context, host: str) -> list[Mapping[str, Any]]:
