@@ -103,7 +103,10 @@ def tell_untaken() -> None:
         for cut in cutting.cuts:
             told = ""
             if cut.done:
-                told = _("{host} says that it was cut off all the same. Undo: ungcuu release {host}")
+                told = _(
+                    "{host} says that it was cut off all the same. Check: ungcuu doctor {host}. "
+                    "Undo: ungcuu release {host}"
+                )
             elif cut.ending == "unknown":
                 told = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
             if told:

@@ -27,7 +27,7 @@ ALLOWED = {
     "site": BASE | {"sitefiles", "ssh"},
     "outside": BASE | {"card", "isolation", "probe", "proofs", "report", "site", "ssh"},
     "isolation_verdict": BASE | {"isolation", "outside"},
-    "isolation_watch": BASE | {"card", "case", "containment", "context", "isolation", "outside", "proofs"},
+    "isolation_watch": BASE | {"card", "case", "containment", "context", "isolation", "outside", "problems", "proofs"},
     "facts": BASE | {"site", "sitefiles"},
     "plan": {"errors"},
     "targets": BASE | {"plan", "site", "sitefiles"},

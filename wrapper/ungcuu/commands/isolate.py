@@ -199,7 +199,11 @@ def _result(
             lines += [f"  {line}" for line in error.mend.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
-    return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
+    data = {
+        "cuts": [_data(cut) for cut in cutting.cuts],
+        "outside": {host: look.as_data() for host, look in last.items()},
+    }
+    return Result(worst, "\n".join(lines), data)
 
 
 def _proofs(context: Context, host: str) -> list[Mapping[str, Any]]:
@@ -265,8 +269,9 @@ VERB = Verb(
     summary=N_("Cut hosts off the network at once: only management gets in, nothing gets out"),
     description=N_(
         "Acts from the containment card without starting Ansible: one connection reads the volatile snapshot and loads "
-        "the rules. Then the playbook makes it last over a reboot and proves it from both sides. Never asks, and never "
-        "reverts by itself: ungcuu release HOST returns the host to service."
+        "the rules. What the host says about that is its word: this controller and a second machine look from outside, "
+        "at once and at the end. The playbook makes it last over a reboot and proves it from both sides. Never asks, "
+        "and never reverts by itself: ungcuu release HOST returns the host to service."
     ),
     playbook="isolate",
     steps_before=(N_("Read the volatile snapshot and cut the host off, from its containment card"),),

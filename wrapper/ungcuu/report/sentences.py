@@ -44,6 +44,7 @@ SENTENCES = (
     N_("not proven from outside: the inventory has no host with a foreign address"),
     N_("not proven from outside: the inventory names no second machine (isolation_vantage)"),
     N_("not proven: SSH does not answer either, so the host may be off"),
+    N_("not proven: it is reached through a jump host, not from here"),
     N_("not proven: no packet could be sent on {families}"),
     N_("not proven: {host} may log in itself; name another machine as isolation_vantage"),
     N_("not proven: {host} gave no answer"), N_("not proven: {host} could not be asked ({why})"),

@@ -94,10 +94,7 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
-    for one in watched:
-        context.out.line(f"! {one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
-        if one.look.state != "silent":
-            context.out.line("  " + _("Next:      {command}").format(command=one.next), "strong")
+    isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
     owed = pressing(people(case.records(), facts, datetime.now(UTC)))
