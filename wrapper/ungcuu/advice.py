@@ -1,8 +1,8 @@
 """What helps against a finding, as data: a sentence for people and the commands that do it, chosen for each finding.
 
 1. Each advice is tried on a real host by a test: planted, done literally, scanned again: the finding is gone.
-2. A value that a host chose reaches a command only when it is plain; else there is no command. A name with a quote in
-   it must not end in somebody's shell.
+2. A value that a host chose reaches a command only when it is plain; else there is no command: a name with a quote in it
+   must not end in a shell.
 3. A command that begins with ``ungcuu`` is for the controller, any other for the host, as root.
 """
 
