@@ -1,8 +1,8 @@
 """What helps against a finding, as data: a sentence for people and the commands that do it, chosen for each finding.
 
 1. Each advice is tried on a real host by a test: planted, done literally, scanned again: the finding is gone.
-2. A value that a host chose reaches a command only when it is plain; else there is no command. A name with a quote in
-   it must not end in somebody's shell.
+2. A value that a host chose reaches a command only when it is plain; else there is no command: a name with a quote in
+   it must not end in a shell.
 3. A command that begins with ``ungcuu`` is for the controller, any other for the host, as root.
 """
 
@@ -31,6 +31,9 @@ ADVICE: Mapping[str, Advice] = {
     "quarantine": Advice(N_("ungcuu eradicate moves it to quarantine"), _TAKE),
     "lines": Advice(N_("ungcuu eradicate removes this line and keeps the file as it was"), _TAKE),
     "rights": Advice(N_("ungcuu eradicate gives it the rights back that it had"), _TAKE),
+    "no-right": Advice(
+        N_("take the right to run away from it: ungcuu moves nothing out of its own folder"), ("chmod 0600 {path}",)
+    ),
     "stop-unit": Advice(N_("ungcuu eradicate stops it, masks its name and moves its file to quarantine"), _TAKE),
     "lock": Advice(N_("ungcuu eradicate locks it; nothing is deleted"), _TAKE),
     "leave-group": Advice(N_("ungcuu eradicate takes it out of the group"), _TAKE),
@@ -150,6 +153,8 @@ def choose(found: Seen) -> tuple[str, dict[str, str]]:
         return special(found)
     if found.rule in _BY_RULE and do not in ("move", "stop_unit", "lock_account"):
         return _BY_RULE[found.rule], {"name": found.path, **_texts(found.evidence)}
+    if do == "move" and found.path.startswith("/var/lib/ungcuu/"):
+        return "no-right", {"path": found.path}
     if do in _BY_ACTION:
         return _BY_ACTION[do], {"package": str(found.action.get("package", ""))}
     return _changed_file(found) if found.kind == "file" else ("by-hand", {})
