@@ -27,6 +27,7 @@ ALLOWED = {
     "site": BASE | {"sitefiles", "ssh"},
     "facts": BASE | {"site", "sitefiles"},
     "plan": {"errors"},
+    "variables": BASE | {"facts", "sitefiles"},
     "targets": BASE | {"plan", "site", "sitefiles"},
     "events": {"screen"},
     "sealing": BASE,
