@@ -2,8 +2,8 @@
 
 What is known comes from where it is defined: the ``argument_specs`` of the roles, the facts of :mod:`ungcuu.facts`, and
 Ansible's own connection variables. A name with the prefix of one of them that is unknown is told, with the nearest
-known one. Any other name belongs to the site, and so does one that another value of the site's files uses; it is told only
-when it is one slip away from a known name.
+known one. Any other name belongs to the site, and so does one that another value of the site's files uses; it is told
+only when it is one slip away from a known name.
 """
 
 from __future__ import annotations
