@@ -44,9 +44,7 @@ def silent_vault(site: Lab) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("words", [("backup", "web01"), ("restore", "web01", "--confirm-host", "web01")])
-def test_a_hanging_vault_is_named_and_not_the_website(
-    silent_vault: Lab, ungcuu: Run, words: tuple[str, ...]
-) -> None:
+def test_a_hanging_vault_is_named_and_not_the_website(silent_vault: Lab, ungcuu: Run, words: tuple[str, ...]) -> None:
     """ "The connection to web01 was lost": the responder looked at the wrong machine. Seen failing without the helper
     in the host's result."""
     code, document, _said = ungcuu(*words)

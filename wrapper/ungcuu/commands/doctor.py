@@ -52,7 +52,8 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else place, "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            context.out.line(f"  {_(LEVELS[check.level]):{width}}  {check.subject}: {check.told}", style)
+            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.told}"
+            context.out.entry(level, told, style)
             if check.mend and check.level != "good":
                 context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
