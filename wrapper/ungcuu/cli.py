@@ -79,7 +79,7 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
     common = common_values(ctx)
     own = {key: value for key, value in values.items() if key not in COMMON and key != "hosts"}
     stream = cast("TextIO", Lasting(sys.stderr if common["json"] else sys.stdout))
-    out = Screen(stream, watched=not common["json"])
+    out = Screen(stream, watched=not common["json"] and int(common["verbose"] or 0) < 2)  # -vv: Ansible writes itself
     settings = dataclasses.replace(Settings.from_environment(), verbosity=int(common["verbose"] or 0))
     if common["inventory"]:
         try:

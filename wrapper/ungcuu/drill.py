@@ -30,6 +30,7 @@ from typing import Any
 import yaml
 
 from ungcuu.errors import Exit, NotVerified
+from ungcuu.files import make_private
 from ungcuu.lab import Lab, LabHost
 from ungcuu.settings import Settings
 
@@ -114,8 +115,7 @@ class Drill:
         """Prepare; nothing is started yet. `settings.state` becomes the parent of the drill's own state folder."""
         self.data = load(scenario)
         self.folder = files("ungcuu") / "drills" / scenario
-        self.state = settings.state / "drill"
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.state = make_private(settings.state / "drill")
         self.lab = Lab(slot, self.state / "lab" / str(slot))
         self.host: LabHost = self.lab.find(self.data["host"])
         self.address = self.lab.address(self.host.name)

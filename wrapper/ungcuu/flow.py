@@ -58,6 +58,10 @@ class Report:
 
 def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
     """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
+    return _execute(request, settings, out, confirm)
+
+
+def _execute(request: Request, settings: Settings, out: Screen, confirm: Confirm, *, inside: bool = False) -> Report:
     verb = request.verb
     ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
     ctx.confirm = confirm
@@ -65,6 +69,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
+        if not inside:
+            _name_unknown(ctx, document)
         begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
         if request.plan_only:
             with working(out, begun):
@@ -77,6 +83,18 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
         return failed(document, error, ctx.hosts)
     except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
         return failed(document, _fault(ctx, fault), ctx.hosts)
+
+
+def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
+    """Warn of names in the site's files that nothing reads. A cut must not wait for that; `doctor` lists them too."""
+    if not ctx.hosts or ctx.verb.from_card or not ctx.verb.journaled:
+        return
+    from ungcuu.variables import doubts
+
+    if found := [doubt.told for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
+        document["warnings"] = found
+        for text in found:
+            ctx.out.line(text, "warn")
 
 
 def _planned(ctx: Context, document: dict[str, object]) -> Report:
@@ -368,7 +386,7 @@ def perform(ctx: Context, verb: str, hosts: tuple[str, ...], options: Mapping[st
 
     found = find_verb(verb.split())
     request = Request(found, hosts, with_defaults(found, options), reason=ctx.reason, case=ctx.case)
-    report = execute(request, ctx.settings, ctx.out, lambda _verb, _hosts: None)
+    report = _execute(request, ctx.settings, ctx.out, lambda _verb, _hosts: None, inside=True)
     if report.error is not None:
         raise report.error
     if report.document.get("outcome") != Outcome.DONE.value:

@@ -30,6 +30,7 @@ ALLOWED = {
     "isolation_watch": BASE | {"card", "case", "containment", "context", "isolation", "outside", "problems", "proofs"},
     "facts": BASE | {"site", "sitefiles"},
     "plan": {"errors"},
+    "variables": BASE | {"facts", "sitefiles"},
     "targets": BASE | {"plan", "site", "sitefiles"},
     "events": {"screen"},
     "sealing": BASE,

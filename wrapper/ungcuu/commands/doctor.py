@@ -52,7 +52,8 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else place, "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            context.out.line(f"  {_(LEVELS[check.level]):{width}}  {check.subject}: {check.told}", style)
+            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.told}"
+            context.out.entry(level, told, style)
             if check.mend and check.level != "good":
                 context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
@@ -67,7 +68,7 @@ def _run(context: Context) -> Result:
 
 def _controller(context: Context) -> list[Check]:
     state = context.settings.state
-    checks = [_programs(), _state(state), *_modes(context), _room(state)]
+    checks = [_programs(), _state(state), *_modes(context), _room(state), *_names(context)]
     return [check for check in checks if check is not None]
 
 
@@ -121,6 +122,15 @@ def _room(state: Path) -> Check:
     if free < FREE_MIB:
         return _check(_("disk"), "bad", told, _("Free space, or set UNGCUU_STATE to another disk."))
     return _check(_("disk"), "good", told)
+
+
+def _names(context: Context) -> list[Check]:
+    """Name what stands in the site's files and nothing reads: a misspelt fact is passed over in silence."""
+    from ungcuu.variables import doubts
+
+    told = _("Correct the name, or remove it.")
+    found = doubts(context.site.inventory, context.settings.roles)
+    return [_check(_("inventory"), "warn", doubt.told, told) for doubt in found]
 
 
 # --- one host -----------------------------------------------------------------------------------------------------

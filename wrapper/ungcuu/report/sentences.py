@@ -63,6 +63,9 @@ SENTENCES = (
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there
     N_("not present"), N_("present"), N_("gone"), N_("not loaded"), N_("media only"), N_("closed"),
+    # what stands in a staged copy
+    N_("{count} files, as in the baseline or on the live website"),
+    N_("{count} files that neither the baseline nor the live website has"),
     # why a control was not assessed
     N_("fact {name} is missing"),
     # why an item of evidence is not there
