@@ -127,8 +127,10 @@ def _records(raw: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-def ask(target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes]) -> tuple[Account | None, str]:
-    """Return the host's second account, or None and why there is none.
+def ask(
+    target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes], demanded: bool = True
+) -> tuple[Account | None, str]:
+    """Return the host's second account, or None and why there is none. ``demanded``: all samples are files to sum.
 
     Raises:
         HostKeyMismatch: The host is not the one that was enrolled.
@@ -146,7 +148,7 @@ def ask(target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes])
     said = parse(answer.stdout)
     if answer.ok and said.ended:
         summed = sum(path in said.sums for path in wanted)
-        if summed < len(wanted) // 2:
+        if demanded and summed * 2 < len(wanted):
             return None, f"it gave the sums of {summed} of {len(wanted)} files"
         return said, ""
     return None, answer.detail or answer.stderr[-200:].decode("utf-8", "backslashreplace") or "it broke off"
@@ -280,7 +282,7 @@ def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, l
     doubted = {path: gap for path, gap in found.items() if path not in old}
     if doubted and len(doubted) <= RECHECKED:
         _read_again(doubted, said, scope, snapshot, look)
-        said, why = ask(target, config, doubted)
+        said, why = ask(target, config, doubted, demanded=False)
         if said is None:
             return Verdict(why=why)
         left = differences(snapshot, said, scope)
