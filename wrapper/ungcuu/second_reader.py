@@ -138,11 +138,13 @@ def ask(
     script = resources.files("ungcuu.remote").joinpath("second_reader.sh").read_text("ascii")
     root, trees = str(config["web_root"]).rstrip("/"), list(config["trees"])
     places = [f"{root}/{name.strip('/')}" for name in config["web_writable"]]
-    command = ["sh", "-c", script, "second_reader", root, str(len(trees)), *trees, *places]
+    command = ["sh", "-s", "--", root, str(len(trees)), *trees, *places]
     wanted = [path for path in samples if b"\0" not in path]
-    feed = b"".join(path + b"\0" for path in wanted)
+    paths = base64.encodebytes(b"".join(path + b"\0" for path in wanted)).decode("ascii")
+    # Base64 has no character that could end the text before its end: paths stay data.
+    script += f"listings \"$@\" </dev/null\nsamples <<'SAMPLES'\n{paths}SAMPLES\nprintf 'E\\0'\n"
     try:
-        answer = ssh.run(target, command, stdin=feed, timeout=SECONDS, byte_quota=QUOTA)
+        answer = ssh.run(target, command, stdin=script.encode(), timeout=SECONDS, byte_quota=QUOTA)
     except ssh.HostKeyRefused as error:
         raise HostKeyMismatch(str(error), "", error.next_command) from error
     said = parse(answer.stdout)

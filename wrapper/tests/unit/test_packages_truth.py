@@ -52,6 +52,7 @@ def test_an_honest_update_is_no_alarm() -> None:
 
 
 def test_a_package_whose_content_is_another_is_told() -> None:
+    """Seen failing, with the next two, with the comparison with the package taken out."""
     assert found(signed(), row(digest=OTHER)) == {("package.forged", PATH), ("program.modified", PATH)}
 
 

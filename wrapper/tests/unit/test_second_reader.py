@@ -64,7 +64,10 @@ def test_two_honest_readers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_was_left_out_is_told_without_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who filters only the long answer would tell the truth when asked about one file."""
+    """Who filters only the long answer would tell the truth when asked about one file.
+
+    Seen failing with the look at the ctime taken out.
+    """
     answer = said(entry("/etc/a"), entry("/etc/cron.d/zz"), sums=[("/etc/a", SUM)])
     verdict = compared(monkeypatch, snapshot(row("/etc/a")), answer, again=snapshot(row("/etc/cron.d/zz")))
     assert paths(verdict) == ["/etc/cron.d/zz"]
