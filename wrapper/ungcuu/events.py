@@ -41,6 +41,7 @@ REPORTERS = frozenset(
         "ungcuu_dropins",
         "ungcuu_packages",
         "ungcuu_probe",
+        "ungcuu_readback",
         "ungcuu_report",
         "ungcuu_website_probe",
         "write_baseline",

@@ -74,9 +74,10 @@ for _ in range(4):
     time.sleep(0.6)
 """
 PLANT = """
+key=$(cat)
 for home in /root /home/ungcuu; do
     mkdir -p -m 700 $home/.ssh; cp -p $home/.ssh/authorized_keys $home/.ssh/kept 2>/dev/null
-    cat >> $home/.ssh/authorized_keys
+    echo "$key" >> $home/.ssh/authorized_keys
     chown -R $(stat -c %U $home) $home/.ssh
 done
 """
@@ -125,7 +126,11 @@ def opened(stage: Stage) -> Iterator[Stage]:
 
 
 def _clean(stage: Stage) -> None:
-    stage.on("web01", f"{HONEST}; {NO_SPACE}; rm -f /etc/ssh/sshd_config.d/00-000-*; systemctl restart ssh")
+    stage.on(
+        "web01",
+        f"{HONEST}; {NO_SPACE}; rm -f /etc/ssh/sshd_config.d/00-000-* /etc/ssh/ungcuu-isolation.keys; "
+        "systemctl reset-failed; systemctl restart ssh",
+    )
     stage.open()
 
 
