@@ -146,7 +146,7 @@ def _state(cut: Cut, result: RunResult | None, kept: set[str]) -> str:
 def _data(cut: Cut) -> dict[str, object]:
     return {
         "host": cut.host, "ending": cut.ending, "seconds": round(cut.seconds, 3), "seen_from": cut.seen,
-        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail,
+        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail, "hooks": cut.hooks,
     }  # fmt: skip
 
 
@@ -154,6 +154,9 @@ def _tell(context: Context, cut: Cut) -> None:
     """Say it at once: whoever pressed Enter waits for this line."""
     if cut.done:
         context.out.line(_("{host}: cut off in {seconds:.2f} s").format(host=cut.host, seconds=cut.seconds), "good")
+        if cut.hooks != "yes":
+            told = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
+            context.out.line(told.format(host=cut.host, why=cut.hooks), "warn")
         return
     told = _("{host}: {ending}: {detail}").format(
         host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
