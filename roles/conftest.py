@@ -50,7 +50,9 @@ def site_facts() -> Mapping[str, Mapping[str, Any]]:
 @pytest.fixture
 def site(host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     """The resolved inventory variables of the host under test."""
-    return site_facts[host.backend.get_hostname()]
+    from ungcuu.site_facts import SiteFacts
+
+    return SiteFacts(site_facts[host.backend.get_hostname()])
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ class Bench:
         assert process.stdout is not None
         left = len(hosts)
         for line in process.stdout:
-            left -= "cut off in" in line
+            left -= "says that it is cut off" in line
             if left <= 0:
                 break
         process.terminate()

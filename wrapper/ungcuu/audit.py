@@ -2,9 +2,10 @@
 
 Changes nothing on the host. The tests are those of ``verify``; here each stands for its control.
 
-1. Every control of the catalogue has one status; one whose test did not run has failed, never passed.
+1. Every control of the catalogue has one status. One whose test did not run, or lacked a fact of the inventory, is not
+   assessed: it counts as one that does not hold, and is never told as a fault of the host.
 2. A waiver needs owner, reason and expiry; an incomplete or expired one does not count, and is told.
-3. The score counts what applies: passed of passed, failed and waived. Its denominator stands beside it.
+3. The score counts what applies: passed of passed, failed, waived and not assessed. Its denominator stands beside it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ungcuu.verify import Check
 
 PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF = "pass", "fail", "waived", "not applicable", "off"
+NOT_ASSESSED = "not assessed"
+STATUSES = (PASS, FAIL, NOT_ASSESSED, WAIVED, NOT_APPLICABLE, OFF)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Audit:
     @property
     def denominator(self) -> int:
         """How many controls apply."""
-        return self.count(PASS) + self.count(FAIL) + self.count(WAIVED)
+        return sum(self.count(status) for status in (PASS, FAIL, NOT_ASSESSED, WAIVED))
 
     @property
     def score(self) -> int:
@@ -80,7 +83,7 @@ class Audit:
 
     def as_data(self) -> dict[str, object]:
         """The audit as one JSON document."""
-        counts = {name: self.count(name) for name in (PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF)}
+        counts = {name: self.count(name) for name in STATUSES}
         return {
             "host": self.host, "time": self.time, "score": self.score, "of": self.denominator, "counts": counts,
             "controls": [asdict(row) for row in self.rows], "drift": [dict(row) for row in self.drift],
@@ -127,16 +130,24 @@ def _row(control: Control, state: str, check: Check | None, waiver: Waiver | Non
     if state == "off":
         return replace(row, status=OFF)
     if check is None:
-        return replace(row, detail=_("its check did not run"))
+        return replace(row, status=NOT_ASSESSED, detail=_("its check did not run"))
     if check.outcome == "passed":
         return replace(row, status=PASS)
     if check.outcome == "skipped":
         return replace(row, status=NOT_APPLICABLE, detail=check.message.removeprefix("Skipped: "))
+    if check.outcome in ("not assessed", "error"):
+        return replace(row, status=NOT_ASSESSED, detail=_first_line(check))
     return _failed(row, check, waiver)
 
 
+def _first_line(check: Check) -> str:
+    from ungcuu.report.sentences import said
+
+    return said(check.message.splitlines()[0]) if check.message else check.outcome
+
+
 def _failed(row: Row, check: Check, waiver: Waiver | None) -> Row:
-    detail = check.message.splitlines()[0] if check.message else check.outcome
+    detail = _first_line(check)
     if waiver is None:
         return replace(row, detail=detail)
     row = replace(row, owner=waiver.owner, reason=waiver.reason, expires=waiver.expires)
@@ -209,9 +220,11 @@ def render(audit: Audit, backups: Mapping[str, Any]) -> str:
         f"{datetime.fromisoformat(text).astimezone(zone()):%d/%m/%Y %H:%M} ({zone_name()})"
     )
     failed = [row for row in audit.rows if row.status == FAIL]
-    rest = [row for row in audit.rows if row.status != FAIL]
+    unassessed = [row for row in audit.rows if row.status == NOT_ASSESSED]
+    rest = [row for row in audit.rows if row.status not in (FAIL, NOT_ASSESSED)]
+    last = _("Everything else") if failed or unassessed else _("All controls")
     return environment.from_string(page).render(
-        audit=audit, _=_, language=language(), statuses=(PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF),
-        tables=[(_("What fails"), failed), (_("Everything else") if failed else _("All controls"), rest)],
+        audit=audit, _=_, language=language(), statuses=STATUSES,
+        tables=[(_("What fails"), failed), (_("What was not assessed"), unassessed), (last, rest)],
         backups=backups, states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
     )  # fmt: skip

@@ -31,6 +31,7 @@ Row = Mapping[str, Any]
 FORMAT = 1
 RECORD_LIMIT = 400_000
 TEXT_LIMIT = 8192  # characters of one field
+READER = 2  # what a reading looks at: 1 is the first release's; a baseline of that knows less
 PROCESS_LIMIT = 5000
 PROBLEM_LIMIT = 200
 LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have sixteen times as many
@@ -39,7 +40,7 @@ LIST_LIMIT = 200_000  # items in lists of all records together: many short texts
 _FILE: dict[str, type] = {
     "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
     "ctime": int, "sha256": str, "target": str, "xattrs": dict, "marks": list, "package": str, "package_ok": bool,
-    "big": bool,
+    "big": bool, "bytecode": str,
 }  # fmt: skip
 SCHEMA: Mapping[str, Mapping[str, type]] = {
     "file": _FILE,
@@ -47,14 +48,18 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
              "fingerprint": str, "type": str, "options": str, "comment": str},
     "account": {"name": str, "uid": str, "gid": str, "home": str, "shell": str, "password": str, "digest": str},
     "group": {"name": str, "gid": str, "members": list},
-    "unit": {"name": str, "path": str, "state": str, "active": str, "type": str, "transient": bool},
+    "unit": {"name": str, "path": str, "state": str, "active": str, "type": str, "transient": bool, "main": list},
     "listener": {"proto": str, "address": str, "port": int, "exe": str, "comm": str, "uid": int},
     "process": {"pid": int, "start": str, "exe": str, "comm": str, "uid": int, "deleted": bool, "replaced": bool,
-                "argv": str, "website": bool},
+                "argv": str, "website": bool, "ppid": int, "unit": str, "session": str, "script": str, "loaded": list,
+                "forced": str, "sha256": str},
+    "running": {"uid": int, "unit": str, "exe": str, "script": str},
+    "fact": {"set": str, "name": str, "detail": str, "text": str, "source": str},
     "module": {"name": str, "tainting": bool},
     "package": {"name": str, "architecture": str, "version": str},
     "database": {"set": str, "name": str, "detail": str},
     "privileged": {"path": str},
+    "runtime": {"path": str, "sha256": str},
     "unread": {"path": str, "why": str},
     "limit": {"section": str},
     "failed": {"section": str, "why": str},
@@ -73,11 +78,15 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "package": ("name", "architecture"),
     "database": ("set", "name"),
     "privileged": ("path",),
+    "runtime": ("path",),
+    "running": ("uid", "unit", "exe", "script"),
+    "fact": ("set", "name"),
 }
 _NEEDED = {
     "file": ("area", "type", "mode", "uid", "gid"),
     "process": ("pid", "start"),
     "package": ("version",),
+    "runtime": ("sha256",),
 }
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 
@@ -93,6 +102,7 @@ class Snapshot:
     seconds: float = 0.0
     clock: int = 0
     ended: bool = False
+    reader: int = READER
 
     @property
     def complete(self) -> bool:
@@ -275,22 +285,23 @@ def save(state: Path, host: str, snapshot: Snapshot) -> bool:
     rows = {kind: [known[key] for key in sorted(known, key=repr)] for kind, known in snapshot.rows.items()}
     if path.exists():
         old = verified(path, state / "keys", host)
-        if _steady(old["rows"]) == _steady(rows):
+        if old.get("reader", 1) == READER and _steady(old["rows"]) == _steady(rows):
             return False
         _keep_old(path, str(old.get("taken", "")))
-    sign(path, {"format": FORMAT, "host": host, "taken": sealing.now(), "rows": rows}, state / "keys")
+    document = {"format": FORMAT, "host": host, "taken": sealing.now(), "reader": READER, "rows": rows}
+    sign(path, document, state / "keys")
     return True
 
 
 def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
     """The part of a baseline that stays the same on a host that nobody changed."""
-    fleeting = {"active", "mtime", "ctime", "comm"}
+    fleeting = {"active", "mtime", "ctime", "comm", "source"}
     kept = {
         kind: [{name: value for name, value in row.items() if name not in fleeting} for row in known]
         for kind, known in rows.items()
-        if kind not in ("listener", "unit")
+        if kind not in ("listener", "unit", "runtime", "running")
     }
-    return sealing.canonical(kept)
+    return sealing.canonical({**kept, "runtime": bool(rows.get("runtime"))})
 
 
 def _keep_old(path: Path, taken: str) -> None:
@@ -311,7 +322,7 @@ def load(state: Path, host: str) -> Baseline | None:
 
 def _read(path: Path, keys: Path, host: str) -> Baseline:
     document = verified(path, keys, host)
-    snapshot = Snapshot(ended=True)
+    snapshot = Snapshot(ended=True, reader=int(document.get("reader", 1)))
     for kind, row in _document_rows(document):
         snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
     digest = path.with_suffix(".sig").read_text("ascii").strip()

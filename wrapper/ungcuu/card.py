@@ -38,7 +38,10 @@ class NoCard(Exception):
 
 @dataclass(frozen=True)
 class Card:
-    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists."""
+    """One host's card. ``rules`` maps a mode to its rule set, with places for the two address lists.
+
+    ``outside`` holds what a look from outside needs; see :mod:`ungcuu.outside`.
+    """
 
     host: str
     written: str
@@ -56,6 +59,7 @@ class Card:
     public_ports: tuple[int, ...] = ()
     neighbours: Mapping[str, str] = field(default_factory=dict)
     pin_neighbours: bool = True
+    outside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> Target:
@@ -110,6 +114,8 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
     Raises:
         Unresolved: A name in the allow-list leads to no address.
     """
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     allowed = allow_list([*management(variables), *seen_from])
@@ -131,6 +137,7 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
         public_ports=ports,
         neighbours=_neighbours(variables),
         pin_neighbours=variables.get("isolation_pin_neighbours", True) is not False,
+        outside=outside.describe(site, host),
     )
 
 
@@ -157,6 +164,8 @@ def management(variables: Mapping[str, Any]) -> list[str]:
 
 def fingerprint(site: Site, host: str) -> str:
     """Hash what a card is made from, so that a stale one is noticed."""
+    from ungcuu import outside
+
     variables = site.variables(host)
     target = site.target(host)
     parts = [
@@ -166,6 +175,8 @@ def fingerprint(site: Site, host: str) -> str:
         [_neighbours(variables), variables.get("isolation_pin_neighbours", True), _wants_hooks(variables)],
         (site.settings.roles / TEMPLATE).read_text("utf-8"),
         pinned_lines(target),
+        outside.describe(site, host),
+        _lines_of_vantage(target, outside.describe(site, host)),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -192,8 +203,12 @@ def write(settings: Settings, card: Card) -> Card:
     """
     folder = make_private(settings.host_dir(card.host))
     known = folder / "known_hosts"
-    put(known, "".join(f"{line}\n" for line in pinned_lines(card.target)))
-    kept = Card(**{**vars(card), "known_hosts": str(known)})
+    lines = [*pinned_lines(card.target), *_lines_of_vantage(card.target, card.outside)]
+    put(known, "".join(f"{line}\n" for line in lines))
+    seen = dict(card.outside)
+    if seen.get("vantage"):
+        seen["vantage"] = {**seen["vantage"], "known_hosts": str(known)}
+    kept = replace(card, known_hosts=str(known), outside=seen)
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
     put(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     return kept
@@ -213,6 +228,14 @@ def refresh(site: Site, host: str) -> Card:
     if seen is None:
         raise OSError(_("{host} does not answer").format(host=host))
     return write(site.settings, build(site, host, (str(seen),)))
+
+
+def _lines_of_vantage(target: Target, seen: Mapping[str, Any]) -> list[str]:
+    """Return the lines that pin the key of the machine that looks from outside."""
+    vantage = seen.get("vantage")
+    if not vantage:
+        return []
+    return pinned_lines(replace(target, name=vantage["name"], known_hosts=Path(vantage["known_hosts"])))
 
 
 def pinned_lines(target: Target) -> list[str]:

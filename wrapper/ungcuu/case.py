@@ -125,6 +125,7 @@ class Case:
         sure = [host for host in facts.isolated if host not in facts.unsure]
         return [
             *(_("{host} is still isolated").format(host=host) for host in sure),
+            *(_("the isolation of {host} is LOST, as last seen from outside").format(host=host) for host in facts.lost),
             *(_("it is not certain that {host} is out of isolation").format(host=host) for host in facts.unsure),
             *(
                 _("finding {id} on {host} is open: {path}").format(id=f.id, host=f.host, path=f.path or f.title)

@@ -36,7 +36,10 @@ _PHASE_OF_VERB = {
 }
 _SCANS = ("scan", "reassess")
 # Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
-_OURS = {"case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict"}
+_OURS = {
+    "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
+    "outside", "root_lost_override", "root_regained",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,26 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class RootLost:
+    """An intruder had root on a host. ``regained`` is when another machine took its place, ``override`` a person's
+    reason for a release without that.
+    """
+
+    host: str
+    since: str
+    findings: tuple[str, ...] = ()
+    regained: str = ""
+    override: str = ""
+    by: str = ""
+    overridden: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything about a case that its records prove. Times are UTC in the journal's form; empty means not proven.
 
+    ``isolated`` are hosts that were isolated and not released, but those whose isolation is ``lost``: there a port
+    answered when it was last looked from outside. ``outside`` is what that look saw: silent, open or unknown.
     ``first_sign_by`` is ``host`` where only file times on the host say so: an intruder may have set them.
     """
 
@@ -106,8 +126,11 @@ class Facts:
     closed: str = ""
     isolated: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     runs: tuple[Run, ...] = ()
+    root_lost: tuple[RootLost, ...] = ()
 
     @property
     def seconds_to_detect(self) -> float | None:
@@ -167,8 +190,11 @@ class _Fold:
         self._phase_since: dict[str, str] = {}
         self._runs: list[Run] = []
         self._isolated: dict[str, str] = {}  # host → "yes" or "unsure"
+        self._outside: dict[str, str] = {}  # host → what was last seen from outside
+        self._claimed: set[str] = set()  # hosts that said in the run under way that they are cut off
         self._findings: dict[tuple[str, str], Finding] = {}
         self._quarantined: dict[str, tuple[str, str]] = {}  # id in quarantine → finding
+        self._root_lost: dict[str, RootLost] = {}
         self._seen: set[tuple[str, str]] = set()  # findings of the scan under way, or of the last one, of each host
 
     def take(self, record: Record) -> None:
@@ -183,9 +209,18 @@ class _Fold:
             self._facts,
             phase_since=dict(self._phase_since),
             runs=tuple(self._runs),
+            root_lost=tuple(self._root_lost.values()),
             findings=tuple(self._findings.values()),
-            isolated=tuple(sorted(self._isolated)),
-            unsure=tuple(sorted(host for host, sure in self._isolated.items() if sure == "unsure")),
+            isolated=tuple(sorted(host for host in self._isolated if self._outside.get(host) != "open")),
+            lost=tuple(sorted(host for host in self._isolated if self._outside.get(host) == "open")),
+            outside=dict(self._outside),
+            unsure=tuple(
+                sorted(
+                    host
+                    for host, sure in self._isolated.items()
+                    if sure == "unsure" and self._outside.get(host) != "open"
+                )
+            ),
         )
 
     def _enter(self, phase: str, when: str) -> None:
@@ -240,6 +275,7 @@ class _Fold:
         if run.verb in _SCANS:
             self._seen = {key for key in self._seen if key[0] not in run.hosts}
         if run.verb == "isolate":
+            self._claimed -= set(run.hosts)
             self._isolated |= {host: "unsure" for host in run.hosts if host not in self._isolated}
 
     def _on_run_finished(self, record: Record, data: Mapping[str, Any]) -> None:
@@ -274,10 +310,14 @@ class _Fold:
             if outcome == "DONE":
                 self._isolated[host] = "yes"
             elif outcome == "NOT DONE" and self._isolated.get(host) == "unsure":
-                del self._isolated[host]
+                if host in self._claimed and self._outside.get(host) == "silent":
+                    self._isolated[host] = "yes"  # cut off, though something else of the run was not done
+                else:
+                    del self._isolated[host]
         elif run.verb == "release" and host in self._isolated:
             if outcome == "DONE":
                 del self._isolated[host]
+                self._outside.pop(host, None)
             elif outcome == "UNKNOWN":
                 self._isolated[host] = "unsure"
 
@@ -321,6 +361,29 @@ class _Fold:
             data=data,
         )
 
+    def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        since = _utc(data.get("since")) or record.time
+        known = self._root_lost.get(host)
+        if known is None or (known.since != since and (known.regained or known.override)):
+            self._root_lost[host] = RootLost(host, since, found)
+        else:
+            self._root_lost[host] = replace(known, findings=tuple(dict.fromkeys([*known.findings, *found])))
+
+    def _on_root_regained(self, record: Record, data: Mapping[str, Any]) -> None:
+        host = ",".join(hosts_of(data))
+        if known := self._root_lost.get(host):
+            self._root_lost[host] = replace(known, regained=record.time)
+
+    def _on_root_lost_override(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        known = self._root_lost.get(host) or RootLost(host, record.time, found)
+        self._root_lost[host] = replace(
+            known, override=str(data.get("reason") or ""), by=str(data.get("by") or ""), overridden=record.time
+        )
+
     def _on_quarantine(self, _record: Record, data: Mapping[str, Any]) -> None:
         hosts, path, named = hosts_of(data), str(data.get("path") or ""), str(data.get("finding") or "")
         for key, finding in self._findings.items():
@@ -329,8 +392,15 @@ class _Fold:
                 self._findings[key] = replace(finding, state="quarantined")
                 self._quarantined[str(data.get("id") or "")] = key
 
-    def _on_change(self, _record: Record, data: Mapping[str, Any]) -> None:
+    def _on_outside(self, _record: Record, data: Mapping[str, Any]) -> None:
+        """What this controller and its vantage saw of a host, without asking it."""
+        if data.get("state") in ("silent", "open", "unknown"):
+            self._outside |= dict.fromkeys(hosts_of(data), str(data["state"]))
+
+    def _on_change(self, record: Record, data: Mapping[str, Any]) -> None:
         """What was put back from quarantine is open again."""
+        if data.get("what") == "isolation" and data.get("ending") == "cut" and not from_host(record):
+            self._claimed |= set(hosts_of(data))
         key = self._quarantined.get(str(data.get("item") or "")) if data.get("what") == "put back" else None
         if key is not None:
             self._findings[key] = replace(self._findings[key], state="open")

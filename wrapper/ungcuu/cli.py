@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 
-from ungcuu import fastcut, i18n
+from ungcuu import fastcut, i18n, live
 from ungcuu.commandline import COMMON, Root, common_values
 from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
 from ungcuu.i18n import _
@@ -78,7 +78,8 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
 
     common = common_values(ctx)
     own = {key: value for key, value in values.items() if key not in COMMON and key != "hosts"}
-    out = Screen(cast("TextIO", Lasting(sys.stderr if common["json"] else sys.stdout)))
+    stream = cast("TextIO", Lasting(sys.stderr if common["json"] else sys.stdout))
+    out = Screen(stream, watched=not common["json"])
     settings = dataclasses.replace(Settings.from_environment(), verbosity=int(common["verbose"] or 0))
     if common["inventory"]:
         try:
@@ -139,9 +140,9 @@ class _Confirmer:
             return
         self.out.line(_("{verb}: {summary}").format(verb=verb.name, summary=_(verb.summary)), "warn")
         for host in hosts:
-            typed = click.prompt(
-                _("Type the host's name to go on ({host})").format(host=host), default="", show_default=False, err=True
-            )
+            question = _("Type the host's name to go on ({host})").format(host=host)
+            with live.asking(self.out):
+                typed = click.prompt(question, default="", show_default=False, err=True)
             if typed.strip() != host:
                 raise Refused(_("{host} was not confirmed.").format(host=host), _("Nothing was touched."), command)
 

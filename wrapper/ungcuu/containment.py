@@ -1,6 +1,7 @@
-"""Whether a host is isolated, as the controller knows it, and what speaks against releasing it.
+"""That a host was cut off, as the controller noted it, and what speaks against releasing it.
 
-``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. The host's own word counts for
+``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. It says that the host should be
+isolated; whether it is, :mod:`ungcuu.isolation_watch` asks from outside. The host's own word counts for
 nothing here, and the re-assessment counts only with this controller's signature. Nothing but the standard library is
 imported before the gate (but `files`, which needs no more): the fast cut imports this.
 """
@@ -22,6 +23,12 @@ MOST_AGE = timedelta(hours=24)  # a re-assessment says nothing about what happen
 def isolated_since(folder: Path) -> datetime | None:
     """Return when the host was cut off, or None where it is not isolated."""
     return _time(_read(folder / MARK).get("time"))
+
+
+def mode_of(folder: Path) -> str:
+    """Return the mode that the host was cut off in; ``full`` where that is not known."""
+    mode = _read(folder / MARK).get("mode")
+    return mode if mode in ("full", "maintenance", "egress") else "full"
 
 
 def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
@@ -48,19 +55,30 @@ def mark_released(folder: Path, now: datetime) -> bool:
     return True
 
 
-def against_release(folder: Path, host: str, now: datetime) -> list[str]:
-    """Return every reason against returning the host to service; an empty list means none."""
-    from ungcuu import baseline
+def against_release(folder: Path, host: str, now: datetime, override: str = "") -> list[str]:
+    """Return every reason against returning the host to service; an empty list means none.
+
+    ``override`` is a person's reason for a release although root was lost; it answers that alone.
+    """
+    from ungcuu import baseline, root_loss
     from ungcuu.errors import Tampered
 
     try:
+        loss = root_loss.load(folder.parents[1], host)
+    except Tampered:
+        return ["the record of whether root was lost does not match its signature"]
+    excused = loss is not None and (loss.ended.get("how") == "override" or root_loss.is_reason(override))
+    against = [loss.sentence()] if loss is not None and loss.standing and not excused else []
+    try:
         found = baseline.verified(folder / REASSESSMENT, folder.parents[1] / "keys", host)
     except FileNotFoundError:
-        return ["it has not been re-assessed"]
+        return ["it has not been re-assessed", *against]
     except Tampered:
         return ["the re-assessment does not match its signature, or is another host's"]
-    against = []
-    if found.get("outcome") != "clean":
+    outcome = found.get("outcome")
+    if outcome == "root lost" and not excused and not against:
+        against.append("the re-assessment is of the machine whose root was lost")
+    elif outcome not in ("clean", "root lost"):
         against.append("the re-assessment did not find it clean")
     entry = found.get("entry")
     if not (isinstance(entry, dict) and entry.get("closed") is True):

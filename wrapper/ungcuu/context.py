@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ungcuu.i18n import _
 from ungcuu.verb import Verb
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Context:
         out: Where people read: standard output, or standard error under ``--json``. Everything is cleaned on the way.
         hosts: Inventory hosts, groups already expanded.
         options: The verb's own options and arguments by key.
+        run: Id of the run under way; what it starts carries it in its environment.
         case: Id of the case that the run belongs to; ``cases`` has it for each host.
         journal: None while there is none to write to. Prefer :meth:`record`.
         records: Everything that was reported so far, by playbooks and by the verb itself.
@@ -47,6 +49,7 @@ class Context:
     hosts: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    run: str = ""
     case: str | None = None
     cases: Mapping[str, str] = field(default_factory=dict)
     journal: Recorder | None = None
@@ -67,6 +70,17 @@ class Context:
         from ungcuu.site import Site
 
         return Site.load(self.settings)
+
+    def doing(self, what: str, place: str = "", host: str = "") -> None:
+        """Say what is going on now, for whoever watches; nothing is recorded."""
+        if self.out.live is not None:
+            self.out.live.change(what=what, place=place, host=host)
+
+    def counted(self, host: str) -> Callable[[int, str], None]:
+        """Return what says how far the checks on a host are."""
+        return lambda count, role: self.doing(
+            _("{count} checks done, now of the role {role}").format(count=count, role=role or "–"), host=host
+        )
 
     def target(self, host: str | None = None) -> Target:
         """Return how :mod:`ungcuu.ssh` reaches the host."""

@@ -26,6 +26,8 @@ REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds 
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
+# Ansible's own first task of each role, done on the controller.
+OWN_CHECK = "Validating arguments against arg spec"
 
 # Action plugins whose results may hold reports. Those that hand on what a module said are not among them.
 REPORTERS = frozenset(
@@ -92,6 +94,7 @@ class Event:
 
     ``place`` is Ansible's ``path:line`` of the task; ``delegate`` is the other host that it was to be done on. ``lost``
     says that the task's reports were larger than a result may be: who goes on would take silence for a clean host.
+    ``cut`` says that nobody knows what the task did: the program that carried it to the host (ssh) was killed, say.
     """
 
     status: Status
@@ -104,6 +107,7 @@ class Event:
     delegate: str = ""
     reports: tuple[Report, ...] = ()
     lost: bool = False
+    cut: bool = False
 
 
 def parse(raw: Mapping[str, Any]) -> Event | None:
@@ -127,15 +131,25 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         play=clean(data.get("play", ""), 200),
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
-        delegate=_delegate(str(raw.get("stdout") or ""), host) if status is Status.UNREACHABLE else "",
+        delegate=_delegate(str(raw.get("stdout") or ""), host) if status in (Status.UNREACHABLE, Status.FAILED) else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
+        cut=_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown"))),
     )
+
+
+def _carrier_killed(result: Mapping[str, Any]) -> bool:
+    """Whether a signal ended the local program that ran the task; a command that a signal ended on the host has a cmd.
+
+    The code of such an ending is negative where Python started the program.
+    """
+    rows = [result, *(item for item in result.get("results") or () if isinstance(item, Mapping))]
+    return any(type(row.get("rc")) is int and row["rc"] < 0 and "cmd" not in row for row in rows)
 
 
 def _delegate(said: str, host: str) -> str:
     """Return the host that a task was delegated to; only Ansible's own line on the screen tells it."""
-    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: UNREACHABLE", said)
+    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: (?:UNREACHABLE|FAILED)", said)
     return found[1] if found else ""
 
 

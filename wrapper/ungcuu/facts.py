@@ -118,6 +118,20 @@ FACTS = (
         ("harden", "isolate", "release", *_SCANS),
         optional=True,
     ),
+    Fact(
+        "isolation_vantage",
+        _text,
+        N_("the inventory's name of a second machine, which looks at an isolated host from outside"),
+        ("isolate", "release"),
+        optional=True,
+    ),
+    Fact(
+        "isolation_switch_note",
+        _text,
+        N_("where to cut the host off without its help, such as “switch sw1, port 7; Mr An, 0912 345 678”"),
+        ("isolate",),
+        optional=True,
+    ),
     Fact("website_config_paths", _all(_absolute), N_("a list of absolute paths, such as [/etc/nginx]"), _VAULT),
     Fact("website_database_engine", lambda value: value in ENGINES, "mariadb | postgresql", ("rotate", *_VAULT)),
     Fact(

@@ -6,7 +6,7 @@ what that will ask for too:
 
 1. The words are a plain ``isolate`` of hosts that have containment cards; anything else waits for the full parser.
 2. No other run holds one of the hosts.
-3. A cut that the full command then did not take over (a misspelt inventory, say) is told, never left unsaid.
+3. A cut that the full command then did not take over (a misspelt inventory, say) is reported, never left unsaid.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import fcntl
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,20 +44,24 @@ class Cutting(threading.Thread):
     def __init__(self, settings: Settings, cards: Sequence[card.Card], asked: Asked) -> None:
         super().__init__(daemon=True)
         self.settings, self.cards, self.asked = settings, cards, asked
-        self.cuts: list[isolation.Cut] = []
+        self.cuts: list[isolation.Cut] = []  # in the order asked for, once all have ended
+        self.ended: dict[str, isolation.Cut] = {}  # each as it came
         self.fault: BaseException | None = None
+        self.begun = time.monotonic()
 
     def run(self) -> None:
-        """Cut, and mark what was cut: that must not wait for the rest of the command."""
+        """Cut, and mark each host as soon as it says that it is cut: that must not wait for the rest."""
         try:
-            self.cuts = isolation.cut_all(self.cards, self.asked.mode, self.asked.allow)
+            self.cuts = isolation.cut_all(self.cards, self.asked.mode, self.asked.allow, self._ended)
         except BaseException as fault:
             self.fault = fault
-        for cut in self.cuts:
-            if cut.done:
-                with contextlib.suppress(OSError):
-                    folder = self.settings.host_dir(cut.host)
-                    containment.mark_isolated(folder, cut.host, self.asked.mode, datetime.now(UTC))
+
+    def _ended(self, cut: isolation.Cut) -> None:
+        self.ended[cut.host] = cut
+        if cut.done:
+            with contextlib.suppress(OSError):
+                folder = self.settings.host_dir(cut.host)
+                containment.mark_isolated(folder, cut.host, self.asked.mode, datetime.now(UTC))
 
 
 _under_way: list[Cutting] = []
@@ -98,7 +103,7 @@ def tell_untaken() -> None:
         for cut in cutting.cuts:
             told = ""
             if cut.done:
-                told = _("{host} WAS cut off all the same. Undo: ungcuu release {host}")
+                told = _("{host} says that it was cut off all the same. Undo: ungcuu release {host}")
             elif cut.ending == "unknown":
                 told = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
             if told:

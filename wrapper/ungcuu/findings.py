@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ungcuu.advice import ADVICE
 from ungcuu.i18n import N_
 from ungcuu.screen import clean
 
@@ -75,6 +76,11 @@ RULES: Mapping[str, Rule] = {
     "persistence.unit": Rule(N_("a service, timer or path unit that was not there"), _QUARANTINE),
     "persistence.preload": Rule(N_("a library forced into every process"), _QUARANTINE),
     "persistence.startup": Rule(N_("a start-up or login script was added or changed"), _QUARANTINE),
+    "persistence.activation": Rule(N_("a D-Bus service or policy was added or changed"), _QUARANTINE),
+    "persistence.linger": Rule(N_("an account's own services start without a login"), _QUARANTINE),
+    "persistence.interpreter": Rule(N_("code that an interpreter loads by itself"), _QUARANTINE),
+    "persistence.library-path": Rule(N_("the loader's cache leads to a strange library"), _LOOK),
+    "persistence.environment": Rule(N_("a variable reaches every service"), _LOOK),
     "access.key": Rule(N_("an SSH key that was not there"), _LINES),
     "access.key-removed": Rule(N_("an SSH key is gone"), _LOOK),
     "access.sudo": Rule(N_("a right to become root that was not there"), _LINES),
@@ -89,6 +95,7 @@ RULES: Mapping[str, Rule] = {
     "account.member": Rule(
         N_("an account joined a group with power"), N_("ungcuu eradicate takes it out of the group")
     ),
+    "account.group": Rule(N_("a group has another number, or another group's"), _LOOK),
     "privilege.file": Rule(
         N_("a program gained root's rights"), N_("ungcuu eradicate takes the right or the file away")
     ),
@@ -98,6 +105,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "program.added": Rule(N_("a program that no package owns"), _QUARANTINE),
     "program.removed": Rule(N_("a program of the distribution is gone"), N_("reinstall its package")),
+    "program.bytecode": Rule(N_("compiled Python code that is not what its source says"), _QUARANTINE),
+    "program.data": Rule(N_("a data file of the distribution was added, changed or removed"), _LOOK),
     "program.temporary": Rule(N_("a program in a temporary folder"), _QUARANTINE),
     "config.web": Rule(N_("the web server's configuration was changed"), _RESTORE),
     "config.changed": Rule(N_("configuration was added, changed or removed"), _LOOK),
@@ -107,6 +116,10 @@ RULES: Mapping[str, Rule] = {
     "process.hidden": Rule(
         N_("a process whose program is hidden or removed"), N_("collect first; then ungcuu eradicate --kill-processes")
     ),
+    "process.unexplained": Rule(
+        N_("a process that no package, unit or login explains"),
+        N_("collect first; then ungcuu eradicate --kill-processes"),
+    ),
     "process.website": Rule(
         N_("a process of the website's account that is not PHP"),
         N_("collect first; then ungcuu eradicate --kill-processes"),
@@ -114,13 +127,56 @@ RULES: Mapping[str, Rule] = {
     "kernel.module": Rule(
         N_("a kernel module that was not there"), N_("rebuild the host: a kernel can't be trusted again")
     ),
+    "network.names": Rule(N_("where names lead was changed"), _LOOK),
+    "network.filter": Rule(N_("a table of the packet filter was added, changed or removed"), _LOOK),
+    "package.source": Rule(N_("where packages come from was changed"), _QUARANTINE),
+    "package.script": Rule(N_("a script that dpkg runs as root was added or changed"), _LOOK),
+    "package.record": Rule(N_("dpkg's record of a package was changed, its version was not"), _LOOK),
     "package.changed": Rule(N_("packages were added, removed or updated"), N_("take a new baseline after a patch run")),
+    "package.forged": Rule(
+        N_("dpkg claims a file, its content or its rights, and the signed package says otherwise"),
+        N_("root was lost: ungcuu rebuild"),
+    ),
+    "package.unknown": Rule(
+        N_("a package in a version that no signed index and no patch run knows"),
+        N_("find out who installed it; name another archive in host_state_package_sources, or ungcuu patch"),
+    ),
+    "package.unproven": Rule(
+        N_("packages could not be compared with the signed archive"),
+        N_("give this controller access to the archive, then scan again"),
+    ),
     "database.administrator": Rule(N_("an administrator of the application was added or changed"), _RESTORE),
-    "database.code": Rule(N_("a trigger or event in the database was added or changed"), _RESTORE),
+    "database.code": Rule(N_("a trigger, event, function or procedure in the database was added or changed"), _RESTORE),
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
+    "database.server": Rule(N_("a setting or plugin of the database server was changed"), _RESTORE),
+    "database.capability": Rule(N_("what an account or role of the application may do was changed"), _RESTORE),
+    "database.application-password": Rule(N_("a standing password for programs was added"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
+    "own.stage": Rule(
+        N_("a copy of the website that an unfinished restore of ungcuu left"),
+        N_("it may go when no restore runs: ungcuu-site drop, with the restore's id, on the host"),
+    ),
+    "own.stage-differs": Rule(
+        N_("a copy that a restore left holds files that the website never had"),
+        N_("look at the files; then ungcuu-site drop, with the restore's id, on the host"),
+    ),
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
+    "reader.disagrees": Rule(
+        N_("two readers of the host disagree: the host lies"),
+        N_("believe no program of this host: isolate it, collect, then ungcuu rebuild"),
+    ),
+    "reader.unconfirmed": Rule(
+        N_("no second reader confirmed what the host says"), N_("ungcuu doctor, then scan again")
+    ),
+    "reader.changed": Rule(
+        N_("Python, or a library that the scan itself runs on, was changed"),
+        N_("root was lost: ungcuu rebuild; what the host said in this scan can't be believed"),
+    ),
+    "content.script": Rule(N_("code or a script in a post, comment or option"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
+    "baseline.old": Rule(
+        N_("the baseline knows less than this scan reads"), N_("ungcuu baseline, on a host known to be good")
+    ),
     "baseline.missing": Rule(N_("there is nothing to compare with"), N_("ungcuu baseline, on a host known to be good")),
 }
 
@@ -142,11 +198,15 @@ class Finding:
     seen: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     action: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
+    commands: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain data, with the rule's texts."""
+        """Return it as plain data, with the rule's title, and what helps against this finding."""
         rule = RULES[self.rule]
-        return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": rule.mend}
+        helps = ADVICE[self.advice].text if self.advice else rule.mend
+        return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": helps,
+                "commands": list(self.commands)}  # fmt: skip
 
 
 def reported(findings: Sequence[Finding]) -> list[dict[str, Any]]:

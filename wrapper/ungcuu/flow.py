@@ -18,10 +18,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ungcuu import __version__
+from ungcuu import __version__, liveness
 from ungcuu.context import Context
 from ungcuu.errors import Exit, NotVerified, Outcome, Terminated, UngcuuError
 from ungcuu.i18n import _
+from ungcuu.live import Doing, working
 from ungcuu.plan import Plan, hide, playbook_steps
 from ungcuu.planning import make_plan, resolve_hosts, secret_options
 from ungcuu.verb import Result, Verb
@@ -64,11 +65,14 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
+        begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
         if request.plan_only:
-            return _planned(ctx, document)
+            with working(out, begun):
+                return _planned(ctx, document)
         if verb.dangerous:
             confirm(verb, ctx.hosts)
-        return _Run(ctx, document).go()
+        with working(out, begun):
+            return _Run(ctx, document).go()
     except UngcuuError as error:
         return failed(document, error, ctx.hosts)
     except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
@@ -102,6 +106,7 @@ class _Run:
     def __init__(self, ctx: Context, document: dict[str, object]) -> None:
         self.ctx, self.document = ctx, document
         self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        ctx.run = self.id
         self.started = time.monotonic()
         self.result: RunResult | None = None
         self.error: UngcuuError | None = None
@@ -147,6 +152,9 @@ class _Run:
                 "operator": ctx.settings.operator,
                 "steps": len(ctx.plan.steps),
                 "version": __version__,
+                "process": liveness.this_process(),
+                "inventory": _inventory_in_use(ctx.settings),
+                "typed_inventory": ctx.settings.typed_inventory,
             },
         )
 
@@ -156,8 +164,8 @@ class _Run:
             result = self._work()
         except UngcuuError as error:
             self.error = error
-            outcome = Outcome.UNKNOWN if self.result and self.result.outcome is Outcome.UNKNOWN else error.outcome
-            return outcome, error.code
+            unknown = self.result is not None and self.result.outcome is Outcome.UNKNOWN and not self.ctx.verb.read_only
+            return Outcome.UNKNOWN if unknown else error.outcome, error.code
         except (KeyboardInterrupt, Terminated) as stop:
             code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
             self.error = _stopped(self.ctx, code)
@@ -207,6 +215,7 @@ class _Run:
         for number, name in enumerate(names, first + 1):
             self.ctx.step_counts.setdefault(number - 1, 0)
             self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
+            self.ctx.doing(_(name), f"{number}/{total}", ", ".join(self.ctx.hosts))
 
     def _finish(self, outcome: Outcome, code: Exit) -> None:
         """Write the last record and complete the document."""
@@ -246,7 +255,7 @@ class _Run:
         rows: dict[str, dict[str, object]] = {host: {"outcome": outcome.value} for host in self.ctx.hosts}
         for host, data in self.ctx.host_results.items():
             if host in rows:
-                rows[host] = {k: v for k, v in vars(data).items() if v not in ("", None)} | {
+                rows[host] = {k: v for k, v in vars(data).items() if k != "cut" and v not in ("", None)} | {
                     "outcome": data.outcome.value
                 }
                 if data.outcome is Outcome.DONE and outcome is not Outcome.DONE and len(rows) == 1:
@@ -279,7 +288,14 @@ def run_playbook(
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
     if ctx.verb.each_alone and len(hosts) > 1:
         result = runner.run_each(
-            ctx.settings, inventory, playbook, hosts, variables, on_event=listener.take, deadline=deadline
+            ctx.settings,
+            inventory,
+            playbook,
+            hosts,
+            variables,
+            on_event=listener.take,
+            deadline=deadline,
+            run_id=ctx.run,
         )
     else:
         result = runner.run(
@@ -290,11 +306,22 @@ def run_playbook(
             variables,
             on_event=listener.take,
             deadline=deadline,
+            run_id=ctx.run,
         )
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":
         raise result.fault if result.fault is not None else KeyboardInterrupt
     return result
+
+
+def _inventory_in_use(settings: Settings) -> str:
+    """Return the inventory's path, for whoever takes the run up again; empty where none can be found."""
+    from ungcuu.site import inventory_of
+
+    try:
+        return str(inventory_of(settings).absolute())
+    except UngcuuError:
+        return ""
 
 
 def _plan_of(ctx: Context) -> Plan:

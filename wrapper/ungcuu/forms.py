@@ -110,6 +110,19 @@ def _closing(records: Sequence[Record], facts: Facts) -> Form:
     )
 
 
+def root_lost(facts: Facts) -> list[str]:
+    """Return the sentences on lost root that stand in red above the form; none where it was rebuilt."""
+    rows = []
+    for one in facts.root_lost:
+        text = f"Kẻ tấn công đã chiếm quyền quản trị (root) trên {one.host}: {'; '.join(one.findings[:5])}."
+        if one.override:
+            back = f"ngày {_time(one.overridden)}, theo quyết định của {one.by or '?'}, lý do: {one.override}"
+            rows.append(f"{text} Máy chủ được đưa trở lại hoạt động mà KHÔNG cài đặt lại, {back}")
+        elif not one.regained:
+            rows.append(f"{text} Máy chủ chưa được cài đặt lại.")
+    return rows
+
+
 def _system(records: Sequence[Record], facts: Facts) -> str:
     """The hosts, each with the address that evidence was taken from."""
     rows = [payload(record) for record in records if record.kind == "custody"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from ungcuu.context import Context
-from ungcuu.events import Event, Status
-from ungcuu.i18n import N_, _
+from ungcuu.events import OWN_CHECK, Event, Status
+from ungcuu.i18n import N_, _, language
 from ungcuu.plan import Plan, Step
 
 STATUSES = {"failed": N_("failed"), "unreachable": N_("unreachable")}
@@ -54,11 +54,17 @@ class Listener:
             self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
 
     def _tell(self, number: int, task: str, who: str) -> None:
-        if (number, who) in self.told:
-            self.ctx.out.progress(self._line(number, task, who))
-            return
-        self.told.add((number, who))
-        self.ctx.out.line(self._line(number, "", who))
+        if (number, who) not in self.told:
+            self.told.add((number, who))
+            self.ctx.out.line(self._line(number, "", who))
+        self.ctx.doing(self._now(number, task), f"{number + 1}/{len(self.plan.steps)}", who)
+
+    def _now(self, number: int, task: str) -> str:
+        """What the live line says: the task, since the step's own line stands above it; in the reader's language."""
+        step = self.plan.steps[number].name if number < len(self.plan.steps) else ""
+        known = _(task) if task else ""
+        foreign = known == task and language() != "en"
+        return _(step) if step and (not task or task.startswith(OWN_CHECK) or foreign) else known
 
     def _line(self, number: int, task: str, who: str) -> str:
         step = self.plan.steps[number] if number < len(self.plan.steps) else Step(task)

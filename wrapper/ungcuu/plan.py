@@ -104,6 +104,15 @@ def playbook_roles(content: Path, playbook: str) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(_Reader(content).roles(content / "playbooks" / f"{playbook}.yml")))
 
 
+def playbook_patterns(content: Path, playbook: str) -> tuple[str, ...]:
+    """Return the host pattern of every play of a playbook, each once, in order.
+
+    Raises:
+        ControllerFault: As :func:`playbook_steps`.
+    """
+    return tuple(dict.fromkeys(_Reader(content).patterns(content / "playbooks" / f"{playbook}.yml")))
+
+
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """YAML as Ansible writes it: unknown tags are read as plain values; a mapping knows its line."""
 
@@ -147,12 +156,19 @@ class _Reader:
             if imported := _keyword(play, ("import_playbook",)):
                 yield from self.roles(path.parent / _file(imported))
                 continue
-            hosts = play.get("hosts", "all")
-            pattern = ":".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
+            pattern = _pattern(play)
             for section in _SECTIONS:
                 for entry in play.get(section) or []:
                     for role in self._used(entry, section == "roles"):
                         yield pattern, role
+
+    def patterns(self, path: Path) -> Iterator[str]:
+        """Yield the host pattern of each play."""
+        for play in self._load(path):
+            if isinstance(play, dict) and (imported := _keyword(play, ("import_playbook",))):
+                yield from self.patterns(path.parent / _file(imported))
+            elif isinstance(play, dict):
+                yield _pattern(play)
 
     def _used(self, entry: Any, is_role: bool) -> Iterator[str]:
         if is_role:
@@ -232,6 +248,11 @@ class _Reader:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ControllerFault(f"{path}: {error}") from error
         return data if isinstance(data, list) else []
+
+
+def _pattern(play: Mapping[str, Any]) -> str:
+    hosts = play.get("hosts", "all")
+    return ":".join(map(str, hosts)) if isinstance(hosts, list) else str(hosts)
 
 
 def _keyword(entry: Mapping[str, Any], names: Sequence[str]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ungcuu import facts
+from ungcuu import facts, targets
 from ungcuu.context import Context
 from ungcuu.errors import UsageFault
 from ungcuu.i18n import _
@@ -28,10 +28,10 @@ def resolve_hosts(ctx: Context, names: Sequence[str]) -> tuple[str, ...]:
             _("Nothing was touched."),
             f"ungcuu {ctx.verb.name} --help",
         )
-    if ctx.verb.from_card and all(_has_card(ctx.settings, name) for name in names):
-        hosts = tuple(dict.fromkeys(names))
-    else:
-        hosts = ctx.site.expand(names)
+    known = (ctx.verb.from_card and all(_has_card(ctx.settings, name) for name in names)) or (
+        ctx.verb.from_journal and set(names) <= _hosts_of_open_runs(ctx.settings)
+    )
+    hosts = tuple(dict.fromkeys(names)) if known else ctx.site.expand(names)
     if ctx.verb.hosts in (Hosts.ONE, Hosts.OPTIONAL) and len(hosts) > 1:
         raise UsageFault(
             _("{verb} takes one host, not {count}: {hosts}").format(
@@ -47,6 +47,12 @@ def _has_card(settings: Settings, name: str) -> bool:
     return "/" not in name and name not in ("", ".", "..") and (settings.host_dir(name) / "card.json").is_file()
 
 
+def _hosts_of_open_runs(settings: Settings) -> set[str]:
+    from ungcuu.resuming import open_runs
+
+    return {host for run in open_runs(settings) for host in run.hosts}
+
+
 def make_plan(ctx: Context) -> Plan:
     """Return what the run would do. Nothing is asked of any host.
 
@@ -56,7 +62,9 @@ def make_plan(ctx: Context) -> Plan:
     verb = ctx.verb
     if verb.check:
         verb.check(ctx)
-    if ctx.hosts and not verb.from_card:  # a cut must not wait for the inventory
+    if ctx.hosts and not (verb.from_card or verb.from_journal):  # a cut must not wait for the inventory
+        if verb.playbook:
+            targets.require(ctx.site, ctx.hosts, verb.name, verb.playbook)
         facts.require(ctx.site, ctx.hosts, verb.name)
     variables = dict(verb.variables(ctx.options)) if verb.variables else {}
     return Plan(

@@ -32,14 +32,26 @@ REDIRECTS = 4
 DNS_QUERY = bytes.fromhex("00010100000100000000000007 6578616d706c6503636f6d0000010001")
 
 
+# What a failed attempt means; any other error is silence. "blocked" and "unreachable": no packet left this machine.
+_STATES = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "refused",
+    errno.EPERM: "blocked",
+    errno.EACCES: "blocked",
+    errno.ENETUNREACH: "unreachable",
+    errno.EADDRNOTAVAIL: "unreachable",
+    errno.EAFNOSUPPORT: "unreachable",
+}
+
+
 def connect(address: str, port: int, timeout: float) -> str:
-    """Try one TCP connection: open, refused (something answered), silent, or blocked (not sent at all)."""
+    """Try one TCP connection: open, refused (something answered), silent, blocked or unreachable (not sent at all)."""
     try:
         socket.create_connection((address, port), timeout).close()
     except socket.timeout:  # noqa: UP041 - Python 3.9 on the host
         return "silent"
     except OSError as error:
-        return {errno.ECONNREFUSED: "refused", errno.EPERM: "blocked"}.get(error.errno or 0, "silent")
+        return _STATES.get(error.errno or 0, "silent")
     return "open"
 
 

@@ -47,18 +47,55 @@ def problem_of(verb: str, read_only: bool, result: RunResult) -> UngcuuError | N
 
 def _lost(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
     names = ", ".join(hosts)
+    what = _("The connection to {hosts} was lost in the step “{task}”: {message}").format(
+        hosts=first.helper or names, task=first.task, message=_ssh_words(first.message)
+    )
     if read_only:
         return Unreachable(
-            _("The connection to {hosts} was lost in the step “{task}”: {message}").format(
-                hosts=names, task=first.task, message=first.message
-            ),
+            what,
             _("Nothing was changed: {verb} only reads.").format(verb=verb),
             f"ungcuu {verb} {' '.join(hosts)}",
         )
+    state = _("That step may or may not have happened; the steps before it have.")
+    if first.helper:
+        state = _("That step may or may not have happened on {helper}; the steps before it have.").format(
+            helper=first.helper
+        )
     return Undetermined(
-        _("The connection to {hosts} was lost in the step “{task}”: {message}").format(
-            hosts=names, task=first.task, message=first.message
-        ),
+        what,
+        state,
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
+def _no_result(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """The program that carried a task to its host was killed here: the task may have had its effect all the same."""
+    what = _("The result of the step “{task}” did not arrive ({hosts}): the connection's program was killed.").format(
+        task=first.cut, hosts=", ".join(hosts)
+    )
+    if first.task != first.cut:
+        what += " " + _("After it, “{task}” failed: {message}").format(task=first.task, message=first.message)
+    if read_only:
+        again = f"ungcuu {verb} {' '.join(hosts)}"
+        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
+    return Undetermined(
+        what,
+        _("That step may or may not have happened; the steps before it have."),
+        f"ungcuu resume {' '.join(hosts)}",
+    )
+
+
+def _interrupted(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """Ansible itself ended in the middle of its work: what it had started may have gone on without it."""
+    step = _("in the step “{task}”").format(task=first.task) if first.task else _("before its first step")
+    what = _("{verb} was interrupted on {hosts} {step}: {message}.").format(
+        verb=verb, hosts=", ".join(hosts), step=step, message=first.message.rstrip(".")
+    )
+    if read_only:
+        again = f"ungcuu {verb} {' '.join(hosts)}"
+        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
+    return Undetermined(
+        what,
         _("That step may or may not have happened; the steps before it have."),
         f"ungcuu resume {' '.join(hosts)}",
     )
@@ -72,9 +109,24 @@ def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only
     )
 
 
+def _helper_unreachable(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    """A step for these hosts was to be done on another one (the vault), and that one did not answer."""
+    return StepFailed(
+        _("{helper} can't be reached: {message}\n“{task}” for {hosts} needs it.").format(
+            helper=first.helper, message=_ssh_words(first.message), task=first.task, hosts=", ".join(hosts)
+        ),
+        _state_of_step(verb, first, read_only),
+        _("ungcuu doctor {helper}   and when it answers: ungcuu {verb} {hosts}").format(
+            helper=first.helper, verb=verb, hosts=" ".join(hosts)
+        ),
+    )
+
+
 def _ssh_words(message: str) -> str:
-    """Return what ssh said, without the sentences that Ansible puts before it."""
-    return message.rpartition("can be reached over ssh: ")[2]
+    """Return what ssh said in one line, without the sentences that Ansible puts before it."""
+    for before in ("can be reached over ssh: ", "Failed to connect to the host via ssh: ", "Task failed: "):
+        message = message.rpartition(before)[2] if before in message else message
+    return " · ".join(message.replace("\\r", "\n").split("\n")).strip(" ·:") or _("it stopped answering")
 
 
 def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: bool) -> UngcuuError:
@@ -85,19 +137,21 @@ def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: 
     )
 
 
-def _step_failed(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
-    state = (
-        _("Nothing was changed: {verb} only reads.").format(verb=verb)
-        if read_only
-        else _("The steps before it are done ({changed} changes); this one and those after it are not.").format(
-            changed=first.changed
-        )
+def _state_of_step(verb: str, first: HostResult, read_only: bool) -> str:
+    if read_only:
+        return _("Nothing was changed: {verb} only reads.").format(verb=verb)
+    return _("The steps before it are done ({changed} changes); this one and those after it are not.").format(
+        changed=first.changed
     )
+
+
+def _step_failed(verb: str, hosts: Sequence[str], first: HostResult, read_only: bool) -> UngcuuError:
+    where = ", ".join(hosts)
+    if first.helper not in ("", "localhost"):
+        where = _("{helper} (for {hosts})").format(helper=first.helper, hosts=where)
     return StepFailed(
-        _("“{task}” failed on {hosts}: {message}").format(
-            task=first.task, hosts=", ".join(hosts), message=first.message
-        ),
-        state,
+        _("“{task}” failed on {hosts}: {message}").format(task=first.task, hosts=where, message=first.message),
+        _state_of_step(verb, first, read_only),
         _("Mend the cause, then run it again (it goes on where it stopped): ungcuu {verb} {hosts}").format(
             verb=verb, hosts=" ".join(hosts)
         ),
@@ -110,7 +164,10 @@ _OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _BUILDERS = (
     ("host key", _host_key),
     ("lost", _lost),
+    ("no result", _no_result),
+    ("interrupted", _interrupted),
     ("failed", _step_failed),
+    ("helper unreachable", _helper_unreachable),
     ("unreachable", _unreachable),
 )
 
@@ -134,7 +191,7 @@ def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
         _("Nothing was changed: {verb} only reads.").format(verb=verb)
         if read_only
         else _("The step under way may or may not have happened; the steps before it have."),
-        f"ungcuu resume {hosts}",
+        f"ungcuu {verb} {hosts}" if read_only else f"ungcuu resume {hosts}",
     )
 
 

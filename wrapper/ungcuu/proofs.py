@@ -9,10 +9,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DEAD = frozenset({"silent", "blocked"})
+UNSENT = frozenset({"blocked", "unreachable"})  # nothing left the machine that asked
+DEAD = frozenset({"silent"}) | UNSENT
 _STATES = frozenset({"open", "refused", "answered"}) | DEAD
 
 Proof = dict[str, Any]
+NO_ANSWER = "no answer from the probe"
 
 
 def proof(name: str, side: str, passed: bool | None, detail: str) -> Proof:
@@ -20,18 +22,54 @@ def proof(name: str, side: str, passed: bool | None, detail: str) -> Proof:
     return {"name": name, "side": side, "passed": passed, "detail": detail}
 
 
-def contained(answer: Mapping[str, Any], side: str, addresses: Sequence[str], ports: Sequence[int]) -> list[Proof]:
-    """Judge whether every port of every address is dead. A port that was asked and not answered for counts as alive."""
-    states = {(str(row.get("address")), row.get("port")): _state(row) for row in _rows(answer.get("ports"))}
-    alive = [
-        f"{address} port {port}: {states.get((address, port), 'no answer from the probe')}"
-        for address in addresses
-        for port in ports
-        if states.get((address, port)) not in DEAD
-    ]
-    families = sorted({f"IPv{ipaddress.ip_address(address).version}" for address in addresses})
-    said = f"{len(ports)} ports on {' and '.join(families)}: " + ("; ".join(alive[:10]) if alive else "all silent")
-    return [proof("no port answers", side, not alive and bool(addresses and ports), said)]
+def contained(
+    answer: Mapping[str, Any], side: str, addresses: Sequence[str], ports: Sequence[int], ssh_port: int = 0
+) -> list[Proof]:
+    """Judge whether every port of every address is dead. A port that was asked and not answered for counts as alive.
+
+    Silence proves nothing where no packet was sent (no route, a filter of one's own), nor where the host may be off:
+    with an ``ssh_port`` that was asked too, and is open to this side, one answer of it must have come.
+    """
+    states = states_of(answer)
+    alive = alive_of(answer, addresses, ports)
+    unsent = [address for address in addresses if ports and all(states.get((address, p)) in UNSENT for p in ports)]
+    seen = [address for address in addresses if address not in unsent]
+    if not alive and ssh_port and not any(states.get((address, ssh_port)) in ("open", "refused") for address in seen):
+        return [not_seen("no port answers", side, "not proven: SSH does not answer either, so the host may be off")]
+    said = f"{len(ports)} ports on {_families(seen)}: " + (
+        "; ".join(f"{address} port {port}: {state}" for address, port, state in alive[:10]) if alive else "all silent"
+    )
+    found = [proof("no port answers", side, not alive and bool(ports), said)] if seen or not addresses else []
+    if not addresses:
+        found = [proof("no port answers", side, False, "no address to try")]
+    if unsent:
+        name = f"no port answers on {_families(unsent)}" if seen else "no port answers"
+        found.append(not_seen(name, side, f"not proven: no packet could be sent on {_families(unsent)}"))
+    return found
+
+
+def states_of(answer: Mapping[str, Any]) -> dict[tuple[str, int], str]:
+    """Return the state of each address and port that a probe answered for."""
+    rows = [row for row in _rows(answer.get("ports")) if isinstance(row.get("port"), int)]
+    return {(str(row.get("address")), row["port"]): _state(row) for row in rows}
+
+
+def alive_of(answer: Mapping[str, Any], addresses: Sequence[str], ports: Sequence[int]) -> list[tuple[str, int, str]]:
+    """Return every address, port and state that is not dead."""
+    states = states_of(answer)
+    asked = [(address, port, states.get((address, port), NO_ANSWER)) for address in addresses for port in ports]
+    return [row for row in asked if row[2] not in DEAD]
+
+
+def _families(addresses: Sequence[str]) -> str:
+    return " and ".join(sorted({f"IPv{_version(address)}" for address in addresses})) or "no address"
+
+
+def _version(address: str) -> int:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).version
+    except ValueError:  # a name
+        return 4
 
 
 def contained_inside(answer: Mapping[str, Any], outside: Sequence[str], wants_site: bool) -> list[Proof]:
@@ -113,12 +151,12 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
 
 def _state(row: Mapping[str, Any]) -> str:
     state = row.get("state")
-    return state if isinstance(state, str) and state in _STATES else "no answer from the probe"
+    return state if isinstance(state, str) and state in _STATES else NO_ANSWER
 
 
 def _page(page: object) -> str:
     if not isinstance(page, dict) or not isinstance(page.get("status"), int):
-        return "no answer from the probe"
+        return NO_ANSWER
     if not page["status"]:
         return "no answer"
     return f"status {page['status']:d}, {'with' if page.get('found') is True else 'without'} its text"

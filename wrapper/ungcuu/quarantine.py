@@ -36,7 +36,7 @@ DEFAULT_SEVERITIES = (Severity.CRITICAL.value, Severity.HIGH.value)
 _ALLOWED = (
     "/etc/", "/usr/local/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/opt/", "/srv/", "/var/www/",
     "/var/spool/cron/", "/tmp/", "/var/tmp/", "/dev/shm/",  # noqa: S108  looked into, not written
-    "/run/systemd/system/", "/root/", "/home/", "/var/lib/",
+    "/run/systemd/", "/run/udev/rules.d/", "/run/dbus-1/", "/usr/share/", "/root/", "/home/", "/var/lib/",
 )  # fmt: skip
 # Without these nobody gets in again, or nothing is left to judge by.
 _NEVER = re.compile(
@@ -169,7 +169,9 @@ def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice
 def _good(do: Do, action: Mapping[str, Any], known: Snapshot, choice: Choice) -> Iterable[tuple[str, bool]]:
     """Yield what the baseline knows of the thing that is to be taken."""
     path, account = str(action.get("path", "")), str(action.get("account", ""))
-    if do in (Do.MOVE, Do.UNIT):
+    # Python writes compiled code anew: a poisoned file may go although the baseline knows a good one there.
+    compiled = path.endswith(".pyc") and (known.file(path) or {}).get("sha256") != action.get("sha256")
+    if do in (Do.MOVE, Do.UNIT) and not compiled:
         yield "file", _same_as_known(known.file(path), action)
     if do is Do.UNIT:
         yield "unit", (str(action.get("unit")),) in known.of("unit")

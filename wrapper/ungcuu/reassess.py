@@ -1,12 +1,13 @@
 """The gate before a host returns to service: checks passed, a new scan clean, the way in closed by a person's word.
 
-The record is signed. ``release`` demands it (ungcuu/containment.py). What is not clean says what is left.
+The record is signed. ``release`` demands it (ungcuu/containment.py). What is not clean says what is left. Where root
+was lost (ungcuu/root_loss.py) no scan says that the host may be released.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,19 @@ class Reassessment:
     checks: Mapping[str, Any]
     entry: Mapping[str, Any]
     left: tuple[str, ...]
+    root_lost: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
-        """``clean`` or ``not clean``."""
-        return "not clean" if self.left else "clean"
+        """``clean``, ``not clean``, or ``root lost``: nothing is left to find, and that proves nothing."""
+        return "not clean" if self.left else "root lost" if self.root_lost else "clean"
 
     def document(self) -> dict[str, Any]:
         """Return it as reassessment.json holds it."""
         return {
             "format": baseline.FORMAT, "host": self.host, "time": self.time, "outcome": self.outcome,
             "scan": dict(self.scan), "verify": dict(self.checks), "entry": dict(self.entry), "left": list(self.left),
+            "root_lost": dict(self.root_lost),
         }  # fmt: skip
 
 
@@ -76,7 +79,8 @@ def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -
     told = {"passed": sum(c.outcome == "passed" for c in checks), "failed": [f"{c.role} {c.name}" for c in failed],
             "skipped": sum(c.outcome == "skipped" for c in checks)}  # fmt: skip
     said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
-    return Reassessment(host, now(), found.summary(), told, said, tuple(left))
+    lost = found.root_lost.record() if found.root_lost else {}
+    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost)
 
 
 def reassess(

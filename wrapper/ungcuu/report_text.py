@@ -119,7 +119,7 @@ LABELS = {
     "untrusted": N_("as the host's file times say; an intruder can set those"),
 }
 
-# What a verb did, for a reader who has never seen a command line.
+# What a verb did, for a reader who has never seen a command line: of a run that ended well, and of no other.
 DEEDS = {
     "enrol": N_("Host enrolled"),
     "doctor": N_("Readiness checked"),
@@ -137,10 +137,42 @@ DEEDS = {
     "collect": N_("Evidence collected"),
     "eradicate": N_("Intruder's traces moved to quarantine"),
     "restore": N_("Website restored from the vault"),
+    "rebuild": N_("Website rebuilt on a bare host"),
     "rotate": N_("Passwords and keys replaced"),
     "reassess": N_("Host re-assessed"),
     "release": N_("Host returned to service"),
     "resume": N_("Interrupted run reconciled"),
+}
+
+# The same without saying that it was done: of a run that has begun, failed, or whose outcome nobody knows.
+ATTEMPTS = {
+    "enrol": N_("enrolment of the host"),
+    "doctor": N_("check of readiness"),
+    "harden": N_("hardening of the host"),
+    "patch": N_("installation of security updates"),
+    "backup": N_("backup of the website"),
+    "baseline": N_("record of the known-good state"),
+    "verify": N_("checks of the roles on the host"),
+    "scan": N_("scan of the host against its known-good state"),
+    "isolate": N_("cut of the host off the network"),
+    "block": N_("block of addresses"),
+    "unblock": N_("end of the block of addresses"),
+    "lock": N_("lock of accounts"),
+    "unlock": N_("unlock of accounts"),
+    "collect": N_("collection of evidence"),
+    "eradicate": N_("move of the intruder's traces to quarantine"),
+    "restore": N_("restore of the website from the vault"),
+    "rebuild": N_("rebuild of the website on a bare host"),
+    "rotate": N_("replacement of passwords and keys"),
+    "reassess": N_("re-assessment of the host"),
+    "release": N_("return of the host to service"),
+    "resume": N_("reconciliation of an interrupted run"),
+}
+
+ENDINGS = {
+    "NOT DONE": N_("Not done: {what}"),
+    "UNKNOWN": N_("Outcome unknown: {what}"),
+    "": N_("No end recorded: {what}"),
 }
 
 EVENTS = {
@@ -158,6 +190,7 @@ EVENTS = {
     "verdict": N_("Verdict on a finding"),
     "finding": N_("Finding"),
     "proof": N_("Proof"),
+    "outside": N_("View from outside"),
     "evidence": N_("Evidence taken"),
     "quarantine": N_("Moved to quarantine"),
     "change": N_("Change"),
@@ -166,6 +199,9 @@ EVENTS = {
     "restore_point": N_("Restore point"),
     "verification": N_("Checks on the host"),
     "scan": N_("Scan finished"),
+    "root_lost": N_("Root was lost"),
+    "root_lost_override": N_("Released although root was lost, without a rebuild"),
+    "root_regained": N_("Rebuilt on another machine after root was lost"),
     "run_started": N_("Run started"),
     "run_finished": N_("Run finished"),
     "step": N_("Step"),

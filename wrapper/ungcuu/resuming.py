@@ -1,7 +1,8 @@
-"""Finds runs that have no end, or an unknown one, and tells what is known about each.
+"""Finds runs that have no end, or an unknown one, and says what is known about each.
 
 A killed controller leaves a ``run_started`` without ``run_finished``; a lost connection leaves the outcome UNKNOWN.
-Either stays open until the same verb is DONE on that host later, or ``resume`` closes it.
+Either stays open until the same verb is DONE on that host later, or ``resume`` closes it. A run without an end whose
+process is still there is not open, it is going on: :attr:`OpenRun.alive`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ungcuu import liveness
 from ungcuu.errors import Outcome
 from ungcuu.journal import read_records
 from ungcuu.sealing import Record
@@ -34,6 +36,14 @@ class OpenRun:
     records: int = 0
     last: str = ""
     ended: bool = False
+    inventory: str = ""
+    typed_inventory: str = ""
+    process: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that started it is still at work; asked of the system each time."""
+        return not self.ended and liveness.lives(self.process)
 
     def as_data(self) -> dict[str, object]:
         """Return what is known for ``--json``."""
@@ -47,6 +57,7 @@ class OpenRun:
             "records": self.records,
             "last_record": self.last,
             "ended": self.ended,
+            "alive": self.alive,
             "journal": self.folder.name,
         }
 
@@ -92,6 +103,9 @@ def _started(folder: Path, record: Record, data: Mapping[str, Any]) -> OpenRun:
         str(data.get("operator") or ""),
         str(data.get("reason") or ""),
         options if isinstance(options, Mapping) else {},
+        inventory=str(data.get("inventory") or ""),
+        typed_inventory=str(data.get("typed_inventory") or ""),
+        process=data["process"] if isinstance(data.get("process"), Mapping) else {},
     )
 
 

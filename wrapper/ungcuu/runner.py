@@ -6,7 +6,8 @@ What holds for every run:
 2. Text given to Ansible is data: a value is marked so that Ansible never evaluates it as a template (CVE-2021-3583).
 3. The environment is an allow-list. The run gets no terminal and can't ask anything.
 4. Output, events and memory are bounded (a host may answer with 300 MB), and so is time.
-5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened.
+5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened. So is
+   a run whose ansible-playbook ended before its own summary, once a task began: it was killed, or it broke down.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ungcuu import watchdog
+from ungcuu import liveness, watchdog
 from ungcuu.errors import ControllerFault, Outcome
-from ungcuu.events import RESULT_LIMIT, Event, Report, Status, parse
+from ungcuu.events import OWN_CHECK, RESULT_LIMIT, Event, Report, Status, parse
 from ungcuu.i18n import _
-from ungcuu.screen import Screen
+from ungcuu.scratch import private_folder
+from ungcuu.screen import Screen, clean
 from ungcuu.settings import Settings
 
 MOST_EVENTS = 50_000
@@ -54,8 +53,7 @@ _NEVER_CONNECTED = re.compile(
 )
 _KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
 
-# Ansible's own first task of each role, done on the controller.
-_OWN_CHECK = "Validating arguments against arg spec"
+KILLED = 254  # the exit code that we give to an ansible-playbook that a signal ended
 
 OnEvent = Callable[[Event], None]
 
@@ -64,7 +62,10 @@ OnEvent = Callable[[Event], None]
 class HostResult:
     """What became of one host.
 
-    ``problem`` is empty or one of failed, unreachable, host key, lost, cut short, stopped, not started.
+    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, no result, interrupted, cut
+    short, stopped, not started. ``helper`` is the other host that the step was to be done on (the vault), where it was
+    that one which failed or did not answer. ``cut`` names a task whose result did not arrive, though the playbook went
+    on to judge that.
     """
 
     outcome: Outcome
@@ -73,6 +74,8 @@ class HostResult:
     message: str = ""
     ok: int = 0
     changed: int = 0
+    helper: str = ""
+    cut: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,10 @@ class _Tally:
     stop: str = ""
     fault: BaseException | None = None
     last_output: str = ""
+    unmatched: bool = False  # a play named none of the hosts
+    plays: int = 0
+    started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
+    ended: bool = False  # Ansible's summary arrived: all that was started has a result
 
     def take(self, raw: Mapping[str, Any]) -> bool:
         """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
@@ -128,13 +135,27 @@ class _Tally:
             return
         if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
             self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
+        self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
         if self.screen is not None and raw.get("stdout"):
             self.screen.block(raw["stdout"])
+        self._follow(raw)
         event = parse(raw)
         if event is None or self.stop:
             return
         self._count(event)
         self.on_event(event)
+
+    def _follow(self, raw: Mapping[str, Any]) -> None:
+        """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
+        kind, data = raw.get("event"), raw.get("event_data") or {}
+        self.plays += kind == "playbook_on_play_start"
+        self.ended = self.ended or kind == "playbook_on_stats"
+        if kind == "runner_on_start":
+            self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
+
+    def interrupted(self, code: int) -> bool:
+        """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
+        return not self.ended and bool(self.started or (code == KILLED and self.plays))
 
     def _count(self, event: Event) -> None:
         self.report_bytes += sum(len(str(r.data)) for r in event.reports)
@@ -148,14 +169,17 @@ class _Tally:
 
 def _after(host: HostResult, event: Event) -> HostResult:
     """Return a host's result after one more event. The run's own verdict clears a mended failure."""
-    ok, changed = host.ok, host.changed
+    if event.cut:
+        host = replace(host, cut=host.cut or event.task)
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
         # Neither asks the host: only what does tells a host that was lost from one that was never reached.
-        asked = event.status is not Status.SKIPPED and not event.task.startswith(_OWN_CHECK)
-        ok, changed = ok + asked, changed + (event.status is Status.CHANGED)
-        return HostResult(host.outcome, host.problem, host.task, host.message, ok, changed)
+        asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
+        return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
     if event.status is Status.FAILED:
-        return HostResult(Outcome.NOT_DONE, "failed", event.task, event.message, ok, changed)
+        outcome, problem = (Outcome.UNKNOWN, "no result") if host.cut else (Outcome.NOT_DONE, "failed")
+        return replace(
+            host, outcome=outcome, problem=problem, task=event.task, message=event.message, helper=event.delegate
+        )
     return _unreached(host, event) if event.status is Status.UNREACHABLE else host
 
 
@@ -166,19 +190,22 @@ def _unreached(host: HostResult, event: Event) -> HostResult:
     if _KEY_REFUSED.search(message):
         problem = "host key"
     elif never and event.delegate:
-        problem = "failed"
-        message = _("{helper} can't be reached: {message}").format(helper=event.delegate, message=message)
+        problem = "helper unreachable"
     elif not never or host.ok:
         outcome, problem = Outcome.UNKNOWN, "lost"
-    return HostResult(outcome, problem, event.task, message, host.ok, host.changed)
+    return replace(host, outcome=outcome, problem=problem, task=event.task, message=message, helper=event.delegate)
 
 
 class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
 
-    def __init__(self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str], run_id: str = ""
+    ) -> None:
+        self.run_id = run_id
         self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
         self._tally = _Tally(lambda _event: None)
+        self._main = 0  # process id of ansible-playbook
 
     def cancel(self, why: str) -> None:
         """Ask the run to end."""
@@ -188,7 +215,7 @@ class Runner:
         """Run to the end; see :func:`run`."""
         started = time.monotonic()
         self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
-        with private_folder() as folder:
+        with private_folder("env", "tmp") as folder:
             _write(folder / "env" / "extravars", untemplated(variables))
             _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
             config = self._config(folder, check)
@@ -213,16 +240,19 @@ class Runner:
             self.cancel("interrupted")
             watchdog.end(str(folder))
             thread.join(10)
-        return int(runner.rc) if runner.rc is not None else 254
+        watchdog.end(str(folder))  # workers of an ansible-playbook that was killed would go on changing hosts
+        return int(runner.rc) if runner.rc is not None else KILLED
 
     def _supervise(self, folder: Path, deadline: float) -> None:
         if time.monotonic() > deadline:
             self.cancel("deadline")
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
-        if watchdog.memory(watchdog.children(str(folder))) > most:
+        ours = watchdog.children(str(folder))
+        self._main = self._main or (ours[0] if ours else 0)
+        if watchdog.memory(ours) > most:
             self.cancel("quota")
-        if self._tally.stop:
-            watchdog.end(str(folder))
+        if self._tally.stop or (self._main and not watchdog.alive(self._main)):
+            watchdog.end(str(folder))  # a killed ansible-playbook leaves workers behind
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig
@@ -264,6 +294,7 @@ class Runner:
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
+            liveness.RUN_VARIABLE: self.run_id,
             "LC_ALL": "C.UTF-8",
             "MAX_EVENT_RES": str(RESULT_LIMIT),
         }
@@ -271,10 +302,12 @@ class Runner:
     def _result(self, code: int, seconds: float) -> RunResult:
         tally = self._tally
         hosts = {host: tally.hosts.get(host) for host in self.hosts}
-        settled = {host: self._settle(result, code) for host, result in hosts.items()}
+        settled = {host: self._settle(host, result, code) for host, result in hosts.items()}
         others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
         outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
         message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
+        if tally.unmatched and not tally.hosts:
+            message = _("none of these hosts is in a group that its playbook works on")
         return RunResult(
             self.playbook,
             outcome,
@@ -286,19 +319,32 @@ class Runner:
             tally.fault,
         )
 
-    def _settle(self, result: HostResult | None, code: int) -> HostResult:
-        """Return the final result of a host: a mended failure is none, an unfinished host is not done or unknown."""
+    def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
+        """Return the final result of a host: a rescued failure is none, an unfinished host is not done or unknown."""
+        stop, broken = self._tally.stop, code != 0 and self._tally.interrupted(code)
+        if stop or broken:
+            known = result or HostResult(Outcome.UNKNOWN)
+            task = known.task if stop else self._tally.started.get(host, known.task)
+            problem = "cut short" if stop else "interrupted"
+            return replace(
+                known, outcome=Outcome.UNKNOWN, problem=problem, task=task, message=self._why(known.message, code)
+            )
         if result is None:
-            if self._tally.stop:
-                return HostResult(Outcome.UNKNOWN, "cut short")
             return HostResult(Outcome.NOT_DONE, "not started")
         if code == 0:
             return HostResult(Outcome.DONE, ok=result.ok, changed=result.changed)
-        if self._tally.stop:
-            return HostResult(Outcome.UNKNOWN, "cut short", result.task, result.message, result.ok, result.changed)
         if result.problem:
             return result
         return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
+
+    def _why(self, message: str, code: int) -> str:
+        """Return what is known about why ansible-playbook ended in the middle of its work."""
+        if self._tally.stop:
+            return message
+        if code == KILLED:
+            return _("ansible-playbook was killed")
+        said = clean_tail(self._tally.last_output)
+        return _("ansible-playbook ended with code {code}. {said}").format(code=code, said=said).strip()
 
 
 def run(
@@ -311,6 +357,7 @@ def run(
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
     check: bool = False,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -325,6 +372,7 @@ def run(
         on_event: Called in a thread of the run.
         deadline: Seconds.
         check: Ansible's check mode.
+        run_id: The run that it is part of; its processes carry the id in their environment.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -332,7 +380,7 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventory, playbook, hosts).run(variables, on_event, deadline, check)
+    return Runner(settings, inventory, playbook, hosts, run_id).run(variables, on_event, deadline, check)
 
 
 def run_each(
@@ -344,11 +392,12 @@ def run_each(
     *,
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
+    run_id: str = "",
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    runners = [Runner(settings, inventory, playbook, (host,)) for host in hosts]
+    runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
         futures = [
             pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
@@ -385,20 +434,6 @@ def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
     )
 
 
-@contextmanager
-def private_folder() -> Iterator[Path]:
-    """Give a folder of this run alone, in memory where the system offers that, and remove it afterwards."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    base = runtime if runtime and os.access(runtime, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="ungcuu-", dir=base))
-    try:
-        for name in ("env", "tmp"):
-            (folder / name).mkdir(mode=0o700)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def untemplated(value: object) -> object:
     """Return the value as Ansible's JSON for data that must not be evaluated: text with a brace is marked unsafe."""
     if isinstance(value, Mapping):
@@ -414,8 +449,6 @@ def untemplated(value: object) -> object:
 
 def clean_tail(text: str) -> str:
     """Return the end of what ansible-playbook itself said, when it stopped before any task."""
-    from ungcuu.screen import clean
-
     return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
 
 

@@ -1,20 +1,22 @@
 """One scan: read the host, compare with its baseline, look into what differs, keep the findings.
 
-read (one SSH session) → detect → fetch the bytes of suspicious files (a second session, only when there are some)
-→ detect again with the bytes → findings.json
+read (one SSH session) → read again without Python and compare (ungcuu/second_reader.py) → detect → fetch the bytes of
+suspicious files (only when there are some) → detect again with the bytes → findings.json
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, sent, ssh
+from ungcuu import baseline, content, detect, expected, package_check, root_loss, second_reader, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -22,11 +24,32 @@ from ungcuu.sealing import now
 
 FETCH_FILES = 200
 FETCH_BYTES = 32 << 20
-TREES = ("/etc", "/usr/local", "/opt", "/var/www", "/var/spool/cron", "/run/systemd/system")
+TREES = (
+    "/etc",
+    "/usr/local",
+    "/opt",
+    "/var/www",
+    "/var/spool/cron",
+    "/var/lib/systemd/linger",
+    "/var/lib/polkit-1",
+    "/run/dbus-1",
+    "/run/polkit-1",
+    "/run/udev/rules.d",
+    "/run/tmpfiles.d",
+    "/run/systemd/system",
+    "/run/systemd/transient",
+    "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/run/systemd/system.control",
+    "/run/systemd/system-generators",
+    "/run/systemd/user",
+    "/run/systemd/user-generators",
+)
 EXCLUDED = (
     "/etc/mtab",
-    "/etc/resolv.conf",
-    "/etc/ld.so.cache",
+    "/etc/ld.so.cache",  # read entry by entry
+    "/var/spool/cron/atjobs/.SEQ",
     "/etc/adjtime",
     "/etc/.pwd.lock",
     "/etc/fake-hwclock.data",
@@ -58,6 +81,8 @@ class Subject:
     application: str = ""
     exclude: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
+    package_sources: tuple[str, ...] = ()
+    config_paths: tuple[str, ...] = ()
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
@@ -78,7 +103,8 @@ class Subject:
     def policy(self) -> Policy:
         """Return what is right on this host."""
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, expected.load(self.state, self.host))
+        known = expected.load(self.state, self.host)
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths)
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,8 @@ class ScanResult:
     complete: bool
     seconds: float
     first_sign: str
+    checked: Mapping[str, object] = field(default_factory=dict)
+    root_lost: root_loss.Loss | None = None
 
     @property
     def clean(self) -> bool:
@@ -109,6 +137,8 @@ class ScanResult:
             "seconds": self.seconds,
             "first_sign": self.first_sign,
             "counts": counts(self.findings),
+            "checked": dict(self.checked),
+            "root_lost": list(self.root_lost.findings) if self.root_lost else [],
         }
 
     def document(self) -> dict[str, Any]:
@@ -127,8 +157,18 @@ def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline
 
 
 def _known_programs(against: baseline.Baseline | None) -> list[str]:
-    rows = against.snapshot.of("file").values() if against else ()
-    return sorted({str(row["sha256"])[:16] for row in rows if row.get("package_ok") and row.get("sha256")})
+    """Short digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
+    if against is None:
+        return []
+    rows = [row for row in against.snapshot.of("file").values() if row.get("sha256")]
+    known = {str(row["sha256"])[:16] for row in rows if row.get("package_ok")}
+    known |= {_path_digest(row) for row in rows if row.get("bytecode") == "same"}
+    facts = against.snapshot.of("fact")
+    return sorted(known | {str(row.get("detail", ""))[:16] for key, row in facts.items() if key[0] == "filter"})
+
+
+def _path_digest(row: baseline.Row) -> str:
+    return hashlib.sha256(f"{row['path']} {row['sha256']}".encode()).hexdigest()[:16]
 
 
 def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
@@ -140,11 +180,27 @@ def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
     return baseline.parse(raw.splitlines()).contents
 
 
-def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None) -> list[Finding]:
-    """Return what should not be there, worst first."""
-    comparison = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+@dataclass(frozen=True)
+class Judged:
+    """What should not be there, worst first, and against what the host's word was checked."""
+
+    findings: Sequence[Finding]
+    checked: Mapping[str, object]
+
+
+def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None, begun: float) -> Judged:
+    """Judge a reading. ``begun``: when the reading began, on the monotonic clock."""
+    config = subject.reader_config() | {"known": _known_programs(against)}
+    look = second_reader.look_on_host(subject.target, config)
+    confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
+    claimed = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    packages = package_check.check(subject.state, claimed, subject.package_sources)
+    comparison = packages.comparison
     contents = fetch(subject, detect.interesting(comparison))
-    return worst_first(detect.detect(replace(comparison, contents=contents)))
+    found = [*detect.detect(replace(comparison, contents=contents)), *packages.findings]
+    found += detect.readers(comparison, confirmed.disagreements, confirmed.why)
+    second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
+    return Judged(worst_first(found), {"second_reader": second, "packages": dict(packages.told)})
 
 
 def scan(subject: Subject) -> ScanResult:
@@ -153,13 +209,17 @@ def scan(subject: Subject) -> ScanResult:
     Raises:
         UngcuuError: The host could not be read, or its baseline was tampered with.
     """
-    started = datetime.now(UTC)
+    started, begun = datetime.now(UTC), time.monotonic()
     against = baseline.load(subject.state, subject.host)
     snapshot = read(subject, against)
-    found = judge(subject, snapshot, against)
+    judged = judge(subject, snapshot, against, begun)
+    found = judged.findings
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
-    result = ScanResult(subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found))
+    lost = root_loss.remember(subject.state, subject.target, found, root_loss.in_incident(subject.state, subject.host))
+    result = ScanResult(
+        subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
+    )
     folder = baseline.host_folder(subject.state, subject.host)
     put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
     return result
@@ -188,8 +248,13 @@ def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Fi
     Raises:
         UngcuuError: The host could not be read whole, or the baseline before was tampered with.
     """
+    begun = time.monotonic()
     snapshot = read(subject)
-    doubts = [item for item in judge(subject, snapshot, None) if item.severity in (Severity.CRITICAL, Severity.HIGH)]
+    found = judge(subject, snapshot, None, begun).findings
+    doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
         return False, doubts
-    return baseline.save(subject.state, subject.host, snapshot), doubts
+    changed = baseline.save(subject.state, subject.host, snapshot)
+    if not root_loss.in_incident(subject.state, subject.host):
+        root_loss.accepted(subject.state, subject.host)
+    return changed, doubts

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+import time
 import unicodedata
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any, TextIO
 
 LIMIT = 4000  # characters of one cleaned text; a host may answer with megabytes
 MOST_MARKS = 3  # combining marks on one letter; decomposed Vietnamese needs two
@@ -96,12 +98,26 @@ def _calm_marks(text: str) -> str:
 class Screen:
     """A stream that people read. Everything that goes through it is cleaned; the only escape codes are its own."""
 
-    def __init__(self, stream: TextIO, *, colour: bool | None = None) -> None:
-        """``colour`` None means: on a terminal, unless ``NO_COLOR`` is set."""
+    def __init__(self, stream: TextIO, *, colour: bool | None = None, watched: bool = True) -> None:
+        """``colour`` None means: on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is ``dumb``.
+
+        ``watched`` is False where nobody waits for news of what is going on (``--json``).
+        """
         self._stream = stream
         self.terminal = _is_terminal(stream)
-        self._colour = (self.terminal and not os.environ.get("NO_COLOR")) if colour is None else colour
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        self.cursor = self.terminal and not plain  # whether a line may be drawn anew
+        self._colour = self.cursor if colour is None else colour
         self._progress = False
+        self._lock = threading.RLock()  # several runs and the live line write side by side
+        self.watched = watched
+        self.live: Any = None  # the line of ungcuu.live, while one is shown
+        self.spoke = time.monotonic()  # when the last line was written
+
+    @property
+    def room(self) -> int:
+        """Columns of the terminal that a line may fill without wrapping."""
+        return shutil.get_terminal_size().columns - 1
 
     def line(self, text: object = "", style: str = "", limit: int | None = LIMIT) -> None:
         """Write one line."""
@@ -125,24 +141,34 @@ class Screen:
             self._put(indent + "  ".join([*padded, row[-1]]).rstrip() + "\n")
 
     def progress(self, text: object) -> None:
-        """Show a line that the next output replaces; nothing where the stream is not a terminal."""
-        if not self.terminal:
+        """Show a line that the next output replaces; nothing where the stream is no terminal that can do it."""
+        if not self.cursor:
             return
-        room = shutil.get_terminal_size().columns - 1
-        self._stream.write("\r\x1b[K" + self._encodable(_cut(clean(text), room)))
-        self._stream.flush()
-        self._progress = True
+        with self._lock:
+            self._stream.write("\r\x1b[K" + self._encodable(shorten(clean(text), self.room)))
+            self._stream.flush()
+            self._progress = True
+
+    def clear(self) -> None:
+        """Take the line of :meth:`progress` away."""
+        with self._lock:
+            if self._progress:
+                self._stream.write("\r\x1b[K")
+                self._stream.flush()
+                self._progress = False
 
     def _styled(self, text: str, style: str) -> str:
         code = _STYLES.get(style)
         return f"\x1b[{code}m{text}\x1b[0m" if code and self._colour else text
 
     def _put(self, text: str) -> None:
-        if self._progress:
-            self._stream.write("\r\x1b[K")
-            self._progress = False
-        self._stream.write(self._encodable(text))
-        self._stream.flush()
+        with self._lock:
+            if self._progress:
+                self._stream.write("\r\x1b[K")
+                self._progress = False
+            self._stream.write(self._encodable(text))
+            self._stream.flush()
+            self.spoke = time.monotonic()
 
     def _encodable(self, text: str) -> str:
         """A terminal without UTF-8 gets escapes instead of an exception in the middle of an incident."""
@@ -157,10 +183,13 @@ def width(text: str) -> int:
     )
 
 
-def _cut(text: str, room: int) -> str:
-    while width(text) > max(room, 1):
+def shorten(text: str, room: int) -> str:
+    """Return a cleaned text in at most ``room`` columns; a dot-dot-dot stands for what was cut off."""
+    if width(text) <= max(room, 1):
+        return text
+    while text and width(text) > max(room - 1, 0):
         text = text[:-1]
-    return text
+    return f"{text}…"
 
 
 def _is_terminal(stream: TextIO) -> bool:

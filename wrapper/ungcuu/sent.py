@@ -3,11 +3,13 @@
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
 2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library and its own.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
+4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -39,6 +41,17 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 sys.meta_path.insert(0, Sent())
 sys.exit(importlib.import_module(START).main())
 """
+
+
+def python_command(*words: str) -> list[str]:
+    """Return the argv that starts Python on a host without anything that an intruder may have left for it.
+
+    Root can write a ``.pyc`` that Python takes for the compiled form of a module that nobody changed (same time, same
+    size). ``pycache_prefix`` moves the place of all of them into ``/proc``, where nobody can make a file, so that each
+    module is compiled from its source; ``-B`` writes none, ``-I -S`` read no environment, user or site folder.
+    """
+    nowhere = f"pycache_prefix=/proc/ungcuu-{secrets.token_hex(8)}"
+    return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
 
 
 def program(name: str, config: Mapping[str, Any]) -> bytes:
@@ -77,7 +90,7 @@ def run_program(
         StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
         Undetermined: The connection was lost while something was being changed.
     """
-    command = ["python3", "-I", "-S", "-"]
+    command = python_command()
     feed = program(name, config)
     try:
         result = ssh.run(target, command, stdin=feed, timeout=seconds, byte_quota=quota)

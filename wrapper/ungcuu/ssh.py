@@ -172,7 +172,7 @@ def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
         "PermitLocalCommand=no",
         "Tunnel=no",
         "EscapeChar=none",
-        "LogLevel=INFO",
+        "LogLevel=ERROR",  # with INFO the host's banner is written to standard error, before what its programs say
         f"ConnectTimeout={CONNECT_SECONDS}",
         f"ServerAliveInterval={KEEP_ALIVE_SECONDS}",
         f"ServerAliveCountMax={KEEP_ALIVE_COUNT}",
@@ -438,7 +438,7 @@ def _judge(target: Target, returncode: int | None, cut: Ending | None, said: lis
     last = said[-1] if said else ""
     if any(line.startswith(_BEFORE_START) or "Permission denied (" in line for line in said):
         return Ending.NOT_REACHED, last
-    return Ending.LOST, last or "the connection ended without a word"
+    return Ending.LOST, last or "the host stopped answering"  # ssh says so at INFO only
 
 
 def _key_detail(said: list[str]) -> str:

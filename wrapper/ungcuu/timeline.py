@@ -26,7 +26,7 @@ from ungcuu.casefacts import hosts_of, payload
 from ungcuu.casescope import held_evidence, root_of, skews
 from ungcuu.evidence.reading import FileRow, archive_lines, file_rows, journal_entries
 from ungcuu.evidence.scope import moment, request
-from ungcuu.report import deed, pairs
+from ungcuu.report import attempt, deed, pairs
 from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
 from ungcuu.sealing import Record
@@ -99,8 +99,11 @@ def from_journal(records: Iterable[Record]) -> Iterator[Entry]:
     for record in records:
         data = payload(record)
         what = EVENTS.get(record.kind, record.kind)
-        if record.kind in ("run_started", "run_finished"):
-            what = f"{what}: {deed(str(data.get('verb') or ''))}"
+        verb = str(data.get("verb") or "")
+        if record.kind == "run_started":
+            what = f"{what}: {attempt(verb)}"
+        if record.kind == "run_finished":
+            what = f"{what}: {deed(verb, str(data.get('outcome') or ''))}"
         text = pairs(data, 2000)
         yield Entry(
             record.moment, "case journal", ",".join(hosts_of(data)), what, text, f"record {record.seq}", record.seq

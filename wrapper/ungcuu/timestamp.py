@@ -15,7 +15,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ungcuu.casefacts import from_host
 from ungcuu.errors import ControllerFault, UsageFault
 from ungcuu.files import put
 from ungcuu.i18n import _
+from ungcuu.scratch import private_folder
 from ungcuu.sealing import Record, format_time, parse_time
 
 SECONDS = 30.0
@@ -60,8 +60,7 @@ def stamp(case: Case, url: str, authority: Path) -> Stamp:
             f"ungcuu case timestamp {case.id} --url URL --authority FILE",
         )
     head, certificates = case.head.read_bytes(), authority.read_bytes()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with private_folder() as folder:
         (folder / "head").write_bytes(head)
         (folder / "ca").write_bytes(certificates)
         _openssl("-query", "-data", folder / "head", "-sha256", "-cert", "-out", folder / "query")

@@ -125,6 +125,7 @@ class Verb:
         with_groups: Groups whose hosts the playbook needs besides the named ones (the vault).
         each_alone: One playbook run for each host, in parallel, so that an unreachable host holds nobody back.
         from_card: Hosts are known from their containment cards: the inventory isn't loaded.
+        from_journal: Hosts are known from the runs that their journals hold open: the inventory isn't loaded for them.
         without_journal: Goes on, with a warning, when the journal can't be written (isolate alone).
         journaled: Whether a run is recorded at all.
         inverse: The command that undoes it, ``{host}`` filled in.
@@ -155,6 +156,7 @@ class Verb:
     with_groups: tuple[str, ...] = ()
     each_alone: bool = False
     from_card: bool = False
+    from_journal: bool = False
     without_journal: bool = False
     journaled: bool = True
     inverse: str = ""

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ from ungcuu import watchdog
 from ungcuu.errors import Undetermined, UngcuuError, Unreachable, UsageFault
 from ungcuu.i18n import _
 from ungcuu.plan import playbook_roles
-from ungcuu.runner import MOST_MEMORY, private_folder
+from ungcuu.runner import MOST_MEMORY
+from ungcuu.scratch import private_folder
 from ungcuu.screen import clean
 from ungcuu.settings import Settings
 from ungcuu.site import Site
@@ -30,11 +31,13 @@ from ungcuu.ssh import Target, ssh_options
 # The state that a host is meant to be in is what these bring about.
 PLAYBOOKS = ("harden", "backup")
 MOST_CHECKS = 5000
+Progress = Callable[[int, str], None]  # told how many checks have ended, and the role of the last one
 
 
 @dataclass(frozen=True)
 class Check:
-    """One test on one host. ``outcome`` is passed, failed, skipped or error (it could not be carried out)."""
+    """One test on one host. ``outcome`` is passed, failed, skipped, error (it could not be carried out) or not assessed
+    (the inventory lacks a fact that it needs; ``message`` names it)."""
 
     host: str
     role: str
@@ -68,7 +71,13 @@ def roles_of(site: Site, host: str, settings: Settings) -> tuple[str, ...]:
 
 
 def verify(
-    settings: Settings, site: Site, host: str, roles: Sequence[str] = (), deadline: float = 900.0
+    settings: Settings,
+    site: Site,
+    host: str,
+    roles: Sequence[str] = (),
+    *,
+    deadline: float = 900.0,
+    progress: Progress = lambda _count, _role: None,
 ) -> tuple[Check, ...]:
     """Run the tests of these roles (by default those of :func:`roles_of`) on a host and return every result.
 
@@ -93,7 +102,7 @@ def verify(
         config = _ssh_config(folder, site)
         _write(folder / "facts.json", json.dumps(site.hosts))
         try:
-            return _run(settings, folder, host, chosen, deadline)
+            return _run(settings, folder, host, chosen, deadline, progress=progress)
         finally:
             for name in site.hosts:
                 _hang_up(config, name, folder)
@@ -118,7 +127,9 @@ def _reach(target: Target) -> None:
         )
 
 
-def _run(settings: Settings, folder: Path, host: str, roles: Sequence[str], deadline: float) -> tuple[Check, ...]:
+def _run(
+    settings: Settings, folder: Path, host: str, roles: Sequence[str], deadline: float, *, progress: Progress
+) -> tuple[Check, ...]:
     results, config = folder / "results.jsonl", folder / "ssh_config"
     options = f"""
         -q --tb=short --import-mode=importlib -p ungcuu.verify_plugin -p no:cacheprovider
@@ -143,7 +154,7 @@ def _run(settings: Settings, folder: Path, host: str, roles: Sequence[str], dead
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    _watch(process, folder, host, time.monotonic() + deadline)
+    _watch(process, folder, host, time.monotonic() + deadline, progress)
     checks = tuple(_read(results, host))
     if process.returncode not in (0, 1, 5) or (process.returncode != 0 and not checks):
         raise UngcuuError(
@@ -156,12 +167,14 @@ def _run(settings: Settings, folder: Path, host: str, roles: Sequence[str], dead
     return checks
 
 
-def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: float) -> None:
+def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: float, progress: Progress) -> None:
+    results = folder / "results.jsonl"
     try:
         while process.poll() is None:
             try:
                 process.wait(0.5)
             except subprocess.TimeoutExpired:
+                progress(*_so_far(results))
                 if time.monotonic() > until or watchdog.memory(watchdog.children(str(folder))) > MOST_MEMORY:
                     raise Undetermined(
                         _("The tests on {host} took too long, or the host answered with too much.").format(host=host),
@@ -171,6 +184,13 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: flo
     finally:
         watchdog.end(str(folder))
         process.wait()
+
+
+def _so_far(results: Path) -> tuple[int, str]:
+    """How many tests have ended, and the role of the last one."""
+    lines = results.read_bytes().splitlines() if results.is_file() else []
+    found = re.search(rb"roles/(\w+)/tests/", lines[-1]) if lines else None
+    return len(lines), found[1].decode() if found else ""
 
 
 def _read(results: Path, host: str) -> Iterator[Check]:

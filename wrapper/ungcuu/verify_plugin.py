@@ -10,20 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from ungcuu.site_facts import MissingFact
+
 RESULTS = "UNGCUU_RESULTS"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Write a line when a test has ended: after its body, or where it could not start or clean up."""
     report = yield
     if report.when == "call" or report.outcome != "passed":
         why = inspect.getdoc(getattr(item, "obj", None)) if getattr(getattr(item, "obj", None), "__doc__", None) else ""
+        lacking = call.excinfo.value if call.excinfo and isinstance(call.excinfo.value, MissingFact) else None
+        outcome = "error" if report.failed and report.when != "call" else report.outcome
         line = {
             "nodeid": report.nodeid,
             "why": why or "",
-            "outcome": "error" if report.failed and report.when != "call" else report.outcome,
-            "message": _message(report),
+            "outcome": "not assessed" if lacking else outcome,
+            "message": str(lacking) if lacking else _message(report),
             "seconds": round(report.duration, 3),
         }
         with Path(os.environ[RESULTS]).open("a", encoding="utf-8") as file:

@@ -53,6 +53,14 @@ def children(folder: str) -> list[int]:
     return found
 
 
+def alive(pid: int) -> bool:
+    """Return whether there is a process of this id that has not ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("latin-1").rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
 def _started_by(parent: int) -> list[int]:
     """Return the ids of a process's children; none of one that has ended meanwhile."""
     found: list[int] = []
@@ -85,6 +93,12 @@ def end(folder: str) -> None:
         _signal(new, signal.SIGSTOP)
         held |= new
     _signal(held, signal.SIGKILL)
+
+
+def kill(pids: Collection[int]) -> None:
+    """End these processes at once; those that have ended already are no fault."""
+    _signal(pids, signal.SIGSTOP)
+    _signal(pids, signal.SIGKILL)
 
 
 def _signal(pids: Collection[int], number: int) -> None:

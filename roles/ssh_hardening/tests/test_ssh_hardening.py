@@ -78,8 +78,12 @@ def test_only_modern_algorithms_on_the_wire(site: Mapping[str, Any]) -> None:
 
 @pytest.mark.control("ssh-keys-only")
 def test_passwords_are_not_accepted(host: Host, effective: dict[str, set[str]], site: Mapping[str, Any]) -> None:
-    """Guessed passwords are the commonest way in; asked on the wire as an unknown user."""
+    """Guessed passwords are the commonest way in; asked on the wire as an unknown user.
+
+    No ``.ssh/rc`` either: one that hangs keeps the responder's `isolate` from sending its rules.
+    """
     expected = {"authenticationmethods": "publickey", "passwordauthentication": "no", "permitemptypasswords": "no"}
+    expected |= {"permituserrc": "no", "permituserenvironment": "no"}
     assert (
         differing(effective, expected | {"kbdinteractiveauthentication": "no", "hostbasedauthentication": "no"}) == {}
     )

@@ -110,7 +110,11 @@ def test_a_lying_host_can_not_aim(host: Lab, ungcuu: Ungcuu) -> None:
 
 
 def test_the_gate(host: Lab, ungcuu: Ungcuu) -> None:
-    """Closed without a statement and while a shell is there; open when all agree, with a record that is signed."""
+    """Closed without a statement and while a shell is there; where root was lost it opens for no scan.
+
+    "Root was lost: rebuild", said eradicate, and reassess afterwards "clean, may be released". Seen failing with
+    ``root_loss.keep`` taken out of the eradication.
+    """
     record = Path(os.environ["UNGCUU_STATE"]) / "hosts/web01/reassessment.json"
     roles = ("--role", "host_state", "--role", "quarantine", "--role", "reassessment")
     how = ("--entry-closed", "The library page was removed.")
@@ -121,7 +125,11 @@ def test_the_gate(host: Lab, ungcuu: Ungcuu) -> None:
     assert "uploads/x.php" in json.dumps(document)
     do(host, "rm /var/www/portal/wp-content/uploads/x.php")
     code, document, said = ungcuu("reassess", "web01", "--reason", "t", *how, *roles)
-    assert code == 0, said
+    assert code == 10, said
+    assert "ungcuu rebuild web01" in said
     signed = json.loads(record.read_bytes())
-    assert (signed["outcome"], signed["entry"]["closed"], signed["host"]) == ("clean", True, "web01")
+    assert (signed["outcome"], signed["left"], signed["entry"]["closed"]) == ("root lost", [], True)
+    assert "privilege.file /usr/bin/find" in signed["root_lost"]["findings"]
     assert record.with_suffix(".sig").exists()
+    code, _document, said = ungcuu("release", "web01", "--reason", "t", "--confirm-host", "web01")
+    assert code == 4 and "root was lost" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,13 @@ def test_each_help_shows_what_the_verb_does(name: str) -> None:
     assert "Usage: ungcuu" in text
     if verb.playbook or verb.steps_before:
         assert "Steps:" in text
+
+
+def test_the_attacks_on_the_isolation_are_those_that_are_tested() -> None:
+    """A row that no test runs would be a promise."""
+    path = ROOT / "wrapper/tests/integration/isolation_attacks.py"
+    attacks = runpy.run_path(str(path), run_name="attacks")
+    assert attacks["PAGE"].read_text("utf-8") == attacks["page"](), f"run: python {path.relative_to(ROOT)} update"
 
 
 def test_exit_codes_are_documented() -> None:

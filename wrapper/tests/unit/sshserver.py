@@ -29,16 +29,20 @@ def keygen(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[ssh.Target]:
-    """Run sshd with its key pinned under the name ``web01`` in ``known hosts``; what it does is told in ``log``."""
+def serving(folder: Path, banner: str = "") -> Iterator[ssh.Target]:
+    """Run sshd with its key pinned under the name ``web01`` in ``known hosts``; what it does is told in ``log``.
+
+    It shows ``banner`` before the login.
+    """
     host_key, _user_key = keygen(folder / "host"), keygen(folder / "user")
     shutil.copy(folder / "user.pub", folder / "authorized")
     port = free_port()
     Path("/run/sshd").mkdir(exist_ok=True)
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
-        "StrictModes no\nUsePAM no\nPidFile none\n"
+        "StrictModes no\nUsePAM no\nPidFile none\n" + (f"Banner {folder}/banner\n" if banner else "")
     )
+    (folder / "banner").write_text(banner)
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "config")], stderr=log)
     try:

@@ -45,9 +45,11 @@ WAIVER = {"control": "a", "owner": "An", "reason": "old plugin", "expires": "202
     [
         ("passed", None, "pass"),
         ("failed", None, "fail"),
-        ("error", None, "fail"),
+        ("error", None, "not assessed"),
+        ("not assessed", None, "not assessed"),
+        ("not assessed", WAIVER, "not assessed"),
         ("skipped", None, "not applicable"),
-        (None, None, "fail"),
+        (None, None, "not assessed"),
         ("failed", WAIVER, "waived"),
         ("failed", {**WAIVER, "expires": "2026-11-22"}, "waived"),
         ("failed", {**WAIVER, "expires": "2026-11-21"}, "fail"),
@@ -58,8 +60,18 @@ WAIVER = {"control": "a", "owner": "An", "reason": "old plugin", "expires": "202
     ],
 )
 def test_status(outcome: str | None, waiver: dict[str, str] | None, expected: str) -> None:
-    """A check that did not run has failed; a waiver counts only while it is complete and in force."""
+    """A check that did not run does not count as passed; a waiver counts only while it is complete and in force."""
     assert status(outcome, waiver).status == expected
+
+
+def test_what_was_not_assessed_lowers_the_score_and_names_the_fact(tmp_path: Path) -> None:
+    """A fact taken out of the inventory must neither be the host's fault nor lift the score."""
+    known = [control("a"), control("b")]
+    checks = [check("a", "passed"), check("b", "not assessed", "fact website_user is missing")]
+    found = audit.audit_host("web01", {}, known, checks, tmp_path)
+    assert (found.score, found.denominator) == (50, 2)
+    assert (found.rows[1].status, found.rows[1].detail) == ("not assessed", i18n._("fact website_user is missing"))
+    assert "not assessed" in audit.keep(found, tmp_path)[1].read_text("utf-8")
 
 
 def test_an_expired_waiver_is_told() -> None:

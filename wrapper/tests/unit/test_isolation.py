@@ -68,12 +68,20 @@ def exchange() -> isolation._Exchange:
 
 
 def test_rules_are_sent_to_a_host_that_sees_us_where_we_are_allowed() -> None:
-    """The rules may arrive in pieces, and only the first line counts."""
+    """What the host says may arrive in pieces; the rules wait for the end of its snapshot.
+
+    Sent before it, they would lie in the host's pipe: a snapshot without end would load them days later.
+    """
     talk = exchange()
-    for piece in (b"from 192.0", b".2.1 50000 192.0.2.10 22\n== sockets\n"):
+    for piece in (b"from 192.0", b".2.1 50000 192.0.2.10 22\n== sockets\n", b"x\n== e"):
         talk.take(piece)
-    assert talk.reply(b"") == b"rules"
+        assert talk.reply(piece) is None
+        assert not talk.sent
+    talk.take(b"nd\n")
+    assert talk.reply(b"nd\n") == b"rules"
+    assert talk.sent
     assert talk.seen == "192.0.2.1"
+    assert talk.snapshot == b"== sockets\nx"
 
 
 @pytest.mark.parametrize("said", [b"from 203.0.113.5 1 2 3\n", b"from \n", b"\n", b"hello 192.0.2.1\n", b"x" * 600])
@@ -102,11 +110,61 @@ def test_cut_is_claimed_only_when_the_host_said_so() -> None:
     """An exit code of 0 from a shell that never got to nft is no isolation."""
     talk = exchange()
     talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n== end\n\n== cut\n")
+    assert isolation._ended("web01", streamed(), talk).ending == "not sent", "no rules were sent, whatever it says"
+    talk.sent = True
     assert isolation._ended("web01", streamed(), talk).done
     talk.said = talk.said.replace(b"== cut", b"== out")
     assert isolation._ended("web01", streamed(), talk).ending == "failed"
     assert isolation._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
     assert isolation._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
+
+
+@pytest.mark.parametrize("ending", [ssh.Ending.LOST, ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA, ssh.Ending.EXITED])
+@pytest.mark.parametrize("said", [b"", b"from 192.0.2.1 1 2 3\n== sockets\n"])
+def test_rules_that_were_never_sent_leave_the_host_untouched(ending: ssh.Ending, said: bytes) -> None:
+    """`May or may not be cut off` about a host that never asked for the rules keeps a responder waiting."""
+    talk = exchange()
+    if said:
+        talk.take(said)
+    answer = streamed(ending=ending, returncode=1 if ending is ssh.Ending.EXITED else None)
+    ended = isolation._ended("web01", answer, talk)
+    assert ended.ending == "not sent"
+    assert not ended.sent
+
+
+def test_every_step_of_the_host_has_a_limit_of_the_controllers() -> None:
+    """The host's own `timeout` is the intruder's."""
+    talk, now = exchange(), time.monotonic()
+    assert talk.deadline() <= now + isolation.WORD_SECONDS + 1
+    talk.take(b"from 192.0.2.1 1 2 3\n")
+    assert talk.deadline() <= now + isolation.SNAPSHOT_SECONDS + 2
+    talk.take(b"\n== end\n")
+    assert talk.reply(b"\n== end\n") == b"rules"
+    assert talk.deadline() <= now + isolation.LOAD_SECONDS + 2
+
+
+def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the intruder's `ss` delays must not be the cut; what came of the snapshot is kept."""
+    made = card.build(a_site(tmp_path), "web01")
+    asked: list[bool] = []
+
+    def stream(_target: ssh.Target, text: str, take: Any, **more: Any) -> ssh.Streamed:
+        asked.append("ss -tunapeio" in text)
+        take(b"from 192.0.2.1 1 2 3\n== sockets\nhalf")
+        if len(asked) == 1:
+            return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
+        take(b"\n== end\n")
+        assert more["reply"](b"\n== end\n")
+        take(b"\n== cut\n")
+        return streamed()
+
+    monkeypatch.setattr(ssh, "stream", stream)
+    monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
+    ended = isolation.cut(made)
+    assert ended.done
+    assert asked == [True, False]
+    assert ended.snapshot == b"== sockets\nhalf"
+    assert "without a whole snapshot" in ended.detail
 
 
 def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +177,9 @@ def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monk
         if target.master is not None:
             assert more["deadline"]() <= time.monotonic() + isolation.JOIN_SECONDS
             return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
-        take(b"from 192.0.2.1 1 2 3\n== end\n\n== cut\n")
+        take(b"from 192.0.2.1 1 2 3\n\n== end\n")
+        assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
+        take(b"\n== cut\n")
         return streamed()
 
     monkeypatch.setattr(ssh, "stream", stream)
@@ -135,8 +195,8 @@ def test_a_shared_connection_that_spoke_is_not_asked_twice(tmp_path: Path, monke
 
     def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
         asked.append(target.master)
-        take(b"from 192.0.2.1 1 2 3\n")
-        assert more["deadline"]() > time.monotonic() + isolation.CUT_SECONDS
+        take(b"from 192.0.2.1 1 2 3\n\n== end\n")
+        assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
         return streamed(ending=ssh.Ending.LOST, returncode=None)
 
     monkeypatch.setattr(ssh, "stream", stream)
@@ -310,7 +370,8 @@ def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
     ("said", "ending", "code", "stderr", "again"),
     [
         (b"", ssh.Ending.LOST, None, b"", True),  # sshd could not fork after the login
-        (b"from 192.0.2.1\n", ssh.Ending.LOST, None, b"", False),  # the rules may have been sent: unknown
+        (b"from 192.0.2.1\n", ssh.Ending.LOST, None, b"", True),  # the rules were not sent: nothing was done
+        (b"from 192.0.2.1\n\n== end\n", ssh.Ending.LOST, None, b"", False),  # they were: unknown
         (b"from 192.0.2.1\n", ssh.Ending.EXITED, 66, b"sh: 3: Cannot fork", True),
         (b"from 192.0.2.1\n", ssh.Ending.EXITED, 66, b"Error: syntax error", False),
         (b"from 192.0.2.1\n", ssh.Ending.EXITED, 0, b"fork", False),
@@ -318,8 +379,10 @@ def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
 )
 def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, stderr: bytes, again: bool) -> None:
     """Only where nothing was done on the host; else its state is told as it is known."""
-    exchange = isolation._Exchange(isolation.AllowList((), ()), b"")
+    exchange = isolation._Exchange(isolation.AllowList(("192.0.2.1",), ()), b"")
     exchange.take(said)
+    if said:
+        exchange.reply(said)
     answer = ssh.Streamed(ending, code, 0, "", stderr, 1.0, "")
     assert isolation._turned_away(exchange, answer) is again
 

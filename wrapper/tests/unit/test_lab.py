@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
+import stat
 import tarfile
 import threading
 from pathlib import Path
@@ -90,3 +92,16 @@ def test_a_machine_s_seed_makes_it_this_host() -> None:
         assert b"Address=198.51.100.2/28" in network.read()
     assert files["etc/ssh/key"].mode == 0o600
     assert "etc/hostname" in files
+
+
+def test_what_a_lab_keeps_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Its folders were made for everybody to read, the whole state's with them. Seen failing with plain mkdir."""
+    before = os.umask(0o022)
+    try:
+        lab = Lab(3, tmp_path / "state" / "lab" / "3")
+        lab._make_keys()
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "state", tmp_path / "state" / "lab", lab.folder):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((lab.folder / "known_hosts").stat().st_mode) == 0o600

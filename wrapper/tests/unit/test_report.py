@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
-from ungcuu import i18n, restore_points
+from ungcuu import i18n, restore_points, timeline
 from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
 from ungcuu.forms import NAMES, form
@@ -25,7 +25,7 @@ from ungcuu.picture import WIDTH
 from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
 from ungcuu.report import document as printing
 from ungcuu.report.words import MOST_ROWS
-from ungcuu.report_text import LABELS
+from ungcuu.report_text import DEEDS, LABELS
 from ungcuu.sealing import Record
 from ungcuu.settings import Settings
 
@@ -512,3 +512,37 @@ def test_the_picture_has_every_run_in_its_place(settings: Settings) -> None:
     assert max(at, key=lambda bar: bar[2]) == at[sorted(runs, key=lambda run: run.started).index(longest)]
     named = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text") if text.get("text-anchor") == "end"]
     assert len(named) >= len(bars) and all(named)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("outcome", ["NOT DONE", "UNKNOWN", ""])
+def test_no_run_is_told_as_done_that_was_not(settings: Settings, outcome: str, language: str) -> None:
+    """Report, chart and timeline said "Website restored" of a restore that had failed, been refused, or was unknown.
+
+    Seen failing with the outcome left out of ``deed``.
+    """
+    with clock_of() as clock:
+        book = Book(open_case(settings, ["web01"], "x", "y", "high"), clock)
+        for verb in DEEDS:
+            with book.run(verb, outcome=outcome):
+                change = {"action": "restore", "point": {"time": "2026-11-20T00:00:00Z"}, "kept": {"folder": "/k"}}
+                book.report("change", change)
+                book.report("inverse", {"action": "restore 20261122", "undo": "ungcuu-site undo 20261122"})
+    i18n.set_language(language)
+    try:
+        shown = html.unescape(document(book.case))
+        table = timeline.as_text(timeline.build(book.case), "csv", UTC)
+        wrong = [text for text in (*DEEDS.values(), "Website restored") if i18n._(text) in shown + table]
+        assert not wrong
+        assert i18n._("Not done: {what}").partition(":")[0] in shown or outcome != "NOT DONE"
+        assert "Restored to the state of" not in shown and "Website restored to" not in shown
+    finally:
+        i18n.set_language("en")
+
+
+def test_a_run_that_was_done_is_told_as_done(settings: Settings) -> None:
+    with clock_of() as clock:
+        book = Book(open_case(settings, ["web01"], "x", "y", "high"), clock)
+        with book.run("restore"):
+            pass
+    assert "Website restored from the vault" in document(book.case)

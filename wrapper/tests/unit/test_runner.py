@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,9 @@ import content
 import pytest
 
 from ungcuu import runner, watchdog
-from ungcuu.errors import ControllerFault, JournalError, Outcome
+from ungcuu.errors import ControllerFault, Exit, JournalError, Outcome
 from ungcuu.events import Event, Status
+from ungcuu.problems import problem_of
 from ungcuu.settings import Settings
 
 
@@ -131,8 +131,31 @@ def test_a_helper_that_can_not_be_reached_fails_the_step_and_is_named(tmp_path: 
     """
     result = go(content.make(tmp_path, helped=play(tasks)), "helped")
     assert result.outcome is Outcome.NOT_DONE
-    assert result.hosts["web01"].problem == "failed"
-    assert result.hosts["web01"].message.startswith("vault01 can't be reached")
+    assert result.hosts["web01"].problem == "helper unreachable"
+    assert result.hosts["web01"].helper == "vault01"
+    error = problem_of("backup", False, result)
+    assert error is not None and error.what.startswith("vault01 can't be reached: ")
+    assert error.code is Exit.NOT_DONE and "ungcuu doctor vault01" in error.mend
+
+
+def test_a_helper_whose_connection_is_lost_is_named_and_not_the_website(tmp_path: Path) -> None:
+    """The vault was paused in the middle of a backup: "The connection to web01 was lost". Seen failing without the
+    helper in the host's result."""
+    tasks = """
+    - name: First
+      ansible.builtin.command: "true"
+    - name: Second
+      ansible.builtin.command: "true"
+      delegate_to: vault01
+      vars: {ansible_connection: ssh, ansible_ssh_executable: /bin/false, ansible_host: 127.0.0.1}
+    """
+    result = go(content.make(tmp_path, helped=play(tasks)), "helped")
+    assert result.outcome is Outcome.UNKNOWN
+    error = problem_of("backup", False, result)
+    assert error is not None
+    assert error.what.startswith("The connection to vault01 was lost in the step “Second”: ")
+    assert "may or may not have happened on vault01" in error.state
+    assert error.mend == "ungcuu resume web01"
 
 
 def test_the_deadline_ends_a_run_as_unknown(tmp_path: Path) -> None:
@@ -296,13 +319,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def test_private_folders_are_private() -> None:
-    with runner.private_folder() as folder:
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert list(folder.iterdir())
-    assert not folder.exists()
 
 
 def test_a_process_that_ends_while_it_is_looked_at_is_no_fault() -> None:

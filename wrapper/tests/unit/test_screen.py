@@ -149,11 +149,13 @@ def test_progress_is_replaced_and_never_wraps(monkeypatch: pytest.MonkeyPatch) -
             return True
 
     monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
     screen = Screen(out, colour=False)
     screen.progress("x" * 50)
     screen.line("done")
-    assert out.getvalue() == "\r\x1b[K" + "x" * 19 + "\r\x1b[K" + "done\n"
+    assert out.getvalue() == "\r\x1b[K" + "x" * 18 + "…" + "\r\x1b[K" + "done\n"
 
 
 def test_columns_of_wide_and_combining_characters() -> None:

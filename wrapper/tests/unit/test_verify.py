@@ -12,6 +12,8 @@ from ungcuu import verify
 from ungcuu.errors import UsageFault
 from ungcuu.site import Site
 
+pytest_plugins = ["pytester"]
+
 
 def site_of(tmp_path: Path) -> Site:
     settings = content.make(tmp_path, harden=content.PLAYBOOK)
@@ -48,3 +50,40 @@ def test_what_a_host_said_comes_back_cleaned(tmp_path: Path) -> None:
     assert "ssh://" not in check.name
     for text in (check.name, check.why, check.message):
         assert not set(text) & {"\x1b", "\x07", "\u202e"}
+
+
+FACTLESS = '''
+def test_needs_a_fact(site):
+    """Because."""
+    assert site["website_user"]
+
+def test_needs_an_optional_fact(site):
+    assert site["website_writable_paths"] == []
+
+def test_fails(site):
+    assert site["website_name"] == "other"
+'''
+
+
+def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pytest.Pytester) -> None:
+    """An audit told controls as failed, with a KeyError. Seen failing with plain dicts in place of ``SiteFacts``."""
+    fixture = """
+        import pytest
+        from ungcuu.site_facts import SiteFacts
+
+        @pytest.fixture
+        def site():
+            return SiteFacts({"website_name": "portal.example"})
+    """
+    pytester.makeconftest(fixture)
+    pytester.makepyfile(test_factless=FACTLESS)
+    results = tmp_path / "results.jsonl"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNGCUU_RESULTS", str(results))
+        pytester.runpytest_inprocess("-p", "ungcuu.verify_plugin", "-p", "no:cacheprovider")
+    checks = {check.name: check for check in verify._read(results, "web01")}
+    assert checks["test_needs_a_fact"].outcome == "not assessed"
+    assert checks["test_needs_a_fact"].message == "fact website_user is missing"
+    assert not checks["test_needs_a_fact"].ok
+    assert checks["test_needs_an_optional_fact"].outcome == "passed"
+    assert checks["test_fails"].outcome == "failed"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ungcuu.audit import Audit
     from ungcuu.context import Context
 
-_STATUSES = (N_("pass"), N_("fail"), N_("waived"), N_("not applicable"), N_("off"))
+_STATUSES = (N_("pass"), N_("fail"), N_("not assessed"), N_("waived"), N_("not applicable"), N_("off"))
+_STYLES = {"fail": "bad", "not assessed": "warn", "waived": "warn"}
 
 
 @contextmanager
@@ -38,18 +39,22 @@ def run(ctx: Context) -> Result:
     done = []
     for host in ctx.hosts:
         with _every_control():
-            checks = verify(ctx.settings, ctx.site, host, roles)
+            checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
         folder = ctx.settings.host_dir(host)
         found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
         _document, page = audit.keep(found, folder)
         _tell(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
-        ctx.record("audit", {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}, host)
+        ctx.record("audit", {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}
+                   | {"not assessed": _ids(found, audit.NOT_ASSESSED)}, host)  # fmt: skip
         done.append(found)
     failed = sum(found.count(audit.FAIL) for found in done)
+    unassessed = sum(found.count(audit.NOT_ASSESSED) for found in done)
     data = {"audits": [found.as_data() for found in done]}
-    if failed:
-        return Result(message=_("{count} controls failed.").format(count=failed), data=data, code=Exit.FOUND)
+    said = [_("{count} controls failed.").format(count=failed)] if failed else []
+    said += [_("{count} controls were not assessed.").format(count=unassessed)] if unassessed else []
+    if said:
+        return Result(message=" ".join(said), data=data, code=Exit.FOUND)
     return Result(message=_("Every control that applies holds, or is waived."), data=data)
 
 
@@ -60,10 +65,8 @@ def _ids(found: Audit, status: str) -> list[str]:
 def _tell(ctx: Context, found: Audit) -> None:
     """Say what does not hold, what is waived and what changed; the report holds the rest."""
     for row in found.rows:
-        if row.status in ("fail", "waived"):
-            ctx.out.line(
-                f"{_(row.status):<8} {found.host} · {row.id} · {row.title}", "bad" if row.status == "fail" else "warn"
-            )
+        if row.status in _STYLES:
+            ctx.out.line(f"{_(row.status):<8} {found.host} · {row.id} · {row.title}", _STYLES[row.status])
             ctx.out.block(f"         {row.detail}")
     for change in found.drift:
         text = _("{control}: was {before}, is {now}")
@@ -78,7 +81,9 @@ VERB = Verb(
     summary=N_("Check every control of the catalogue on a host, and change nothing"),
     description=N_(
         "Each control passes, fails, does not apply or is waived (controls_waivers in the inventory: control, owner, "
-        "reason, expires; an expired waiver fails). Leaves an HTML report and JSON in the host's folder of the state "
+        "reason, expires; an expired waiver fails), "
+        "or is not assessed where the inventory lacks its fact. Leaves an HTML report and JSON in the host's folder of "
+        "the state "
         "and tells what changed since the audit before."
     ),
     read_only=True,

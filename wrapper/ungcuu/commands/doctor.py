@@ -38,6 +38,7 @@ def _run(context: Context) -> Result:
     found: dict[str, list[Check]] = {"controller": _controller(context)}
     for host in hosts:
         context.site.variables(host)  # unknown hosts are told before anything is asked
+    context.doing(_("Log in and look around"), host=", ".join(hosts))
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
             found[host] = checks
@@ -128,7 +129,7 @@ def _room(state: Path) -> Check:
 def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _blocks, _lock, _baseline, _backup, _vault,
+        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline, _backup, _vault,
     ]  # fmt: skip
     checks: list[Check] = []
     for look in looks:
@@ -184,7 +185,9 @@ def _login(context: Context, host: str) -> list[Check]:
         checks += _seen(context, host, str(seen))
     live, marked = "isolated" in said, _isolated_since(context, host) is not None
     if said and live != marked:
-        told = _("it is isolated, but this controller did not do it") if live else _("the isolation is gone from it")
+        told = _("it says that it is isolated, but this controller did not do it")
+        if marked:
+            told = _("it says that the rules of its isolation are gone")
         checks.append(_check(_("isolation"), "bad" if marked else "warn", told, f"ungcuu isolate {host}"))
     return checks
 
@@ -240,10 +243,38 @@ def _isolated_since(context: Context, host: str) -> datetime | None:
 
 
 def _containment(context: Context, host: str) -> list[Check]:
-    since = _isolated_since(context, host)
-    if since is None:
+    """Ask from outside whether an isolated host still is; its own word, and a file here, count for nothing."""
+    from ungcuu import isolation_watch
+
+    found = isolation_watch.check(context, host)
+    if found is None:
         return []
-    return [_check(_("isolation"), "warn", _("isolated since {when}").format(when=since), f"ungcuu reassess {host}")]
+    isolation_watch.record_change(context.settings, host, found.look)
+    return [_check(_("isolation"), isolation_watch.STYLES[found.look.state], found.text, found.next)]
+
+
+def _vantage(context: Context, host: str) -> list[Check]:
+    """Ask for a second machine that can look from outside, and for the way to cut the host off without its help."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu import outside
+    from ungcuu.facts import mend
+
+    checks = []
+    name = outside.vantage_of(context.site, host)
+    if not name:
+        told = _("no second machine can look at an isolated host from outside")
+        mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
+        checks.append(_check(_("vantage"), "warn", told, mending))
+    elif name == context.site.variables(host).get("website_vault_host"):
+        told = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
+        checks.append(_check(_("vantage"), "good", told.format(name=name)))
+    else:
+        checks.append(_check(_("vantage"), "good", name))
+    if not context.site.variables(host).get("isolation_switch_note"):
+        told = _("nothing says where to cut the host off without its help")
+        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {told}", mend(context.site)))
+    return checks
 
 
 def _blocks(context: Context, host: str) -> list[Check]:

@@ -63,7 +63,10 @@ def _confirm(context: Context, key: HostKey, known: list[HostKey]) -> None:
         )
     import click
 
-    typed = click.prompt(_("Is it the same? Type yes"), default="", show_default=False, err=True)
+    from ungcuu.live import asking
+
+    with asking(context.out):
+        typed = click.prompt(_("Is it the same? Type yes"), default="", show_default=False, err=True)
     if typed.strip().lower() not in ("yes", "có"):
         raise Refused(_("The key of {host} was not confirmed.").format(host=host), _("Nothing was pinned."), again)
 

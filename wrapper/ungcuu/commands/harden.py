@@ -34,7 +34,9 @@ def after(ctx: Context, result: RunResult) -> Result | None:
     from ungcuu.verify import verify
 
     roles = tested_roles(ctx.settings)
-    checks = [check for host in ctx.hosts for check in verify(ctx.settings, ctx.site, host, roles)]
+    checks = [
+        check for host in ctx.hosts for check in verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
+    ]
     bad = [check for check in checks if not check.ok]
     for check in checks:
         ctx.record("check", check.as_data(), check.host)

@@ -1,13 +1,18 @@
-"""`isolate`: cut hosts off from their containment cards, then make it last and prove it. Never asks."""
+"""`isolate`: cut hosts off from their containment cards, then make it last and prove it. Never asks.
+
+What the host says about its own isolation is reported as its word. After every cut, also one that failed, the proofs
+that need nothing of the host are taken first: from this controller and from a vantage. They are taken again at the end.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.errors import Exit, HostKeyMismatch, Outcome, Refused, Undetermined, UngcuuError, Unreachable
+from ungcuu.errors import Outcome, Refused, UngcuuError
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Option, Phase, Result, Verb
 
@@ -16,13 +21,17 @@ if TYPE_CHECKING:
     from ungcuu.context import Context
     from ungcuu.fastcut import Cutting
     from ungcuu.isolation import Cut
+    from ungcuu.outside import Look
     from ungcuu.runner import RunResult
 
 
+# Seconds after which a host that has not answered is looked at from outside: with the look, an answer within ten.
+ANSWER_SECONDS = 6.0
 _UNDER_WAY: dict[int, Cutting] = {}
 _ENDINGS = {
     "refused": N_("refused"),
     "not reached": N_("not reached"),
+    "not sent": N_("did not take the rules"),
     "failed": N_("failed"),
     "unknown": N_("unknown"),
 }
@@ -69,78 +78,153 @@ def _card(context: Context, host: str) -> Card:
 
 
 def _run(context: Context) -> Result:
-    """Tell how the cut went, then let the playbook make it last and prove it."""
+    """Report the cut and the look from outside, let the playbook make it last and prove it, then look again."""
     cutting = _UNDER_WAY.pop(id(context))
+    told = _first_answer(context, cutting)
     cutting.join()
     if cutting.fault is not None:
         raise cutting.fault
     for cut in cutting.cuts:
-        _tell(context, cut)
-    for cut in cutting.cuts:
+        if cut.host not in told:
+            _tell(context, cut)
         _record(context, cut)
-    ready = tuple(cut.host for cut in cutting.cuts if cut.ending in ("cut", "unknown"))
-    result = context.run_playbook("isolate", _variables(context.options), ready) if ready else None
-    kept = {card.host for card in cutting.cards if _kept_without_python(context, card, cutting, result)}
-    failures = [_failure(cut) for cut in cutting.cuts if cut.ending not in ("cut", "unknown")]
-    if not ready:
-        raise failures[0]
-    states = {cut.host: _state(cut, result, kept) for cut in cutting.cuts}
-    undone = [host for host in ready if result is not None and not _is_done(result, host) and host not in kept]
-    if len(context.hosts) == 1 and undone and result is not None:
-        raise _problem(context, result, cutting.cuts[0])
-    lines = [f"{host}: {state}" for host, state in states.items()] + [failure.what for failure in failures]
-    outcome = Outcome.NOT_DONE if undone or failures else Outcome.DONE
-    return Result(outcome, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
+    _look(context, cutting, cutting.cards)
+    ready = [card for card in cutting.cards if cutting.ended[card.host].ending in ("cut", "unknown")]
+    result, kept = _make_it_last(context, cutting, ready)
+    last = _look(context, cutting, cutting.cards, last=True)
+    return _result(context, cutting, result, kept, last)
+
+
+def _first_answer(context: Context, cutting: Cutting) -> set[str]:
+    """Report what is known after ``ANSWER_SECONDS``, whatever a host is doing then; return whose cut was reported."""
+    cutting.join(max(0.0, cutting.begun + ANSWER_SECONDS - time.monotonic()))
+    told = set()
+    for host, cut in list(cutting.ended.items()):
+        _tell(context, cut)
+        told.add(host)
+    waiting = [card for card in cutting.cards if card.host not in told]
+    if waiting and cutting.is_alive():
+        _look(context, cutting, waiting, waiting=True)
+    return told
+
+
+def _look(
+    context: Context, cutting: Cutting, cards: Sequence[Card], *, waiting: bool = False, last: bool = False
+) -> dict[str, Look]:
+    """Look at hosts from outside, report it and record it. It needs nothing of them."""
+    from ungcuu import outside
+
+    found = outside.look_all(cards, cutting.asked.mode)
+    for card in cards:
+        look, host = found[card.host], card.host
+        if waiting and host in cutting.ended:
+            continue  # it answered meanwhile: this look is about a state that is past
+        context.record("outside", look.as_data(), host)
+        for row in look.proofs if last else ():
+            context.record("proof", row, host)
+        if waiting:
+            told = _("{host} has not taken the rules for {seconds:.0f} s; still trying.")
+            context.out.line(told.format(host=host, seconds=time.monotonic() - cutting.begun), "bad")
+        if not last:
+            _tell_look(context, card, look, sure=not waiting)
+    return found
+
+
+def _tell_look(context: Context, card: Card, look: Look, *, sure: bool) -> None:
+    from ungcuu import outside
+
+    host, switch = card.host, outside.switch_words(card)
+    if look.state == "silent":
+        context.out.line(f"{host}: {outside.silent_words(look)}", "good" if sure else "warn")
+    elif look.state == "open":
+        told = _("{host} is NOT isolated: {alive}. {switch}")
+        context.out.line(told.format(host=host, alive=outside.alive_words(look), switch=switch), "bad")
+    else:
+        told = _("It is NOT proven that {host} is isolated: {why}. {switch}")
+        context.out.line(told.format(host=host, why=outside.unknown_words(look), switch=switch), "bad")
+
+
+def _make_it_last(
+    context: Context, cutting: Cutting, cards: Sequence[Card]
+) -> tuple[RunResult | None, Mapping[str, bool]]:
+    """Run the playbook on hosts whose Python works, and the shell alone on the others; return who was kept by shell."""
+    from ungcuu import lasting
+
+    if not cards:
+        return None, {}
+    by_shell = cutting.asked.mode == "full"  # the other modes start and stop services, which needs the playbook
+    works = dict(zip((card.host for card in cards), _each(lasting.has_python, cards), strict=True))
+    hosts = tuple(card.host for card in cards if works[card.host] or not by_shell)
+    result = context.run_playbook("isolate", _variables(context.options), hosts) if hosts else None
+    kept = {}
+    for card in cards:
+        failed = result is not None and card.host in hosts and not _is_done(result, card.host)
+        if by_shell and (card.host not in hosts or (failed and not lasting.has_python(card))):
+            kept[card.host] = lasting.keep(context, card, cutting.asked.mode, cutting.asked.allow)
+    return result, kept
+
+
+def _each(work: Any, cards: Sequence[Card]) -> list[Any]:
+    import concurrent.futures
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(16, len(cards))) as pool:
+        return list(pool.map(work, cards))
+
+
+def _result(
+    context: Context,
+    cutting: Cutting,
+    result: RunResult | None,
+    kept: Mapping[str, bool],
+    last: Mapping[str, Look],
+) -> Result:
+    """Judge each host by what was seen from outside last; of one host alone, raise what is wrong with it."""
+    from ungcuu import isolation_verdict, outside
+    from ungcuu.runner import HostResult
+
+    lines, outcomes = [], []
+    for card in cutting.cards:
+        host = card.host
+        seen = isolation_verdict.Seen(
+            cutting.ended[host], last[host], outside.switch_words(card), _proofs(context, host),
+            kept.get(host, False), _problem(context, result, host, kept),
+        )  # fmt: skip
+        outcome, line, error = isolation_verdict.judge(seen)
+        known = context.host_results.get(host, HostResult(outcome))
+        context.host_results[host] = replace(known, outcome=outcome, problem="" if error is None else known.problem)
+        if error is not None and len(cutting.cards) == 1:
+            raise error
+        lines.append(line if error is not None else f"{host}: {line}")
+        if error is not None and error.mend:
+            lines += [f"  {line}" for line in error.mend.split("\n")]
+        outcomes.append(outcome)
+    worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
+    return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
+
+
+def _proofs(context: Context, host: str) -> list[Mapping[str, Any]]:
+    """Return the proofs of this run about a host, oldest first."""
+    rows = [row["data"] for row in context.records if row.get("kind") == "proof" and row.get("host") == host]
+    return [row for row in rows if isinstance(row, Mapping)]
 
 
 def _is_done(result: RunResult, host: str) -> bool:
     return host in result.hosts and result.hosts[host].outcome is Outcome.DONE
 
 
-def _problem(context: Context, result: RunResult, cut: Cut) -> UngcuuError:
-    """Return what the playbook failed at; whatever that was, the cut holds, and that is said first."""
+def _problem(context: Context, result: RunResult | None, host: str, kept: Mapping[str, bool]) -> UngcuuError | None:
+    """Return what the playbook failed at on this host, or the shell; None where it is done."""
+    from ungcuu.isolation_verdict import NotIsolated
     from ungcuu.problems import problem_of
 
-    problem = problem_of(context.verb.name, False, result) or NotCut(result.message, "", f"ungcuu isolate {cut.host}")
-    problem.state = f"{_state_after(cut)} {problem.state}"
-    return problem
-
-
-def _kept_without_python(context: Context, card: Card, cutting: Cutting, result: RunResult | None) -> bool:
-    """Where the playbook failed for want of Python on the host, make the isolation last by the shell alone."""
-    cut = next((cut for cut in cutting.cuts if cut.host == card.host), None)
-    if result is None or cut is None or not cut.done or cutting.asked.mode != "full" or _is_done(result, card.host):
-        return False
-    from ungcuu import lasting
-    from ungcuu.runner import HostResult
-    from ungcuu.ssh import HostKeyRefused
-
-    try:
-        if not lasting.lacks_python(card):
-            return False
-        context.out.line(_("{host} has no Python: going on with the shell alone").format(host=card.host), "warn")
-        done = lasting.persist(card, cutting.asked.mode, cutting.asked.allow, context.settings.roles)
-        taken = lasting.prove(card, lasting.addresses_of(context.site.variables(card.host), card)) if done.ok else []
-    except (OSError, ValueError, UngcuuError, HostKeyRefused) as error:
-        context.out.line(f"{card.host}: {error}", "warn")
-        return False
-    for row in taken:
-        context.record("proof", row, card.host)
-    if not taken or any(row["passed"] is False for row in taken):
-        return False
-    context.host_results[card.host] = HostResult(Outcome.DONE)
-    return True
-
-
-def _state(cut: Cut, result: RunResult | None, kept: set[str]) -> str:
-    if cut.host in kept:
-        return _("isolated without Python: it lasts over a reboot, and nothing but SSH answers; not proven from inside")
-    if result is not None and _is_done(result, cut.host):
-        return _("isolated, and proven; back with: ungcuu release {host}").format(host=cut.host)
-    if cut.done:
-        ended = result.hosts.get(cut.host) if result else None
-        return _("cut off, but the rest was not done: {why}").format(why=ended.message if ended else "–")
-    return _("not isolated") if cut.ending != "unknown" else _("may or may not be cut off")
+    again = f"ungcuu isolate {host}"
+    if result is not None and host in result.hosts:
+        if _is_done(result, host):
+            return None
+        alone = replace(result, hosts={host: result.hosts[host]})
+        return problem_of(context.verb.name, False, alone) or NotIsolated(result.message, "", again)
+    what = _("It was not made to outlast a restart: neither Python nor the shell did it on {host}.")
+    return None if kept.get(host, False) else NotIsolated(what.format(host=host), "", again)
 
 
 def _data(cut: Cut) -> dict[str, object]:
@@ -151,9 +235,12 @@ def _data(cut: Cut) -> dict[str, object]:
 
 
 def _tell(context: Context, cut: Cut) -> None:
-    """Say it at once: whoever pressed Enter waits for this line."""
+    """Say it at once: whoever pressed Enter waits for this line. It is the host's word."""
     if cut.done:
-        context.out.line(_("{host}: cut off in {seconds:.2f} s").format(host=cut.host, seconds=cut.seconds), "good")
+        told = _("{host}: the host says that it is cut off ({seconds:.2f} s)")
+        context.out.line(told.format(host=cut.host, seconds=cut.seconds))
+        if cut.detail:
+            context.out.line(f"{cut.host}: {cut.detail}", "warn")
         if cut.hooks != "yes":
             told = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
             context.out.line(told.format(host=cut.host, why=cut.hooks), "warn")
@@ -167,92 +254,12 @@ def _tell(context: Context, cut: Cut) -> None:
 def _record(context: Context, cut: Cut) -> None:
     """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
     context.record("change", {"what": "isolation", **_data(cut)}, cut.host)
-    if not cut.done:
-        return
-    context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
-    try:
-        _keep_snapshot(context, cut)
-    except (OSError, UngcuuError) as error:
-        context.out.line(_("The snapshot can't be kept in the state folder: {error}").format(error=error), "warn")
-        _keep_elsewhere(context, cut)
+    if cut.ending in ("cut", "unknown"):
+        context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
+    if cut.snapshot:
+        from ungcuu import cut_snapshot
 
-
-def _keep_snapshot(context: Context, cut: Cut) -> None:
-    """Put the snapshot with the case's evidence; without a case, below the host's folder."""
-    from ungcuu.evidence.store import Item, Store, utc_now
-    from ungcuu.evidence.store import Outcome as Taken
-
-    case = context.cases.get(cut.host)
-    folder = context.settings.cases / case / "evidence" if case else context.settings.host_dir(cut.host) / "snapshots"
-    store = Store(folder, cut.host)
-    partial = store.receive()
-    partial.write(cut.snapshot)
-    digest = partial.keep()
-    item = Item(
-        host=cut.host, profile="isolate", id="snapshot_before_cut",
-        what=N_("Sockets, processes, sessions and packet filter just before the cut"), why="The cut ends what it shows",
-        how="ungcuu isolate", form="text", outcome=Taken.SUCCESS if digest else Taken.EMPTY, reason="", sha256=digest,
-        size=len(cut.snapshot), exit_status=0, complaint="", started=utc_now(), finished=utc_now(),
-    )  # fmt: skip
-    store.add(item.as_data())
-    context.record("evidence" if case else "snapshot", item.as_data(), cut.host)
-    hand_over = {
-        "from": cut.host, "to": str(folder), "who": context.settings.operator, "when": item.finished,
-        "what": item.what, "items": 1, "bytes": item.size,
-    }  # fmt: skip
-    context.record("custody", hand_over, cut.host)
-
-
-def _keep_elsewhere(context: Context, cut: Cut) -> None:
-    """Try the places in memory that every Debian has."""
-    import tempfile
-    from pathlib import Path
-
-    for place in ("/dev/shm", tempfile.gettempdir()):  # noqa: S108 - a private file is made in it
-        with contextlib.suppress(OSError):
-            folder = Path(tempfile.mkdtemp(prefix="ungcuu-", dir=place))
-            (folder / f"{cut.host}-{int(time.time())}.txt").write_bytes(cut.snapshot)
-            context.out.line(_("The snapshot is in {folder}").format(folder=folder), "warn")
-            return
-
-
-def _state_after(cut: Cut) -> str:
-    if cut.done:
-        return _("{host} is cut off: only management gets in.").format(host=cut.host)
-    return _("{host} may or may not be cut off.").format(host=cut.host)
-
-
-def _failure(cut: Cut) -> UngcuuError:
-    """Return the three-part error of a cut that did not happen."""
-    again = f"ungcuu isolate {cut.host}"
-    host, untouched = cut.host, _("{host} was not touched; it is NOT isolated.").format(host=cut.host)
-    if cut.ending == "refused" and cut.seen:
-        return Refused(
-            _("{host} sees this controller come from {address}, which the allow-list does not hold.").format(
-                host=host, address=cut.seen
-            ),
-            untouched,
-            f"{again} --allow {cut.seen}",
-        )
-    if cut.ending == "refused" and "host key" in cut.detail:
-        return HostKeyMismatch(f"{host}: {cut.detail}", untouched, f"ungcuu enrol {host}")
-    if cut.ending == "refused":
-        return Refused(f"{host}: {cut.detail}", untouched, f"ungcuu doctor {host}")
-    if cut.ending == "not reached":
-        return Unreachable(
-            _("{host} can't be reached: {why}").format(host=host, why=cut.detail),
-            untouched,
-            _("Cut it off at the switch or the hypervisor, or run again: {again}").format(again=again),
-        )
-    if cut.ending == "unknown":
-        return Undetermined(f"{host}: {cut.detail}", _state_after(cut), again)
-    return NotCut(_("{host} could not be cut off: {why}").format(host=host, why=cut.detail), untouched, again)
-
-
-class NotCut(UngcuuError):
-    """The host refused the rules."""
-
-    code = Exit.NOT_DONE
+        cut_snapshot.keep(context, cut)
 
 
 VERB = Verb(

@@ -50,6 +50,8 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     data = {"reassessment": dict(record)}
     if record.get("outcome") == "clean" and result.outcome is Outcome.DONE:
         return Result(message=_("The host is clean and may be released."), data=data)
+    if not left and record.get("root_lost"):
+        raise _root_lost(ctx, record)
     for item in left:
         ctx.out.line(_("left: {what}").format(what=item), "bad")
     total = record.get("left_total")
@@ -65,6 +67,23 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     )
 
 
+def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
+    """Nothing is left to find, and that proves nothing."""
+    lost = record.get("root_lost")
+    found = lost.get("findings") if isinstance(lost, Mapping) else None
+    for item in found if isinstance(found, list | tuple) else ():
+        ctx.out.line(_("root was lost: {what}").format(what=item), "bad")
+    return NotVerified(
+        _("Nothing is left to find on {host}, but root was lost: a scan can't prove that nothing is hidden.").format(
+            host=ctx.host
+        ),
+        _("It stays as it is; release refuses it."),
+        _("Install {host} anew from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(
+            host=ctx.host
+        ),
+    )
+
+
 VERB = Verb(
     name="reassess",
     phase=Phase.RECOVER,
@@ -72,7 +91,7 @@ VERB = Verb(
     description=N_(
         "A new scan must find nothing of severity medium or above, the tests of the roles must pass, and a person must "
         "say what the way in was and how it was closed. The signed record is what release demands; it is valid for "
-        "24 hours. Nothing is changed on the host."
+        "24 hours. Where root was lost only a rebuild makes the host fit for service. Nothing is changed on the host."
     ),
     playbook="reassess",
     hosts=Hosts.ONE,

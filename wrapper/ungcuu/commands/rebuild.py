@@ -25,8 +25,33 @@ def _after(context: Context, result: RunResult) -> Result | None:
         return None
     seconds = round(result.seconds, 1)
     context.record("proof", {"name": "recovery time", "side": "host", "passed": True, "detail": f"{seconds} s"})
+    _settle_root_loss(context)
     message = _("{host} is the website again after {seconds} s. Next: ungcuu harden {host}, ungcuu baseline {host}")
     return Result(message=message.format(host=context.host, seconds=seconds), data={"rto_seconds": seconds})
+
+
+def _settle_root_loss(context: Context) -> None:
+    """Another machine in the host's place ends the loss of root; the same one does not."""
+    from ungcuu import root_loss
+
+    before = root_loss.standing(context.settings.state, context.host)
+    if before is None:
+        return
+    if root_loss.rebuilt(context.settings.state, context.target()) is None:
+        context.record("root_regained", {"how": "rebuilt", "since": before.since})
+        return
+    context.out.line(
+        _("{host} still has the host key of the machine whose root was lost: it was not replaced.").format(
+            host=context.host
+        ),
+        "bad",
+    )
+    context.out.line(
+        _("Install it anew from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(
+            host=context.host
+        ),
+        "bad",
+    )
 
 
 VERB = Verb(

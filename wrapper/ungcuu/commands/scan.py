@@ -25,6 +25,24 @@ def _preflight(ctx: Context) -> None:
     check_signature(ctx.settings.state, ctx.hosts)
 
 
+def _before(ctx: Context) -> None:
+    """Look from outside whether isolated hosts still are, before anything is asked of them."""
+    from ungcuu import isolation_watch
+
+    for one in isolation_watch.check_all(ctx, ctx.hosts, lambda _host: False):
+        ctx.record("outside", one.look.as_data(), one.host)
+        ctx.out.line(f"{one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
+        if one.look.state != "silent":
+            ctx.out.line(_("Next:      {command}").format(command=one.next), "strong")
+
+
+def _lost(ctx: Context) -> str:
+    """Return what is wrong with the isolation of hosts, as seen from outside before the scan; empty for nothing."""
+    seen = {str(row.get("host")): row["data"] for row in ctx.records if row.get("kind") == "outside"}
+    lost = [host for host, data in seen.items() if isinstance(data, Mapping) and data.get("state") == "open"]
+    return _("Isolation LOST: {hosts}.").format(hosts=", ".join(lost)) if lost else ""
+
+
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show each finding, worst first; a scan that found something ends with a code of its own."""
     scans = result.data_of("scan")
@@ -43,12 +61,34 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
     if counts.total() > _SHOWN:
         ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
+    for row in scans:
+        ctx.out.line(_told_checked(row), "quiet")
+        if row.get("root_lost"):
+            ctx.out.line(
+                _(
+                    "{host}: root was lost. What a scan no longer finds may be hidden: the way back is ungcuu rebuild"
+                ).format(host=row.get("host")),
+                "bad",
+            )
     clean = all(row.get("clean") is True for row in scans)
     data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
+    lost = _lost(ctx)
     if clean:
-        return Result(message=_("Nothing was found that should not be there."), data=data)
+        nothing = _("Nothing was found that should not be there.")
+        return Result(message=f"{lost} {nothing}".strip(), data=data, code=Exit.FOUND if lost else None)
     told = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
-    return Result(message=_("Found: {counts}").format(counts=told), data=data, code=Exit.FOUND)
+    message = f"{lost} " + _("Found: {counts}").format(counts=told)
+    return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _told_checked(row: Mapping[str, object]) -> str:
+    """Say against what the host's word was checked: "nothing was found" is worth no more than that."""
+    checked = row.get("checked")
+    known = checked if isinstance(checked, Mapping) else {}
+    second, packages = (known.get(name) or {} for name in ("second_reader", "packages"))
+    source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
+    text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
+    return text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
 
 
 VERB = Verb(
@@ -64,6 +104,7 @@ VERB = Verb(
     playbook="scan",
     read_only=True,
     preflight=_preflight,
+    before=_before,
     after=_after,
     deadline=600.0,
     examples=("ungcuu scan web01", "ungcuu scan web01 --case UC-20260101-001 --json"),

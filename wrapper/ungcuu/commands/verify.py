@@ -11,6 +11,14 @@ from ungcuu.verb import Option, Phase, Result, Verb
 if TYPE_CHECKING:
     from ungcuu.context import Context
 
+WORDS = {
+    "passed": N_("passed"),
+    "failed": N_("failed"),
+    "skipped": N_("skipped"),
+    "error": N_("not run"),
+    "not assessed": N_("not assessed"),
+}
+
 
 def run(ctx: Context) -> Result:
     """Run the tests host by host; every result is told, journaled and part of the document."""
@@ -18,10 +26,10 @@ def run(ctx: Context) -> Result:
 
     checks = []
     for host in ctx.hosts:
-        for check in verify(ctx.settings, ctx.site, host, ctx.options["role"]):
+        for check in verify(ctx.settings, ctx.site, host, ctx.options["role"], progress=ctx.counted(host)):
             checks.append(check)
             ctx.record("check", check.as_data(), host)
-            text = f"{check.outcome:<7} {host} · {check.role} · {check.name}"
+            text = f"{_(WORDS.get(check.outcome, check.outcome)):<7} {host} · {check.role} · {check.name}"
             ctx.out.line(text, "" if check.ok else "bad")
             if not check.ok:
                 ctx.out.block(f"        {check.why}\n        {check.message}")

@@ -10,14 +10,20 @@ from collections.abc import Sequence
 
 from ungcuu.detect.access import accounts, groups, lines
 from ungcuu.detect.comparison import Comparison, Detector
+from ungcuu.detect.data import bytecode, package_records
+from ungcuu.detect.database import database
+from ungcuu.detect.facts import facts
 from ungcuu.detect.files import files, interesting
-from ungcuu.detect.running import database, listeners, modules, packages, processes, reading, units
+from ungcuu.detect.processes import processes
+from ungcuu.detect.readers import readers, runtime
+from ungcuu.detect.running import listeners, modules, packages, reading, units
 from ungcuu.findings import Finding
 
-__all__ = ["DETECTORS", "detect", "interesting"]
+__all__ = ["DETECTORS", "detect", "interesting", "readers"]
 
 DETECTORS: Sequence[Detector] = (
-    files, lines, accounts, groups, units, listeners, processes, modules, packages, database, reading,
+    files, bytecode, package_records, lines, accounts, groups, units, listeners, processes, modules, facts, packages,
+    database, reading, runtime,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ _LINE_RULES = {
     "cron": ("persistence.cron-line", HIGH),
     "sudo": ("access.sudo", CRITICAL),
     "preload": ("persistence.preload", CRITICAL),
+    "names": ("network.names", MEDIUM),
 }
 
 
@@ -24,7 +25,8 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
     for key, row in now.items():
         kind, path = key[0], key[1]
         whole = kind != "key" and comparison.before is not None and comparison.before.file(path) is None
-        if key in before or kind not in _LINE_RULES or whole or is_expected(comparison, path):
+        old = kind == "names" and comparison.before is not None and comparison.before.reader < 2
+        if key in before or kind not in _LINE_RULES or old or whole or is_expected(comparison, path):
             continue
         rule, severity = _LINE_RULES[kind]
         if kind == "key" and _is_powerful(comparison.now, row.get("account", "")):
@@ -40,7 +42,7 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
                               evidence=evidence, action=action, mark=row["sha256"])  # fmt: skip
     for key, row in before.items():
         if key not in now and not is_expected(comparison, key[1]):
-            rule = "access.key-removed" if key[0] == "key" else "config.changed"
+            rule = {"key": "access.key-removed", "names": "network.names"}.get(key[0], "config.changed")
             yield comparison.find(rule, MEDIUM, "line", key[1], expected=row.get("fingerprint") or row.get("text", ""),
                                   seen="gone", mark=key[2])  # fmt: skip
 
@@ -100,8 +102,13 @@ def _account(comparison: Comparison, rule: str, severity: Severity, row: Row, ol
     act = old is None and not _is_locked(row)
     return comparison.find(
         rule, severity, "account", row["name"], expected=_account_text(old) if old else "not present",
-        seen=_account_text(row), action={"do": Do.LOCK.value, "account": row["name"]} if act else None,
+        seen=_account_text(row), evidence=_fields(old),
+        action={"do": Do.LOCK.value, "account": row["name"]} if act else None,
     )  # fmt: skip
+
+
+def _fields(old: Row | None) -> dict[str, object]:
+    return {name: old[name] for name in ("home", "shell") if old and name in old}
 
 
 def _added_account(comparison: Comparison, row: Row) -> Finding:
@@ -111,11 +118,18 @@ def _added_account(comparison: Comparison, row: Row) -> Finding:
 
 
 def groups(comparison: Comparison) -> Iterator[Finding]:
-    """New members of groups that grant power."""
+    """New members of groups that grant power, and groups that took another's number."""
     if comparison.before is None:
         return
+    numbers = {row.get("gid"): name for (name,), row in comparison.before.of("group").items()}
     for (name,), row in comparison.now.of("group").items():
         old = comparison.before.of("group").get((name,), {})
+        owner = numbers.get(row.get("gid"), name)
+        if owner != name or old.get("gid", row.get("gid")) != row.get("gid"):
+            severity = CRITICAL if owner in POWER_GROUPS else HIGH
+            yield comparison.find("account.group", severity, "account", name, evidence={"number": old.get("gid", "")},
+                                  seen=f"number {row.get('gid')}, of {owner}",
+                                  expected=f"number {old.get('gid', 'of its own')}")  # fmt: skip
         for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
             severity = CRITICAL if name in POWER_GROUPS else MEDIUM
             yield comparison.find("account.member", severity, "account", f"{name}: {member}", seen=member, mark=member,

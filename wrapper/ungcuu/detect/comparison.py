@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ungcuu import advice
 from ungcuu.baseline import Snapshot
 from ungcuu.findings import Finding, Severity, finding
 
@@ -18,7 +19,8 @@ CRITICAL, HIGH, MEDIUM, LOW = Severity
 class Policy:
     """What is right on this host: the facts of the inventory that a judgement needs.
 
-    ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set).
+    ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set);
+    ``config_paths`` are paths of the system that the backup holds.
     """
 
     host: str
@@ -26,6 +28,7 @@ class Policy:
     writable: tuple[str, ...] = ()
     ports: tuple[int, ...] = (80, 443)
     expected: Mapping[str, str] = field(default_factory=dict)
+    config_paths: tuple[str, ...] = ()
 
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""
@@ -49,8 +52,15 @@ class Comparison:
             return b""
 
     def find(self, rule: str, severity: Severity, kind: str, path: str, **rest: Any) -> Finding:
-        """Make a finding of this host."""
-        return finding(self.policy.host, rule, severity, kind, path, **rest)
+        """Make a finding of this host, with the advice that helps against it."""
+        made = finding(self.policy.host, rule, severity, kind, path, **rest)
+        seen = advice.Seen(
+            rule, kind, path, str(rest.get("expected", "")), str(rest.get("seen", "")), rest.get("evidence") or {},
+            made.action, self.policy.web_root, self.policy.config_paths,
+        )  # fmt: skip
+        name, values = advice.choose(seen)
+        commands = advice.commands(name, {"host": made.host, "id": made.id, **values})
+        return replace(made, advice=name, commands=tuple(commands))
 
 
 Detector = Callable[[Comparison], Iterator[Finding]]

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect.comparison import Comparison
-from ungcuu.detect.system import CRON, UNIT_FOLDER, home, privileged, program, system, temporary
+from ungcuu.detect.data import data, dpkg_file
+from ungcuu.detect.own import Stages
+from ungcuu.detect.places import ADDED_LATER, UNIT_FOLDER
+from ungcuu.detect.system import CRON, home, privileged, program, system, temporary
 from ungcuu.detect.web import upload, web
 from ungcuu.findings import Finding
 
@@ -26,13 +29,24 @@ def _changed_files(comparison: Comparison) -> Iterator[tuple[str, Row | None, Ro
 
 def files(comparison: Comparison) -> Iterator[Finding]:
     """Each changed file goes to the judge of its area."""
+    stages = Stages(comparison)
     for path, old, new in _changed_files(comparison):
+        if stages.take(path, new):
+            continue
         row = new or old or {}
         if comparison.before is None and row.get("area") not in ("upload", "temporary", "program", "privileged"):
+            continue
+        if comparison.before is not None and comparison.before.reader < 2 and _is_unknown_to_old(path, row):
             continue
         judge = _AREAS.get(row.get("area", ""))
         if judge is not None:
             yield from judge(comparison, path, old, new)
+    yield from stages.findings()
+
+
+def _is_unknown_to_old(path: str, row: Row) -> bool:
+    """Whether the first release's baselines say nothing of this place."""
+    return row.get("area") in ("data", "dpkg") or bool(ADDED_LATER.match(path))
 
 
 _AREAS = {
@@ -43,14 +57,17 @@ _AREAS = {
     "program": program,
     "privileged": privileged,
     "temporary": temporary,
+    "data": data,
+    "dpkg": dpkg_file,
 }
 
 
 def interesting(comparison: Comparison) -> list[str]:
     """Return the paths whose bytes help to judge: new or changed code, pages, jobs and units."""
     wanted: list[tuple[int, str]] = []
+    stages = Stages(comparison)
     for path, _old, new in _changed_files(comparison):
-        if new is None or new.get("type") != "file":
+        if new is None or stages.take(path, new) or new.get("type") != "file":
             continue
         rank = {"upload": 0, "web": 1, "temporary": 2}.get(new.get("area", ""), 3)
         if rank < 3 or path.startswith("/var/www/") or CRON.match(path) or UNIT_FOLDER.match(path):

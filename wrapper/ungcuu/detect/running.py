@@ -1,15 +1,13 @@
-"""What the host runs and holds: units, ports, processes, modules, packages, the database."""
+"""What the host runs and holds: units, ports, modules, packages; and whether the reading is whole."""
 
 from __future__ import annotations
 
 import ipaddress
-import posixpath
-import re
 from collections.abc import Iterator
 
 from ungcuu.baseline import Row
-from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, TEMPORARY, Comparison, is_expected
-from ungcuu.findings import Do, Finding
+from ungcuu.detect.comparison import HIGH, LOW, MEDIUM, Comparison, is_expected
+from ungcuu.findings import Finding
 
 _GUARDS = frozenset(
     f"{name}.service"
@@ -37,7 +35,7 @@ def units(comparison: Comparison) -> Iterator[Finding]:
         yield comparison.find("unit.stopped", severity, "unit", name, expected=_unit_text(old), seen=_unit_text(row))
     for (name,), row in now.items():
         if (name,) not in before and _is_strange_unit(comparison, row):
-            yield comparison.find("unit.loaded", MEDIUM, "unit", name, expected="not loaded", seen=_unit_text(row),
+            yield comparison.find("unit.loaded", HIGH, "unit", name, expected="not loaded", seen=_unit_text(row),
                                   evidence={"file": row.get("path", "")})  # fmt: skip
 
 
@@ -49,14 +47,12 @@ def _is_strange_unit(comparison: Comparison, row: Row) -> bool:
     path = str(row.get("path", ""))
     path = "/usr" + path if path.startswith("/lib/") else path
     known = comparison.now.file(path)
-    if not path or (known and known.get("package_ok")) or is_expected(comparison, path):
+    if (known and known.get("package_ok")) or is_expected(comparison, path):
         return False
-    # Its file is told by itself when it is new; a session, or a job that ungcuu started, comes and goes.
-    if (known and known.get("area") != "program") or str(row["name"]).startswith(
-        ("session-", "user@", "run-", "ungcuu-")
-    ):
+    # Its file is reported by itself when it is new or was changed. Its name excuses nothing: anybody can take ours.
+    if known and known.get("area") != "program":
         return False
-    return row.get("active") in ("active", "activating") and not path.startswith("/run/systemd/generator")
+    return row.get("active") in ("active", "activating")
 
 
 def listeners(comparison: Comparison) -> Iterator[Finding]:
@@ -87,24 +83,6 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def processes(comparison: Comparison) -> Iterator[Finding]:
-    """Programs that hide, and shells of the website's account."""
-    for row in comparison.now.processes:
-        exe, comm = str(row.get("exe", "")), str(row.get("comm", ""))
-        name = exe.removesuffix(" (deleted)")
-        action = {"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")}
-        odd = exe.startswith(TEMPORARY)
-        if odd or (row.get("deleted") and not row.get("replaced")):
-            rule, severity = "process.hidden", CRITICAL if odd else HIGH
-        elif row.get("website") and not re.match(r"php(?:-fpm|-cgi|\d)?", posixpath.basename(name) if name else comm):
-            rule, severity = "process.website", HIGH
-        else:
-            continue
-        yield comparison.find(rule, severity, "process", name or comm, seen=str(row.get("argv", "")),
-                              evidence=dict(row), action=action,
-                              mark=f"{row.get('pid')} {row.get('start')}")  # fmt: skip
-
-
 def modules(comparison: Comparison) -> Iterator[Finding]:
     """Kernel modules; one that is not of the distribution taints the kernel."""
     before = comparison.before.of("module") if comparison.before else {}
@@ -128,41 +106,6 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
                               evidence={"packages": told})  # fmt: skip
 
 
-_DATABASE_RULES = {
-    "administrator": ("database.administrator", CRITICAL),
-    "trigger": ("database.code", HIGH),
-    "event": ("database.code", HIGH),
-    "user": ("database.user", HIGH),
-    "option": ("database.option", HIGH),
-    "content": ("content.hidden-link", HIGH),
-}
-
-
-def database(comparison: Comparison) -> Iterator[Finding]:
-    """Administrators, switches and code in the database that differ."""
-    if comparison.before is None:
-        return
-    before, now = comparison.before.of("database"), comparison.now.of("database")
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if old == new or key[0] not in _DATABASE_RULES:
-            continue
-        rule, severity = _DATABASE_RULES[key[0]]
-        if key[0] == "content" and (new is None or not _is_injection(str(new.get("detail", "")))):
-            continue
-        severity = MEDIUM if new is None else severity
-        yield comparison.find(
-            rule, severity, "database", f"{key[0]} {key[1]}", expected=(old or {}).get("detail", "not present"),
-            seen=(new or {}).get("detail", "gone"), action={"do": Do.RESTORE.value},
-        )  # fmt: skip
-
-
-def _is_injection(detail: str) -> bool:
-    """Whether links are hidden, or too many for an article that warns of gambling."""
-    links = re.search(r"links=(\d{1,9})", detail)
-    return "hidden=1" in detail or bool(links and int(links[1]) > 5)
-
-
 def reading(comparison: Comparison) -> Iterator[Finding]:
     """A scan that saw half proves nothing."""
     if not comparison.now.complete:
@@ -171,3 +114,6 @@ def reading(comparison: Comparison) -> Iterator[Finding]:
                               evidence={"problems": problems})  # fmt: skip
     if comparison.before is None:
         yield comparison.find("baseline.missing", MEDIUM, "reading", "baseline")
+    elif comparison.before.reader < comparison.now.reader:
+        before, now = (f"reading {snapshot.reader}" for snapshot in (comparison.before, comparison.now))
+        yield comparison.find("baseline.old", MEDIUM, "reading", "baseline", expected=now, seen=before)

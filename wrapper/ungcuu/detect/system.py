@@ -10,11 +10,12 @@ from ungcuu import content
 from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect import change
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
+from ungcuu.detect.data import link_explained, updated
+from ungcuu.detect.places import PACKAGED_UNIT, PLACES, UNIT_FOLDER
 from ungcuu.detect.web import web
 from ungcuu.findings import Do, Finding, Severity
 
 _KEY_FILE = re.compile(r"/\.ssh/authorized_keys2?$")
-UNIT_FOLDER = re.compile(r"^(?:/etc/systemd|/run/systemd/system|/usr/local/lib/systemd|/.+/\.config/systemd)/")
 _UNIT_NAME = re.compile(r"^[A-Za-z0-9:_.@\\-]{1,200}\.(?:service|timer|path|socket|mount|automount|target|slice)$")
 _WANTED = re.compile(r"\.(?:wants|requires|upholds)/[^/]+$")
 CRON = re.compile(r"^/(?:etc/(?:cron\.[a-z]+|crontab$|anacrontab$)|var/spool/cron/)")
@@ -48,9 +49,13 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
         return
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
         return
+    if (new or {}).get("bytecode") in ("same", "stale", "differs"):
+        return
     if path.startswith("/var/www/"):
         # A neighbour on the same host: hit there, the intruder is next door.
         yield from web(comparison, path, old, new)
+        return
+    if path.startswith("/etc/alternatives/") and link_explained(comparison, path, new):
         return
     rule, severity, action = _judge_place(comparison, path, old, new)
     if not rule or _is_run_level_link(path, new or old or {}):
@@ -58,7 +63,8 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     if old is None and (new or {}).get("mode", 0) & 0o6000:
         rule, severity = "privilege.file", CRITICAL
     data = comparison.data(path)
-    evidence = change.evidence(new or old, excerpt=content.first_line(data) if data else "")
+    packaged = bool(old and old.get("package_ok"))
+    evidence = change.evidence(new or old, excerpt=content.first_line(data) if data else "", as_packaged=packaged)
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
     yield comparison.find(
@@ -78,13 +84,13 @@ def _judge_place(
     """Return rule, severity and action for a changed file of the system; an empty rule means: nothing."""
     added, gone = old is None, new is None
     action: dict[str, object] | None = change.move(new) if new is not None and added else {"do": Do.RESTORE.value}
-    if UNIT_FOLDER.match(path):
+    if UNIT_FOLDER.match(path) or PACKAGED_UNIT.match(path):
         return _judge_unit(comparison, path, old, new)
-    for pattern, rule, severity, severity_gone in _PLACES:
-        if pattern.match(path):
+    for pattern, rule, severity, severity_gone in (*PLACES, *_PLACES):
+        if pattern.search(path):
             return rule, severity_gone if gone else severity, action
     if path.startswith(("/usr/local/", "/opt/")) and new is not None and added:
-        runs = new.get("mode", 0) & 0o111 or new.get("type") == "link"
+        runs = new.get("mode", 0) & 0o111 or new.get("type") == "link" or re.search(r"\.so(?:\.|$)", path)
         return "program.added", HIGH if runs else MEDIUM, action
     return "config.changed", MEDIUM, None
 
@@ -93,6 +99,8 @@ def _judge_unit(
     comparison: Comparison, path: str, old: Row | None, new: Row | None
 ) -> tuple[str, Severity, dict[str, object] | None]:
     name = posixpath.basename(path)
+    if _is_explained_unit(comparison, path, new):
+        return "", LOW, None
     if new is None:
         # A wish that a unit starts, taken away: the unit's own state tells it (units below).
         return ("", LOW, None) if _WANTED.search(path) else ("config.changed", MEDIUM, None)
@@ -102,8 +110,8 @@ def _judge_unit(
     if old is None and new.get("type") == "link":
         if is_expected(comparison, str(new.get("target", ""))):
             return "", LOW, None
-        if _package_unit(comparison, new.get("target", "")):
-            return "config.changed", MEDIUM, None
+        if unit := _package_unit(comparison, new.get("target", "")):
+            return ("", LOW, None) if updated(comparison, unit) else ("config.changed", MEDIUM, None)
     action: dict[str, object] = {"do": Do.RESTORE.value}
     if old is None:
         # A drop-in or a wish belongs to a unit that may be a good one: only the file goes, nothing is stopped.
@@ -112,10 +120,50 @@ def _judge_unit(
     return "persistence.unit", HIGH, action
 
 
-def _package_unit(comparison: Comparison, target: str) -> bool:
+_SCOPE = re.compile(r"\.(?:scope|slice)(?:\.d/.*)?$")
+_STARTS = re.compile(r"^Exec\w+=\s*(.+)$", re.MULTILINE)
+_GENERATED = re.compile(r"^/run/systemd/generator[^/]*/(?:[^/]+\.(?:wants|requires)/)?([^/]+)\.service$")
+
+
+def _is_explained_unit(comparison: Comparison, path: str, new: Row | None) -> bool:
+    """Whether a unit that exists in memory only can't start anything, is ours, or comes of a package's start script.
+
+    What is ours is known by the program that it starts, which is compared with what was sent; a name proves nothing.
+    """
+    if not path.startswith("/run/systemd/"):
+        return False
+    if path.startswith("/run/systemd/transient/"):
+        if new is None or _SCOPE.search(path) or _starts_ours(comparison, path):
+            return True
+        return path.endswith(".timer") and _starts_ours(comparison, path.removesuffix(".timer") + ".service")
+    made = _GENERATED.match(path)
+    script = comparison.now.file(f"/etc/init.d/{made[1]}") if made else None
+    gone = comparison.before.file(f"/etc/init.d/{made[1]}") if made and comparison.before else None
+    return bool(script and script.get("package_ok")) if new is not None else bool(gone and gone.get("package"))
+
+
+def _starts_ours(comparison: Comparison, path: str) -> bool:
+    """Whether every program that a unit starts is one that ungcuu put on the host, with the content that was sent."""
+    lines = _STARTS.findall(comparison.data(path).decode("utf-8", "replace"))
+    return bool(lines) and all(is_expected(comparison, _program_of(line)) for line in lines)
+
+
+def _program_of(line: str) -> str:
+    """The program of an Exec line; the script, where that is Python or a shell."""
+    words = (word.strip('"@-:+!') if number == 0 else word.strip('"') for number, word in enumerate(line.split()))
+    paths = (word for word in words if word.startswith("/"))
+    return next((word for word in paths if word not in _INTERPRETERS), "")
+
+
+_INTERPRETERS = frozenset(("/usr/bin/python3", "/bin/sh", "/usr/bin/sh"))
+
+
+def _package_unit(comparison: Comparison, target: str) -> str:
+    """The package whose unit this is; empty when it is none's."""
     usual = "/usr" + target if target.startswith("/lib/") else target
     row = comparison.now.file(usual)
-    return bool(row and row.get("package_ok") and usual.startswith("/usr/lib/systemd/"))
+    good = row and row.get("package_ok") and usual.startswith("/usr/lib/systemd/")
+    return str(row.get("package", "")) if row and good else ""
 
 
 def _told_by_lines(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
@@ -156,6 +204,8 @@ def home(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
         return
     if old is None and new is not None and _same_as_skeleton(comparison, path, new):
         return
+    if (new or old or {}).get("bytecode") in ("same", "stale"):
+        return
     severity = HIGH if new is not None else MEDIUM
     action = change.move(new) if new is not None and old is None else {"do": Do.PERSON.value}
     yield comparison.find(
@@ -179,6 +229,8 @@ def _same_as_skeleton(comparison: Comparison, path: str, new: Row) -> bool:
 def program(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:
     """Programs and libraries: what dpkg installed, byte for byte."""
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
+        return
+    if (new or old or {}).get("type") == "link" and link_explained(comparison, path, new):
         return
     if new is None:
         if old is not None and old.get("package"):
@@ -205,6 +257,9 @@ def program(comparison: Comparison, path: str, old: Row | None, new: Row | None)
             )
         return
     if comparison.before is None:
+        return
+    if PACKAGED_UNIT.match(path):
+        yield from system(comparison, path, old, new)
         return
     severity = MEDIUM if new.get("type") == "link" and not str(new.get("target")).startswith(TEMPORARY) else HIGH
     yield comparison.find(

@@ -14,6 +14,9 @@ from ungcuu.findings import Do, Finding
 
 _CODE = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
 _PAGE = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
+_GIT = re.compile(
+    r"/\.git/(?:hooks/(?!.*\.sample$)|config$|modules/.*/(?:hooks/|config$))"
+)  # git runs what stands there
 _SERVER_FILE = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
 
 
@@ -81,7 +84,12 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
 
 def _is_code(path: str, row: Row | None) -> bool:
     """Whether the server runs it, or it says how the server runs things."""
-    return bool(_CODE.search(path) or _SERVER_FILE.search(path) or set((row or {}).get("marks", [])) - {"short-tag"})
+    return bool(
+        _CODE.search(path)
+        or _SERVER_FILE.search(path)
+        or _GIT.search(path)
+        or set((row or {}).get("marks", [])) - {"short-tag"}
+    )
 
 
 def _web_added(

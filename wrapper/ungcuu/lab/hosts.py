@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ungcuu.files import make_private, put
 from ungcuu.lab import images
 from ungcuu.lab.machines import Machine, Seed
 from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, installed, podman, run_options
@@ -219,7 +220,7 @@ class Lab:
 
     def _make_keys(self) -> None:
         """A login key for the lab and a host key for each host, pinned before anything starts."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         with FileLock(self.folder / "keys.lock"):
             lines = []
             for name in ("id_ed25519", *(f"host_{host.name}" for host in HOSTS)):
@@ -228,7 +229,7 @@ class Lab:
                 public = (self.folder / f"host_{host.name}.pub").read_text(encoding="ascii").split()[:2]
                 names = (host.name, self.address(host.name), self.address(host.name, 6))
                 lines.append(f"{','.join(names)} {' '.join(public)}\n")
-            (self.folder / "known_hosts").write_text("".join(lines), encoding="ascii")
+            put(self.folder / "known_hosts", "".join(lines))
 
     def _make_key(self, name: str) -> None:
         key = self.folder / name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from ungcuu.lab.podman import LabError, find_runtime, image_exists, podman, run_options
+from ungcuu.scratch import private_folder
 
 SUITES = {"12": "bookworm", "13": "trixie"}
 _BASE_PACKAGES = (
@@ -61,7 +61,7 @@ def ensure(kind: str, debian: str, network: str, say: Say) -> str:
 
 def _build_base(wanted: str, debian: str, say: Say) -> None:
     say(f"building the Debian {debian} base image (about 40 s, once)")
-    with tempfile.TemporaryDirectory(prefix="ungcuu-lab-") as folder:
+    with private_folder() as folder:
         archive = Path(folder, "base.tar")
         recipe = Path(folder, "base.sh")
         recipe.write_text(_recipe("base"), encoding="utf-8")

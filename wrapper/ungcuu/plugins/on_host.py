@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ungcuu.sent import python_command
+
 PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
 MARK = "UNGCUU-RESULT "
 _REPLY_LIMIT = 1 << 20
@@ -44,12 +46,27 @@ def note_change(changed: bool) -> dict[str, Any]:
     return {"ansible_facts": {"ungcuu_changed": True}} if changed else {}
 
 
+def carried(done: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of ``_low_level_execute_command``, unless the program that carried the command was killed here.
+
+    Raises:
+        AnsibleConnectionFailure: it was; the command may have had its effect on the host. Ansible makes it UNREACHABLE.
+    """
+    code = done.get("rc")
+    if isinstance(code, int) and code < 0:
+        from ansible.errors import AnsibleConnectionFailure
+
+        raise AnsibleConnectionFailure(f"the program that connects to the host was killed here (signal {-code})")
+    return done
+
+
 def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]:
     """Run `remote/NAME.py` as the task's (become) user. A failure comes back as ``failed`` and ``msg``.
 
     The connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
-    done = action._low_level_execute_command("/usr/bin/python3 -I -", in_data=program_text(name, order).encode())
+    program = program_text(name, order).encode()
+    done = carried(action._low_level_execute_command(" ".join(python_command()), in_data=program))
     try:
         return parse_reply(done.get("stdout", ""))
     except BadReply as error:

@@ -15,7 +15,8 @@ _WANTED = frozenset(
         "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
         "ungcuu_known_hosts", "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
-        "host_state_exclude", "host_state_trees", "host_state_seconds",
+        "website_config_paths", "host_state_exclude", "host_state_trees", "host_state_seconds",
+        "host_state_package_sources",
     }
 )  # fmt: skip
 
@@ -42,5 +43,7 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         application=str(known.get("website_application", "")),
         exclude=tuple(map(str, known.get("host_state_exclude", []))),
         trees=tuple(map(str, known.get("host_state_trees", []))),
+        package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
+        config_paths=tuple(map(str, known.get("website_config_paths", []))),
         seconds=float(known.get("host_state_seconds", 90)),
     )

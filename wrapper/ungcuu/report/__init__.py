@@ -9,9 +9,20 @@
 from ungcuu.report.content import build, tlp_of
 from ungcuu.report.document import render, write_report
 from ungcuu.report.told import Told, tell
-from ungcuu.report.words import deed, pairs, shown_bytes, shown_seconds, shown_time, shown_utc, word, zone, zone_name
+from ungcuu.report.words import (
+    attempt,
+    deed,
+    pairs,
+    shown_bytes,
+    shown_seconds,
+    shown_time,
+    shown_utc,
+    word,
+    zone,
+    zone_name,
+)
 
 __all__ = [
-    "Told", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc", "tell",
-    "tlp_of", "word", "write_report", "zone", "zone_name",
+    "Told", "attempt", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc",
+    "tell", "tlp_of", "word", "write_report", "zone", "zone_name",
 ]  # fmt: skip

@@ -55,6 +55,7 @@ def build(
         "drawn_up": shown_time(format_time(present)),
         "clocks": course.clocks(facts),
         "summary": course.summary(facts, told, reach),
+        "root_lost": course.root_lost(facts),
         "pressing": people.pressing(owed),
         "picture": course.picture(facts, told),
         "timeline": course.timeline(records, facts, told, reach),

@@ -25,7 +25,10 @@ from ungcuu.report.words import (
 from ungcuu.report_text import EVENTS, LABELS
 from ungcuu.sealing import Record, parse_time
 
-_TELLING = ("custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase")
+_TELLING = (
+    "custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase", "root_lost_override",
+    "root_regained",
+)  # fmt: skip
 
 
 def clocks(facts: Facts) -> list[dict[str, Any]]:
@@ -74,6 +77,8 @@ def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) 
         told_of.append(
             _("Still isolated, as far as the journal tells: {hosts}.").format(hosts=", ".join(facts.isolated))
         )
+    if facts.lost:
+        told_of.append(_("Isolation lost, as last seen from outside: {hosts}.").format(hosts=", ".join(facts.lost)))
     return told_of
 
 
@@ -104,10 +109,14 @@ def _summary_reach(reach: CaseScope | None) -> list[str]:
 def _summary_recovery(told: Sequence[Told]) -> list[str]:
     """To which state the website went back, and how the intruder came in, as the person said who closed that way."""
     lines = []
-    restored = [data for one in told if one.run.verb == "restore" for data in one.of("change")]
+    runs = [one for one in told if one.run.verb in ("restore", "rebuild")]
+    restored = [data for one in runs if one.run.outcome == "DONE" for data in one.of("change")]
     times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == "restore"]
     if times and times[-1]:
         lines.append(_("Website restored to the state of {time}.").format(time=flat(times[-1])))
+    if runs and runs[-1].run.outcome != "DONE":
+        last = runs[-1].run
+        lines.append(f"{deed(last.verb, last.outcome)} ({shown_time(last.started)}).")
     entries = [mapping(data.get("entry")) for one in told for data in one.of("reassessment")]
     if entries and entries[-1].get("how"):
         lines.append(_("Way in, and what closed it: {how}").format(how=entries[-1]["how"]))
@@ -122,6 +131,23 @@ def _summary_evidence(told: Sequence[Told]) -> str:
     return _("{good} of {all} pieces of evidence were taken whole ({size}).").format(
         good=len(good), all=len(items), size=shown_bytes(sum(size_of(data) for data in items))
     )
+
+
+def root_lost(facts: Facts) -> list[dict[str, str]]:
+    """Where root was lost, and what became of that: the sentences that stand in red on every document."""
+    rows = []
+    for one in facts.root_lost:
+        text = _("Root was lost on {host}: {what}.").format(host=one.host, what="; ".join(one.findings[:5]) or "?")
+        if one.override:
+            text += " " + _("It returned to service WITHOUT a rebuild, on the word of {who} ({time}): {reason}").format(
+                who=one.by or "?", time=shown_time(one.overridden), reason=one.override
+            )
+        elif one.regained:
+            text += " " + _("It was rebuilt on another machine ({time}).").format(time=shown_time(one.regained))
+        else:
+            text += " " + _("It has not been rebuilt.")
+        rows.append({"text": text, "tone": "good" if one.regained and not one.override else "bad"})
+    return rows
 
 
 def timeline(
@@ -175,7 +201,7 @@ def picture(facts: Facts, told: Sequence[Told]) -> str:
     bars = []
     for one in told:
         end = parse_time(one.run.finished) if one.run.finished else None
-        bars.append(Bar(deed(one.run.verb), parse_time(one.run.started), end, told_tone(one)))
+        bars.append(Bar(deed(one.run.verb, one.run.outcome), parse_time(one.run.started), end, told_tone(one)))
     marks = [
         (label, parse_time(when))
         for label, when in (

@@ -24,12 +24,19 @@ def undo(told: Told) -> list[dict[str, str]]:
     return [
         {
             "time": shown_time(told.run.started),
-            "action": acted(str(data.get("action") or "")),
+            "action": _acted(told, str(data.get("action") or "")),
             "undo": str(data.get("undo") or ""),
         }
         for data in told.of("inverse")
         if in_case(told)
     ]
+
+
+def _acted(told: Told, action: str) -> str:
+    """An action with its way back; of a run that did not end well it isn't said that it was done."""
+    if told.run.outcome == "DONE":
+        return acted(action)
+    return f"{deed(told.run.verb, told.run.outcome)} · {action.partition(' ')[2]}".removesuffix(" · ")
 
 
 def cleans(told: Told) -> bool:
@@ -151,9 +158,9 @@ def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
     cut = data.get("what") == "isolation" and data.get("ending") == "cut"
     return {
         "time": shown_time(told.run.started),
-        "run": deed(told.run.verb),
+        "run": deed(told.run.verb, told.run.outcome),
         "host": ",".join(hosts_of(data)),
-        "details": _("Cut off in {seconds} s; the host saw the controller as {address}").format(
+        "details": _("The host said that it was cut off, after {seconds} s; it saw the controller as {address}").format(
             seconds=data.get("seconds"), address=data.get("seen_from")
         )
         if cut
@@ -164,15 +171,18 @@ def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
 def recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
     """Each restore: its point, what it changed, its proofs."""
     return [
-        {**proofs(one), "points": [_point(data) for data in one.of("restore_point", "change")]}
+        {**proofs(one), "points": [_point(data, one.run.outcome) for data in one.of("restore_point", "change")]}
         for one in told
         if one.run.verb in _RECOVERS
     ]
 
 
-def _point(data: Mapping[str, Any]) -> str:
+def _point(data: Mapping[str, Any], outcome: str) -> str:
     """The restore point that was chosen, what was kept and what is newer; or another thing that a restore recorded."""
     kept, since = mapping(data.get("kept")), mapping(data.get("written_since"))
+    if data.get("action") == "restore" and kept and outcome != "DONE":
+        text = _("Restore point: the state of {time}. Kept as evidence, where the swap got that far: {folder}")
+        return clean(text.format(time=flat(mapping(data.get("point")).get("time")), folder=kept.get("folder")), 1000)
     if data.get("action") == "restore" and kept:
         rows = [row for row in since.get("rows") or () if isinstance(row, Mapping)]
         return clean(
@@ -220,6 +230,8 @@ def _judgement(data: Mapping[str, Any]) -> Iterator[str]:
     yield _("Way in: {how} ({state}, {by})").format(
         how=entry.get("how") or "–", state=closed, by=entry.get("by") or "–"
     )
+    if lost := mapping(data.get("root_lost")):
+        yield _("Root was lost: {what}").format(what=flat(lost.get("findings") or "?"))
     left = data.get("left")
     if isinstance(left, list) and left:
         yield _("Left: {what}").format(what=flat(left))

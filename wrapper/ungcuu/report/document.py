@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ungcuu.files import put
 from ungcuu.i18n import _
 from ungcuu.report.content import build
 from ungcuu.restore_points import told_of
+from ungcuu.scratch import private_folder
 from ungcuu.screen import clean
 from ungcuu.sealing import fingerprint, public_key
 
@@ -72,8 +72,8 @@ def _print(text: str) -> bytes:
         raise ControllerFault(
             _("A PDF needs the program weasyprint"), _("The HTML report prints well too."), "apt install weasyprint"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "report.html", Path(folder) / "report.pdf"
+    with private_folder() as folder:
+        source, target = folder / "report.html", folder / "report.pdf"
         source.write_text(text, encoding="utf-8", errors="backslashreplace")
         run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
         try:

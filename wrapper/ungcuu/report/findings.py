@@ -69,7 +69,7 @@ def run(told: Told) -> dict[str, Any]:
         "seq": told.run.seq,
         "time": shown_time(told.run.started),
         "verb": told.run.verb,
-        "deed": deed(told.run.verb),
+        "deed": deed(told.run.verb, told.run.outcome),
         "hosts": ", ".join(told.run.hosts),
         "who": told.run.operator,
         "reason": told.run.reason,

@@ -16,7 +16,8 @@ _LONGEST = 600  # characters; a sentence of ours is shorter
 
 SENTENCES = (
     # what was tried
-    N_("no port answers"), N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
+    N_("no port answers"), N_("no port answers on {families}"),
+    N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
     N_("the site works inside"), N_("the site serves"), N_("visitors get the notice"), N_("SSH is closed to others"),
     N_("management gets in"), N_("it outlasts a restart"),
     N_("contained from outside"), N_("served from outside"), N_("website health"),
@@ -41,6 +42,14 @@ SENTENCES = (
     N_("the unit that loads the rules is enabled"), N_("the unit that loads the rules is not enabled"),
     N_("the rules are kept in memory alone: the host's disk takes no file"),
     N_("not proven from outside: the inventory has no host with a foreign address"),
+    N_("not proven from outside: the inventory names no second machine (isolation_vantage)"),
+    N_("not proven: SSH does not answer either, so the host may be off"),
+    N_("not proven: no packet could be sent on {families}"),
+    N_("not proven: {host} may log in itself; name another machine as isolation_vantage"),
+    N_("not proven: {host} gave no answer"), N_("not proven: {host} could not be asked ({why})"),
+    N_("its host key isn't pinned"), N_("its host key has changed since it was enrolled"),
+    N_("not proven: the host's Python does not work"), N_("there is no containment card: ungcuu enrol {host}"),
+    N_("no address to try"),
     N_("{count} files as in the restore point"), N_("{count} tables as in the restore point"),
     N_("{count} files as in the vault"), N_("{count} rows in {tables} tables"), N_("{count} programs parse"),
     N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
@@ -53,6 +62,8 @@ SENTENCES = (
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there
     N_("not present"), N_("present"), N_("gone"), N_("not loaded"), N_("media only"), N_("closed"),
+    # why a control was not assessed
+    N_("fact {name} is missing"),
     # why an item of evidence is not there
     N_("the command ran and had nothing to say"), N_("not on this host"), N_("none of these places exists"),
     N_("a program that it needs is not on this host"), N_("over its {seconds} s"), N_("over its {bytes} bytes"),

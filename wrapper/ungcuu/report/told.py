@@ -41,8 +41,9 @@ def tell(records: Sequence[Record], facts: Facts) -> list[Told]:
 
 
 def run_title(run: Run) -> str:
-    """What a run did, and where."""
-    return f"{deed(run.verb)} · {', '.join(run.hosts)}" if run.hosts else deed(run.verb)
+    """What a run did or was to do, and where."""
+    told = deed(run.verb, run.outcome)
+    return f"{told} · {', '.join(run.hosts)}" if run.hosts else told
 
 
 def outline(told: Told) -> str:

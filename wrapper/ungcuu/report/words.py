@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.i18n import _
 from ungcuu.report.sentences import said
-from ungcuu.report_text import ACTIONS, DEEDS, WORDS
+from ungcuu.report_text import ACTIONS, ATTEMPTS, DEEDS, ENDINGS, WORDS
 from ungcuu.screen import clean
 from ungcuu.sealing import format_time, parse_time
 
@@ -81,9 +81,17 @@ def word(value: object) -> str:
     return _(WORDS[str(value)]) if str(value) in WORDS else str(value)
 
 
-def deed(verb: str) -> str:
-    """What a verb did, in words."""
-    return _(DEEDS[verb]) if verb in DEEDS else verb
+def deed(verb: str, outcome: str) -> str:
+    """What a run of a verb did, in words; "restored" is said of a run that ended well, and of no other."""
+    if outcome == "DONE":
+        return _(DEEDS[verb]) if verb in DEEDS else verb
+    return _(ENDINGS.get(outcome, ENDINGS[""])).format(what=_(ATTEMPTS[verb]) if verb in ATTEMPTS else verb)
+
+
+def attempt(verb: str) -> str:
+    """What a verb is to do, in words that don't say whether it was done."""
+    told = _(ATTEMPTS[verb]) if verb in ATTEMPTS else verb
+    return told[:1].upper() + told[1:]
 
 
 def acted(action: str) -> str:

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import health, mariadb
+from ungcuu_site import health, mariadb, standing
 from ungcuu_site.common import RefusedError, locked, run, say
 
 _SECRET = re.compile(r"[A-Za-z0-9]{24,128}")
@@ -55,7 +55,8 @@ def rotate(request: dict[str, Any]) -> dict[str, Any]:
         _accept(account, [new["database_password"]])
         health.wait_for(site, _HEALTH_SECONDS)
         words, text = {"old": old, "new": new["database_password"]}, path.read_text(encoding="utf-8")
-        proofs = _proofs(site["database"], words, _unchanged(text, old_text))
+        standing_left = standing.end(site["database"]["name"])
+        proofs = _proofs(site["database"], words, _unchanged(text, old_text), standing_left)
         return {"proofs": proofs, "path": str(path), "before": _digest(old_text), "after": _digest(text)}
 
 
@@ -127,12 +128,13 @@ def _unchanged(text: str, old_text: str) -> list[str]:
     return [name for name in (*_KEYS, *_SALTS) if _defined(text, name) == _defined(old_text, name)]
 
 
-def _proofs(facts: dict[str, Any], words: dict[str, str], stale: list[str]) -> list[dict[str, Any]]:
+def _proofs(facts: dict[str, Any], words: dict[str, str], stale: list[str], standing_left: int) -> list[dict[str, Any]]:
     user, schema = facts["user"], facts["name"]
     rows = [
         ("new database password opens the database", _opens(user, words["new"], schema), ""),
         ("old database password is dead", not _opens(user, words["old"], schema), ""),
         ("old sessions are dead", not stale, ", ".join(stale)),
+        ("application passwords are dead", not standing_left, f"{standing_left} accounts still have some"),
     ]
     return [{"name": name, "side": "host", "passed": passed, "detail": detail} for name, passed, detail in rows]
 

@@ -25,6 +25,7 @@ from ungcuu_site.common import (
     write_json,
 )
 from ungcuu_site.save import DUMP_FOLDER
+from ungcuu_site.state import load
 
 _COPY_BYTES = 2**18
 _PARTS = ("files", "database", "config")
@@ -94,9 +95,7 @@ def stage(request: dict[str, Any]) -> dict[str, Any]:
         try:
             unpacker.unpack(stream)
         except (tarfile.TarError, EOFError) as error:
-            raise RefusedError(
-                f"the stream from the vault is torn: {error}", "live data is untouched; the stage is left"
-            ) from None
+            raise RefusedError(f"the stream from the vault is torn: {error}", "live data is untouched") from None
         state |= {"step": "staged", "counts": unpacker.counts, "notes": unpacker.notes[:200], "staged": now()}
         write_json(area / "state.json", state)
         return {"bytes": stream.bytes, "counts": unpacker.counts}
@@ -110,16 +109,25 @@ def _checked_path(path: str) -> str:
 
 
 def drop(request: dict[str, Any]) -> dict[str, Any]:
-    """Remove a stage that will not be used. The live data and what was kept of it stay as they are."""
+    """Remove a stage that will not be used. The live data and what was kept of it stay as they are.
+
+    Raises:
+        RefusedError: this host knows no such restore, or its swap has begun: what stands there may be the way back.
+    """
     identity = restore_id(request)
     with locked("restore"):
-        staged = stage_root(request["site"], identity)
+        state = load(identity)
+        if state["step"] not in ("staging", "staged", "checked", "dropped", "undone"):
+            raise RefusedError(f"only a stage that is not in use can be removed; this one stands at '{state['step']}'")
+        staged = stage_root(state["site"], identity)
         shutil.rmtree(staged.parent, ignore_errors=True)
         for name in ("config", "database"):
             shutil.rmtree(RESTORE_AREA / identity / name, ignore_errors=True)
-        if request["site"].get("database"):
-            database.engine(request["site"]["database"]).drop(database_of(identity, "stage"))
-    return {"restore": identity}
+        if state["site"].get("database"):
+            database.engine(state["site"]["database"]).drop(database_of(identity, "stage"))
+        if state["step"] != "undone":
+            write_json(RESTORE_AREA / identity / "state.json", state | {"step": "dropped"})
+    return {"restore": identity, "step": "dropped"}
 
 
 def _private_places(site: dict[str, Any], identity: str, wanted: int) -> None:

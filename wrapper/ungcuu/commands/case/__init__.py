@@ -136,7 +136,7 @@ VERB = Verb(
             N_("Draft the initial or closing report for the authorities (Mẫu 03, Mẫu 04)"),
             made.form,
             arguments=(_CASE, Argument("form", choices=("initial", "closing"))),
-            options=(Option("--output", N_("File to write"), kind="path"),),
+            options=(Option("--output", N_("File to write, else one in the case's folder"), kind="path"),),
             examples=("ungcuu case form UC-20261122-001 initial",),
         ),
         _sub(
@@ -155,7 +155,7 @@ VERB = Verb(
                 Option("--match", N_("Only what holds this address, path or word; may be given again"), multiple=True),
                 Option("--since", N_("Not before, ISO 8601"), metavar="TIME"),
                 Option("--until", N_("Not after, ISO 8601"), metavar="TIME"),
-                Option("--output", N_("File to write"), kind="path"),
+                Option("--output", N_("File to write, else one in the case's folder"), kind="path"),
             ),
             examples=("ungcuu case timeline UC-20261122-001 --match 203.0.113.7 --since 2026-11-20",),
         ),
@@ -171,7 +171,7 @@ VERB = Verb(
             N_("Write the case's indicators as a STIX 2.1 bundle"),
             made.indicators,
             arguments=(_ANY_CASE,),
-            options=(Option("--output", N_("File to write"), kind="path"),),
+            options=(Option("--output", N_("File to write, else one in the case's folder"), kind="path"),),
         ),
         _sub(
             "close",
@@ -219,7 +219,7 @@ VERB = Verb(
             made.export,
             arguments=(_CASE,),
             options=(
-                Option("--output", N_("File to write; else CASE-ID.tar here"), kind="path"),
+                Option("--output", N_("File to write, else one in the case's folder"), kind="path"),
                 Option("--to", N_("Who receives it; recorded as a hand-over")),
             ),
             steps=(

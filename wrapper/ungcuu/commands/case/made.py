@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ungcuu.commands.case.people import chosen
@@ -10,8 +11,13 @@ from ungcuu.i18n import _, ngettext
 from ungcuu.verb import Outcome, Result
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ungcuu.case import Case
     from ungcuu.context import Context
+    from ungcuu.errors import ControllerFault
+
+DOCUMENTS = "documents"  # below the case's folder: what people take from it, for the eyes of its owner alone
 
 
 def report(context: Context) -> Result:
@@ -32,12 +38,13 @@ def form(context: Context) -> Result:
     """Draft a form of the authorities."""
     from datetime import UTC, datetime
 
-    from ungcuu.forms import form
+    from ungcuu.forms import form, root_lost
     from ungcuu.report import render, tlp_of
 
     case, name = chosen(context), context.options["form"]
     draft = form(name, case.records(), case.facts, datetime.now(UTC))
-    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts)}, "form.html.j2")
+    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
+                  "form.html.j2")  # fmt: skip
     left = sum(not field.value for field in draft.fields)
     told = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
     return _written(context, case, text, f"{name}.html", count=left, told=told)
@@ -69,22 +76,46 @@ def indicators(context: Context) -> Result:
     return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=told)
 
 
-def _written(context: Context, case: Case, text: str, name: str, *, count: int, told: str) -> Result:
-    """Put a file where it was asked for, else here under the case's name; never over another one."""
+def _target(context: Context, case: Case, name: str) -> Path:
+    """Where a document goes: the place that was asked for, else one that is free in the case's folder of documents."""
+    from itertools import count
     from pathlib import Path
 
+    from ungcuu.files import make_private
+
+    if context.options["output"]:
+        return Path(context.options["output"])
+    folder = case.folder / DOCUMENTS
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    wanted = folder / name
+    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    return next(path for path in chain([wanted], numbered) if not path.exists())
+
+
+def _unwritable(path: Path, error: OSError) -> ControllerFault:
     from ungcuu.errors import ControllerFault
 
-    target = Path(context.options["output"]) if context.options["output"] else Path.cwd() / f"{case.id}-{name}"
+    return ControllerFault(
+        _("{path} can't be written: {error}").format(path=path, error=error.strerror),
+        _("Nothing was changed."),
+        f"--output {path.with_stem(path.stem + '-2')}",
+    )
+
+
+def _written(context: Context, case: Case, text: str, name: str, *, count: int, told: str) -> Result:
+    """Put a file where it was asked for, else below the case; for its owner alone, and never over another one."""
+    import os
+
+    target = _target(context, case, name)
     try:
-        with target.open("x", encoding="utf-8", newline="") as file:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
-        raise ControllerFault(
-            _("{path} can't be written: {error}").format(path=target, error=error.strerror),
-            _("Nothing was changed."),
-            f"--output {target.with_stem(target.stem + '-2')}",
-        ) from error
+        raise _unwritable(target, error) from error
     message = f"{target}: {told.format(count=count)}"
     return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
 
@@ -123,12 +154,10 @@ def stamp(context: Context) -> Result:
 
 def export(context: Context) -> Result:
     """Write the bundle for a third party and record the hand-over."""
-    from pathlib import Path
-
     from ungcuu.export import export_case
 
     case = chosen(context)
-    target = Path(context.options["output"]) if context.options["output"] else Path.cwd() / f"{case.id}.tar"
+    target = _target(context, case, f"{case.id}.tar")
     bundle = export_case(case, target, to=context.options["to"] or "", purpose=context.reason)
     message = _("Bundle: {path}\nSHA-256: {sha256}\nkey fingerprint: {key}")
     return Result(

@@ -11,6 +11,7 @@ from ungcuu.verb import Result
 if TYPE_CHECKING:
     from ungcuu.case import Case
     from ungcuu.context import Context
+    from ungcuu.isolation_watch import Watched
 
 
 def chosen(context: Context) -> Case:
@@ -68,11 +69,13 @@ def status(context: Context) -> Result:
     """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last told it."""
     from datetime import UTC, datetime
 
+    from ungcuu import isolation_watch
     from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.course import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.restore_points import alerts
 
-    case = chosen(context)
+    case, watched = _seen_from_outside(context, chosen(context))
     facts = case.facts
     context.out.line(f"{case.id}  {facts.title}", "strong")
     context.out.table(
@@ -91,6 +94,12 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
+    for one in watched:
+        context.out.line(f"! {one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
+        if one.look.state != "silent":
+            context.out.line("  " + _("Next:      {command}").format(command=one.next), "strong")
+    for row in root_lost(facts):
+        context.out.line("! " + row["text"], row["tone"])
     owed = pressing(people(case.records(), facts, datetime.now(UTC)))
     for row in owed:
         context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
@@ -100,7 +109,23 @@ def status(context: Context) -> Result:
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
-    return Result(data=_summary(case) | {"backup_alerts": backups, "deadlines": owed})
+    return Result(data=_summary(case) | {
+        "backup_alerts": backups, "deadlines": owed, "outside": {one.host: one.look.as_data() for one in watched},
+    })  # fmt: skip
+
+
+def _seen_from_outside(context: Context, case: Case) -> tuple[Case, list[Watched]]:
+    """Look at the hosts that should be isolated, record what is new, and return the case as it is now."""
+    from ungcuu import isolation_watch
+    from ungcuu.case import find
+
+    facts = case.facts
+    if facts.phase == "closed":
+        return case, []
+    cut = {*facts.isolated, *facts.lost}
+    watched = isolation_watch.check_all(context, facts.hosts, lambda host: host in cut)
+    news = [isolation_watch.record_change(context.settings, one.host, one.look) for one in watched]
+    return (find(context.settings, case.id) if any(news) else case), watched
 
 
 def _phase_title(phase: str) -> str:
@@ -133,6 +158,7 @@ def _summary(case: Case) -> dict[str, object]:
         "case_hosts": list(facts.hosts),
         "isolated": list(facts.isolated),
         "unsure": list(facts.unsure),
+        "lost": list(facts.lost),
         "phase": facts.phase,
         "severity": facts.severity,
         "drill": facts.drill,
@@ -147,6 +173,7 @@ def _summary(case: Case) -> dict[str, object]:
         "seconds_to_contain": facts.seconds_to_contain,
         "seconds_to_recover": facts.seconds_to_recover,
         "open_findings": len(facts.open_findings),
+        "root_lost": [vars(one) | {"findings": list(one.findings)} for one in facts.root_lost],
         "obstacles": case.obstacles() if facts.phase != "closed" else [],
     }
 

@@ -27,5 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise refusal(error) from error
         records = reported(done.findings)
         records.append({"kind": "scan", "data": done.summary()})
+        if done.root_lost:
+            records.append({"kind": "root_lost", "data": done.root_lost.record()})
         worst = [f"{item.severity.value} {item.rule} {item.path}" for item in done.findings[:20]]
         return result | {"changed": False, "scan": done.summary(), "worst": worst, "ungcuu": records}

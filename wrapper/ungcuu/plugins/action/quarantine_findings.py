@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ungcuu import baseline, quarantine
+from ungcuu import baseline, quarantine, root_loss
 from ungcuu.errors import UngcuuError
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
@@ -56,7 +56,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.host)
         planned = quarantine.plan(document, choice, good.snapshot if good else None)
-        return _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+        told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+        lost = (root_loss.standing if check else root_loss.keep)(subject.state, subject.host)
+        if lost is not None:
+            told["ungcuu"].append({"kind": "root_lost", "data": lost.record()})
+        return told
 
 
 def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str) -> dict[str, Any]:
@@ -79,4 +83,5 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
     result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
     if bad:
         result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
+        result["ungcuu_unknown"] = any(item.outcome == "unknown" for item in bad)  # then the run is UNKNOWN too
     return result

@@ -45,6 +45,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         records = reported(found.findings)
         records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": told}]
         result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:_TOLD], "ungcuu": records}
+        if done.root_lost:
+            records.append({"kind": "root_lost", "data": dict(done.root_lost)})
+            sentence = found.root_lost.sentence() if found.root_lost else ""
+            result |= {"failed": True, "msg": f"{subject.host} may not be released: {sentence}"}
         if done.left:
             more = f" (and {len(done.left) - 3} more)" if len(done.left) > 3 else ""
             result |= {"failed": True, "msg": f"{subject.host} is not clean: " + "; ".join(done.left[:3]) + more}

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ungcuu import baseline, expected
 from ungcuu.files import make_private, put
+from ungcuu.plugins.on_host import carried
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
 _KEYS = ("auth", "secure_auth", "logged_in", "nonce")
@@ -35,7 +36,11 @@ _LOCKED = ".ungcuu-locked"
 
 
 class HostRefusal(Exception):
-    """The host's program did not do what was asked; the text says why and what state the host is in."""
+    """The host's program did not do what was asked; the text says why and what state the host is in, unless unknown."""
+
+    def __init__(self, text: str, *, unknown: bool = False) -> None:
+        super().__init__(text)
+        self.unknown = unknown
 
 
 def new_secrets() -> dict[str, str]:
@@ -99,7 +104,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
             return result | rotate(store, Path(arguments["state"]), host)
         except HostRefusal as refusal:
-            return result | {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
+            told = {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
+            return result | told | {"ungcuu_unknown": refusal.unknown}
 
     def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
@@ -107,6 +113,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer = self._ask({"do": "rotate", "site": self._task.args["site"], "secrets": fresh})
         store.write(_without_pending(known) | {"current": fresh, "since": _now()})
         _expect_config(state, host, answer)
+        _expect_database_account(state, host, self._task.args["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         change = {"action": "rotate", "what": sorted(fresh), "passed": True}
         return {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
@@ -137,7 +144,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         Raises:
             HostRefusal: it did not do what was asked.
         """
-        done = self._low_level_execute_command(_PROGRAM, in_data=(json.dumps(request) + "\n").encode(), sudoable=True)
+        order = (json.dumps(request) + "\n").encode()
+        done = carried(self._low_level_execute_command(_PROGRAM, in_data=order, sudoable=True))
         lines = str(done.get("stdout", ""))[-_MOST_BYTES:].strip().splitlines()
         try:
             document = json.loads(lines[-1]) if lines else {}
@@ -146,7 +154,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer: dict[str, Any] = document if isinstance(document, dict) else {}
         if answer.get("event") != "done":
             reason, now = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
-            raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.")
+            raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.", unknown="reason" not in answer)
         return answer
 
 
@@ -167,6 +175,16 @@ def _expect_config(state: Path, host: str, answer: dict[str, Any]) -> None:
     row = known.snapshot.file(path) if known else None
     if before in ((row or {}).get("sha256"), expected.load(state, host).get(path)):
         expected.remember_digests(state, host, {path: after})
+
+
+def _expect_database_account(state: Path, host: str, site: Any, password: str) -> None:
+    """The same for the site's database account, by the digest that a scan sees of MariaDB's own form of a password."""
+    user = str(site.get("database", {}).get("user", ""))
+    once = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
+    stored = "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
+    if user:
+        digest = hashlib.sha256(stored.encode()).hexdigest()[:16]
+        expected.remember_digests(state, host, {f"database-account:{user}": digest})
 
 
 def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: dict[str, dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 ungcuu_containment: {state: isolated, folder: "{{ ungcuu_state }}/hosts", mode: full}
 ungcuu_containment: {state: releasable, folder: "{{ ungcuu_state }}/hosts"}    # fails with every reason against it
+ungcuu_containment: {state: releasable, folder: …, override: reason, by: name}  # although root was lost
 ungcuu_containment: {state: released, folder: "{{ ungcuu_state }}/hosts"}
 """
 
@@ -30,7 +31,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         folder = Path(str(args["folder"])).expanduser() / host
         state = args["state"]
         if state == "releasable":
-            against = containment.against_release(folder, host, now)
+            reason = str(args.get("override") or "")
+            against = containment.against_release(folder, host, now, reason)
+            if reason and not against and not self._task.check_mode:
+                from ungcuu import root_loss
+                from ungcuu.settings import Settings
+
+                by = str(args.get("by") or Settings.from_environment().operator)
+                root_loss.override(folder.parents[1], host, reason, by)
             told = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
             return result | {"failed": bool(against), "msg": told if against else ""}
         if self._task.check_mode:

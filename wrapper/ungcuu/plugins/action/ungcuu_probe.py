@@ -1,12 +1,18 @@
 """Prove from a host, or from the controller, what can be reached; see ungcuu/probe.py and ungcuu/proofs.py.
 
-    - name: Prove from a foreign address that nothing answers
-      ungcuu_probe: {prove: contained from outside, addresses: [198.51.100.2], ports: [22, 80], vantage: intruder01}
-      delegate_to: intruder01
+    - name: Prove from a second machine that nothing answers
+      ungcuu_probe:
+        prove: contained from outside
+        addresses: [198.51.100.2]
+        ports: [22, 80]
+        ssh_port: 22
+        vantage: intruder01
+        allowed: [198.51.100.1]      # one that is allowed in can't prove that SSH is closed to others
 
 ``prove`` is one of: contained inside, lasting inside, contained from the controller, contained from outside, served
-from outside, served from the controller, notice from the controller. Without a ``vantage`` the proof from outside says
-so and counts as not taken. A failed proof fails the task. Changes nothing.
+from outside, served from the controller, notice from the controller. Without a ``vantage``, or when it does not answer,
+the proof from outside says so and counts as not taken. A failed proof fails the task; its message ends with ``switch``,
+the site's note on where else to cut the host off. Changes nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +26,12 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from ungcuu import probe, proofs
+from ungcuu import isolation, outside, probe, proofs, site
+from ungcuu.sent import python_command
 
 TIMEOUT = 1.0  # seconds for one connection
 _LIMIT = 4 << 20
+_NO_VANTAGE = "not proven from outside: the inventory names no second machine (isolation_vantage)"
 _OUT_PORTS = [22, 53, 80, 443]
 
 
@@ -37,48 +45,58 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"skipped": True, "msg": "nothing to prove: nothing was changed"}
-        found = self._prove(dict(self._task.args))
+        found = self._prove(dict(self._task.args), task_vars or {})
         bad = [f"{row['name']} ({row['side']}): {row['detail']}" for row in found if row["passed"] is False]
         return result | {
             "failed": bool(bad),
-            "msg": "; ".join(bad),
+            "msg": "; ".join([*bad, *_switch(self._task.args)] if bad else []),
             "proofs": found,
             "ungcuu": [{"kind": "proof", "data": row} for row in found],
         }
 
-    def _prove(self, args: dict[str, Any]) -> list[proofs.Proof]:
+    def _prove(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[proofs.Proof]:
         kind = str(args["prove"])
         side = kind.partition(" ")[2]
         addresses = [str(address) for address in args.get("addresses", [])]
         ports = [int(port) for port in args.get("ports", [])]
-        site = dict(args.get("site") or {})
+        page = dict(args.get("site") or {})
         if kind == "lasting inside":
             return [proofs.lasting(self._ask({"ask": "lasting"}, kind))]
         if kind == "contained inside":
-            return self._inside(args, site)
+            return self._inside(args, page)
+        if kind.startswith("contained"):
+            return self._contained(args, task_vars, side, addresses, ports)
         if side == "from outside":
             if not args.get("vantage"):
-                return [
-                    proofs.not_seen(
-                        kind, side, "not proven from outside: the inventory has no host with a foreign address"
-                    )
-                ]
+                return [proofs.not_seen(kind, side, _NO_VANTAGE)]
             side = f"from outside ({args['vantage']})"
-        if kind.startswith("contained"):
-            answer = self._ask({"ask": "ports", "addresses": addresses, "ports": ports}, kind)
-            return proofs.contained(answer, side, addresses, ports)
         found = []
-        if site and kind.startswith("notice"):
-            return proofs.notice(
-                self._ask({"ask": "site", "addresses": addresses, "site": site}, kind), side, addresses
-            )
-        if site:
-            found += proofs.served(
-                self._ask({"ask": "site", "addresses": addresses, "site": site}, kind), side, addresses
-            )
+        if page:
+            asked = {"ask": "site", "addresses": addresses, "site": page}
+            judge = proofs.notice if kind.startswith("notice") else proofs.served
+            found += judge(self._ask(asked, kind), side, addresses)
         for port in ports:
             answer = self._ask({"ask": "ports", "addresses": addresses, "ports": [port]}, kind)
             found += proofs.closed(answer, side, addresses)
+        return found
+
+    def _contained(
+        self, args: dict[str, Any], task_vars: dict[str, Any], side: str, addresses: list[str], ports: list[int]
+    ) -> list[proofs.Proof]:
+        """Judge what can be tried without the host's help, from here or from the vantage."""
+        ssh_port = int(args.get("ssh_port") or 0)
+        if side != "from outside":
+            asked = [*ports, ssh_port] if ssh_port else ports
+            answer = self._ask({"ask": "ports", "addresses": addresses, "ports": asked}, side)
+            return proofs.contained(answer, side, addresses, ports, ssh_port)
+        if not args.get("vantage"):
+            return [proofs.not_seen("no port answers", side, _NO_VANTAGE)]
+        name = str(args["vantage"])
+        target = site.target_from(name, dict(task_vars["hostvars"][name]))
+        vantage = outside.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
+        allowed = isolation.allow_list(map(str, args.get("allowed") or ()))
+        # Over a connection of our own: a vantage that is down must not end the play.
+        found, _alive = outside.ask_vantage(vantage, addresses, ports, ssh_port, outside.may_log_in(vantage, allowed))
         return found
 
     def _inside(self, args: dict[str, Any], site: dict[str, Any]) -> list[proofs.Proof]:
@@ -100,9 +118,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if kind.endswith("from the controller"):
             return probe.main(text)
         program = Path(probe.__file__).read_bytes()
-        done = self._low_level_execute_command(f"/usr/bin/python3 -I - {shlex.quote(text)}", in_data=program)
+        done = self._low_level_execute_command(shlex.join(python_command("-", text)), in_data=program)
         try:
             answer = json.loads(str(done.get("stdout", ""))[:_LIMIT].strip().splitlines()[-1])
         except (ValueError, IndexError):
             return {}
         return answer if isinstance(answer, dict) else {}
+
+
+def _switch(args: dict[str, Any]) -> list[str]:
+    """What to do when a proof of containment failed."""
+    if "switch" not in args:
+        return []
+    note = " ".join(str(args["switch"] or "").split())
+    return ["NOT proven: cut it off at the switch" + (f": {note}" if note else "")]

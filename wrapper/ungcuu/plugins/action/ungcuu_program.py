@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -51,7 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except AnsibleError as error:
             return result | {"failed": True, "msg": f"there is no package {package}: {error}"}
         content = build(folder, "/usr/bin/python3 -IB")
-        descriptor, name = tempfile.mkstemp(prefix="ungcuu-program-")
+        descriptor, name = tempfile.mkstemp(prefix="ungcuu-program-", dir=constants.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(descriptor, "wb") as handle:
                 handle.write(content)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from typing import Any
 
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import accounts, keys, shared_lines
+from ungcuu.remote.host_state.data import data_files, package_records
 from ungcuu.remote.host_state.database import database
-from ungcuu.remote.host_state.files import package_sums
+from ungcuu.remote.host_state.facts import libraries, manager_environment, packet_filter, user_units
+from ungcuu.remote.host_state.files import package_sums, tell
+from ungcuu.remote.host_state.processes import processes
 from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
-from ungcuu.remote.host_state.running import listeners, modules, processes, units
+from ungcuu.remote.host_state.running import listeners, modules, units
+from ungcuu.remote.host_state.runtime import runtime
 from ungcuu.remote.host_state.system import configured_trees, packages, privileged_files, programs
 from ungcuu.remote.host_state.web import web_files
 
@@ -24,27 +29,49 @@ def contents() -> None:
         emit("content", path=escaped(path), data=base64.b64encode(data).decode())
 
 
+def look() -> None:
+    """Tell again what the controller doubts: single paths, each with the area in which it stands."""
+    sums = package_sums()
+    for wanted, area in CONFIG["look"]:
+        path = base64.b64decode(wanted)
+        try:
+            tell(path, os.lstat(path), area, sums, marks=area in ("web", "upload"))
+        except OSError as problem:
+            emit("unread", path=escaped(path), why=type(problem).__name__)
+
+
 def main() -> None:
     """Read everything, then say that it was everything."""
     if CONFIG.get("contents"):
         contents()
         emit("end", seconds=round(time.monotonic() - STARTED, 2))
         return
+    if CONFIG.get("look"):
+        look()
+        emit("end", seconds=round(time.monotonic() - STARTED, 2), time=int(time.time()))
+        return
     sums = package_sums()
     steps: list[tuple[str, Any]] = [
         ("lines", shared_lines),
         ("accounts", accounts),
         ("keys", keys),
-        ("processes", processes),
+        ("processes", lambda: processes(sums)),
         ("listeners", listeners),
         ("units", units),
         ("modules", modules),
+        ("environment", manager_environment),
+        ("libraries", libraries),
+        ("packet filter", packet_filter),
         ("packages", packages),
         ("database", database),
         ("web", lambda: web_files(sums)),
         ("trees", lambda: configured_trees(sums)),
+        ("people's units", lambda: user_units(sums)),
         ("privileged", lambda: privileged_files(sums)),
         ("programs", lambda: programs(sums)),
+        ("runtime", runtime),
+        ("package records", package_records),
+        ("data", lambda: data_files(sums)),
     ]
     for name, step in steps:
         begun = time.monotonic()

@@ -13,7 +13,8 @@ from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, read_small, r
 HOME_NAMES = (
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".bash_aliases", ".zshrc", ".zprofile",
     ".zshenv", ".zlogin", ".pam_environment", ".forward", ".my.cnf", ".gitconfig", ".vimrc", ".ssh", ".config/systemd",
-    ".config/autostart", ".config/environment.d", ".local/bin", ".local/share/systemd", ".pythonrc", ".inputrc",
+    ".config/autostart", ".config/environment.d", ".local/bin", ".local/lib", ".local/share/systemd",
+    ".local/share/dbus-1", ".pythonrc", ".inputrc", ".bash_completion", ".config/fish", "perl5",
 )  # fmt: skip
 QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
 
@@ -115,7 +116,8 @@ def listed(*folders: bytes) -> Iterator[bytes]:
 
 
 def shared_lines() -> None:
-    """Scheduled work, sudo rules, libraries forced into every process, and the login environment."""
+    """Scheduled work, sudo rules, libraries forced into every process, and where names lead."""
     line_files("cron", [b"/etc/crontab", b"/etc/anacrontab", *listed(b"/etc/cron.d", b"/var/spool/cron/crontabs")])
     line_files("sudo", [b"/etc/sudoers", *listed(b"/etc/sudoers.d")])
     line_files("preload", [b"/etc/ld.so.preload"])
+    line_files("names", [b"/etc/hosts", b"/etc/resolv.conf"])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ungcuu.remote.config import CONFIG
+from ungcuu.remote.host_state.bytecode import judge_bytecode
 from ungcuu.remote.host_state.marks import content_marks
 from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, open_quietly, read_small, tick
 
@@ -36,7 +37,20 @@ def package_sums() -> dict[bytes, tuple[str, str]]:
             if merged and path.startswith((b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/lib32/")):
                 path = b"/usr" + path
             sums[path] = (digest.decode("ascii", "replace"), package)
-    return sums
+    return conffiles() | sums
+
+
+def conffiles() -> dict[bytes, tuple[str, str]]:
+    """Configuration files → (MD5 as the package brought them, package); they stand in dpkg's status alone."""
+    found: dict[bytes, tuple[str, str]] = {}
+    package = ""
+    for line in read_small(b"/var/lib/dpkg/status", 64 * CHUNK).splitlines():
+        row = line.split()
+        if line.startswith(b"Package: "):
+            package = escaped(row[1])
+        elif line.startswith(b" /") and len(row) == 2 and len(row[1]) == 32:
+            found[row[0]] = (row[1].decode("ascii", "replace"), package)
+    return found
 
 
 def diversions() -> dict[bytes, tuple[bytes, str]]:
@@ -145,6 +159,9 @@ def tell(path: bytes, info: os.stat_result, area: str, sums: dict[bytes, tuple[s
             if owned is not None:
                 record["package"] = owned[1]
                 record["package_ok"] = as_packaged(path, record.get("sha256"), owned[0])
+            if path.endswith(b".pyc"):
+                known = hashlib.sha256(f"{record['path']} {record.get('sha256')}".encode()).hexdigest()[:16] in KNOWN
+                record["bytecode"] = "same" if known else judge_bytecode(path)
         if record["type"] != "link" and (xattrs := attributes(path)):
             record["xattrs"] = xattrs
     except OSError as problem:

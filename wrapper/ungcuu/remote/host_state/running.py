@@ -1,18 +1,16 @@
-"""What is at work: units, listeners, processes, kernel modules."""
+"""What is at work: units, listeners, kernel modules."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from ungcuu.remote.config import CONFIG
-from ungcuu.remote.host_state.access import colon_rows
 from ungcuu.remote.host_state.reading import CHUNK, demand, emit, escaped, read_small, run
 
 
 def units() -> None:
     """Loaded services, timers, paths and sockets, and which of them start by themselves."""
-    fields = "Id,FragmentPath,DropInPaths,UnitFileState,ActiveState,Type,Transient"
+    fields = "Id,FragmentPath,DropInPaths,UnitFileState,ActiveState,Type,Transient,MainPID,ControlPID"
     text = run("systemctl", "show", "--all", "--type=service,timer,path,socket", "-p", fields, "*")
     known = False
     for block in text.split("\n\n"):
@@ -27,6 +25,7 @@ def units() -> None:
                 active=row.get("ActiveState", ""),
                 type=row.get("Type", ""),
                 transient=row.get("Transient") == "yes",
+                main=[row[name] for name in ("MainPID", "ControlPID") if row.get(name, "0") != "0"],
             )
     demand(known)
 
@@ -68,42 +67,6 @@ def listeners() -> None:
                 exe, comm = owners.get(row[9], ("", ""))
                 where = address(host, proto.endswith("6"))
                 emit("listener", proto=proto, address=where, port=int(port, 16), exe=exe, comm=comm, uid=int(row[7]))
-
-
-def processes() -> None:
-    """Programs that run from a removed file or a temporary folder, and all that runs as the website's user."""
-    users = {row[0]: row[2] for row in colon_rows(b"/etc/passwd", 7)}
-    website = users.get(CONFIG["web_user"], "-1")
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            owner = os.stat(f"/proc/{pid}").st_uid
-        except OSError:
-            continue
-        try:
-            exe = os.fsencode(os.readlink(f"/proc/{pid}/exe"))
-        except OSError:
-            exe = b""
-        deleted = exe.endswith(b" (deleted)")
-        odd = exe.startswith((b"/tmp/", b"/var/tmp/", b"/dev/shm/", b"/memfd:"))
-        if int(pid) != os.getpid() and (deleted or odd or str(owner) == website):
-            tell_process(pid, exe, owner, deleted, str(owner) == website)
-
-
-def tell_process(pid: str, exe: bytes, owner: int, deleted: bool, website: bool) -> None:
-    """Emit one process; pid and start time together name it."""
-    start = read_small(f"/proc/{pid}/stat".encode()).rpartition(b")")[2].split()[19:20]
-    emit(
-        "process",
-        pid=int(pid),
-        start=(start or [b""])[0].decode("ascii", "replace"),
-        exe=escaped(exe),
-        comm=escaped(read_small(f"/proc/{pid}/comm".encode()).strip()),
-        uid=owner,
-        deleted=deleted,
-        replaced=deleted and os.path.exists(exe[:-10]),
-        website=website,
-        argv=escaped(read_small(f"/proc/{pid}/cmdline".encode(), 300).replace(b"\0", b" ").strip()),
-    )
 
 
 def modules() -> None:

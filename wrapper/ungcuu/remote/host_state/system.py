@@ -9,7 +9,9 @@ from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import HOME_NAMES, QUIET_HOME, homes
 from ungcuu.remote.host_state.files import attributes, entries, tell
 from ungcuu.remote.host_state.marks import media_marks
+from ungcuu.remote.host_state.mounts import file_systems
 from ungcuu.remote.host_state.reading import demand, emit, escaped, run
+from ungcuu.remote.host_state.web import upload
 
 
 def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
@@ -18,12 +20,26 @@ def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
     web = os.path.realpath(os.fsencode(CONFIG["web_root"]))
     for tree in CONFIG["trees"]:
         for path, info in entries(os.fsencode(tree), [*excluded, web]):
-            tell(path, info, "system", sums)
+            if staged_media(path, web):
+                upload(path, info, sums)
+            else:
+                tell(path, info, "system", sums)
     for home in homes():
         for name in HOME_NAMES:
             for path, info in entries(os.path.join(home, os.fsencode(name)), excluded):
                 if not QUIET_HOME.search(path):
                     tell(path, info, "home", sums)
+
+
+def staged_media(path: bytes, web: bytes) -> bool:
+    """Whether a path is in a writable folder of a staged copy: media are not told there, as in the live tree."""
+    stages = os.path.join(os.path.dirname(web), b".ungcuu-stage", b"")
+    if not path.startswith(stages):
+        return False
+    _restore, _, below = path[len(stages) :].partition(b"/")
+    name, _, place = below.partition(b"/")
+    areas = [os.fsencode(area) for area in CONFIG["web_writable"]]
+    return name == os.path.basename(web) and any(place == area or place.startswith(area + b"/") for area in areas)
 
 
 def programs(sums: dict[bytes, tuple[str, str]]) -> None:
@@ -49,13 +65,14 @@ def is_program(path: bytes, info: os.stat_result) -> bool:
 
 
 def privileged_files(sums: dict[bytes, tuple[str, str]]) -> None:
-    """Setuid, setgid and capability files anywhere on the root file system, and programs in temporary folders."""
-    own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys", b"/var/lib/ungcuu"]
-    for path, info in entries(b"/", own):
-        runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
-        if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
-            tell(path, info, "privileged", sums)
-            emit("privileged", path=escaped(path))
+    """Setuid, setgid and capability files on every file system of this machine, and programs in temporary folders."""
+    own = [os.fsencode(path) for path in CONFIG["exclude"]] + [b"/proc", b"/sys"]
+    for root in file_systems():
+        for path, info in entries(root, own):
+            runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
+            if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
+                tell(path, info, "privileged", sums)
+                emit("privileged", path=escaped(path))
     for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):
         for path, info in entries(tree, []):
             if stat.S_ISREG(info.st_mode) and (info.st_mode & 0o111 or media_marks(path, info)):

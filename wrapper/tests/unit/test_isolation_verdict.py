@@ -1,0 +1,220 @@
+"""What is said about a host after isolate: the outside decides, and what nobody took is named."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_isolation import a_site
+
+from ungcuu import card, isolation, isolation_verdict, outside, probe, proofs, ssh
+from ungcuu.errors import Exit, Outcome, StepFailed
+from ungcuu.isolation import Cut
+from ungcuu.isolation_verdict import EXPECTED, Seen, judge
+from ungcuu.outside import CONTROLLER, OUTSIDE, Look
+
+CUT = Cut("web01", "cut", 0.2)
+NEAR = proofs.proof("no port answers", CONTROLLER, True, "all silent")
+FAR = proofs.proof("no port answers", f"{OUTSIDE} (intruder01)", True, "all silent")
+SILENT = Look("web01", "silent", (NEAR, FAR))
+OPEN = Look("web01", "open", ({**NEAR, "passed": False},), ((CONTROLLER, (80, 443)),))
+BLIND = Look("web01", "unknown", (proofs.not_seen("no port answers", CONTROLLER, "not proven: x"),))
+ALL = [NEAR, FAR, *(proofs.proof(name, side, True, "") for name, side in EXPECTED if side == "inside")]
+SWITCH = "Cut it off at the switch or the hypervisor: sw1, port 7"
+
+
+def judged(**fields: Any) -> tuple[Outcome, str, Any]:
+    """Judge a host about which all is well but for these fields."""
+    return judge(dataclasses.replace(Seen(CUT, SILENT, SWITCH, ALL), **fields))
+
+
+def test_proven_needs_every_proof() -> None:
+    """I2: one proof that nobody took, and the word is another."""
+    assert judged()[1].startswith("isolated, and proven")
+    for name, side in EXPECTED:
+        rest = [row for row in ALL if not (row["name"] == name and row["side"].startswith(side))]
+        for rows in (rest, [*rest, proofs.not_seen(name, side, "no way to look")]):
+            outcome, line, error = judged(proofs=rows)
+            assert outcome is Outcome.DONE and error is None
+            assert "proven" not in line
+            assert f"not taken: {name} ({side}" in line
+
+
+def test_without_a_vantage_only_the_controller_can_see() -> None:
+    """I2: "isolated, and proven" was said although nobody had looked from outside."""
+    near = Look("web01", "silent", (NEAR, proofs.not_seen("no port answers", OUTSIDE, "")))
+    _outcome, line, _error = judged(look=near, proofs=[row for row in ALL if row is not FAR])
+    assert line.startswith("isolated as far as the controller can see; not taken: no port answers (from outside)")
+
+
+def test_a_page_that_the_intruder_changed_is_no_missing_proof() -> None:
+    """What it says is nothing about the cut."""
+    assert judged(proofs=[*ALL, proofs.not_seen("the site works inside", "inside", "")])[1].startswith("isolated, and")
+
+
+@pytest.mark.parametrize("ending", ["cut", "failed", "unknown"])
+@pytest.mark.parametrize("error", [None, StepFailed("x", "y", "z")])
+def test_an_open_port_outweighs_everything(ending: str, error: StepFailed | None) -> None:
+    """I1: `nft` as `exit 0` had the host say that it is cut off, and every step pass."""
+    outcome, line, found = judged(cut=Cut("web01", ending, 0.2), look=OPEN, error=error)
+    assert outcome is Outcome.NOT_DONE
+    assert found is not None and found.code is Exit.NOT_DONE
+    assert line.startswith("web01 is NOT isolated: ports 80, 443 answer, seen from the controller.")
+    assert found.mend == SWITCH
+
+
+def test_what_nobody_could_see_is_not_proven() -> None:
+    """I1: a proof that can't be had is none."""
+    outcome, line, found = judged(look=BLIND)
+    assert outcome is Outcome.UNKNOWN
+    assert found is not None and (found.code, found.mend) == (Exit.UNKNOWN, SWITCH)
+    assert line.startswith("It is NOT proven that web01 is isolated")
+
+
+def test_a_failed_proof_of_the_cut_is_no_isolation() -> None:
+    """I1: "State now: web01 is cut off" stood beside a failed proof."""
+    rows = [*ALL, proofs.proof("nothing gets out", "inside", False, "3 got out")]
+    outcome, line, found = judged(proofs=rows)
+    assert outcome is Outcome.NOT_DONE and found is not None
+    assert "NOT proven" in line and "nothing gets out" in line
+    assert SWITCH in found.mend
+
+
+def test_what_does_not_last_is_cut_off_all_the_same() -> None:
+    """A full disk keeps the rules from being written; the host is cut off, as its word and from outside."""
+    rows = [*ALL, proofs.proof("it outlasts a restart", "inside", False, "no file")]
+    _outcome, line, found = judged(proofs=rows, error=StepFailed("no file", "The steps before it are done.", "again"))
+    assert found is not None and found.what == "no file"
+    assert "The host says that it is cut off. From outside: no port answers" in line
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [("refused", Exit.REFUSED), ("not reached", Exit.UNREACHABLE), ("not sent", Exit.UNREACHABLE)]
+)
+@pytest.mark.parametrize("look", [OPEN, SILENT, BLIND])
+def test_a_host_that_got_no_rules(ending: str, code: Exit, look: Look) -> None:
+    """It was not touched, and whether it is isolated is what was seen: it may be, from before."""
+    _outcome, line, found = judged(cut=Cut("web01", ending, 20.0, "why"), look=look)
+    assert found is not None and found.code is code
+    assert "web01 was not touched: no rules were sent." in line
+    assert ("NOT isolated" in line) is (look is OPEN)
+
+
+# --- the look -----------------------------------------------------------------------------------------------------
+
+
+def seen(states: dict[int, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **facts: object) -> Look:
+    """Look at a host whose ports have these states, for the controller."""
+
+    def ports(addresses: list[str], numbers: list[int], _timeout: float) -> list[dict[str, Any]]:
+        return [{"address": a, "port": n, "state": states.get(n, "silent")} for a in addresses for n in numbers]
+
+    monkeypatch.setattr(probe, "ports", ports)
+    return outside.look(card.build(a_site(tmp_path, **facts), "web01"))
+
+
+def test_silence_counts_only_where_the_host_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host that is off, or a line that is dead, is silent too."""
+    assert seen({22: "open"}, monkeypatch, tmp_path).state == "silent"
+    assert seen({22: "refused"}, monkeypatch, tmp_path).state == "silent", "sshd was killed; the host answers"
+    assert seen({}, monkeypatch, tmp_path).state == "unknown"
+
+
+@pytest.mark.parametrize("state", ["open", "refused"])
+def test_any_answer_is_no_isolation(state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A refusal is a packet that got out."""
+    found = seen({22: "open", 80: state}, monkeypatch, tmp_path)
+    assert (found.state, found.alive) == ("open", ((CONTROLLER, (80,)),))
+
+
+@pytest.mark.parametrize("state", ["blocked", "unreachable"])
+def test_what_was_never_sent_proves_nothing(state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A controller without a route, or with a filter of its own, sees a silent host."""
+    states = dict.fromkeys((*outside.PORTS, 22), state)
+    assert seen(states, monkeypatch, tmp_path).state == "unknown"
+
+
+def two(tmp_path: Path, **facts: object) -> Any:
+    """A site with a vault of its own."""
+    site = a_site(tmp_path, website_vault_host="vault01", website_vault_address="192.0.2.20", **facts)
+    vault = {"ansible_host": "192.0.2.20", "ungcuu_known_hosts": site.variables("web01")["ungcuu_known_hosts"]}
+    return dataclasses.replace(
+        site, hosts={**site.hosts, "vault01": vault, "mon01": vault | {"ansible_host": "192.0.2.30"}}
+    )
+
+
+def test_the_vault_is_the_vantage_where_no_other_is_named(tmp_path: Path) -> None:
+    """Any second machine can look; the controller itself is none."""
+    assert outside.vantage_of(two(tmp_path), "web01") == "vault01"
+    assert outside.vantage_of(two(tmp_path, isolation_vantage="mon01"), "web01") == "mon01"
+    assert outside.vantage_of(two(tmp_path, isolation_vantage="nobody"), "web01") == ""
+    assert outside.vantage_of(two(tmp_path, isolation_vantage="web01"), "web01") == ""
+    local = two(tmp_path)
+    hosts = {**local.hosts, "vault01": {**local.hosts["vault01"], "ansible_connection": "local"}}
+    assert outside.vantage_of(dataclasses.replace(local, hosts=hosts), "web01") == ""
+
+
+def answer(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the vantage see SSH open, and every other port in this state."""
+
+    def run(_target: ssh.Target, command: list[str], **_more: object) -> ssh.Result:
+        import json
+
+        order = json.loads(command[-1])
+        rows = [
+            {"address": a, "port": p, "state": "open" if p == 22 else state}
+            for a in order["addresses"]
+            for p in order["ports"]
+        ]
+        return ssh.Result(ssh.Ending.EXITED, 0, json.dumps({"ports": rows}).encode(), b"", 0.1)
+
+    monkeypatch.setattr(ssh, "run", run)
+    monkeypatch.setattr(
+        probe, "ports", lambda a, n, _t: [{"address": x, "port": p, "state": "silent"} for x in a for p in n]
+    )
+
+
+def test_a_vault_that_may_log_in_proves_the_sites_ports_and_says_what_it_can_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It stands in the allow-list: that SSH answers it is no way out, and no proof that others are shut out."""
+    answer("silent", monkeypatch)
+    found = outside.look(card.build(two(tmp_path), "web01"))
+    rows = {(row["name"], row["side"]): row["passed"] for row in found.proofs if "vault01" in row["side"]}
+    side = "from outside (vault01)"
+    assert rows == {("no port answers", side): True, ("SSH is closed to others", side): None}
+    assert found.state == "silent"
+    assert "SSH is closed to others (from outside (vault01))" in isolation_verdict.not_taken(found.proofs)
+
+
+def test_ssh_that_answers_a_stranger_is_a_hole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A vantage that the allow-list does not hold must not reach even SSH."""
+    answer("silent", monkeypatch)
+    found = outside.look(card.build(two(tmp_path, isolation_vantage="mon01"), "web01"))
+    assert (found.state, found.alive) == ("open", (("from outside (mon01)", (22,)),))
+
+
+def test_a_vantage_that_is_down_is_a_proof_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It must neither fail the isolation nor pass for a proof."""
+    answer("silent", monkeypatch)
+    gone = ssh.Result(ssh.Ending.NOT_REACHED, None, b"", b"", 1.0, "timed out")
+    monkeypatch.setattr(ssh, "run", lambda *_a, **_m: gone)
+    states = {22: "open"}
+    monkeypatch.setattr(
+        probe,
+        "ports",
+        lambda a, n, _t: [{"address": x, "port": p, "state": states.get(p, "silent")} for x in a for p in n],
+    )
+    found = outside.look(card.build(two(tmp_path), "web01"))
+    assert found.state == "silent"
+    assert found.missing == ("no port answers (from outside (vault01)): not proven: vault01 gave no answer",)
+
+
+def test_a_name_in_the_allow_list_counts_for_the_vantage() -> None:
+    """An alarm about the vault's own way in would cry wolf."""
+    allowed = isolation.AllowList(("192.0.2.0/24",), ())
+    assert outside.may_log_in({"address": "192.0.2.20"}, allowed)
+    assert outside.may_log_in({"address": "198.51.100.1", "is_vault": True}, allowed)
+    assert not outside.may_log_in({"address": "198.51.100.1"}, allowed)

@@ -1,0 +1,77 @@
+"""Judges of the database: its server, and the application's own rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ungcuu.baseline import Row
+from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
+from ungcuu.findings import Do, Finding, Severity
+
+# Set of a row → (rule, severity when it is new or changed, severity when it is gone).
+RULES: Mapping[str, tuple[str, Severity, Severity]] = {
+    "administrator": ("database.administrator", CRITICAL, MEDIUM),
+    "role": ("database.capability", CRITICAL, MEDIUM),
+    "capability": ("database.capability", HIGH, LOW),
+    "application-password": ("database.application-password", HIGH, LOW),
+    "trigger": ("database.code", HIGH, MEDIUM),
+    "event": ("database.code", HIGH, MEDIUM),
+    "routine": ("database.code", HIGH, MEDIUM),
+    "plugin": ("database.server", HIGH, MEDIUM),
+    "setting": ("database.server", HIGH, MEDIUM),
+    "user": ("database.user", HIGH, MEDIUM),
+    "grant": ("database.user", HIGH, MEDIUM),
+    "option": ("database.option", HIGH, MEDIUM),
+    "content": ("content.hidden-link", HIGH, MEDIUM),
+    "script": ("content.script", HIGH, LOW),
+}
+_NEW_SETS = frozenset({"role", "capability", "application-password", "routine", "plugin", "setting", "grant", "script"})
+_STOCK_ROLES = frozenset({"editor", "author", "shop_manager"})
+_SECRET = re.compile(r" secret=(\w+)$")
+
+
+def database(comparison: Comparison) -> Iterator[Finding]:
+    """Whoever may log in, what they may do, settings and code in the database that differ."""
+    if comparison.before is None:
+        return
+    before, now = comparison.before.of("database"), comparison.now.of("database")
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if old == new or key[0] not in RULES or _is_left_out(comparison, key[0], old, new):
+            continue
+        rule, severity, gone = RULES[key[0]]
+        if new is None:
+            severity = gone
+        elif key[0] == "capability" and old is None and set(str(new.get("detail", "")).split()) <= _STOCK_ROLES:
+            severity = LOW  # a new author: reported, so that somebody can say whose that is
+        yield comparison.find(
+            rule, severity, "database", f"{key[0]} {key[1]}", expected=(old or {}).get("detail", "not present"),
+            seen=(new or {}).get("detail", "gone"), evidence={"set": key[0], "name": key[1]},
+            action={"do": Do.RESTORE.value},
+        )  # fmt: skip
+
+
+def _is_left_out(comparison: Comparison, kind: str, old: Row | None, new: Row | None) -> bool:
+    """Whether this difference says nothing: a baseline that knows less, our own new password, an ordinary page."""
+    reader = comparison.before.reader if comparison.before else 1
+    if reader < 2 and (kind in _NEW_SETS or (kind in ("user", "trigger", "event") and old is not None)):
+        return True
+    if kind == "content":
+        return new is None or not _is_injection(str(new.get("detail", "")))
+    return kind == "user" and old is not None and new is not None and _is_our_password(comparison, old, new)
+
+
+def _is_our_password(comparison: Comparison, old: Row, new: Row) -> bool:
+    """Whether only the secret of a database account differs, and it is the one that ``rotate`` gave it."""
+    before, now = str(old.get("detail", "")), str(new.get("detail", ""))
+    secret = _SECRET.search(now)
+    name = str(new["name"]).rpartition("@")[0]
+    same = _SECRET.sub("", before) == _SECRET.sub("", now)
+    return bool(same and secret and comparison.policy.expected.get(f"database-account:{name}") == secret[1])
+
+
+def _is_injection(detail: str) -> bool:
+    """Whether links are hidden, or too many for an article that warns of gambling."""
+    links = re.search(r"links=(\d{1,9})", detail)
+    return "hidden=1" in detail or bool(links and int(links[1]) > 5)

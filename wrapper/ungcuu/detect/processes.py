@@ -1,0 +1,150 @@
+"""What runs is explained by a package, a unit or a login, or it is a finding.
+
+A process can forge its arguments, not its program, its unit or what it has loaded. So the program decides; the script
+of an interpreter, which is an argument, only has to be a file that is known.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from ungcuu.baseline import Row
+from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, TEMPORARY, Comparison, is_expected
+from ungcuu.detect.data import updated
+from ungcuu.findings import Do, Finding, Severity
+
+_STAYS = re.compile(r"/(?:tmux|screen)$")  # programs made to outlive a login
+_PHP = re.compile(r"php(?:-fpm|-cgi|\d)?")
+_SERVICE = re.compile(r"\.(?:service|socket|mount|swap)$")
+
+
+def processes(comparison: Comparison) -> Iterator[Finding]:
+    """Programs that hide, programs of the website's account that are not PHP, and what nothing explains."""
+    rows = {row.get("pid"): row for row in comparison.now.processes}
+    mains = {pid for unit in comparison.now.of("unit").values() for pid in unit.get("main", [])}
+    reported = set()
+    for pid, row in sorted(rows.items(), key=lambda item: int(item[0] or 0)):
+        verdict = _judge(comparison, row, rows, mains)
+        if verdict is None:
+            continue
+        rule, severity, why = verdict
+        reported.add(pid)
+        if rule == "process.unexplained" and row.get("ppid") in reported:
+            continue  # its parent is reported, and what that one started goes with it
+        exe = str(row.get("exe", "")).removesuffix(" (deleted)")
+        yield comparison.find(
+            rule, severity, "process", exe or str(row.get("comm", "")), expected=why, seen=str(row.get("argv", "")),
+            evidence=dict(row), action={"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")},
+            mark=f"{row.get('pid')} {row.get('start')}",
+        )  # fmt: skip
+
+
+def _judge(
+    comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]
+) -> tuple[str, Severity, str] | None:
+    exe, comm = str(row.get("exe", "")), str(row.get("comm", ""))
+    name = exe.removesuffix(" (deleted)")
+    if exe.startswith(TEMPORARY):
+        return "process.hidden", CRITICAL, ""
+    if row.get("deleted") and not (row.get("replaced") and _was_good(comparison, name, row)):
+        return "process.hidden", HIGH, ""
+    if row.get("website") and not _PHP.match(posixpath.basename(name) if name else comm):
+        return "process.website", HIGH, ""
+    if row.get("unit") is None or comparison.before is None or comparison.before.reader < 2:
+        return None
+    why, severity = _unexplained(comparison, row, rows, mains)
+    return ("process.unexplained", severity, why) if why else None
+
+
+def _was_good(comparison: Comparison, path: str, row: Row) -> bool:
+    """Whether a program that was replaced on the disk is the one before an update."""
+    old = comparison.before.file(path) if comparison.before else None
+    if old is None or not row.get("sha256") or old.get("sha256") == row["sha256"]:
+        return True
+    now = comparison.now.file(path) or {}
+    return updated(comparison, str(now.get("package", "")))
+
+
+def _unexplained(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> tuple[str, Severity]:
+    """Return what would have to hold for this process to be explained, empty when it is, and how bad that is."""
+    exe = str(row.get("exe", "")).removesuffix(" (deleted)")
+    if _remembered(comparison, row, exe):
+        return _loads(comparison, row), HIGH
+    if exe and not row.get("deleted") and not is_known(comparison, exe):
+        return "a program of a package, or one that the baseline knows", HIGH
+    if loads := _loads(comparison, row):
+        return loads, HIGH
+    if row.get("session"):
+        lasting = row["session"] == "open"
+        return "" if lasting else "a login that still lasts", MEDIUM if _STAYS.search(exe) else HIGH
+    return _outside_of_unit(comparison, row, rows, mains), HIGH
+
+
+def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> str:
+    """Return why no unit explains a process of a known program; empty where one does."""
+    unit, script = str(row.get("unit", "")), str(row.get("script", ""))
+    if row.get("pid") != 1 and not any(_SERVICE.search(part) for part in unit.split("/")):
+        return "a unit or a login"
+    if script in ("-c", "-") and not _is_attached(row, rows, mains):
+        return "a parent in its unit: it was left behind"
+    if script not in ("", "-c", "-") and not is_known(comparison, script):
+        return "a script that a package or the baseline knows"
+    return ""
+
+
+def is_known(comparison: Comparison, path: str) -> bool:
+    """Whether a file is as its package brought it, as in the baseline, or was put there by ungcuu."""
+    now = comparison.now.file(path)
+    if now is None:
+        return False
+    before = comparison.before.file(path) if comparison.before else None
+    same = before is not None and bool(now.get("sha256")) and before.get("sha256") == now["sha256"]
+    return bool(same or now.get("package_ok") or is_expected(comparison, path))
+
+
+def _remembered(comparison: Comparison, row: Row, exe: str) -> bool:
+    """Whether the same program ran with the same script in the same unit when the baseline was taken."""
+    known = comparison.before.of("running") if comparison.before else {}
+    return (row.get("uid"), row.get("unit"), exe, row.get("script")) in known and not is_changed(comparison, exe)
+
+
+def is_changed(comparison: Comparison, path: str) -> bool:
+    """Whether a file that both readings hold differs between them, and no update explains it."""
+    return comparison.now.file(path) is not None and not is_known(comparison, path)
+
+
+def _loads(comparison: Comparison, row: Row) -> str:
+    """Return what is wrong with the code that this process has loaded; empty when nothing is."""
+    for path in map(str, row.get("loaded", [])):
+        gone = path.endswith(" (deleted)")
+        if path.startswith(TEMPORARY) or not (gone or path.startswith("/SYSV") or _may_load(comparison, path)):
+            return f"no code loaded from {path}"
+    for word in str(row.get("forced", "")).split():
+        _name, _, value = word.partition("=")
+        for path in filter(None, re.split("[: ]", value)):
+            if path.startswith("/") and path.startswith((*TEMPORARY, "/home/", "/var/www/")):
+                return f"no library forced by {word}"
+    return ""
+
+
+def _may_load(comparison: Comparison, path: str) -> bool:
+    usual = "/usr" + path if path.startswith(("/lib/", "/lib64/")) else path
+    return is_known(comparison, usual)
+
+
+def _is_attached(row: Row, rows: Mapping[object, Row], mains: set[str]) -> bool:
+    """Whether its parents lead to the main process of its unit, or to a service manager's child."""
+    unit, seen = row.get("unit"), set()
+    while row.get("pid") not in seen:
+        seen.add(row.get("pid"))
+        if str(row.get("pid")) in mains:
+            return True
+        parent = rows.get(row.get("ppid"))
+        if parent is None or row.get("ppid") == 1:
+            return False
+        if parent.get("unit") != unit:
+            return str(parent.get("exe", "")).endswith("/systemd")
+        row = parent
+    return False
