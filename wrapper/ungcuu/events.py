@@ -43,6 +43,7 @@ REPORTERS = frozenset(
         "ungcuu_dropins",
         "ungcuu_packages",
         "ungcuu_probe",
+        "ungcuu_readback",
         "ungcuu_report",
         "ungcuu_website_probe",
         "write_baseline",

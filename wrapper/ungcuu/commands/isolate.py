@@ -234,7 +234,7 @@ def _problem(context: Context, result: RunResult | None, host: str, kept: Mappin
 def _data(cut: Cut) -> dict[str, object]:
     return {
         "host": cut.host, "ending": cut.ending, "seconds": round(cut.seconds, 3), "seen_from": cut.seen,
-        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail,
+        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail, "hooks": cut.hooks,
     }  # fmt: skip
 
 
@@ -245,6 +245,9 @@ def _tell(context: Context, cut: Cut) -> None:
         context.out.line(told.format(host=cut.host, seconds=cut.seconds))
         if cut.detail:
             context.out.line(f"{cut.host}: {cut.detail}", "warn")
+        if cut.hooks != "yes":
+            told = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
+            context.out.line(told.format(host=cut.host, why=cut.hooks), "warn")
         return
     told = _("{host}: {ending}: {detail}").format(
         host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
