@@ -32,6 +32,7 @@ REPORTERS = frozenset(
     {
         "collect_evidence",
         "compare_baseline",
+        "give_known_files",
         "quarantine_findings",
         "reassess_host",
         "rotate_credentials",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 
 from ungcuu import content
@@ -12,9 +11,7 @@ from ungcuu.detect import change
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
 from ungcuu.findings import Do, Finding
 
-_CODE = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
-_PAGE = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
-_SERVER_FILE = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
+_CODE, _PAGE, _SERVER_FILE = content.CODE_NAME, content.PAGE_NAME, content.SERVER_NAME
 
 
 def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:
