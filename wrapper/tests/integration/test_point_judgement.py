@@ -220,9 +220,7 @@ def test_another_layout_without_database_and_baseline(fresh: Callable[..., Lab],
 
     first = point()
     assert (first["verdict"]["verdict"], first["verdict"]["why"]) == ("not judged", "no baseline")
-    assert first["whole"] | {"entries": []} == {
-        "shrunk": [], "lacks": [], "missing": [], "missing_total": 0, "baseline": None, "entries": [],
-    }  # fmt: skip
+    assert [first["whole"][name] for name in ("shrunk", "lacks", "missing_total")] == [[], [], 0]
     on(lab, "web01", "cat > /srv/site/lib/cache.php", SHELL)
     second = point()
     assert [(row["path"], row["rule"]) for row in second["verdict"]["suspects"]] == [
