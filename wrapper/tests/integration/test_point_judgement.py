@@ -75,7 +75,7 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
     for words in (("enrol",), ("baseline",), ("backup",)):
         code, document, said = ungcuu(*words, "web01")
         assert code == 0, json.dumps(document) + said[-2000:]
-    assert ungcuu("case", "open", "web01", "--title", "t", "--reason", "t")[0] == 0
+    assert ungcuu("case", "open", "web01", "--title", "t", "--reason", "t")[0] in (0, 4), "4: one is open already"
     return lab
 
 
