@@ -158,8 +158,10 @@ class Drill:
         self.lab.up(self.data["hosts"], debian, self.say)
 
     def _prepare(self, phase: Phase) -> None:
-        for verb in ("harden", "backup", "baseline"):
-            self._verb(verb, self.host.name)
+        self._verb("harden", self.host.name)
+        # A baseline of an earlier machine may still be known: the new one, signed next, is what the point is judged by.
+        self._verb("backup", self.host.name, codes=(Exit.OK, Exit.FOUND))
+        self._verb("baseline", self.host.name)
         self.known_good = {path: self._page(path)["sha256"] for path in self._pages()}
         self._prove(phase, "the site serves its pages", len(self.known_good) >= 2, f"{len(self.known_good)} pages")
 

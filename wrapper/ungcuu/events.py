@@ -34,6 +34,7 @@ REPORTERS = frozenset(
     {
         "collect_evidence",
         "compare_baseline",
+        "give_known_files",
         "quarantine_findings",
         "reassess_host",
         "rotate_credentials",

@@ -350,10 +350,17 @@ def _backup(context: Context, host: str) -> list[Check]:
     folder = context.settings.host_dir(host)
     restore_points.refresh(context.site, host, folder)
     if wrong := restore_points.alerts(folder):
-        return [_check(_("backup"), "warn", alert.text, f"ungcuu {alert.verb} {host}") for alert in wrong]
+        levels = {"high": "bad"}
+        return [
+            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {host}")
+            for alert in wrong
+        ]
     point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
     told = _("newest restore point: {time}; last proven restore: {proven}")
-    return [_check(_("backup"), "good", told.format(time=point.time if point else "–", proven=proven))]
+    said = "; ".join(
+        [told.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
+    )
+    return [_check(_("backup"), "good", said)]
 
 
 def _vault(context: Context, host: str) -> list[Check]:
