@@ -42,3 +42,15 @@ def test_timers_run(vault):
     """A backup that nobody starts is none."""
     said = vault.check_output("systemctl list-timers 'ungcuu-backup@*' --no-legend --all")
     assert said.strip()
+
+
+def test_trusted_sets_are_root_s(vault):
+    """What talks with hosts reads restore points and can't change one byte of them."""
+    said = vault.check_output("find /var/lib/ungcuu-vault/sites -path '*/sets/*' '(' -not -user root -o -perm /022 ')'")
+    assert said == ""
+
+
+def test_nothing_is_left_of_runs_and_reads(vault):
+    """A folder that was served to a host, or read from, is gone when that is over."""
+    said = vault.check_output("find /var/lib/ungcuu-vault/sites -mindepth 3 -path '*/incoming/*' -o -path '*/views/*'")
+    assert said == ""

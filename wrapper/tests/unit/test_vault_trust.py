@@ -194,6 +194,19 @@ def hollow_point(intruder: Intruder, folder: Path) -> str:
     return forge.name(content)
 
 
+def hollow_file(intruder: Intruder, folder: Path) -> str:
+    """One point, claimed, that lists a file whose content is nowhere."""
+    moment = dict.fromkeys(("mtime", "atime", "ctime"), "2026-01-01T00:00:00Z")
+    node = {"name": "a", "type": "file", "mode": 420, "size": 5, "content": ["ab" * 32], **moment}
+    content, rows = forge.pack(intruder.master, [forge.Blob(json.dumps({"nodes": [node]}).encode(), "tree")])
+    put(folder, "data", content)
+    put(folder, "index", forge.document(intruder.master, {"packs": [{"id": forge.name(content), "blobs": rows}]}))
+    known = intruder._documents(folder, "snapshots")[0]
+    point = forge.document(intruder.master, known | {"tree": rows[0]["id"]})
+    put(folder, "snapshots", point)
+    return forge.name(point)
+
+
 WAYS: dict[str, tuple[Callable[[Intruder, Path], str | None], bool, str]] = {
     "garbage among indexes": (lambda _, folder: put(folder, "index", GARBAGE), True, "index"),
     "garbage among keys": (lambda _, folder: put(folder, "keys", GARBAGE), True, "key"),
@@ -204,6 +217,7 @@ WAYS: dict[str, tuple[Callable[[Intruder, Path], str | None], bool, str]] = {
     "an index of known packs": (shifted_index, True, "index"),
     "another key": (lambda intruder, folder: intruder.key(folder), True, "key"),
     "a point without pieces": (hollow_point, False, "structure"),
+    "a file without pieces": (hollow_file, False, "structure"),
     "a name of no form": (lambda _, folder: put(folder, "data", GARBAGE, "ab" * 31), True, "names"),
     "a known file replaced": (lambda intruder, folder: intruder.replaced(folder), True, "changed"),
 }
@@ -214,7 +228,7 @@ def test_each_way_is_refused_by_its_cause(world: World, name: str) -> None:
     """The cause tells a person where to look; and each check has its own way to be needed.
 
     Seen failing, each with its own line taken out: the reading of packs (`bad_packs`: a pack whose header lies), the
-    comparison with the vault's index (garbage among packs), with the host's (an index of known packs), `whole` (a point
+    comparison with the vault's index (garbage among packs), with the host's (an index of known packs), `whole` (a file
     without pieces), the look at names, keys and inodes (`refuse_at_sight`).
     """
     write, honest, kind = WAYS[name]
