@@ -88,7 +88,6 @@ def script(files: dict[str, str]) -> str:
         lines += [f"mkdir -p -m 755 {Path(path).parent}", f"cat > {path}.new <<'{_END}'", text.rstrip("\n"), _END]
         lines += [f"chmod {'600' if path.endswith('.nft') else '644'} {path}.new", f"mv {path}.new {path}"]
     lines += ["sh /etc/ungcuu/isolation.sh check /etc/ungcuu", "systemctl daemon-reload"]
-    lines += ["cp /run/ungcuu/isolation-neighbours /etc/ungcuu/ 2>/dev/null || true"]
     for unit in ("ungcuu-isolation.service", "ungcuu-isolation-guard.service"):
         lines += [f"systemctl enable --quiet {unit}", f"systemctl restart {unit}"]
     return "\n".join(lines) + "\n"
