@@ -26,10 +26,10 @@ GROUPS = {
 HEAD = """\
 # Implants that a scan finds
 
-Written by `python wrapper/tests/tools/implants_page.py update` from `wrapper/tests/integration/implants.py`. Each line is
-planted on a real host (inert, written by us) and found by one scan against the baseline; `test_implants.py` does it. After
-an ordinary day (packages, cron, a post with a picture, a ban) the same scan finds nothing above *low*. What a scan can't see
-stands in [findings](findings.md#what-a-scan-cant-see).
+Written by `python wrapper/tests/tools/implants_page.py update` from `wrapper/tests/integration/implants.py`. Each line
+is planted on a real host (inert, written by us) and found by one scan against the baseline; `test_implants.py` does
+it. After an ordinary day (packages, cron, a post with a picture, a ban) the same scan finds nothing above *low*. What a
+scan can't see stands in [findings](findings.md#what-a-scan-cant-see).
 """
 
 
