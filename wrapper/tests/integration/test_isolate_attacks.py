@@ -128,7 +128,8 @@ def test_untrue_words_are_recognised() -> None:
 @pytest.fixture
 def isolated(opened: Stage, ungcuu: Callable[..., tuple[int, dict[str, Any], str]]) -> Iterator[str]:
     """The host isolated and proven, in a case of its own; the case's id."""
-    assert ungcuu("baseline", "web01")[0] == 0
+    code, _document, said = ungcuu("baseline", "web01")
+    assert code == 0, said
     code, document, said = ungcuu("case", "open", "web01", "--title", "test")
     assert code == 0, said
     yield str(document["case"])
