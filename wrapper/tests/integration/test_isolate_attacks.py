@@ -90,8 +90,8 @@ def truth(stage: Stage) -> str:
 def test_nothing_untrue_is_said(opened: Stage, attack: Attack) -> None:
     """A responder who reads "isolated" stops pulling the plug.
 
-    Seen failing without the look from outside: "isolated, and proven" or "is cut off: only management gets in" with
-    `nft` as `exit 0` and with a faked sudo; 108 s and "may or may not be cut off" with .ssh/rc that hangs.
+    Seen failing without the look from outside: "cut off in 1.15 s" and "is cut off: only management gets in" with
+    `nft` as `exit 0` and with a faked sudo; 112 s and "may or may not be cut off" with .ssh/rc that hangs.
     """
     opened.on("web01", attack.setup)
     try:
