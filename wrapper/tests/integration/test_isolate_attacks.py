@@ -90,8 +90,8 @@ def truth(stage: Stage) -> str:
 def test_nothing_untrue_is_said(opened: Stage, attack: Attack) -> None:
     """A responder who reads "isolated" stops pulling the plug.
 
-    Seen failing without the look from outside: "isolated, and proven" or "is cut off: only management gets in" with
-    `nft` as `exit 0` and with a faked sudo; 108 s and "may or may not be cut off" with .ssh/rc that hangs.
+    Seen failing without the look from outside: "cut off in 1.15 s" and "is cut off: only management gets in" with
+    `nft` as `exit 0` and with a faked sudo; 112 s and "may or may not be cut off" with .ssh/rc that hangs.
     """
     opened.on("web01", attack.setup)
     try:
@@ -128,7 +128,8 @@ def test_untrue_words_are_recognised() -> None:
 @pytest.fixture
 def isolated(opened: Stage, ungcuu: Callable[..., tuple[int, dict[str, Any], str]]) -> Iterator[str]:
     """The host isolated and proven, in a case of its own; the case's id."""
-    assert ungcuu("baseline", "web01")[0] == 0
+    code, _document, said = ungcuu("baseline", "web01")
+    assert code == 0, said
     code, document, said = ungcuu("case", "open", "web01", "--title", "test")
     assert code == 0, said
     yield str(document["case"])
