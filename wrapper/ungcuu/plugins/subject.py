@@ -45,5 +45,5 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         trees=tuple(map(str, known.get("host_state_trees", []))),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
         config_paths=tuple(map(str, known.get("website_config_paths", []))),
-        seconds=float(known.get("host_state_seconds", 90)),
+        seconds=float(known.get("host_state_seconds", 180)),
     )
