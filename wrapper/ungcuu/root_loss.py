@@ -43,6 +43,10 @@ def _root_owned(item: Finding) -> bool:
     return bool(item.evidence.get("uid", 0) == 0)
 
 
+def _root_process(item: Finding) -> bool:
+    return bool(item.evidence.get("uid") == 0)
+
+
 # Rules that say: whoever did this was root, or is root now. Only critical and high findings count. A new rule is added
 # here when its finding can't be made by the website's own account; docs/reference/findings.md lists them.
 RULES: Mapping[str, _Test] = {
@@ -70,6 +74,8 @@ RULES: Mapping[str, _Test] = {
     "privilege.file": _root_owned,
     "program.modified": _always,
     "program.added": _root_place,
+    "process.hidden": _root_process,
+    "process.unexplained": _root_process,
     "kernel.module": _always,
     "package.forged": _always,
     "reader.disagrees": _always,

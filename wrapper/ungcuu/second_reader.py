@@ -40,6 +40,8 @@ _CODE_NAME = re.compile(
     rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)[^/]*$", re.IGNORECASE
 )
 _TYPES = {"f": "file", "d": "dir", "l": "link", "c": "char", "b": "block", "p": "fifo", "s": "socket"}
+# A login of ours makes one, and takes it away again.
+_SESSION = re.compile(rb"^/run/systemd/transient/session-c?\d+\.scope(?:\.d(?:/.*)?)?$", re.DOTALL)
 _ALWAYS = (b"/proc", b"/sys", b"/var/lib/ungcuu")
 
 Look = Callable[[Sequence[tuple[str, str]]], Snapshot]
@@ -166,20 +168,29 @@ class Scope:
     trees: tuple[bytes, ...]
     exclude: tuple[bytes, ...]
     homes: tuple[bytes, ...]
+    uploads: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any], snapshot: Snapshot) -> Scope:
         """Return the scope of this reading; homes are those of the accounts that the first reader told."""
         homes = {path_bytes(str(row.get("home", ""))).rstrip(b"/") for row in snapshot.of("account").values()}
         trees, exclude = (tuple(name.encode() for name in config[key]) for key in ("trees", "exclude"))
-        return cls(trees, exclude, tuple(sorted({home for home in homes if home.count(b"/") > 1} | {b"/root"})))
+        uploads = tuple(name.strip("/").encode() for name in config["web_writable"])
+        known = {home for home in homes if home.count(b"/") > 1} | {b"/root"}
+        return cls(trees, exclude, tuple(sorted(known)), uploads)
+
+    def staged_upload(self, path: bytes, web: bytes) -> bool:
+        """Whether a path is in a writable folder of a staged copy of the website: media are not told there."""
+        stages = web.rpartition(b"/")[0] + b"/.ungcuu-stage/"
+        name, _slash, place = path[len(stages) :].partition(b"/")[2].partition(b"/")
+        return path.startswith(stages) and name == web.rpartition(b"/")[2] and _below(place, self.uploads)
 
 
 def area(path: bytes, entry: Entry | None, said: Account, scope: Scope) -> str:
     """Return the area in which the first reader must have told this path; empty where it need not have."""
-    if _below(path, scope.exclude) or _below(path, _ALWAYS):
+    if _below(path, scope.exclude) or _below(path, _ALWAYS) or _SESSION.match(path):
         return ""
-    if path in said.code or _below(path, said.writable):
+    if path in said.code or _below(path, said.writable) or scope.staged_upload(path, said.web):
         named = entry is not None and entry.type == "file" and _CODE_NAME.search(path)
         return "upload" if named or path in said.code else ""
     if said.web and _below(path, (said.web,)):
@@ -233,7 +244,7 @@ def differences(snapshot: Snapshot, said: Account, scope: Scope) -> dict[bytes, 
 def _both_list(path: bytes, row: Row, said: Account, scope: Scope) -> bool:
     """Whether the second reader lists this path, so that its silence means something."""
     if row.get("area") == "system":
-        return _below(path, scope.trees) and not _below(path, scope.exclude)
+        return not _SESSION.match(path) and _below(path, scope.trees) and not _below(path, scope.exclude)
     return row.get("area") == "web" and bool(said.web) and area(path, None, said, scope) == "web"
 
 
