@@ -96,8 +96,8 @@ def test_a_website_in_use_stays_clean(site: Lab, ungcuu: Run) -> None:
 def test_a_web_shell_among_the_plugins_is_suspect(site: Lab, ungcuu: Run, playbook: Callable[..., Any]) -> None:
     """PHP loads every file of mu-plugins by itself: a restore would bring the intruder back in.
 
-    Seen failing with the comparison with the baseline taken out of `judge.verdict` (the point was clean), and the
-    refusals with `refused` taken out of `choose` and of `stage`.
+    Seen without `_other_than` in the vault's program: the point was clean. Seen without `refusal`: the vault chose the
+    point and began to stage it.
     """
     on(site, "web01", f"mkdir -p {PLUGINS}; cat > {PLUGINS}/seo.php", SHELL)
     point, said = saved(ungcuu, 13)
@@ -171,7 +171,7 @@ def test_an_update_is_right_once_the_baseline_is_renewed(site: Lab, ungcuu: Run)
 def test_a_point_that_leaves_most_of_the_site_out_is_not_whole(site: Lab, ungcuu: Run) -> None:
     """A restic that saves next to nothing would be found on the day when the backup is needed.
 
-    Seen failing with `whole.judge` taken out of the review: DONE, code 0, no alert.
+    Each part of the judgement was seen failing when it was taken out, in test_vault_judge.py.
     """
     on(site, "web01", "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic", THIN)
     point, said = saved(ungcuu, 13)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 
 from ungcuu import content
@@ -13,9 +12,7 @@ from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
 from ungcuu.findings import Do, Finding
 
 _CODE, _PAGE, _SERVER_FILE = content.CODE_NAME, content.PAGE_NAME, content.SERVER_NAME
-_GIT = re.compile(
-    r"/\.git/(?:hooks/(?!.*\.sample$)|config$|modules/.*/(?:hooks/|config$))"
-)  # git runs what stands there
+_GIT = content.GIT_NAME
 
 
 def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:

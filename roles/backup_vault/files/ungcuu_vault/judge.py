@@ -123,7 +123,8 @@ def _is_checked(row: Row) -> bool:
 
 
 def _is_code(row: Row) -> bool:
-    named = content.CODE_NAME.search(row["path"]) or content.SERVER_NAME.search(row["path"])
+    names = (content.CODE_NAME, content.SERVER_NAME, content.GIT_NAME)
+    named = any(name.search(row["path"]) for name in names)
     return bool(named or set(row.get("marks", ())) - {"short-tag"})
 
 
