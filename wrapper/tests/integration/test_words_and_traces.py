@@ -45,8 +45,8 @@ def silent_vault(site: Lab) -> Iterator[Lab]:
 
 @pytest.mark.parametrize("words", [("backup", "web01"), ("restore", "web01", "--confirm-host", "web01")])
 def test_a_hanging_vault_is_named_and_not_the_website(silent_vault: Lab, ungcuu: Run, words: tuple[str, ...]) -> None:
-    """ "The connection to web01 was lost": the responder looked at the wrong machine. Seen failing without the helper
-    in the host's result."""
+    """ "The connection to web01 was lost": the responder looked at the wrong machine. Seen failing
+    for backup before an error knew the helper."""
     code, document, _said = ungcuu(*words)
     error = document["error"]
     assert code in (5, 6, 7), error
@@ -55,7 +55,7 @@ def test_a_hanging_vault_is_named_and_not_the_website(silent_vault: Lab, ungcuu:
 
 
 def test_a_refused_restore_leaves_no_stage(site: Lab, ungcuu: Run) -> None:
-    """It left 2,600 findings of a scan behind. Seen failing without the task that removes the stage."""
+    """It left 2,600 findings of a scan behind."""
     on(site, "web01", f"printf '%s' '{SHELL}' > {UPLOADS}/x.php")
     try:
         assert ungcuu("backup", "web01")[0] == 0

@@ -51,7 +51,7 @@ def mode(path: Path) -> int:
 def test_it_goes_below_the_case_with_mode_0600(
     settings: Settings, verb: str, options: dict[str, object], name: str
 ) -> None:
-    """They lay in the current folder, for everybody to read. Seen failing with the former ``_written``."""
+    """They lay in the current folder, for everybody to read. Seen failing with mode 0644."""
     case = write_case(settings)
     for wanted in (name, Path(name).with_stem(f"{Path(name).stem}-2").name):
         report = run(settings, case, verb, **options)
