@@ -51,6 +51,7 @@ class Cutting(threading.Thread):
 
     def run(self) -> None:
         """Cut, and mark each host as soon as it says that it is cut: that must not wait for the rest."""
+        _begun.extend(self.asked.hosts)
         try:
             self.cuts = isolation.cut_all(self.cards, self.asked.mode, self.asked.allow, self._ended)
         except BaseException as fault:
@@ -65,6 +66,7 @@ class Cutting(threading.Thread):
 
 
 _under_way: list[Cutting] = []
+_begun: list[str] = []
 _seen: list[bool] = []
 
 
@@ -92,6 +94,11 @@ def take(asked: Asked) -> Cutting | None:
     if found is not None:
         _under_way.remove(found)
     return found
+
+
+def begun() -> tuple[str, ...]:
+    """Return the hosts that this process began to cut off."""
+    return tuple(dict.fromkeys(_begun))
 
 
 def tell_untaken() -> None:

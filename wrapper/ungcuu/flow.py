@@ -11,9 +11,11 @@ A run belongs to the open case of its host. Drills and other verbs call :func:`p
 from __future__ import annotations
 
 import secrets
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
     from ungcuu.runner import RunResult
     from ungcuu.screen import Screen
     from ungcuu.settings import Settings
+
+_begun: list[str] = []
+
+
+def begun() -> bool:
+    """Return whether a run was begun in this process."""
+    return bool(_begun)
+
 
 Confirm = Callable[[Verb, Sequence[str]], None]
 
@@ -100,6 +110,20 @@ def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[s
     return Report(told, error.code, error)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let neither Ctrl-C nor SIGTERM come between the end of the work and its record."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class _Run:
     """One run, from the lock to the last record."""
 
@@ -121,9 +145,11 @@ class _Run:
                 stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))
             if ctx.verb.preflight:
                 ctx.verb.preflight(ctx)
+            _begun.append(self.id)
             self._start()
             outcome, code = self._guarded()
-            self._finish(outcome, code)
+            with _uninterrupted():
+                self._finish(outcome, code)
         return Report(self.document, code, self.error)
 
     def _start(self) -> None:
