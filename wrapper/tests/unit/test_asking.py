@@ -94,6 +94,6 @@ def test_there_is_one_way_to_ask() -> None:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             of = getattr(getattr(node.func, "value", None), "id", "")
-            if of in ("click", "getpass") and name in asks or (not of and name == "input"):
+            if (of in ("click", "getpass") and name in asks) or (not of and name == "input"):
                 found.append(f"{path.relative_to(PACKAGE)}: {name}")
     assert [place for place in found if not place.startswith(("remote/", "lab/"))] == ["asking.py: prompt"]
