@@ -126,31 +126,26 @@ def _check_evidence(case: Case, records: list[Record]) -> tuple[int, int, list[s
         else:
             problems.append(_("evidence {digest} was changed: {name}").format(digest=digest, name=name))
     unknown = [path for path in _entries(folder) if path.name not in recorded and not _MANIFEST.match(path.name)]
-    late = _not_yet_recorded(case, records, unknown) if unknown else set()
+    late = _not_yet_recorded(records, unknown) if unknown else set()
     problems += [
         _("a file that the journal does not know: {name}").format(name=clean(f"evidence/{path.name}", 120))
         for path in unknown
         if path.name not in late
     ]
-    told = _("collected, but not recorded: {name} (by a run that goes on, or was interrupted: collect it again)")
+    told = _("not recorded in the journal: {name} (by a run that goes on, or was interrupted: collect again)")
     notes = [told.format(name=clean(f"evidence/{name}", 120)) for name in sorted(late)]
     return good, size, problems, notes
 
 
-def _not_yet_recorded(case: Case, records: list[Record], unknown: list[Path]) -> set[str]:
+def _not_yet_recorded(records: list[Record], unknown: list[Path]) -> set[str]:
     """Return the names of files that a collection put here and could not record yet, or never, since it was killed.
 
-    A collection has no end in the journal until it ends. What it keeps stands in its own list under its hash; what it
-    is receiving has a name of its own.
+    A collection has no end in the journal until it ends. What it keeps has its hash for a name; what it is receiving
+    has a name of its own. Such a file is in no report and in no bundle until it is recorded.
     """
     if not interrupted(records):
         return set()
-    listed = {digest for path in case.evidence.glob("manifest-*.jsonl") for digest in manifest_rows(path)}
-    return {
-        path.name
-        for path in unknown
-        if _PARTIAL.match(path.name) or (path.name in listed and _hash_or_nothing(path) == path.name)
-    }
+    return {path.name for path in unknown if _PARTIAL.match(path.name) or _hash_or_nothing(path) == path.name}
 
 
 def interrupted(records: list[Record]) -> bool:
