@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ungcuu.errors import Exit, Outcome, UngcuuError
 from ungcuu.i18n import N_, _
@@ -67,7 +66,7 @@ def _run(context: Context) -> Result:
 
 def _controller(context: Context) -> list[Check]:
     state = context.settings.state
-    checks = [_programs(), _state(state), *_modes(context), _room(state)]
+    checks = [_programs(), _state(state), *_modes(context), *_lost_cases(context), _room(state)]
     return [check for check in checks if check is not None]
 
 
@@ -113,6 +112,13 @@ def _modes(context: Context) -> list[Check]:
         told = _("can't be written: {paths}").format(paths=", ".join(stuck))
         checks.append(_check(_("journal"), "bad", told, _("Mend the owner and mode of these files.")))
     return checks or [_check(_("modes"), "good", _("private"))]
+
+
+def _lost_cases(context: Context) -> list[Check]:
+    """Name journals that their heads know and that are not there."""
+    from ungcuu.caseindex import lost
+
+    return [_check(_("cases"), "bad", one.text, one.next_command) for one in lost(context.settings)]
 
 
 def _room(state: Path) -> Check:
@@ -288,16 +294,27 @@ def _blocks(context: Context, host: str) -> list[Check]:
 
 
 def _lock(context: Context, host: str) -> list[Check]:
-    try:
-        holder: Any = json.loads((context.settings.locks / f"{host}.holder").read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    if not isinstance(holder, dict):
-        return []
+    """Name who holds the host now, and the runs whose outcome nobody knows; a killed run leaves its mark behind."""
+    from ungcuu import locks
+    from ungcuu.resuming import open_runs
+
+    found = [run for run in open_runs(context.settings, [host]) if not run.alive]
+    checks = [
+        _check(
+            _("open run"),
+            "warn",
+            _("{verb}, begun {started}: its outcome is unknown").format(verb=run.verb, started=run.started),
+            f"ungcuu resume {host}",
+        )
+        for run in found
+    ]
+    holder = locks.holder(context.settings, host)
+    if holder is None:
+        return checks
     told = _("held by {user} since {since}: {verb}").format(
         user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
     )
-    return [_check(_("lock"), "warn", told, f"ungcuu resume {host}")]
+    return [*checks, _check(_("lock"), "warn", told, _("Wait for it, or ask who holds it."))]
 
 
 def _baseline(context: Context, host: str) -> list[Check]:
