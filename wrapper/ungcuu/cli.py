@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 
-from ungcuu import fastcut, i18n, live
+from ungcuu import fastcut, i18n
 from ungcuu.asking import ask
 from ungcuu.commandline import COMMON, Root, common_values
 from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
