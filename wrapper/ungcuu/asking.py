@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ungcuu.errors import Stopped
 from ungcuu.i18n import _
 
+if TYPE_CHECKING:
+    from ungcuu.screen import Screen
 
-def ask(question: str, state: str) -> str:
+
+def ask(out: Screen, question: str, state: str) -> str:
     """Ask a question on the terminal and return what was typed, without blanks around it.
 
     ``state`` says what an answer that never comes leaves behind.
@@ -16,8 +21,11 @@ def ask(question: str, state: str) -> str:
     """
     import click
 
+    from ungcuu.live import asking
+
     try:
-        typed = click.prompt(question, default="", show_default=False, err=True)
+        with asking(out):
+            typed = click.prompt(question, default="", show_default=False, err=True)
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("", err=True)  # the cursor stands behind the question
         raise Stopped(_("Stopped at the question."), state) from None

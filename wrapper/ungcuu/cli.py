@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO, cast
 
 import click
 
-from ungcuu import fastcut, i18n, live
+from ungcuu import fastcut, i18n
 from ungcuu.asking import ask
 from ungcuu.commandline import COMMON, Root, common_values
 from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
@@ -156,9 +156,7 @@ class _Confirmer:
         self.out.line(_("{verb}: {summary}").format(verb=verb.name, summary=_(verb.summary)), "warn")
         for host in hosts:
             question = _("Type the host's name to go on ({host})").format(host=host)
-            with live.asking(self.out):
-                typed = ask(question, _("Nothing was started."))
-            if typed != host:
+            if ask(self.out, question, _("Nothing was started.")) != host:
                 raise Refused(_("{host} was not confirmed.").format(host=host), _("Nothing was touched."), command)
 
 

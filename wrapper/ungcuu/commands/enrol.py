@@ -62,10 +62,9 @@ def _confirm(context: Context, key: HostKey, known: list[HostKey]) -> None:
             _("Nothing was pinned and nothing was sent."),
             again,
         )
-    from ungcuu.live import asking
+    from ungcuu.asking import ask
 
-    with asking(context.out):
-        typed = ask(_("Is it the same? Type yes"), _("Nothing was pinned and nothing was sent."))
+    typed = ask(context.out, _("Is it the same? Type yes"), _("Nothing was pinned and nothing was sent."))
     if typed.lower() not in ("yes", "có"):
         raise Refused(_("The key of {host} was not confirmed.").format(host=host), _("Nothing was pinned."), again)
 

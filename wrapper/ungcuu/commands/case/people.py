@@ -142,8 +142,8 @@ def status(context: Context) -> Result:
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
     return Result(data=_summary(case) | {
-        "backup_alerts": backups, "deadlines": owed, "outside": {one.host: one.look.as_data() for one in watched},
-        "missing": missing,
+        "backup_alerts": backups, "deadlines": owed, "missing": missing,
+        "outside": {one.host: one.look.as_data() for one in watched},
     })  # fmt: skip
 
 
