@@ -112,8 +112,8 @@ def test_a_lying_host_can_not_aim(host: Lab, ungcuu: Ungcuu) -> None:
 def test_the_gate(host: Lab, ungcuu: Ungcuu) -> None:
     """Closed without a statement and while a shell is there; where root was lost it opens for no scan.
 
-    "Root was lost: rebuild", said eradicate, and reassess afterwards "clean, may be released". Seen failing with
-    ``root_loss.keep`` taken out of the eradication.
+    "Root was lost: rebuild", said eradicate, and reassess afterwards "clean, may be released". Without the record
+    of lost root (before this test was changed) it was so.
     """
     record = Path(os.environ["UNGCUU_STATE"]) / "hosts/web01/reassessment.json"
     roles = ("--role", "host_state", "--role", "quarantine", "--role", "reassessment")

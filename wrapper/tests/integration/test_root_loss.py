@@ -40,7 +40,7 @@ def lost(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Lab:
 def test_clean_is_not_enough(lost: Lab, ungcuu: Ungcuu) -> None:
     """The scan finds nothing any more; the host is not called clean, and release refuses.
 
-    Seen failing with ``root_loss.remember`` made to forget: "The host is clean and may be released".
+    test_root_loss.py of the unit tests was seen failing with what is kept taken out of ``root_loss.remember``.
     """
     code, document, said = ungcuu("scan", "web01")
     assert document["findings"] == [], said
