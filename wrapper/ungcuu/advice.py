@@ -1,8 +1,8 @@
 """What helps against a finding, as data: a sentence for people and the commands that do it, chosen for each finding.
 
 1. Each advice is tried on a real host by a test: planted, done literally, scanned again: the finding is gone.
-2. A value that a host chose reaches a command only when it is plain; else there is no command. A name with a quote in
-   it must not end in somebody's shell.
+2. A value that a host chose reaches a command only when it is plain; else there is no command: a name with a quote in
+   it must not end in a shell.
 3. A command that begins with ``ungcuu`` is for the controller, any other for the host, as root.
 """
 
@@ -31,6 +31,9 @@ ADVICE: Mapping[str, Advice] = {
     "quarantine": Advice(N_("ungcuu eradicate moves it to quarantine"), _TAKE),
     "lines": Advice(N_("ungcuu eradicate removes this line and keeps the file as it was"), _TAKE),
     "rights": Advice(N_("ungcuu eradicate gives it the rights back that it had"), _TAKE),
+    "no-right": Advice(
+        N_("take the right to run away from it: ungcuu moves nothing out of its own folder"), ("chmod 0600 {path}",)
+    ),
     "stop-unit": Advice(N_("ungcuu eradicate stops it, masks its name and moves its file to quarantine"), _TAKE),
     "lock": Advice(N_("ungcuu eradicate locks it; nothing is deleted"), _TAKE),
     "leave-group": Advice(N_("ungcuu eradicate takes it out of the group"), _TAKE),
@@ -63,8 +66,11 @@ ADVICE: Mapping[str, Advice] = {
         ("mv -n {path} /root/", "apt-get install --reinstall -y -o Dpkg::Options::=--force-confmiss {package}"),
     ),
     "pam": Advice(
-        N_("pam-auth-update writes it anew from the packages' profiles; the backup does not hold it"),
-        ("pam-auth-update --package --force",),
+        N_("set it aside; pam-auth-update writes it anew from the packages' profiles, the backup does not hold it"),
+        (
+            "mv -n {path} /root/ && DEBIAN_FRONTEND=noninteractive pam-auth-update --package --force",
+            "mv -f /etc/pam.d/common-*.pam-old /root/",
+        ),
     ),
     "by-hand": Advice(
         N_("if it is right, take a new baseline; if not, set it right by hand: no package and no backup holds it")
@@ -88,7 +94,7 @@ ADVICE: Mapping[str, Advice] = {
         N_("give the account its home and shell back; if its password is not its owner's, set a new one"),
         ("usermod --home {home} --shell {shell} {name}",),
     ),
-    "account-delete": Advice(N_("a person removes it when the case is closed"), ("userdel {name}",)),
+    "account-delete": Advice(N_("a person removes it when the case is closed"), ("userdel --force {name}",)),
     "listener": Advice(N_("end its process (it has its own finding), or take a new baseline if it is right")),
     "drop-code": Advice(N_("drop it from the database"), (_SQL,)),
     "drop-user": Advice(N_("drop the database account"), (_SQL,)),
@@ -144,15 +150,19 @@ class Seen:
 
 
 def choose(found: Seen) -> tuple[str, dict[str, str]]:
-    """Return the advice's name and the values of its commands."""
+    """Return the advice's name and the values of its commands; no name where the rule's own sentence says it all."""
     do = str(found.action.get("do", "person"))
     if special := _SPECIAL.get(found.rule):
         return special(found)
     if found.rule in _BY_RULE and do not in ("move", "stop_unit", "lock_account"):
         return _BY_RULE[found.rule], {"name": found.path, **_texts(found.evidence)}
+    if do == "move" and found.path.startswith("/var/lib/ungcuu/"):
+        return "no-right", {"path": found.path}
     if do in _BY_ACTION:
         return _BY_ACTION[do], {"package": str(found.action.get("package", ""))}
-    return _changed_file(found) if found.kind == "file" else ("by-hand", {})
+    if found.kind == "account" and found.rule == "account.root":
+        return "account-delete", {"name": found.path}
+    return _changed_file(found) if found.kind == "file" else ("", {})
 
 
 def _texts(evidence: Mapping[str, Any]) -> dict[str, str]:
@@ -167,7 +177,7 @@ def _changed_file(found: Seen) -> tuple[str, dict[str, str]]:
     if any(path == place or path.startswith(place.rstrip("/") + "/") for place in found.config_paths):
         return "restore-config", {}
     if _PAM.match(path):
-        return "pam", {}
+        return "pam", {"path": path}
     if found.evidence.get("as_packaged") and package:
         return "conffile", {"path": path, "package": package}
     name = "move" if found.expected == "not present" else "by-hand"
@@ -243,9 +253,8 @@ def _account(name: str) -> str:
 
 def commands(name: str, values: Mapping[str, str]) -> list[str]:
     """Return the commands of an advice; none when one of its values is not plain."""
-    advice = ADVICE[name]
     made = []
-    for template in advice.commands:
+    for template in ADVICE[name].commands if name else ():
         for wanted in re.findall(r"\{(\w+)\}", template):
             pattern, text = _TABLE if wanted == "table" else _PLAIN, values.get(wanted, "")
             plain = pattern.fullmatch(text) and not text.startswith("-") and "/../" not in text + "/"

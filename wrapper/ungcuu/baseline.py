@@ -40,7 +40,7 @@ LIST_LIMIT = 200_000  # items in lists of all records together: many short texts
 _FILE: dict[str, type] = {
     "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
     "ctime": int, "sha256": str, "target": str, "xattrs": dict, "marks": list, "package": str, "package_ok": bool,
-    "big": bool, "bytecode": str,
+    "big": bool, "bytecode": str, "conffile": bool,
 }  # fmt: skip
 SCHEMA: Mapping[str, Mapping[str, type]] = {
     "file": _FILE,

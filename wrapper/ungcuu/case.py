@@ -242,8 +242,13 @@ def find(settings: Settings, case_id: str) -> Case:
 
     Raises:
         UsageFault: there is none.
+        Tampered: its head is there, but its folder is gone or was emptied.
     """
+    from ungcuu.caseindex import find_lost
+
     case = Case(settings, case_id)
+    if _ID.match(case_id) and (gone := find_lost(settings, case_id)) is not None:
+        raise gone.error()
     if not _ID.match(case_id) or not (case.folder / NAME).is_file():
         raise UsageFault(
             _("There is no case {case}.").format(case=repr(case_id)), _("Nothing was changed."), "ungcuu case list"
@@ -261,11 +266,23 @@ def current(settings: Settings, host: str) -> Case | None:
 
 
 def list_cases(settings: Settings) -> list[Case]:
-    """All cases, oldest first. One whose journal can't be read is left out here; ``case verify`` names it."""
+    """All cases that can be read, oldest first; :func:`unreadable` and ``caseindex.lost`` have the others."""
     if not settings.cases.is_dir():
         return []
     names = sorted((path.name for path in settings.cases.iterdir() if _ID.match(path.name)), key=_number_of)
     return [case for case in (Case(settings, name) for name in names) if _readable(case)]
+
+
+def unreadable(settings: Settings) -> list[Case]:
+    """Return the cases whose journal is there and can't be read."""
+    if not settings.cases.is_dir():
+        return []
+    cases = (Case(settings, path.name) for path in sorted(settings.cases.iterdir()) if _ID.match(path.name))
+    return [case for case in cases if (case.folder / NAME).is_file() and not _readable(case) and _holds_something(case)]
+
+
+def _holds_something(case: Case) -> bool:
+    return (case.folder / NAME).stat().st_size > 0
 
 
 def _readable(case: Case) -> bool:

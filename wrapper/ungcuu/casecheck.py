@@ -5,7 +5,9 @@ Read-only. ``problems`` are proofs of change; ``notes`` are things that the jour
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import stat
@@ -18,13 +20,16 @@ from ungcuu.case import Case
 from ungcuu.casefacts import from_host, payload
 from ungcuu.errors import Tampered
 from ungcuu.i18n import _
-from ungcuu.journal import NAME, VerifyResult, verify
+from ungcuu.journal import NAME, VerifyResult, snapshot, verify_snapshot
 from ungcuu.screen import clean
 from ungcuu.sealing import Record, public_key
 
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _TORN = re.compile(r"torn-\d+-[0-9a-f]{16}\Z")
+_PARTIAL = re.compile(r"\.partial-[A-Za-z0-9_.-]+-[a-z0-9_]{8}\Z")
 _MANIFEST = re.compile(r"manifest-[A-Za-z0-9_.-]+\.jsonl\Z")
+
+MOST_LOOKS = 10  # a case that is written to faster than it can be looked at stays suspect
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,36 @@ class CaseCheck:
 
 
 def check(case: Case) -> CaseCheck:
-    """Check the journal of a case and all its files; change nothing."""
+    """Check the journal of a case and all its files; change nothing.
+
+    A run may be writing meanwhile: files and records are not made in one step. So what looks wrong is looked at again,
+    until it is the same twice while no record was added in between. That is no wait for a case that is as it was.
+    """
+    found = _check_once(case)
+    for _again in range(MOST_LOOKS):
+        if found.ok:
+            break
+        before, found = found, _check_once(case)
+        if (before.problems, before.journal) == (found.problems, found.journal):
+            break
+    return found
+
+
+def _check_once(case: Case) -> CaseCheck:
+    seen = snapshot(case.folder, case.head)
     try:
-        result = verify(case.folder, public_key(case.settings.keys), case.head)
+        result = verify_snapshot(seen, public_key(case.settings.keys), case.id)
     except Tampered as error:
         result = VerifyResult(False, 0, 1, error.what)
     try:
-        records = case.records()
+        records = seen.records(case.folder)
     except Tampered:
         return CaseCheck(result, 0, 0, (_("the evidence can't be checked without a readable journal"),), ())
-    recorded = evidence_of(records)
-    good, size, problems = _check_evidence(case.evidence, recorded)
+    good, size, problems, notes = _check_evidence(case, records)
     problems += _check_manifests(case.evidence, records)
-    more_problems, notes = _check_others(case, records)
+    more_problems, more_notes = _check_others(case, records)
     more_problems += timestamp.problems(case, records)
-    return CaseCheck(result, good, size, (*problems, *more_problems), tuple(notes))
+    return CaseCheck(result, good, size, (*problems, *more_problems), (*notes, *more_notes))
 
 
 def evidence_of(records: list[Record]) -> dict[str, Mapping[str, object]]:
@@ -90,8 +110,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_evidence(folder: Path, recorded: Mapping[str, Mapping[str, object]]) -> tuple[int, int, list[str]]:
+def _check_evidence(case: Case, records: list[Record]) -> tuple[int, int, list[str], list[str]]:
     good, size, problems = 0, 0, []
+    folder, recorded = case.evidence, evidence_of(records)
     for digest, data in recorded.items():
         name = clean(data.get("what") or data.get("name") or data.get("id") or digest[:12], 80)
         try:
@@ -104,13 +125,48 @@ def _check_evidence(folder: Path, recorded: Mapping[str, Mapping[str, object]]) 
             size += (folder / digest).stat().st_size
         else:
             problems.append(_("evidence {digest} was changed: {name}").format(digest=digest, name=name))
-    known = set(recorded)
+    unknown = [path for path in _entries(folder) if path.name not in recorded and not _MANIFEST.match(path.name)]
+    late = _not_yet_recorded(records, unknown) if unknown else set()
     problems += [
         _("a file that the journal does not know: {name}").format(name=clean(f"evidence/{path.name}", 120))
-        for path in _entries(folder)
-        if path.name not in known and not _MANIFEST.match(path.name)
+        for path in unknown
+        if path.name not in late
     ]
-    return good, size, problems
+    told = _("not recorded in the journal: {name} (by a run that goes on, or was interrupted: collect again)")
+    notes = [told.format(name=clean(f"evidence/{name}", 120)) for name in sorted(late)]
+    return good, size, problems, notes
+
+
+def _not_yet_recorded(records: list[Record], unknown: list[Path]) -> set[str]:
+    """Return the names of files that a collection put here and could not record yet, or never, since it was killed.
+
+    A collection has no end in the journal until it ends. What it keeps has its hash for a name; what it is receiving
+    has a name of its own. Such a file is in no report and in no bundle until it is recorded.
+    """
+    if not interrupted(records):
+        return set()
+    return {path.name for path in unknown if _PARTIAL.match(path.name) or _hash_or_nothing(path) == path.name}
+
+
+def interrupted(records: list[Record]) -> bool:
+    """Whether a run of this journal has no end, or an unknown one."""
+    ends = {
+        str(record.data.get("run")): record.data.get("outcome") for record in records if record.kind == "run_finished"
+    }
+    starts = [str(record.data.get("run")) for record in records if record.kind == "run_started"]
+    return any(ends.get(run, "UNKNOWN") == "UNKNOWN" for run in starts)
+
+
+def manifest_rows(path: Path) -> dict[str, dict[str, object]]:
+    """Return the rows of a collector's own list that name a kept file, by its hash; other lines are left out."""
+    found: dict[str, dict[str, object]] = {}
+    with contextlib.suppress(OSError):
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                row = json.loads(line)
+                if isinstance(row, dict) and _HASH.match(str(row.get("sha256") or "")):
+                    found[str(row["sha256"])] = row
+    return found
 
 
 def _check_manifests(folder: Path, records: list[Record]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TextIO, cast
 import click
 
 from ungcuu import fastcut, i18n, live
+from ungcuu.asking import ask
 from ungcuu.commandline import COMMON, Root, common_values
 from ungcuu.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
 from ungcuu.i18n import _
@@ -47,12 +48,26 @@ def run(words: Sequence[str]) -> int:
     except click.ClickException as error:
         return _show_usage_error(error, as_json)
     except (click.Abort, KeyboardInterrupt, Terminated) as stop:
-        _show(Stopped(_("Stopped before anything was begun."), _("Nothing was changed.")), as_json)
+        _show(_stopped(), as_json)
         return Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
     return code if isinstance(code, int) else Exit.OK
+
+
+def _stopped() -> Stopped:
+    """Return what is true of a command that was stopped outside its run: before it, or after it had begun."""
+    from ungcuu import flow
+
+    if hosts := fastcut.begun():
+        names = " ".join(hosts)
+        state = _("{hosts} may or may not be cut off.").format(hosts=", ".join(hosts))
+        return Stopped(_("Stopped while the cut was under way."), state, f"ungcuu isolate {names}")
+    if flow.begun():
+        state = _("The run had begun; its journal holds what came of it.")
+        return Stopped(_("Stopped before the result was shown."), state, "ungcuu resume")
+    return Stopped(_("Stopped before anything was begun."), _("Nothing was changed."))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
@@ -79,7 +94,7 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
     common = common_values(ctx)
     own = {key: value for key, value in values.items() if key not in COMMON and key != "hosts"}
     stream = cast("TextIO", Lasting(sys.stderr if common["json"] else sys.stdout))
-    out = Screen(stream, watched=not common["json"])
+    out = Screen(stream, watched=not common["json"] and int(common["verbose"] or 0) < 2)  # -vv: Ansible writes itself
     settings = dataclasses.replace(Settings.from_environment(), verbosity=int(common["verbose"] or 0))
     if common["inventory"]:
         try:
@@ -142,8 +157,8 @@ class _Confirmer:
         for host in hosts:
             question = _("Type the host's name to go on ({host})").format(host=host)
             with live.asking(self.out):
-                typed = click.prompt(question, default="", show_default=False, err=True)
-            if typed.strip() != host:
+                typed = ask(question, _("Nothing was started."))
+            if typed != host:
                 raise Refused(_("{host} was not confirmed.").format(host=host), _("Nothing was touched."), command)
 
 

@@ -12,6 +12,12 @@ from ungcuu.screen import clean
 
 ENOUGH = 5
 LIMIT = 512 << 10
+SHORT = 16 << 10  # bytes of a file in which weak signs count together
+
+# What a server runs by its name, what it hands out as a page, and what says how the server runs things.
+CODE_NAME = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
+PAGE_NAME = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
+SERVER_NAME = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
 
 _INPUT = rb"\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b"
 _RUN = rb"(?:system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)"
@@ -60,7 +66,22 @@ _SERVER = re.compile(
     rb"Options\s{1,9}[^\n]{0,80}ExecCGI|Action\b)",
     re.IGNORECASE | re.MULTILINE,
 )
+_PREPENDED = re.compile(
+    rb"^(?!\s{0,40}[;#])[^\n]{0,200}\bauto_(?:pre|ap)pend_file\b[\]\"' \t=]{1,20}(?!none\b)[^\s\"';=\]]",
+    re.IGNORECASE | re.MULTILINE,
+)
 _REMARK = re.compile(rb"\s{1,4096}|(?://|#)[^\n]{0,4096}(?:\n|\Z)|/\*.{0,4096}?\*/|\?>|<\?php\b", re.DOTALL)
+
+_OPEN_TAG = re.compile(rb"<\?(?:php(?=\s|\Z)|=)", re.IGNORECASE)
+_SHORT_TAG = re.compile(rb"<\?(?:php(?=\s|\Z)|=)?", re.IGNORECASE)
+_SHORT_ALONE = re.compile(rb"<\?(?!php\s|=|xml\b)", re.IGNORECASE)
+# One piece of PHP code. A remark of one line ends at the closing tag; `#[` is an attribute, which is code.
+_TOKEN = re.compile(
+    rb"(?P<remark>/\*.*?\*/|(?://|#(?!\[))[^\n]*?(?=\?>|\n|\Z))"
+    rb"|<<<[ \t]*(?P<quote>['\"]?)(?P<name>\w{1,80})(?P=quote)\r?(?=\n)"
+    rb"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`|\?>|[^/#<'\"`?]+|[/#<?](?![*/])|[<?]",
+    re.DOTALL,
+)
 
 # Words of gambling sites as they stand in pages injected into Vietnamese public sites; hidden ones weigh.
 GAMBLING = (
@@ -79,11 +100,12 @@ _LINK = re.compile(r"<a\s[^>]{0,300}href\s{0,3}=\s{0,3}[\"']?https?://", re.IGNO
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was recognised: names of patterns, their weight, and the line of the strongest, cleaned and short."""
+    """What was recognised: names of patterns, their weight, the weight and the line of the strongest, cleaned."""
 
     names: tuple[str, ...] = ()
     weight: int = 0
     excerpt: str = ""
+    strongest: int = 0
 
     @property
     def suspicious(self) -> bool:
@@ -97,10 +119,54 @@ def judge(data: bytes) -> Verdict:
     hits = [(pattern, match) for pattern in PATTERNS if (match := pattern.expression.search(data))]
     if not hits:
         return Verdict(excerpt=first_line(data))
-    _worst, match = max(hits, key=lambda hit: hit[0].weight)
+    worst, match = max(hits, key=lambda hit: hit[0].weight)
     start = max(0, match.start() - 20)
     names = tuple(pattern.name for pattern, _match in hits)
-    return Verdict(names, sum(pattern.weight for pattern, _match in hits), clean(data[start : start + 160], 160))
+    total = sum(pattern.weight for pattern, _match in hits)
+    return Verdict(names, total, clean(data[start : start + 160], 160), worst.weight)
+
+
+def judge_unknown(data: bytes) -> Verdict:
+    """Return what gives away code that no baseline vouches for, in a place where code belongs.
+
+    Remarks don't count, and weak signs count together in a short file only: in the 100 kB of an application's own
+    code they mean nothing.
+    """
+    head = data[:LIMIT]
+    # Whether "<?" alone opens code depends on the server: such a file is judged both ways.
+    ways = (_OPEN_TAG, _SHORT_TAG) if _SHORT_ALONE.search(head) else (_OPEN_TAG,)
+    verdict = max((judge(without_remarks(head, tag)) for tag in ways), key=lambda one: (one.strongest, one.weight))
+    enough = verdict.strongest >= ENOUGH or (verdict.suspicious and len(data) <= SHORT)
+    return verdict if enough else Verdict(excerpt=verdict.excerpt)
+
+
+def without_remarks(data: bytes, tag: re.Pattern[bytes] | None = None) -> bytes:
+    """Return PHP code without its remarks. Texts stay, and so does everything outside of the tags."""
+    out, position = [], 0
+    while opened := (tag or _OPEN_TAG).search(data, position):
+        out.append(data[position : opened.end()])
+        position = opened.end()
+        while position < len(data):
+            token = _TOKEN.match(data, position)
+            if token is None:  # a text or a remark that never ends: the rest stays, so that it is judged
+                return b"".join([*out, data[position:]])
+            end = _end_of_text(data, token)
+            position = token.end() if end is None else end
+            if token.lastgroup == "remark":
+                out.append(b" ")
+                continue
+            out.append(data[token.start() : position])
+            if token.group() == b"?>":
+                break
+    return b"".join([*out, data[position:]])
+
+
+def _end_of_text(data: bytes, token: re.Match[bytes]) -> int | None:
+    """Where a text of several lines (heredoc) ends that this piece of code begins; None where it begins none."""
+    if not token["name"]:
+        return None
+    end = re.compile(rb"\n[ \t]{0,80}" + token["name"] + rb"\b").search(data, token.end())
+    return end.end() if end else len(data)  # one that never ends is all text to PHP as well; it stays to be judged
 
 
 def first_line(data: bytes) -> str:
@@ -135,3 +201,8 @@ def hidden_links(data: bytes) -> Verdict:
     weight = min(len(words), 4) + (3 if hidden and words else 0) + (2 if links > 20 and words else 0)
     names = (*(["hidden-style"] if hidden else []), *words[:8])
     return Verdict(names, weight, ", ".join(words[:8]))
+
+
+def runs_other_code(data: bytes) -> bool:
+    """Whether a server's configuration makes PHP run a file before or after each page."""
+    return bool(_PREPENDED.search(data[:LIMIT]))

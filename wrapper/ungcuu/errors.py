@@ -34,7 +34,7 @@ class Exit(IntEnum):
     NOT_VERIFIED = 10  # the checks on the host failed
     JOURNAL = 11  # the journal can't be written: nothing was done
     TAMPERED = 12  # the journal, evidence or baseline does not match its hashes and signatures
-    FOUND = 13  # a read-only verb did its work and found something wrong on the host
+    FOUND = 13  # it did its work and found something wrong on the host, or in the restore point that it made
     CONTROLLER = 14  # something is missing on this machine: a program, disk space, a state folder
     INTERRUPTED = 130  # stopped by Ctrl-C
     TERMINATED = 143  # stopped by SIGTERM

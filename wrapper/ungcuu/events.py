@@ -34,6 +34,7 @@ REPORTERS = frozenset(
     {
         "collect_evidence",
         "compare_baseline",
+        "give_known_files",
         "quarantine_findings",
         "reassess_host",
         "rotate_credentials",
@@ -43,6 +44,7 @@ REPORTERS = frozenset(
         "ungcuu_dropins",
         "ungcuu_packages",
         "ungcuu_probe",
+        "ungcuu_readback",
         "ungcuu_report",
         "ungcuu_website_probe",
         "write_baseline",

@@ -23,8 +23,8 @@ from ungcuu.case import Case
 from ungcuu.casecheck import check, evidence_of
 from ungcuu.errors import ControllerFault, Tampered
 from ungcuu.i18n import _
-from ungcuu.journal import NAME
-from ungcuu.sealing import fingerprint, now, public_pem, signing_key
+from ungcuu.journal import NAME, Snapshot, snapshot
+from ungcuu.sealing import Record, fingerprint, now, public_pem, signing_key
 
 README = "README.txt"
 SUMS = "SHA256SUMS"
@@ -101,10 +101,12 @@ def _fill(case: Case, file: BinaryIO) -> str:
     mark = fingerprint(key.public_key())
     sums: list[str] = []
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in _texts(case, mark):
+        seen = snapshot(case.folder, case.head)  # a run may write on: journal, head and list must fit together
+        records = seen.records(case.folder)
+        for name, data in _texts(case, mark, seen, records):
             _add(archive, case.id, name, data)
             sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-        for name, path in _files(case):
+        for name, path in _files(case, records):
             sums.append(f"{_add_file(archive, case.id, name, path)}  {name}\n")
         listing = "".join(sums).encode()
         _add(archive, case.id, SUMS, listing)
@@ -112,7 +114,7 @@ def _fill(case: Case, file: BinaryIO) -> str:
     return mark
 
 
-def _texts(case: Case, mark: str) -> Iterator[tuple[str, bytes]]:
+def _texts(case: Case, mark: str, seen: Snapshot, records: list[Record]) -> Iterator[tuple[str, bytes]]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = signing_key(case.settings.keys).public_key()
@@ -122,15 +124,15 @@ def _texts(case: Case, mark: str) -> Iterator[tuple[str, bytes]]:
     yield "check-journal.sh", (templates / "check-journal.sh").read_bytes()
     yield "key.pem", public_pem(public)
     yield "key.ssh", public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b" ungcuu journal\n"
-    yield NAME, (case.folder / NAME).read_bytes()
-    yield "head.json", case.head.read_bytes()
-    yield "evidence.tsv", _listing(case)
+    yield NAME, seen.data or b""
+    yield "head.json", seen.head_bytes
+    yield "evidence.tsv", _listing(records)
 
 
-def _listing(case: Case) -> bytes:
+def _listing(records: list[Record]) -> bytes:
     """Names for the hashes: tab-separated, ASCII-escaped, one line each."""
     rows = ["sha256\tbytes\thost\toutcome\twhat\n"]
-    for digest, data in evidence_of(case.records()).items():
+    for digest, data in evidence_of(records).items():
         cells = [digest, data.get("size", data.get("bytes", "")), data.get("host", ""), data.get("outcome", "")]
         cells.append(data.get("what") or data.get("name") or data.get("id") or "")
         rows.append("\t".join(_cell(cell) for cell in cells) + "\n")
@@ -145,9 +147,9 @@ def _cell(value: object) -> str:
     return f"'{text}" if text[:1] in "=+-@" and not text.lstrip("-").isdigit() else text
 
 
-def _files(case: Case) -> Iterator[tuple[str, Path]]:
+def _files(case: Case, records: list[Record]) -> Iterator[tuple[str, Path]]:
     """Evidence that the journal knows, then reports, torn records and the collectors' own lists."""
-    for digest in evidence_of(case.records()):
+    for digest in evidence_of(records):
         yield f"evidence/{digest}", case.evidence / digest
     for path in sorted(case.evidence.glob("manifest-*.jsonl")):
         yield f"evidence/{path.name}", path

@@ -145,6 +145,23 @@ FACTS = (
 )
 
 
+# What a site may state beside them; nothing fails without it, and what it looks like is not asked.
+OPTIONAL = frozenset(
+    {
+        "controls_waivers",
+        "host_address_ipv6",
+        "patching_batches",
+        "restore_drill_on",
+        "ungcuu_state",
+        "website_application",
+        "website_backup_exclude",
+        "website_contacts",
+        "website_database_user",
+        "website_second_vault_host",
+    }
+)
+
+
 def problems(site: Site, host: str, verb: str = "") -> list[str]:
     """Return what is wrong with a website's facts, one line each: those of one verb, or all of them.
 

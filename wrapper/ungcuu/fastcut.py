@@ -51,6 +51,7 @@ class Cutting(threading.Thread):
 
     def run(self) -> None:
         """Cut, and mark each host as soon as it says that it is cut: that must not wait for the rest."""
+        _begun.extend(self.asked.hosts)
         try:
             self.cuts = isolation.cut_all(self.cards, self.asked.mode, self.asked.allow, self._ended)
         except BaseException as fault:
@@ -65,6 +66,7 @@ class Cutting(threading.Thread):
 
 
 _under_way: list[Cutting] = []
+_begun: list[str] = []
 _seen: list[bool] = []
 
 
@@ -94,6 +96,11 @@ def take(asked: Asked) -> Cutting | None:
     return found
 
 
+def begun() -> tuple[str, ...]:
+    """Return the hosts that this process began to cut off."""
+    return tuple(dict.fromkeys(_begun))
+
+
 def tell_untaken() -> None:
     """Say what was cut although the command itself went wrong."""
     from ungcuu.i18n import _
@@ -103,7 +110,10 @@ def tell_untaken() -> None:
         for cut in cutting.cuts:
             told = ""
             if cut.done:
-                told = _("{host} says that it was cut off all the same. Undo: ungcuu release {host}")
+                told = _(
+                    "{host} says that it was cut off all the same. Check: ungcuu doctor {host}. "
+                    "Undo: ungcuu release {host}"
+                )
             elif cut.ending == "unknown":
                 told = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
             if told:

@@ -11,9 +11,11 @@ A run belongs to the open case of its host. Drills and other verbs call :func:`p
 from __future__ import annotations
 
 import secrets
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
     from ungcuu.runner import RunResult
     from ungcuu.screen import Screen
     from ungcuu.settings import Settings
+
+_begun: list[str] = []
+
+
+def begun() -> bool:
+    """Return whether a run was begun in this process."""
+    return bool(_begun)
+
 
 Confirm = Callable[[Verb, Sequence[str]], None]
 
@@ -58,6 +68,10 @@ class Report:
 
 def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
     """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
+    return _execute(request, settings, out, confirm)
+
+
+def _execute(request: Request, settings: Settings, out: Screen, confirm: Confirm, *, inside: bool = False) -> Report:
     verb = request.verb
     ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
     ctx.confirm = confirm
@@ -65,6 +79,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
+        if not inside:
+            _name_unknown(ctx, document)
         begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
         if request.plan_only:
             with working(out, begun):
@@ -77,6 +93,18 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
         return failed(document, error, ctx.hosts)
     except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
         return failed(document, _fault(ctx, fault), ctx.hosts)
+
+
+def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
+    """Warn of names in the site's files that nothing reads. A cut must not wait for that; `doctor` lists them too."""
+    if not ctx.hosts or ctx.verb.from_card or not ctx.verb.journaled:
+        return
+    from ungcuu.variables import doubts
+
+    if found := [doubt.told for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
+        document["warnings"] = found
+        for text in found:
+            ctx.out.line(text, "warn")
 
 
 def _planned(ctx: Context, document: dict[str, object]) -> Report:
@@ -100,6 +128,20 @@ def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[s
     return Report(told, error.code, error)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let neither Ctrl-C nor SIGTERM come between the end of the work and its record."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class _Run:
     """One run, from the lock to the last record."""
 
@@ -121,9 +163,11 @@ class _Run:
                 stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))
             if ctx.verb.preflight:
                 ctx.verb.preflight(ctx)
+            _begun.append(self.id)
             self._start()
             outcome, code = self._guarded()
-            self._finish(outcome, code)
+            with _uninterrupted():
+                self._finish(outcome, code)
         return Report(self.document, code, self.error)
 
     def _start(self) -> None:
@@ -368,7 +412,7 @@ def perform(ctx: Context, verb: str, hosts: tuple[str, ...], options: Mapping[st
 
     found = find_verb(verb.split())
     request = Request(found, hosts, with_defaults(found, options), reason=ctx.reason, case=ctx.case)
-    report = execute(request, ctx.settings, ctx.out, lambda _verb, _hosts: None)
+    report = _execute(request, ctx.settings, ctx.out, lambda _verb, _hosts: None, inside=True)
     if report.error is not None:
         raise report.error
     if report.document.get("outcome") != Outcome.DONE.value:

@@ -56,6 +56,17 @@ class Watched:
         return again.format(host=self.host, switch=self.switch)
 
 
+def report(context: Context, found: Sequence[Watched], mark: str = "") -> None:
+    """Show what is true of each host, and the next command where its isolation is lost or not proven."""
+    from ungcuu.problems import as_typed
+
+    for one in found:
+        context.out.line(f"{mark}{one.host}: {one.text}", STYLES[one.look.state])
+        if one.look.state != "silent":
+            command = as_typed(one.next, context.settings.typed_inventory)
+            context.out.line(_("Next:      {command}").format(command=command), "strong")
+
+
 def check(context: Context, host: str, *, journal_says_so: bool = False) -> Watched | None:
     """Look at a host that is marked as isolated, or that the journal says is; None where neither holds.
 

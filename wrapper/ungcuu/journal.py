@@ -9,7 +9,9 @@ The protocol, which docs/explanation/evidence-and-journal.md explains to a third
 4. ``sig`` is Ed25519, base64, over the 64 characters of ``hash``.
 5. ``heads/<case>.json`` names the last record and is signed over the canonical JSON of ``case hash seq time``. It is
    replaced atomically after the record is on disk, so it may lag by one record after a kill, never lead.
-6. A line without its line feed was torn by a kill or a full disk: it is set aside in a file of its own, and that is
+6. Who checks a journal reads it and its head as one (:func:`snapshot`): what is being written must not look like
+   tampering.
+7. A line without its line feed was torn by a kill or a full disk: it is set aside in a file of its own, and that is
    recorded. Everything else that does not fit is tampering, and nothing is appended to it.
 """
 
@@ -17,11 +19,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +42,7 @@ from ungcuu.sealing import Record, canonical, genesis, now, public_key, seal, si
 NAME = "journal.jsonl"
 MAX_RECORD = 1 << 20  # bytes of one line; larger things are evidence, not records
 LOCK_SECONDS = 30.0
+STILL_SECONDS = 10.0  # how long who reads waits for a moment in which nobody writes
 
 _HEAD_KEYS = {"case", "hash", "seq", "time"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -256,13 +261,96 @@ def read_records(folder: Path) -> list[Record]:
 
 def read_head(path: Path) -> Mapping[str, Any] | None:
     """Read a head; None where there is none. What is no head comes back as an empty mapping, which no check passes."""
+    data = _bytes(path)
+    return None if data is None else _mapping(data)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Journal and head as they were at one moment. ``data`` is None where the journal can't be read: ``problem``."""
+
+    data: bytes | None
+    head: Mapping[str, Any] | None
+    head_bytes: bytes = b""
+    problem: str = ""
+
+    def records(self, folder: Path) -> list[Record]:
+        """Return the records, signatures unchecked; a torn last line is left out.
+
+        Raises:
+            Tampered: a line is not a record.
+        """
+        lines = (self.data or b"").splitlines(keepends=True)
+        return [_parsed(line, number, folder) for number, line in enumerate(lines, 1) if line.endswith(b"\n")]
+
+
+def snapshot(folder: Path, head: Path) -> Snapshot:
+    """Read a journal and its head as one: no record is appended in between, and none is half-written.
+
+    Appending is held back by the writers' own lock where that can be opened. Where it can't (a copy, another account)
+    both are read until the head is the same before and after, for at most ``STILL_SECONDS``.
+    """
+    end = time.monotonic() + STILL_SECONDS
+    while True:
+        with _held_still(head.with_suffix(".lock")) as held:
+            before, data, problem, after = _bytes(head), *_journal_bytes(folder), _bytes(head)
+        torn = bool(data) and not (data or b"").endswith(b"\n")
+        if held or (before == after and not torn) or time.monotonic() > end:
+            return Snapshot(data, None if after is None else _mapping(after), after or b"", problem)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _held_still(lock: Path) -> Iterator[bool]:
+    """Hold the writers' lock, shared, for a moment; False where it can't be had. Nothing is created."""
     try:
-        head = json.loads(path.read_bytes())
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _shared(fd)
+    finally:
+        os.close(fd)  # the lock goes with it
+
+
+def _shared(fd: int) -> bool:
+    end = time.monotonic() + STILL_SECONDS
+    while time.monotonic() < end:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.005)
+        except OSError:  # a file system without locks
+            return False
+        else:
+            return True
+    return False
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Return what a head holds; None where there is none, and nothing where it can't be read."""
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError):
+    except OSError:
+        return b""
+
+
+def _mapping(data: bytes) -> Mapping[str, Any]:
+    try:
+        head = json.loads(data)
+    except (ValueError, RecursionError):
         return {}
     return head if isinstance(head, dict) else {}
+
+
+def _journal_bytes(folder: Path) -> tuple[bytes | None, str]:
+    try:
+        return (folder / NAME).read_bytes(), ""
+    except OSError as error:
+        return None, _("the journal can't be read: {error}").format(error=error.strerror)
 
 
 def verify(
@@ -274,22 +362,33 @@ def verify(
 ) -> VerifyResult:
     """Check every record of the journal in ``folder``, its chain, its signatures and its head; change nothing.
 
-    ``case`` is the name the chain is bound to, by default the folder's.
+    ``case`` is the name the chain is bound to, by default the folder's. A head given as a path is read together with
+    the journal; see :func:`snapshot`.
     """
+    seen = snapshot(folder, head) if isinstance(head, Path) else Snapshot(*_only_data(folder, head))
+    return verify_snapshot(seen, public, case or folder.name)
+
+
+def _only_data(
+    folder: Path, head: Mapping[str, Any] | None
+) -> tuple[bytes | None, Mapping[str, Any] | None, bytes, str]:
+    data, problem = _journal_bytes(folder)
+    return data, head, b"", problem
+
+
+def verify_snapshot(seen: Snapshot, public: Ed25519PublicKey | Path, case: str) -> VerifyResult:
+    """Check a journal and its head as they were read; see :func:`verify`."""
     key = public_key(public) if isinstance(public, Path) else public
-    case = case or folder.name
-    try:
-        data = (folder / NAME).read_bytes()
-    except OSError as error:
-        return VerifyResult(False, 0, 1, _("the journal can't be read: {error}").format(error=error.strerror))
-    *lines, torn = data.split(b"\n")
+    if seen.data is None:
+        return VerifyResult(False, 0, 1, seen.problem)
+    *lines, torn = seen.data.split(b"\n")
     digests, bad = _check_chain(lines, case, key)
     if bad:
         return VerifyResult(False, len(digests) - 1, len(digests), bad)
     count = len(digests) - 1
     if torn:
         return VerifyResult(False, count, count + 1, _("the last record is torn"))
-    return _check_head(read_head(head) if isinstance(head, Path) else head, digests, case, key)
+    return _check_head(seen.head, digests, case, key)
 
 
 def _check_chain(lines: list[bytes], case: str, key: Ed25519PublicKey) -> tuple[list[str], str]:

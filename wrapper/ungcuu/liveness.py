@@ -1,7 +1,8 @@
 """Which processes of a run are still there: the one that started it, and those that it left behind when it was killed.
 
 1. A process is known by its id, its start and the boot of the machine: ids are given out again.
-2. What a run starts carries the run's id in its environment, and so do the children of that.
+2. What a run starts carries the run's id in its environment (and after a slash the playbook run that it is part of),
+   and so do the children of that.
 3. A connection that ssh keeps open for the next run (its control master) does no work: it is no part of a run.
 """
 
@@ -37,7 +38,8 @@ def lives(process: Mapping[str, Any]) -> bool:
 def left_behind(run: str) -> list[int]:
     """Return the ids of the processes that this run started and that are still there, oldest first."""
     wanted = f"{RUN_VARIABLE}={run}".encode()
-    return [pid for pid in _all() if pid != os.getpid() and wanted in _environment(pid) and not _is_master(pid)]
+    found = (pid for pid in _all() if pid != os.getpid() and not _is_master(pid))
+    return [pid for pid in found if any(row == wanted or row.startswith(wanted + b"/") for row in _environment(pid))]
 
 
 def end_left_behind(run: str) -> list[int]:

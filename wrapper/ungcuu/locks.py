@@ -62,6 +62,27 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
         lock.release()
 
 
+def holder(settings: Settings, host: str) -> dict[str, object] | None:
+    """Return who holds the host's lock now; None where nobody does, whatever a killed run left written there."""
+    import fcntl
+
+    try:
+        descriptor = os.open(settings.locks / f"{host}.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            told = json.loads(_holder_file(settings, host).read_text("utf-8"))
+            return told if isinstance(told, dict) else {}
+        return {}
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _held(settings: Settings, host: str) -> Locked:
     """Return the error that names the holder; it may need a moment to write its name."""
     info: dict[str, object] = {}

@@ -160,7 +160,11 @@ _Seen = tuple[list[proofs.Proof], "tuple[str, tuple[int, ...]] | None"]
 def _from_controller(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:
     dead = [port for port in ports if port != card.port]
     answer = {"ports": probe.ports(list(addresses), [*dead, card.port], SECONDS)}
-    return _judged(answer, CONTROLLER, addresses, dead, card.port)
+    found, alive = _judged(answer, CONTROLLER, addresses, dead, card.port)
+    if any(option.startswith(("ProxyJump=", "ProxyCommand=")) for option in card.options):
+        why = "not proven: it is reached through a jump host, not from here"
+        found = [row if row["passed"] is not None else {**row, "detail": why} for row in found]
+    return found, alive
 
 
 def _from_vantage(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:

@@ -94,7 +94,8 @@ def _devices(
     said += [f"NOT closed: {', '.join(bare[:10])}"] if bare else []
     said += [f"an XDP program sits below the rules of {', '.join(below[:10])}"] if below else []
     said += [f"{len(spaces)} other network namespaces: {', '.join(spaces[:5])}"] if spaces else []
-    return proofs.proof(name, SIDE, None if below and not bare else not bare, "; ".join([*said, LEFT_OPEN]))
+    passed = None if not real or (below and not bare) else not bare
+    return proofs.proof(name, SIDE, passed, "; ".join([*said, LEFT_OPEN]))
 
 
 def _namespaces(answer: Mapping[str, Any]) -> list[str]:
@@ -151,4 +152,4 @@ def _link(message: bytes) -> Link:
 
 
 def _short(text: str, most: int = 200) -> str:
-    return text.encode("ascii", "backslashreplace").decode()[:most]
+    return text.encode("unicode_escape").decode()[:most]

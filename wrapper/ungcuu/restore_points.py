@@ -10,13 +10,14 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.files import make_private, put
 from ungcuu.i18n import N_, _
+from ungcuu.point_verdict import CodeVerdict, Completeness, code_verdict, completeness
 from ungcuu.screen import clean
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MOST_REFUSED = 20
 
 @dataclass(frozen=True)
 class RestorePoint:
-    """One restore point. Times are UTC by the vault's clock; `proven` and `scanned` are empty until they happened.
+    """One restore point. Times are UTC by the vault's clock; `proven` is empty until it happened.
 
     `changed` counts files against the point before, as "+new -removed ~changed". RTO and RPO are those of the drill
     that proved the point, on the host `proven_on`.
@@ -45,8 +46,8 @@ class RestorePoint:
     files: int
     added_bytes: int = 0
     changed: str = ""
-    scanned: str = ""
-    clean: bool | None = None
+    verdict: CodeVerdict = field(default_factory=CodeVerdict)
+    whole: Completeness = field(default_factory=Completeness)
     proven: str = ""
     proven_on: str = ""
     rto_seconds: float | None = None
@@ -63,8 +64,17 @@ class RestorePoint:
         return ((now or datetime.now(UTC)) - parse_time(self.time)).total_seconds()
 
     def as_data(self) -> dict[str, object]:
-        """Return the point for the journal and `--json`."""
-        return asdict(self)
+        """Return the point for the journal and `--json`; `judged` in words."""
+        return asdict(self) | {"clean": self.verdict.clean, "scanned": self.verdict.time, "judged": self.judged()}
+
+    def judged(self) -> list[str]:
+        """What the vault judged of it: what is missing, or who accepted that, and the verdict on its code."""
+        return [text for text in (self.whole.words(), self.whole.acceptance(), self.verdict.words()) if text]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is not whole or its code is suspect."""
+        return self.whole.whole is False or self.verdict.clean is False
 
 
 @dataclass(frozen=True)
@@ -161,10 +171,11 @@ def told_of(host: str, host_folder: Path, now: datetime | None = None) -> Backup
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that is wrong with a host's backups, and the verb that mends it."""
+    """Something that is wrong with a host's backups, and the verb that helps. `severity` is high or medium."""
 
     text: str
     verb: str = "backup"
+    severity: str = "medium"
 
 
 def refresh(site: Site, host: str, host_folder: Path) -> bool:
@@ -225,6 +236,7 @@ def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
     if not held:
         return [Alert(_("no restore point is known"))]
     found = []
+    found += _judgement_alerts(held[0])
     hours = int(held[0].age_seconds(moment) // 3600)
     if hours >= BACKUP_HOURS:
         found.append(Alert(_("a backup was missed: the newest restore point is {hours} hours old").format(hours=hours)))
@@ -236,6 +248,21 @@ def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
         found.append(
             Alert(_("the repository holds {count} points that no run of ours made").format(count=count), "scan")
         )
+    return found
+
+
+def _judgement_alerts(point: RestorePoint) -> list[Alert]:
+    """What the vault judged of the newest point, where it is not whole or suspect, or could not be judged."""
+    found = []
+    if words := point.whole.words():
+        text = _("the newest restore point {point} {what}").format(point=point.short, what=words)
+        found.append(Alert(text, "restore-points", "high"))
+    if point.verdict.clean is False:
+        text = _("the newest restore point {point} is {what}").format(point=point.short, what=point.verdict.words())
+        found.append(Alert(text, "restore-points", "high"))
+    elif point.verdict.why in ("failed", "too much"):
+        text = _("the newest restore point {point} is {what}").format(point=point.short, what=point.verdict.words())
+        found.append(Alert(text, "restore-points"))
     return found
 
 
@@ -262,7 +289,8 @@ def _copies(host_folder: Path, moment: datetime) -> list[Alert]:
     if document.get("outcome") != "DONE":
         return [Alert(_("the second vault {vault} does not answer").format(vault=vault), "doctor")]
     words = _("second vault {vault}: {what}")
-    return [Alert(words.format(vault=vault, what=row.text), row.verb) for row in _alerts_of(document, moment)]
+    wrong = _alerts_of(document, moment)
+    return [Alert(words.format(vault=vault, what=row.text), row.verb, row.severity) for row in wrong]
 
 
 # What the vault saw in a run that it refused, by the kind it gives; its own words are in its answer to that run.
@@ -342,7 +370,7 @@ def _changes(row: Mapping[str, Any]) -> str:
 
 
 def _point(row: Mapping[str, Any]) -> RestorePoint:
-    scan, drill = row.get("scan") or {}, row.get("drill") or {}
+    drill = row.get("drill") or {}
     point = RestorePoint(
         id=str(row["id"]),
         time=str(row["time"]),
@@ -351,8 +379,8 @@ def _point(row: Mapping[str, Any]) -> RestorePoint:
         files=int(row["files"]),
         added_bytes=int(row.get("added_bytes") or 0),
         changed=_changes(row),
-        scanned=clean(str(scan.get("time") or ""), 30),
-        clean=bool(scan["clean"]) if "clean" in scan else None,
+        verdict=code_verdict(row),
+        whole=completeness(row),
         proven=_proven(row),
         proven_on=clean(str(drill.get("on") or ""), 80),
         rto_seconds=float(drill["rto_seconds"]) if "rto_seconds" in drill else None,

@@ -240,8 +240,15 @@ class Runner:
             self.cancel("interrupted")
             watchdog.end(str(folder))
             thread.join(10)
-        watchdog.end(str(folder))  # workers of an ansible-playbook that was killed would go on changing hosts
+        if runner.rc == 0:
+            return 0
+        watchdog.end(str(folder))  # what an ansible-playbook that was killed leaves behind would go on changing hosts
+        liveness.end_left_behind(self._mark(folder))
         return int(runner.rc) if runner.rc is not None else KILLED
+
+    def _mark(self, folder: Path) -> str:
+        """Return what the processes of this playbook run carry in their environment."""
+        return f"{self.run_id or 'none'}/{folder.name}"
 
     def _supervise(self, folder: Path, deadline: float) -> None:
         if time.monotonic() > deadline:
@@ -294,7 +301,7 @@ class Runner:
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
-            liveness.RUN_VARIABLE: self.run_id,
+            liveness.RUN_VARIABLE: self._mark(folder),
             "LC_ALL": "C.UTF-8",
             "MAX_EVENT_RES": str(RESULT_LIMIT),
         }

@@ -124,9 +124,17 @@ class Screen:
         self._put(self._styled(clean(text, limit), style) + "\n")
 
     def block(self, text: object, style: str = "", limit: int | None = 64 * LIMIT) -> None:
-        """Write several lines, each cleaned."""
+        """Write several lines, each cleaned. On a terminal, an indented one goes on below its indent."""
         for line in clean_lines(text, limit).split("\n"):
-            self._put(self._styled(line, style) + "\n")
+            for part in self._wrapped(line) if self.terminal and line.startswith("  ") and line.strip() else (line,):
+                self._put(self._styled(part, style) + "\n")
+
+    def entry(self, word: str, text: object, style: str = "") -> None:
+        """Write one row of a list: a word, and a text that goes on below itself on a narrow terminal."""
+        first, cleaned = f"  {clean(word)}  ", clean(text)
+        rows = self._wrapped(" " * width(first) + cleaned) if self.terminal else [" " * width(first) + cleaned]
+        for number, row in enumerate(rows or [first]):
+            self._put(self._styled(first + row[width(first) :] if number == 0 else row, style) + "\n")
 
     def note(self, text: object) -> None:
         """Write what is happening, one line or several."""
@@ -156,6 +164,15 @@ class Screen:
                 self._stream.write("\r\x1b[K")
                 self._stream.flush()
                 self._progress = False
+
+    def _wrapped(self, line: str) -> list[str]:
+        import textwrap
+
+        indent = line[: len(line) - len(line.lstrip())]
+        return textwrap.wrap(
+            line.strip(), max(self.room, len(indent) + 20), initial_indent=indent, subsequent_indent=indent,
+            break_on_hyphens=False,
+        )  # fmt: skip
 
     def _styled(self, text: str, style: str) -> str:
         code = _STYLES.get(style)

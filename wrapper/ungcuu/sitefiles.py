@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ungcuu.i18n import _
 
@@ -66,3 +67,55 @@ def place_of(inventory: Path, variable: str) -> str:
             if re.match(rf"\s*{re.escape(variable)}\s*:", line):
                 found = f"{path}:{number}"
     return found
+
+
+def parsed(text: str) -> Any:
+    """Return YAML as plain data.
+
+    Raises:
+        yaml.YAMLError: It can't be read.
+    """
+    import yaml
+
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (a safe loader)
+
+
+def names(inventory: Path) -> Iterator[tuple[Path, int, str]]:
+    """Yield (file, line, name) of each variable that the YAML files set: those of variables, and those of hosts.
+
+    What the parser does not take, and files that ansible-vault has encrypted, are left out.
+    """
+    import yaml
+
+    for path in files(inventory):
+        try:
+            tree = yaml.compose(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError, OSError):
+            continue
+        in_vars = inventory not in (path, path.parent)
+        for key in _keys(tree) if in_vars else _inline(tree):
+            yield path, key.start_mark.line + 1, str(key.value)
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    """The pairs of a mapping; none of anything else."""
+    return (
+        [pair for pair in node.value if isinstance(pair, tuple)] if isinstance(getattr(node, "value", 0), list) else []
+    )
+
+
+def _keys(node: Any) -> Iterator[Any]:
+    yield from (key for key, _value in _pairs(node))
+
+
+def _inline(node: Any) -> Iterator[Any]:
+    """Yield the variables of groups (``vars``) and hosts in an inventory: groups hold groups."""
+    for _group, body in _pairs(node):
+        for section, value in _pairs(body):
+            if section.value == "vars":
+                yield from _keys(value)
+            elif section.value == "hosts":
+                for _host, variables in _pairs(value):
+                    yield from _keys(variables)
+            elif section.value == "children":
+                yield from _inline(value)

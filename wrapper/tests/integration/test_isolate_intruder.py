@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from test_isolate import ECHO, Held, Run, Stage, _soon
 
-from ungcuu import card, isolation, probe
+from ungcuu import card, isolation, probe, readback
 from ungcuu.lab import Lab
+from ungcuu.plugins import on_host
 
 SPACE = """
 set -e
@@ -74,9 +75,10 @@ for _ in range(4):
     time.sleep(0.6)
 """
 PLANT = """
+key=$(cat)
 for home in /root /home/ungcuu; do
     mkdir -p -m 700 $home/.ssh; cp -p $home/.ssh/authorized_keys $home/.ssh/kept 2>/dev/null
-    cat >> $home/.ssh/authorized_keys
+    echo "$key" >> $home/.ssh/authorized_keys
     chown -R $(stat -c %U $home) $home/.ssh
 done
 """
@@ -103,6 +105,7 @@ case "$*" in
     *) exec nft.real "$@" ;;
 esac
 """
+STANDING = "sshd -T | sort; find /etc/ssh /etc/systemd /run/systemd/system -name '*ungcuu*'; systemctl cat nftables"
 HONEST = "[ ! -e /usr/sbin/nft.real ] || mv /usr/sbin/nft.real /usr/sbin/nft"
 
 
@@ -125,7 +128,11 @@ def opened(stage: Stage) -> Iterator[Stage]:
 
 
 def _clean(stage: Stage) -> None:
-    stage.on("web01", f"{HONEST}; {NO_SPACE}; rm -f /etc/ssh/sshd_config.d/00-000-*; systemctl restart ssh")
+    stage.on(
+        "web01",
+        f"{HONEST}; {NO_SPACE}; rm -f /etc/ssh/sshd_config.d/00-000-* /etc/ssh/ungcuu-isolation.keys; "
+        "systemctl reset-failed; systemctl restart ssh",
+    )
     stage.open()
 
 
@@ -266,22 +273,49 @@ def _login(stage: Stage, source: str) -> str:
     return "refused" if "Permission denied" in said else "no connection"
 
 
+@pytest.mark.parametrize("mode", isolation.MODES)
+def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
+    """The expected rules are written twice, as nft's text and as the kernel's; and one rule more is seen."""
+    kept = opened.card()
+    assert isolation.cut(kept, mode).done
+    wanted = readback.Wanted(mode, kept.allow, 22, () if mode == "full" else (80, 443))
+    program = on_host.program_text("packet_filter", wanted.order())
+
+    def rows() -> dict[str, Any]:
+        answer = on_host.parse_reply(opened.on("web01", "python3 -I -", program))
+        return {row["name"]: row for row in readback.judge(answer, wanted, "now")}
+
+    assert rows()["the kernel holds the rules"]["passed"] is True, rows()
+    assert rows()["network devices are closed"]["passed"] is True, rows()
+    for door in (
+        "insert rule inet ungcuu_isolation input tcp dport 4444 accept",
+        "add element netdev ungcuu_isolation management_ipv4 { 203.0.113.9 }",
+        "add chain inet ungcuu_isolation forward '{ policy accept; }'",
+        "add table inet ungcuu_isolation '{ flags dormant; }'",
+        "delete table netdev ungcuu_isolation",
+    ):
+        assert isolation.cut(kept, mode).done
+        opened.on("web01", f"nft {door}")
+        assert rows()["the kernel holds the rules"]["passed"] is False, door
+
+
 def test_all_of_it_outlasts_a_restart_and_goes_with_the_release(opened: Stage, ungcuu: Run) -> None:
     """A reboot is the oldest way to get rid of a rule; a release that leaves a rule is an outage nobody understands."""
-    before = opened.on("web01", "sshd -T | sort; ls /etc/ssh /etc/ssh/sshd_config.d /etc/systemd/system")
+    before = opened.on("web01", STANDING)
     opened.card()
     assert ungcuu("isolate", "web01")[0] == 0
     rules = opened.rules()
-    controller = opened.lab.address("controller")
+    assert "PERMANENT" in opened.on("web01", f"ip neigh show to {opened.lab.address('controller')}")
     opened.restart()
     _soon(lambda: opened.rules() == rules, "the rules did not come back")
-    _soon(lambda: "PERMANENT" in opened.on("web01", f"ip neigh show to {controller}"), "the neighbour is loose")
+    assert "PERMANENT" not in opened.on("web01", "ip neigh"), "there is no way back when a hardware address changes"
     assert opened.alive_from_outside() == []
+    assert ungcuu("isolate", "web01")[0] == 0
     opened.reassessed()
     code, _document, said = ungcuu("release", "web01", "--confirm-host", "web01")
     assert code == 0, said
     assert opened.rules() == ""
     assert "PERMANENT" not in opened.on("web01", "ip neigh")
-    after = opened.on("web01", "sshd -T | sort; ls /etc/ssh /etc/ssh/sshd_config.d /etc/systemd/system")
+    after = opened.on("web01", STANDING)
     assert after == before
     assert opened.on("web01", "cd /; find etc/ungcuu run/ungcuu -type f 2>/dev/null || true") == ""

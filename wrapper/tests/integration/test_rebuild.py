@@ -55,7 +55,10 @@ def before(fresh: Callable[..., Lab], ungcuu: Run) -> tuple[Lab, str, str]:
     lab = fresh("web01", "vault01")
     did(ungcuu("enrol", "web01"))
     did(ungcuu("backup", "web01"))
+    did(ungcuu("baseline", "web01"))
     did(ungcuu("case", "open", "web01", "--title", "the server burnt down", "--reason", "test"))
+    on(lab, "web01", "cp /bin/true /usr/bin/zz-root; chmod 4755 /usr/bin/zz-root")
+    assert ungcuu("scan", "web01")[1]["scans"][0]["root_lost"] == ["privilege.file /usr/bin/zz-root"]
     return lab, on(lab, "web01", TREE), on(lab, "web01", TABLES)
 
 
@@ -80,6 +83,9 @@ def test_a_bare_machine_becomes_the_website(
     proofs = {row["data"]["name"]: row["data"] for row in rebuilt["records"] if row["kind"] == "proof"}
     assert proofs["recovery time"]["detail"] == f"{rebuilt['rto_seconds']} s"
     report = did(ungcuu("case", "report"))
+    assert "It was rebuilt on another machine" in Path(report["report"]).read_text("utf-8"), (
+        "that root was lost is over"
+    )
     assert f"{rebuilt['rto_seconds']} s" in Path(report["report"]).read_text("utf-8")
 
 

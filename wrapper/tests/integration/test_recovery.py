@@ -134,7 +134,8 @@ def test_restore_on_a_clean_machine(site: Lab, ungcuu: Run) -> None:
     site.down(["spare01"])
     site.up(["spare01"], os.environ.get("UNGCUU_LAB_DEBIAN", "12"))
     on(site, "web01", "echo '<?php echo 1;' > /var/www/portal/wp-content/uploads/shell.php")
-    did(ungcuu("backup", "web01"))
+    code, document, _ = ungcuu("backup", "web01")
+    assert (code, document["outcome"]) == (13, "DONE"), "a point with a program among the uploads is suspect"
     words = ("--to", "spare01", "--clean", "--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
     code, document, said = ungcuu("restore", "web01", *words)
     did((code, document, said))

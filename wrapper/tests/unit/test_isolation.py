@@ -249,12 +249,12 @@ def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
     for mode in isolation.MODES:
         text = made.rules_for(mode, made.allow)
         assert text.endswith(isolation.LAST_LINE + "\n")
-        assert "@" not in re.sub(r"@management_ipv[46]", "", text)
+        assert "@" not in re.sub(r"@management_ipv[46]|@DEVICES@", "", text)
         assert ("tcp dport { 80, 443 } accept" in text) is (mode != "full")
         assert "ct state" not in text
-        assert text.count("policy drop;") == 3
+        assert text.count("policy drop;") == 5
     only4 = made.rules_for("full", isolation.AllowList(("192.0.2.1",), ()))
-    assert only4.count("elements") == 1
+    assert only4.count("elements") == 2  # of either table
 
 
 # --- proofs -------------------------------------------------------------------------------------------------------

@@ -122,6 +122,13 @@ def test_silence_counts_only_where_the_host_is_up(monkeypatch: pytest.MonkeyPatc
     assert seen({}, monkeypatch, tmp_path).state == "unknown"
 
 
+def test_a_host_behind_a_jump_host_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The controller has no way to its ports: that is no sign that it is off."""
+    found = seen({}, monkeypatch, tmp_path, ansible_ssh_common_args="-J gate.example")
+    assert found.state == "unknown"
+    assert "jump host" in found.missing[0]
+
+
 @pytest.mark.parametrize("state", ["open", "refused"])
 def test_any_answer_is_no_isolation(state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A refusal is a packet that got out."""

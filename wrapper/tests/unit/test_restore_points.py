@@ -108,3 +108,48 @@ def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
     assert "failed: exit-code" in second(tmp_path, good | {"schedule": {"active": True, "result": "exit-code"}})
     old = GOOD | {"time": "2026-02-01T01:30:00Z", "proven": ""}
     assert second(tmp_path, good | {"points": [old]}).startswith("second vault vault02: a backup was missed")
+
+
+def judged(**more: Any) -> dict[str, Any]:
+    verdict = {
+        "verdict": "clean", "why": "", "time": "2026-02-03T01:31:00Z", "files": 2610, "bytes": 53 << 20, "code": 2285,
+        "rules": 20, "baseline": {"taken": "2026-02-01T10:00:00.123Z", "sha256": "ab" * 32}, "suspects": [], "total": 0,
+    }  # fmt: skip
+    whole = {"shrunk": [], "lacks": [], "missing": [], "missing_total": 0, "entries": []}
+    return GOOD | {"verdict": verdict | more.pop("verdict", {}), "whole": whole | more.pop("whole", {}), **more}
+
+
+def test_clean_says_what_was_looked_at(tmp_path: Path) -> None:
+    """ "Clean" alone was said of a point that held a sixth of the website."""
+    assert told(tmp_path, judged()) == ""
+    words = "; ".join(restore_points.load(tmp_path)[0].judged())
+    for part in ("clean: 2285 code files", "baseline of 2026-02-01T10:00:00Z", "2610 files (53 MiB)", "not judged"):
+        assert part in words
+    told(tmp_path, judged(verdict={"verdict": "not judged", "why": "no baseline", "baseline": None}))
+    assert "no baseline is older" in restore_points.load(tmp_path)[0].judged()[0]
+    told(tmp_path, GOOD)
+    assert restore_points.load(tmp_path)[0].judged() == ["not judged: nobody looked into it yet"]
+
+
+def test_a_point_that_is_not_whole_or_suspect_is_an_alert_of_severity_high(tmp_path: Path) -> None:
+    """Seen failing with `_judgement_alerts` taken out."""
+    shrink = {"part": "all", "what": "bytes", "now": 9 << 20, "before": 53 << 20, "before_time": "2026-02-02T01:30:00Z"}
+    lacking = {"shrunk": [shrink], "missing": ["/var/www/a.php"], "missing_total": 312, "lacks": ["dump tables.sql"]}
+    text = told(tmp_path, judged(whole=lacking))
+    assert "holds 9.0 MiB where the one of 2026-02-02T01:30:00Z held 53 MiB" in text
+    assert "312 files that the baseline knows are missing" in text
+    assert "the database dump tables.sql is missing" in text
+    assert [row.severity for row in restore_points.alerts(tmp_path, NOW)] == ["high"]
+    word = {"by": "lan", "reason": "archived", "time": "2026-02-03T02:00:00Z"}
+    assert told(tmp_path, judged(whole=lacking, accepted=word)) == ""
+    assert "accepted by lan" in "; ".join(restore_points.load(tmp_path)[0].judged())
+    row = {"path": "/var/www/mu-plugins/x.php\x1b[2J", "rule": "code-added", "signs": ["evaluates-input"]}
+    text = told(tmp_path, judged(verdict={"verdict": "suspect", "suspects": [row], "total": 1}))
+    assert "suspect: 1 files: /var/www/mu-plugins/x.php" in text and "\x1b" not in text
+    assert "looks" not in text and "code that the baseline does not know (evaluates-input)" in text
+
+
+def test_a_verdict_of_another_form_is_no_point(tmp_path: Path) -> None:
+    """A vault that was taken over may call anything clean, but it can't break who reads it."""
+    for wrong in ({"verdict": "fine"}, {"verdict": "clean", "files": "many"}, {"verdict": "suspect", "suspects": [3]}):
+        assert told(tmp_path, GOOD | {"verdict": wrong}) == "no restore point is known"

@@ -173,3 +173,28 @@ def test_letters_that_show_nothing_are_told(char: str) -> None:
     """`admin` and `admin` with a filler must not look alike."""
     assert clean(f"a{char}b") != f"a{char}b"
     assert clean(f"a{char}b").isascii()
+
+
+class Narrow(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_detail_goes_on_below_its_indent_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list whose rows begin anew at the left edge can't be read. A file gets each row whole."""
+    monkeypatch.setenv("COLUMNS", "31")
+    out, file = Narrow(), io.StringIO()
+    for stream in (out, file):
+        screen = Screen(stream, colour=False)
+        screen.block("whole line that is long, and whole\n    one two three four five six seven")
+        screen.entry("bad ", "disk: 12 MiB free for evidence, too little")
+    assert out.getvalue().splitlines() == [
+        "whole line that is long, and whole",
+        "    one two three four five",
+        "    six seven",
+        "  bad   disk: 12 MiB free for",
+        "        evidence, too little",
+    ]
+    assert len(file.getvalue().splitlines()) == 3

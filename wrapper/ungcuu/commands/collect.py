@@ -36,10 +36,28 @@ def _before(context: Context) -> Mapping[str, object]:
     return {"evidence_collected_by": context.settings.operator, "evidence_cases": dict(context.cases)}
 
 
-def _after(_context: Context, result: RunResult) -> Result | None:
+def _record_late(context: Context) -> int:
+    """Record what an interrupted collection kept but could not record; return how many items."""
+    from ungcuu.case import find
+    from ungcuu.casecheck import evidence_of, manifest_rows, sha256_of
+
+    count = 0
+    for host, case_id in context.cases.items():
+        case = find(context.settings, case_id)
+        known = evidence_of(case.records())
+        for digest, row in manifest_rows(case.evidence / f"manifest-{host}.jsonl").items():
+            kept = case.evidence / digest
+            if digest not in known and kept.is_file() and sha256_of(kept) == digest:
+                context.record("evidence", row, host)
+                count += 1
+    return count
+
+
+def _after(context: Context, result: RunResult) -> Result | None:
     """Sum up what was taken; a collection that stopped early is told by the run itself."""
     if result.outcome is not Outcome.DONE:
         return None
+    late = _record_late(context)
     items, custody = result.data_of("evidence"), result.data_of("custody")
     counts: dict[str, int] = {}
     for item in items:
@@ -54,6 +72,8 @@ def _after(_context: Context, result: RunResult) -> Result | None:
     ]
     if kept := sum(value for record in custody if isinstance(value := record.get("kept"), int)):
         lines.append(_("{count} items were in the case already; --again takes them as they are now").format(count=kept))
+    if late:
+        lines.append(_("{count} items of an interrupted collection were recorded only now").format(count=late))
     if any(record.get("read_only_view") is False for record in custody):
         lines.append(_("The host refused a read-only view of its disks: access times may have changed."))
     data = {"items": len(items), "bytes": size, "counts": counts, "folders": folders}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ungcuu.errors import Exit, Outcome, UngcuuError
 from ungcuu.i18n import N_, _
@@ -52,7 +51,8 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else place, "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            context.out.line(f"  {_(LEVELS[check.level]):{width}}  {check.subject}: {check.told}", style)
+            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.told}"
+            context.out.entry(level, told, style)
             if check.mend and check.level != "good":
                 context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
@@ -67,7 +67,9 @@ def _run(context: Context) -> Result:
 
 def _controller(context: Context) -> list[Check]:
     state = context.settings.state
-    checks = [_programs(), _state(state), *_modes(context), _room(state)]
+    checks = [
+        _programs(), _state(state), *_modes(context), *_lost_cases(context), _room(state), *_names(context),
+    ]  # fmt: skip
     return [check for check in checks if check is not None]
 
 
@@ -115,12 +117,28 @@ def _modes(context: Context) -> list[Check]:
     return checks or [_check(_("modes"), "good", _("private"))]
 
 
+def _lost_cases(context: Context) -> list[Check]:
+    """Name journals that their heads know and that are not there."""
+    from ungcuu.caseindex import lost
+
+    return [_check(_("cases"), "bad", one.text, one.next_command) for one in lost(context.settings)]
+
+
 def _room(state: Path) -> Check:
     free = shutil.disk_usage(_nearest(state)).free >> 20
     told = _("{free} MiB free for evidence and journals").format(free=free)
     if free < FREE_MIB:
         return _check(_("disk"), "bad", told, _("Free space, or set UNGCUU_STATE to another disk."))
     return _check(_("disk"), "good", told)
+
+
+def _names(context: Context) -> list[Check]:
+    """Name what stands in the site's files and nothing reads: a misspelt fact is passed over in silence."""
+    from ungcuu.variables import doubts
+
+    told = _("Correct the name, or remove it.")
+    found = doubts(context.site.inventory, context.settings.roles)
+    return [_check(_("inventory"), "warn", doubt.told, told) for doubt in found]
 
 
 # --- one host -----------------------------------------------------------------------------------------------------
@@ -288,16 +306,27 @@ def _blocks(context: Context, host: str) -> list[Check]:
 
 
 def _lock(context: Context, host: str) -> list[Check]:
-    try:
-        holder: Any = json.loads((context.settings.locks / f"{host}.holder").read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    if not isinstance(holder, dict):
-        return []
+    """Name who holds the host now, and the runs whose outcome nobody knows; a killed run leaves its mark behind."""
+    from ungcuu import locks
+    from ungcuu.resuming import open_runs
+
+    found = [run for run in open_runs(context.settings, [host]) if not run.alive]
+    checks = [
+        _check(
+            _("open run"),
+            "warn",
+            _("{verb}, begun {started}: its outcome is unknown").format(verb=run.verb, started=run.started),
+            f"ungcuu resume {host}",
+        )
+        for run in found
+    ]
+    holder = locks.holder(context.settings, host)
+    if holder is None:
+        return checks
     told = _("held by {user} since {since}: {verb}").format(
         user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
     )
-    return [_check(_("lock"), "warn", told, f"ungcuu resume {host}")]
+    return [*checks, _check(_("lock"), "warn", told, _("Wait for it, or ask who holds it."))]
 
 
 def _baseline(context: Context, host: str) -> list[Check]:
@@ -321,10 +350,17 @@ def _backup(context: Context, host: str) -> list[Check]:
     folder = context.settings.host_dir(host)
     restore_points.refresh(context.site, host, folder)
     if wrong := restore_points.alerts(folder):
-        return [_check(_("backup"), "warn", alert.text, f"ungcuu {alert.verb} {host}") for alert in wrong]
+        levels = {"high": "bad"}
+        return [
+            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {host}")
+            for alert in wrong
+        ]
     point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
     told = _("newest restore point: {time}; last proven restore: {proven}")
-    return [_check(_("backup"), "good", told.format(time=point.time if point else "–", proven=proven))]
+    said = "; ".join(
+        [told.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
+    )
+    return [_check(_("backup"), "good", said)]
 
 
 def _vault(context: Context, host: str) -> list[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ungcuu.asking import ask
 from ungcuu.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Hosts, Option, Phase, Result, Verb
@@ -61,13 +62,11 @@ def _confirm(context: Context, key: HostKey, known: list[HostKey]) -> None:
             _("Nothing was pinned and nothing was sent."),
             again,
         )
-    import click
-
     from ungcuu.live import asking
 
     with asking(context.out):
-        typed = click.prompt(_("Is it the same? Type yes"), default="", show_default=False, err=True)
-    if typed.strip().lower() not in ("yes", "có"):
+        typed = ask(_("Is it the same? Type yes"), _("Nothing was pinned and nothing was sent."))
+    if typed.lower() not in ("yes", "có"):
         raise Refused(_("The key of {host} was not confirmed.").format(host=host), _("Nothing was pinned."), again)
 
 

@@ -199,7 +199,11 @@ def _result(
             lines += [f"  {line}" for line in error.mend.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
-    return Result(worst, "\n".join(lines), {"cuts": [_data(cut) for cut in cutting.cuts]})
+    data = {
+        "cuts": [_data(cut) for cut in cutting.cuts],
+        "outside": {host: look.as_data() for host, look in last.items()},
+    }
+    return Result(worst, "\n".join(lines), data)
 
 
 def _proofs(context: Context, host: str) -> list[Mapping[str, Any]]:
@@ -230,7 +234,7 @@ def _problem(context: Context, result: RunResult | None, host: str, kept: Mappin
 def _data(cut: Cut) -> dict[str, object]:
     return {
         "host": cut.host, "ending": cut.ending, "seconds": round(cut.seconds, 3), "seen_from": cut.seen,
-        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail,
+        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail, "hooks": cut.hooks,
     }  # fmt: skip
 
 
@@ -241,6 +245,9 @@ def _tell(context: Context, cut: Cut) -> None:
         context.out.line(told.format(host=cut.host, seconds=cut.seconds))
         if cut.detail:
             context.out.line(f"{cut.host}: {cut.detail}", "warn")
+        if cut.hooks != "yes":
+            told = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
+            context.out.line(told.format(host=cut.host, why=cut.hooks), "warn")
         return
     told = _("{host}: {ending}: {detail}").format(
         host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
@@ -265,8 +272,9 @@ VERB = Verb(
     summary=N_("Cut hosts off the network at once: only management gets in, nothing gets out"),
     description=N_(
         "Acts from the containment card without starting Ansible: one connection reads the volatile snapshot and loads "
-        "the rules. Then the playbook makes it last over a reboot and proves it from both sides. Never asks, and never "
-        "reverts by itself: ungcuu release HOST returns the host to service."
+        "the rules. What the host says about that is its word: this controller and a second machine look from outside, "
+        "at once and at the end. The playbook makes it last over a reboot and proves it from both sides. Never asks, "
+        "and never reverts by itself: ungcuu release HOST returns the host to service."
     ),
     playbook="isolate",
     steps_before=(N_("Read the volatile snapshot and cut the host off, from its containment card"),),

@@ -63,7 +63,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
     """Sum up what was closed and what is still open; a run that stopped is told by its own error."""
     from ungcuu import patching
     from ungcuu.report.backups import drill
-    from ungcuu.restore_points import proven
+    from ungcuu.restore_points import newest, proven
 
     if result.outcome is not Outcome.DONE:
         return None
@@ -75,6 +75,9 @@ def _after(context: Context, result: RunResult) -> Result | None:
             restore = drill(proven(context.settings.host_dir(host)))
             patched[host] = {**found, "restore_drill": restore}
             lines += [*patching.summary(host, found), f"  {restore}"]
+            point = newest(context.settings.host_dir(host))
+            if point is not None and point.doubtful:
+                lines += [f"  ! {point.short}: {text}" for text in point.judged()]
     if context.options.get("rollback"):
         lines.append(_("The packages before are back."))
     return Result(Outcome.DONE, "\n".join(lines), {"patched": patched})

@@ -29,12 +29,19 @@ def _check(context: Context) -> None:
     import re
 
     from ungcuu.case import parse_when
+    from ungcuu.errors import UsageFault
 
     point = str(context.options["at"])
     if point != "latest" and not re.fullmatch(r"[0-9a-f]{8,64}", point):
         parse_when(point, "--at 2026-01-31T08:00Z, --at 4e3a0bd1")
     if context.options["first_sign"]:
         parse_when(context.options["first_sign"], "--first-sign 2026-01-31T08:00Z")
+    if context.options["allow_suspect"] and not context.reason.strip():
+        raise UsageFault(
+            _("--allow-suspect needs a reason."),
+            _("Nothing was changed."),
+            f"ungcuu restore {context.host} --allow-suspect --reason '…'",
+        )
     if context.options["path"]:
         _check_path(context, str(context.options["path"]))
     if context.options["to"]:
@@ -103,6 +110,8 @@ def _run(context: Context) -> Result:
     variables, machine = dict(_variables(context.options)), context.options["to"]
     if context.options["clean"]:
         variables["website_restore_before"] = _first_sign(context)
+    if context.options["allow_suspect"]:
+        variables["website_restore_allow_suspect"] = context.reason
     others = (str(machine),) if machine else ()
     if machine:
         variables["restore_to"] = machine
@@ -111,6 +120,7 @@ def _run(context: Context) -> Result:
     with locks.hold(context.settings, others, context.verb.name, context.reason):
         result = context.run_playbook("restore", variables, (*context.hosts, *others))
     _tell_passed_over(context)
+    _tell_judged(context)
     problem = problem_of(context.verb.name, False, result)
     if problem is not None:
         raise problem
@@ -126,6 +136,23 @@ def _tell_passed_over(context: Context) -> None:
             context.out.line(
                 _("passed over: {point} of {time}: {reason}").format(point=point[:8], time=time, reason=reason)
             )
+
+
+def _tell_judged(context: Context) -> None:
+    """Say how the point was judged that was taken, or refused."""
+    from ungcuu.point_verdict import code_verdict, completeness
+
+    for data in _changes(context, "choose restore point"):
+        try:
+            verdict, whole = code_verdict(data), completeness(data)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue
+        for text in filter(None, (whole.words(), whole.acceptance(), verdict.words())):
+            words = _("restore point {point} of {time}: {text}")
+            told = words.format(point=str(data.get("point"))[:8], time=data.get("time"), text=text)
+            context.out.line(told, "" if verdict.clean else "warn")
+        for one in verdict.suspects[3:]:
+            context.out.line(f"  {one.words()}", "warn")
 
 
 def _told(context: Context) -> Result:
@@ -165,7 +192,7 @@ VERB = Verb(
     description=N_(
         "The restore point is staged beside the live website, checked (nothing missing, no link out of the web root, "
         "no program among uploads, PHP syntax, the database in a scratch schema), swapped in, and swapped back if the "
-        "page then fails. Works while the host is isolated."
+        "page then fails. A point whose code is suspect is refused. Works while the host is isolated."
     ),
     playbook="restore",
     dangerous=True,
@@ -173,7 +200,12 @@ VERB = Verb(
         Option("--at", N_("restore point: id, time in UTC, or latest"), default="latest", metavar="ID|TIME"),
         Option(
             "--clean",
-            N_("newest point older than the first sign that holds nothing suspicious"),
+            N_("newest point older than the first sign that is whole and whose code is clean"),
+            kind="flag",
+        ),
+        Option(
+            "--allow-suspect",
+            N_("restore a point although its code is suspect; needs --reason, which is recorded"),
             kind="flag",
         ),
         Option("--first-sign", N_("first sign of compromise, in UTC; the open case's by default"), metavar="TIME"),

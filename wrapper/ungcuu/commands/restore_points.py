@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ungcuu.restore_points import RestorePoint
     from ungcuu.runner import RunResult
 
+_MOST = 10  # points that are explained
+
 
 def _after(context: Context, result: RunResult) -> Result | None:
     from ungcuu.errors import Outcome
@@ -27,17 +29,31 @@ def _after(context: Context, result: RunResult) -> Result | None:
         known["alerts"] = [alert.text for alert in wrong]
         data[host] = {"points": [point.as_data() for point in points], **known}
         context.out.table([_heading(), *(_row(point) for point in points)])
+        _say_judgements(context, host, points)
         for alert in wrong:
-            context.out.line(f"{host}: {alert.text}", "warn")
+            context.out.line(f"{host}: {alert.text}", "bad" if alert.severity == "high" else "warn")
     return Result(data={"restore_points": data})
 
 
+def _say_judgements(context: Context, host: str, points: tuple[RestorePoint, ...]) -> None:
+    """Say what was looked at in the newest point, and what speaks against others."""
+    held = [point for point in points if not point.missing]
+    for point in [*held[:1], *(point for point in held[1:] if point.doubtful)][:_MOST]:
+        for text in point.judged():
+            context.out.line(f"{point.short}: {text}", "bad" if point.doubtful else "")
+    if any(point.doubtful for point in held[:1]):
+        again = f"ungcuu accept-point {host} {held[0].short} --reason '…'"
+        context.out.line(_("If that is as it should be: {command}").format(command=again))
+
+
 def _heading() -> tuple[str, ...]:
-    return (_("point"), _("time (UTC)"), _("MiB"), _("files"), _("changed"), _("new MiB"), _("scan"), _("proven"))
+    return (_("point"), _("time (UTC)"), _("MiB"), _("files"), _("changed"), _("new MiB"), _("judged"), _("proven"))
 
 
 def _row(point: RestorePoint) -> tuple[str, ...]:
-    verdict = {None: _("not scanned"), True: _("clean"), False: _("suspicious")}[point.clean]
+    verdict = (
+        _("not whole") if point.whole.whole is False and point.verdict.clean is not False else point.verdict.label()
+    )
     state = _("gone from the vault") if point.missing else verdict
     size, added = f"{point.bytes / 2**20:.0f}", f"{point.added_bytes / 2**20:.1f}"
     return (point.short, point.time, size, str(point.files), point.changed or "–", added, state, _proof(point))

@@ -29,11 +29,10 @@ def _before(ctx: Context) -> None:
     """Look from outside whether isolated hosts still are, before anything is asked of them."""
     from ungcuu import isolation_watch
 
-    for one in isolation_watch.check_all(ctx, ctx.hosts, lambda _host: False):
+    found = isolation_watch.check_all(ctx, ctx.hosts, lambda _host: False)
+    for one in found:
         ctx.record("outside", one.look.as_data(), one.host)
-        ctx.out.line(f"{one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
-        if one.look.state != "silent":
-            ctx.out.line(_("Next:      {command}").format(command=one.next), "strong")
+    isolation_watch.report(ctx, found)
 
 
 def _lost(ctx: Context) -> str:

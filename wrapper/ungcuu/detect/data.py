@@ -119,7 +119,7 @@ def dpkg_file(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     severity = HIGH if script or known else MEDIUM
     yield comparison.find(
         "package.script" if script else "package.record", severity, "file", path, expected=change.state(old),
-        seen=change.state(new), evidence=change.evidence(new or old), action=_reinstall(package, path),
+        seen=change.state(new), evidence=change.evidence(new or old), action=_reinstall(package if known else "", path),
     )  # fmt: skip
 
 

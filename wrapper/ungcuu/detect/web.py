@@ -12,12 +12,10 @@ from ungcuu.detect import change
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
 from ungcuu.findings import Do, Finding
 
-_CODE = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
-_PAGE = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
+_CODE, _PAGE, _SERVER_FILE = content.CODE_NAME, content.PAGE_NAME, content.SERVER_NAME
 _GIT = re.compile(
     r"/\.git/(?:hooks/(?!.*\.sample$)|config$|modules/.*/(?:hooks/|config$))"
 )  # git runs what stands there
-_SERVER_FILE = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
 
 
 def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:

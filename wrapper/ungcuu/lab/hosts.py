@@ -110,6 +110,7 @@ class Lab:
                 runs = known["Config"]["Labels"].get("ungcuu.debian")
                 raise LabError(f"{host.name} runs Debian {runs}; take it down first: ungcuu lab down {host.name}")
             podman("start", self.container(host.name))
+        self._keep_bridge_address()
         for host in wanted:
             images.wait_for_boot(self.container(host.name))
         for name in machines & set(hosts):
@@ -132,6 +133,15 @@ class Lab:
     def _bridge(self) -> str:
         network = json.loads(podman("network", "inspect", self._network_name).stdout)[0]
         return str(network["network_interface"])
+
+    def _keep_bridge_address(self) -> None:
+        """Give the controller's side one hardware address for good: a bridge takes on that of whichever host is there.
+
+        An isolated host goes on answering to the hardware address that this controller had when it was cut off.
+        """
+        address = f"02:75:c0:1a:{self.slot:02x}:01"
+        command = ["ip", "link", "set", "dev", self._bridge(), "address", address]
+        subprocess.run(command, capture_output=True, check=False)  # there is no bridge where all hosts are machines
 
     def _seed(self, host: LabHost) -> Seed:
         """What makes an image this host: the same as a container gets."""
@@ -177,6 +187,7 @@ class Lab:
             machine.restart()
             return
         podman("restart", "-t", "10", self.container(host))
+        self._keep_bridge_address()
         images.wait_for_boot(self.container(host))
 
     def status(self) -> dict[str, dict[str, str]]:

@@ -29,9 +29,10 @@ def section(known: Sequence[Backups]) -> list[dict[str, Any]]:
 def _newest(point: RestorePoint | None) -> str:
     if point is None:
         return _("no restore point is known")
-    return _("newest restore point: {point} of {time}, {files} files, {size}").format(
+    said = _("newest restore point: {point} of {time}, {files} files, {size}").format(
         point=point.short, time=_time(point.time), files=point.files, size=shown_bytes(point.bytes)
     )
+    return "; ".join([said, *point.judged()])
 
 
 def drill(point: RestorePoint | None) -> str:

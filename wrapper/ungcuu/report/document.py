@@ -13,7 +13,7 @@ from ungcuu.case import Case
 from ungcuu.casecheck import check
 from ungcuu.casescope import scope_of_case
 from ungcuu.errors import ControllerFault
-from ungcuu.files import put
+from ungcuu.files import sync_folder, write_beside
 from ungcuu.i18n import _
 from ungcuu.report.content import build
 from ungcuu.restore_points import told_of
@@ -55,14 +55,33 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     key = fingerprint(public_key(case.settings.keys))
     known = [told_of(host, case.settings.host_dir(host)) for host in case.facts.hosts]
     text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
-    written = [put(case.folder / f"report{suffix}.html", text.encode("utf-8", "backslashreplace"))]
+    files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}
     if pdf:
-        written.append(put(case.folder / f"report{suffix}.pdf", _print(text)))
-    journal = case.journal()
-    for path in written:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        journal.append("report", {"file": path.name, "sha256": digest, "operator": case.settings.operator})
-    return written
+        files[f"report{suffix}.pdf"] = _print(text)
+    return _put_recorded(case, files)
+
+
+def _put_recorded(case: Case, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files beside the journal, each together with its record: until both are there, the old file stands.
+
+    The drafts are whole and on disk, then the hashes are recorded, then the drafts take their names. A check at any
+    moment finds a file whose hash is recorded.
+    """
+    drafts: dict[Path, Path] = {}
+    try:
+        for name, data in files.items():
+            drafts[case.folder / name] = write_beside(case.folder / name, data, 0o600)
+        journal = case.journal()
+        for path, data in zip(drafts, files.values(), strict=True):
+            digest = hashlib.sha256(data).hexdigest()
+            journal.append("report", {"file": path.name, "sha256": digest, "operator": case.settings.operator})
+        for path, draft in drafts.items():
+            draft.replace(path)
+        sync_folder(case.folder)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+    return list(drafts)
 
 
 def _print(text: str) -> bytes:

@@ -44,6 +44,7 @@ SENTENCES = (
     N_("not proven from outside: the inventory has no host with a foreign address"),
     N_("not proven from outside: the inventory names no second machine (isolation_vantage)"),
     N_("not proven: SSH does not answer either, so the host may be off"),
+    N_("not proven: it is reached through a jump host, not from here"),
     N_("not proven: no packet could be sent on {families}"),
     N_("not proven: {host} may log in itself; name another machine as isolation_vantage"),
     N_("not proven: {host} gave no answer"), N_("not proven: {host} could not be asked ({why})"),
@@ -62,6 +63,9 @@ SENTENCES = (
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there
     N_("not present"), N_("present"), N_("gone"), N_("not loaded"), N_("media only"), N_("closed"),
+    # what stands in a staged copy
+    N_("{count} files, as in the baseline or on the live website"),
+    N_("{count} files that neither the baseline nor the live website has"),
     # why a control was not assessed
     N_("fact {name} is missing"),
     # why an item of evidence is not there

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_vault import keep, points, restore, take
+from ungcuu_vault import keep, known, points, restore, review, take
 from ungcuu_vault.common import VaultError, printable
 from ungcuu_vault.site import Site
 
@@ -21,7 +21,9 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "probe": take.probe,
     "points": points.list_points,
     "choose": points.choose,
-    "scan": points.scan,
+    "judge": points.look,
+    "know": known.know,
+    "accept": review.accept,
     "stage": restore.stage,
     "check": keep.check,
     "tidy": keep.tidy,
@@ -37,7 +39,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("action", choices=sorted(_ACTIONS))
     parser.add_argument("site", help="name of the website host, as in the inventory")
     parser.add_argument("--at", default="latest", help="restore point: its id, 'latest', or a time in UTC")
-    parser.add_argument("--clean", action="store_true", help="the newest point from before --before that scans clean")
+    parser.add_argument("--clean", action="store_true", help="the newest point from before --before that is clean")
+    parser.add_argument("--allow-suspect", action="store_true", help="restore code that is suspect; a person said so")
     parser.add_argument("--before", default="", help="first sign of compromise, in UTC")
     parser.add_argument("--only", default="files,database,config")
     parser.add_argument("--path", default="", help="one file or folder below the web root, and nothing else")

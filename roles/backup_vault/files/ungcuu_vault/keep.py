@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ungcuu_vault import adopt, refusals, retention, trusted, verify
+from ungcuu_vault import adopt, refusals, retention, review, trusted, verify, whole
 from ungcuu_vault.common import VaultError, last_words, locked, now, parse_time, printable, restic
 from ungcuu_vault.site import Site
 
-_COLLAPSE = 0.5  # a newest point smaller than this share of the one before it stops all removal
 _SKEW_SECONDS = 600
 
 
@@ -59,7 +58,9 @@ def tidy(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         adopt.prepare(site)
         _refuse_oddities(site, site.ledger(), verify.snapshots(site.repository, site.password))
         policy = [f"--keep-within-{unit}={span}" for unit, span in sorted(site.settings["keep"].items())]
-        return retention.rewrite(site, ["--group-by=host", *policy])
+        done = retention.rewrite(site, ["--group-by=host", *policy])
+        review.forget_others(site, {point["id"] for point in site.ledger()})
+        return done
 
 
 def disown(site: Site, _: argparse.Namespace) -> dict[str, Any]:
@@ -89,5 +90,5 @@ def _refuse_oddities(site: Site, ledger: list[dict[str, Any]], held: dict[str, d
         off = (parse_time(str(row["time"])) - parse_time(known[identity]["time"])).total_seconds()
         if abs(off) > known[identity]["seconds"] + _SKEW_SECONDS or parse_time(str(row["time"])) > now():
             raise VaultError(f"the point {identity[:8]} claims another time than it arrived at")
-    if len(ledger) > 1 and any(ledger[-1][key] < _COLLAPSE * ledger[-2][key] for key in ("bytes", "files")):
-        raise VaultError(f"the newest point of {site.name} is less than half of the one before it")
+    if ledger and not whole.sound(ledger[-1]):
+        raise VaultError(f"the newest point of {site.name} {whole.in_words(ledger[-1])}")

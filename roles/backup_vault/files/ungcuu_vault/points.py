@@ -9,20 +9,18 @@ import re
 import tarfile
 from typing import Any
 
-from ungcuu_vault import join, refusals, trusted
-from ungcuu_vault.common import VaultError, ask_restic, busy, last_words, now, parse_time, restic, stamp
+from ungcuu_vault import join, judge, refusals, review, trusted, whole
+from ungcuu_vault.common import VaultError, ask_restic, busy, now, parse_time, restic, stamp
 from ungcuu_vault.files import why_no_links
 from ungcuu_vault.schedule import schedule
 from ungcuu_vault.site import Site
 
-_SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
-_CODE = re.compile(rb"<\?php|^#!|^\x7fELF", re.I)
-_HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
-_CONTROL = {".htaccess", ".user.ini"}
-_HEAD_BYTES = 65536
+_ID = re.compile(r"[0-9a-f]{8,64}")
+_UNKNOWN_CODE = "no baseline is older: its code was judged by content rules alone"
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,60}")
 _DIFFERENCE = re.compile(rb"^Files:\s+(\d+) new,\s+(\d+) removed,\s+(\d+) changed", re.M)
 _MOST_COMPARED = 20
+_TOLD_WHOLE = 20  # points of which every named file is given; the list must stay short enough to be read
 
 
 def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
@@ -31,10 +29,14 @@ def list_points(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     if trusted.exists(site.store):
         _compare_newest(site, held)
     gone = trusted.let_go(site.store)
-    ledger = [point for point in site.ledger() if point["id"] not in gone]
+    ledger = [review.renewed(site, point) for point in site.ledger() if point["id"] not in gone]
     known = {point["id"] for point in ledger}
+    rows = [
+        (point if number < _TOLD_WHOLE else review.briefly(point)) | {"missing": point["id"] not in held}
+        for number, point in enumerate(reversed(ledger))
+    ]
     return {
-        "points": [point | {"missing": point["id"] not in held} for point in reversed(ledger)],
+        "points": rows,
         "strangers": [{"id": identity} for identity in sorted(held - known - gone)],
         "refused": [row | {"host": site.name} for row in refusals.rows(site.store)],
         "waiting": [] if busy(site.name) else join.waiting(site),
@@ -57,15 +59,32 @@ def _compare_newest(site: Site, held: set[str]) -> None:
 
 
 def choose(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The point that a restore would take, and why newer ones are passed over."""
+    """The point that a restore would take, why newer ones are passed over, and what speaks against restoring it."""
     passed_over: list[dict[str, str]] = []
-    return {"point": choose_point(site, arguments, passed_over), "passed_over": passed_over}
+    point = choose_point(site, arguments, passed_over)
+    only = ["files"] if arguments.path else arguments.only.split(",")
+    return {"point": point, "passed_over": passed_over, "refused": refusal(site, point, arguments, only)}
+
+
+def refusal(site: Site, point: dict[str, Any], arguments: argparse.Namespace, only: list[str]) -> str:
+    """Why a point is not restored unless a person says so; empty when nothing speaks against it.
+
+    Its code counts where code is restored. That it has shrunk counts where nobody named it by its id.
+    """
+    _judged(site, point)
+    if {"files", "config"} & set(only) and not arguments.allow_suspect and (words := review.against(point)):
+        return f"the point {point['id'][:8]} of {point['time']} is suspect: {words}"
+    if not _ID.fullmatch(arguments.at) and not whole.sound(point):
+        return f"the point {point['id'][:8]} of {point['time']} is not whole: {whole.in_words(point)}"
+    return ""
 
 
 def choose_point(
     site: Site, arguments: argparse.Namespace, passed_over: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
     """By id (8 characters or more), by time (the newest at or before it), the latest, or the newest clean one.
+
+    Where none is clean, `--clean` takes the newest in which the content rules alone found nothing.
 
     Raises:
         VaultError: no point fits.
@@ -74,25 +93,30 @@ def choose_point(
     join.settle_if_free(site)
     held = site.held()
     ledger: list[dict[str, Any]] = [point for point in site.ledger() if point["id"] in held]
-    if re.fullmatch(r"[0-9a-f]{8,64}", arguments.at):
+    if _ID.fullmatch(arguments.at):
         found = [point for point in ledger if point["id"].startswith(arguments.at)]
         if len(found) != 1:
             raise VaultError(f"{site.name} has {len(found)} restore points {arguments.at}")
         return found[0]
     limit = None if arguments.at == "latest" else parse_time(arguments.at)
     first_sign = parse_time(arguments.before) if arguments.before else None
+    second_best: dict[str, Any] | None = None
     for point in reversed(ledger):
-        reason = _against(site, point, limit, first_sign, arguments.clean)
+        reason = _against(point, limit, first_sign) or (_unclean(site, point) if arguments.clean else "")
         if not reason:
-            chosen: dict[str, Any] = point
-            return chosen
+            return point
+        if second_best is None and reason == _UNKNOWN_CODE:
+            second_best = point
         over.append({"id": point["id"], "time": point["time"], "reason": reason})
+    if second_best is not None:
+        over[:] = [row for row in over if row["id"] != second_best["id"]]
+        return second_best
     reasons = "; ".join(f"{row['id'][:8]} of {row['time']}: {row['reason']}" for row in over) or "there are none"
     raise VaultError(f"no restore point of {site.name} fits: {reasons}")
 
 
-def _against(site: Site, point: dict[str, Any], limit: Any, first_sign: Any, clean: bool) -> str:
-    """Why a point is passed over; empty when nothing speaks against it."""
+def _against(point: dict[str, Any], limit: Any, first_sign: Any) -> str:
+    """Why a point is passed over for its time; empty when nothing speaks against it."""
     taken = parse_time(point["arrived"])
     if limit is not None and taken > limit:
         return "newer than asked for"
@@ -100,85 +124,31 @@ def _against(site: Site, point: dict[str, Any], limit: Any, first_sign: Any, cle
         return f"taken after the first sign of compromise ({stamp(first_sign)})"
     if point.get("damaged"):
         return "it is damaged"
-    if point.get("skewed"):
-        return "its own clock disagrees with the vault's"
-    if clean:
-        verdict = _scanned(site, point)
-        if not verdict["clean"]:
-            return "holds " + ", ".join(verdict["reasons"][:5])
-    return ""
+    return "its own clock disagrees with the vault's" if point.get("skewed") else ""
 
 
-def scan(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Look into one point and remember the verdict in the ledger."""
-    point = choose_point(site, arguments)
-    return {"id": point["id"], "scan": _scanned(site, point)}
+def _unclean(site: Site, point: dict[str, Any]) -> str:
+    """Why a point is not clean; empty for one that is."""
+    verdict = _judged(site, point)["verdict"]
+    if words := review.against(point):
+        return f"holds {words}"
+    if not whole.sound(point):
+        return f"is not whole: {whole.in_words(point)}"
+    if verdict["verdict"] == judge.CLEAN:
+        return ""
+    return _UNKNOWN_CODE if verdict.get("why") == "no baseline" else f"could not be judged: {verdict.get('detail', '')}"
 
 
-def _scanned(site: Site, point: dict[str, Any]) -> dict[str, Any]:
-    if "scan" not in point:
-        point["scan"] = _look_into(site, point) | {"time": stamp(now())}
-        site.note(point["id"], scan=point["scan"])
-    verdict: dict[str, Any] = point["scan"]
-    return verdict
+def look(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Judge one point, and remember the verdict in the ledger."""
+    return {"point": _judged(site, choose_point(site, arguments))}
 
 
-def _look_into(site: Site, point: dict[str, Any]) -> dict[str, Any]:
-    """Read the web root as a stream; nothing is unpacked. Programs among uploads, and links that leave the root."""
-    root = point["source"]["root"].strip("/")
-    writable = [f"{root}/{below}/" for below in site.settings["site"].get("writable_paths", [])]
-    bad = set(site.settings.get("bad_hashes", []))
-    reasons = []
-    dump = ["dump", "--no-lock", "--archive=tar", point["id"], "/" + root]
-    with site.view(point["id"]) as repository, restic(repository, site.password, dump) as process:
-        assert process.stdout is not None and process.stderr is not None
-        with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
-            for member in archive:
-                reason = _wrong_with(archive, member, root, writable, bad)
-                if reason:
-                    reasons.append(f"{reason} {ascii(member.name[len(root) + 1 :])[1:-1]}")
-        while process.stdout.read(2**20):
-            pass
-        words = process.stderr.read(65536)
-    if process.returncode:
-        raise VaultError(f"the repository can't give the whole point: {last_words(words)}")
-    return {"clean": not reasons, "reasons": reasons[:50]}
-
-
-def _wrong_with(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, root: str, writable: list[str], bad: set[str]
-) -> str:
-    name = "/" + member.name.strip("/")
-    if member.issym():
-        return (
-            "a link out of the web root:"
-            if member.linkname.startswith("/") or ".." in member.linkname.split("/")
-            else ""
-        )
-    if not member.isreg():
-        return "" if member.isdir() else "a device or pipe:"
-    source = archive.extractfile(member)
-    content = source.read(_HEAD_BYTES) if source else b""
-    if bad and source:
-        digest = hashlib.sha256(content)
-        while block := source.read(2**20):
-            digest.update(block)
-        if digest.hexdigest() in bad:
-            return "a file that was found to be hostile:"
-    if (
-        any(("/" + folder) in name for folder in writable)
-        and name.startswith(f"/{root}/")
-        and _is_program(name, content)
-    ):
-        return "a program among uploads:"
-    return ""
-
-
-def _is_program(name: str, head: bytes) -> bool:
-    base = name.rsplit("/", 1)[-1]
-    if base == "index.php" and _HARMLESS.fullmatch(head):
-        return False
-    return bool(_SCRIPT.search(base)) or base in _CONTROL or bool(_CODE.search(head))
+def _judged(site: Site, point: dict[str, Any]) -> dict[str, Any]:
+    """The point with the verdict that now holds; it is looked into where nobody did so yet."""
+    tried = point.get("verdict", {}).get("why")
+    done = "verdict" in point and tried != "failed"
+    return review.renewed(site, point) if done else review.review(site, point)
 
 
 def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:

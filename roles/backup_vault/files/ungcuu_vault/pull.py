@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ungcuu_vault import adopt, join
+from ungcuu_vault import adopt, join, review
 from ungcuu_vault.common import (
     RUN,
     SETTINGS,
@@ -72,6 +72,8 @@ def pull(site: Site, _: argparse.Namespace) -> dict[str, Any]:
             write_json(
                 site.store / _TAKEN, sorted(taken & {row["id"] for row in theirs} | {row["first"] for row in copied})
             )
+            for row in copied:
+                review.review(site, row)
             if len(copied) != len(wanted):
                 raise VaultError(f"{len(wanted) - len(copied)} of {len(wanted)} points of {site.name} did not arrive")
         return {"copied": len(wanted), "points": len(site.ledger())}

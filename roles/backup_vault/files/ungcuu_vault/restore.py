@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu_vault.common import VaultError, ask_restic, last_words, locked, parse_time, restic
-from ungcuu_vault.points import choose_point
+from ungcuu_vault.points import choose_point, refusal
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import Session
 
@@ -31,6 +31,8 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         raise VaultError("--only takes files, database, config")
     with locked(f"{target.name}.restore"):
         point = choose_point(site, arguments)
+        if reason := refusal(site, point, arguments, only):
+            raise VaultError(reason)
         request = {
             "do": "stage",
             "restore": arguments.restore,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ungcuu_vault import adopt, join, pull
+from ungcuu_vault import adopt, join, pull, review
 from ungcuu_vault.common import locked, need_space, now, stamp
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
@@ -63,6 +63,7 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         safe = time.monotonic() - clock
         point = join.finish(site, arrived)[0]
         times = {"arrived_seconds": round(safe, 2), "checked_seconds": round(time.monotonic() - clock, 2)}
+        point = review.review(site, point)
         return {"point": point, "memory_kib": int(answer.get("peak_kib", 0)), **times}
 
 

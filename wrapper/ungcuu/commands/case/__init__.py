@@ -24,6 +24,13 @@ def _case_ids(_word: str) -> Sequence[str]:
     return [case.id for case in list_cases(Settings.from_environment())]
 
 
+def _missing_ids(_word: str) -> Sequence[str]:
+    from ungcuu.caseindex import lost
+    from ungcuu.settings import Settings
+
+    return [one.id for one in lost(Settings.from_environment())]
+
+
 _CASE = Argument("case-id", complete=_case_ids)
 _ANY_CASE = Argument("case-id", required=False, complete=_case_ids)
 
@@ -193,6 +200,14 @@ VERB = Verb(
                 N_("Check each record's hash, chain and signature, and the signed head"),
                 N_("Hash each piece of evidence again; name what is missing, changed or unknown"),
             ),
+        ),
+        _sub(
+            "forget",
+            N_("Record that the folder of a case was removed on purpose; needs --reason"),
+            people.forget,
+            arguments=(Argument("case-id", complete=_missing_ids),),
+            steps=(N_("Record the case, its head's hash and the reason in the journal of operations"),),
+            examples=('ungcuu case forget UC-20261122-001 --reason "exercise, folder archived at …"',),
         ),
         _sub(
             "timestamp",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ungcuu.commands.case.people import chosen
+from ungcuu.commands.case.people import chosen, warn_of_missing
 from ungcuu.errors import Exit
 from ungcuu.i18n import _, ngettext
 from ungcuu.verb import Outcome, Result
@@ -129,10 +129,15 @@ def verify(context: Context) -> Result:
     data = {"case": case.id, "folder": str(case.folder), **as_data(found)}
     for line in found.lines():
         context.out.line("! " + line, "warn" if found.ok else "bad")
+    data["missing"] = missing = [] if context.options["case_id"] else warn_of_missing(context)
     if not found.ok:
         return Result(Outcome.NOT_DONE, _("Case {case} was changed.").format(case=case.id), data, Exit.TAMPERED)
-    message = _("Case {case}: {records} records and {files} pieces of evidence are as they were recorded.")
-    return Result(message=message.format(case=case.id, records=found.journal.records, files=found.evidence), data=data)
+    message = _("Case {case}: {records} records and {files} pieces of evidence are as they were recorded.").format(
+        case=case.id, records=found.journal.records, files=found.evidence
+    )
+    if missing:
+        return Result(Outcome.NOT_DONE, message, data, Exit.TAMPERED)
+    return Result(message=message, data=data)
 
 
 def stamp(context: Context) -> Result:

@@ -10,6 +10,7 @@ from ungcuu.verb import Result
 
 if TYPE_CHECKING:
     from ungcuu.case import Case
+    from ungcuu.caseindex import Lost
     from ungcuu.context import Context
     from ungcuu.isolation_watch import Watched
 
@@ -26,6 +27,8 @@ def chosen(context: Context) -> Case:
     if len(still_open) == 1 or (cases and not still_open):
         return still_open[0] if still_open else cases[-1]
     if not cases:
+        if missing := _missing(context):
+            raise missing[0].error()
         raise UsageFault(
             _("There is no case yet."), _("Nothing was changed."), _("ungcuu case open HOST --title 'what happened'")
         )
@@ -34,6 +37,37 @@ def chosen(context: Context) -> Case:
         _("Nothing was changed."),
         "ungcuu case list",
     )
+
+
+def _missing(context: Context) -> list[Lost]:
+    """Return the cases whose folders are gone or were emptied."""
+    from ungcuu.caseindex import OPERATIONS, lost
+
+    return [one for one in lost(context.settings) if one.id != OPERATIONS]
+
+
+def warn_of_missing(context: Context) -> list[dict[str, object]]:
+    """Name the journals that are gone and the cases that can't be read; return them for ``--json``."""
+    from ungcuu.case import unreadable
+    from ungcuu.caseindex import lost
+
+    gone = lost(context.settings)
+    for one in gone:
+        context.out.line("! " + one.text, "bad")
+        context.out.line("  " + one.next_command)
+    for case in unreadable(context.settings):
+        told = _("case {case} can't be read: ungcuu case verify {case}").format(case=case.id)
+        context.out.line("! " + told, "bad")
+    return [one.as_data() for one in gone]
+
+
+def forget(context: Context) -> Result:
+    """Record that the folder of a case was removed on purpose."""
+    from ungcuu.caseindex import forget
+
+    gone = forget(context.settings, str(context.options["case_id"]), context.reason)
+    message = _("Recorded: the folder of case {case} was removed on purpose. Its number is not given again.")
+    return Result(message=message.format(case=gone.id), data=gone.as_data())
 
 
 def open_(context: Context) -> Result:
@@ -94,10 +128,7 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
-    for one in watched:
-        context.out.line(f"! {one.host}: {one.text}", isolation_watch.STYLES[one.look.state])
-        if one.look.state != "silent":
-            context.out.line("  " + _("Next:      {command}").format(command=one.next), "strong")
+    isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
     owed = pressing(people(case.records(), facts, datetime.now(UTC)))
@@ -105,12 +136,14 @@ def status(context: Context) -> Result:
         context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
     for obstacle in case.obstacles() if facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
+    missing = warn_of_missing(context)
     backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.hosts}
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
     return Result(data=_summary(case) | {
         "backup_alerts": backups, "deadlines": owed, "outside": {one.host: one.look.as_data() for one in watched},
+        "missing": missing,
     })  # fmt: skip
 
 
@@ -143,9 +176,10 @@ def list_(context: Context) -> Result:
     context.out.table(
         (name, _(_phase_title(fact.phase)), ", ".join(fact.hosts), fact.title) for name, fact in facts.items()
     )
+    missing = warn_of_missing(context)
     return Result(
-        message="" if cases else _("There is no case yet."),
-        data={"cases": [_summary(case) for case in cases]},
+        message="" if cases or missing else _("There is no case yet."),
+        data={"cases": [_summary(case) for case in cases], "missing": missing},
     )
 
 

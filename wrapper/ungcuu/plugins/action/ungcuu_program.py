@@ -11,7 +11,8 @@ import os
 import sys
 import tempfile
 import zipfile
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible import constants
@@ -21,14 +22,19 @@ from ansible.plugins.action import ActionBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
 
+_WRAPPER = Path(__file__).resolve().parents[2]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
 
 
-def build(package: Path, shebang: str) -> bytes:
-    """Bytes of the executable: the package's ``*.py`` files and a ``__main__`` that calls the package's ``main()``."""
+def build(package: Path, shebang: str, modules: Sequence[str] = ()) -> bytes:
+    """Bytes of the executable: the package's ``*.py`` files and a ``__main__`` that calls the package's ``main()``.
+
+    ``modules`` of the wrapper (``content``, ``remote/config``) go with it, so that a rule has one source alone.
+    """
     start = f"import sys\nfrom {package.name}.__main__ import main\nsys.exit(main())\n"
     entries = {"__main__.py": start.encode()}
     entries |= {f"{package.name}/{file.name}": file.read_bytes() for file in sorted(package.glob("*.py"))}
+    entries |= _shared(modules)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in sorted(entries.items()):
@@ -36,8 +42,15 @@ def build(package: Path, shebang: str) -> bytes:
     return f"#!{shebang}\n".encode() + buffer.getvalue()
 
 
+def _shared(modules: Sequence[str]) -> dict[str, bytes]:
+    """The sources of these modules of ``ungcuu``, with empty packages around them."""
+    entries = {f"ungcuu/{name}.py": (_WRAPPER / f"{name}.py").read_bytes() for name in modules}
+    folders = {parent for name in entries for parent in PurePosixPath(name).parents if str(parent) != "."}
+    return {f"{folder}/__init__.py": b"" for folder in folders} | entries
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """``ungcuu_program: {package: x, dest: /usr/local/sbin/y, mode: "0755"}``; `package` lies in the role's files."""
+    """``ungcuu_program: {package: x, dest: /sbin/y, modules: [content]}``; `package` is below the role's files."""
 
     TRANSFERS_FILES = True
 
@@ -51,7 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             folder = Path(self._find_needle("files", package))
         except AnsibleError as error:
             return result | {"failed": True, "msg": f"there is no package {package}: {error}"}
-        content = build(folder, "/usr/bin/python3 -IB")
+        content = build(folder, "/usr/bin/python3 -IB", self._task.args.get("modules") or [])
         descriptor, name = tempfile.mkstemp(prefix="ungcuu-program-", dir=constants.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(descriptor, "wb") as handle:

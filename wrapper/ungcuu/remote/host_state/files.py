@@ -17,6 +17,7 @@ from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, open_quietly,
 KNOWN = frozenset(CONFIG.get("known", []))
 HASH_LIMIT = 256 << 20
 SEEN: set[bytes] = set()
+CONFFILES: set[bytes] = set()
 
 
 def package_sums() -> dict[bytes, tuple[str, str]]:
@@ -50,6 +51,7 @@ def conffiles() -> dict[bytes, tuple[str, str]]:
             package = escaped(row[1])
         elif line.startswith(b" /") and len(row) == 2 and len(row[1]) == 32:
             found[row[0]] = (row[1].decode("ascii", "replace"), package)
+    CONFFILES.update(found)
     return found
 
 
@@ -159,6 +161,8 @@ def tell(path: bytes, info: os.stat_result, area: str, sums: dict[bytes, tuple[s
             if owned is not None:
                 record["package"] = owned[1]
                 record["package_ok"] = as_packaged(path, record.get("sha256"), owned[0])
+                if path in CONFFILES:
+                    record["conffile"] = True
             if path.endswith(b".pyc"):
                 known = hashlib.sha256(f"{record['path']} {record.get('sha256')}".encode()).hexdigest()[:16] in KNOWN
                 record["bytecode"] = "same" if known else judge_bytecode(path)

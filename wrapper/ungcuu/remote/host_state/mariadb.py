@@ -26,9 +26,10 @@ CODE = (
 # Every way to log in, without the secret itself; its digest stands by itself, since ``rotate`` changes it.
 USERS = (
     "SELECT CONCAT(g.User,'@',g.Host),"
-    "CONCAT(IF(JSON_VALUE(g.Priv,'$.access')>0,CONCAT('rights=',JSON_VALUE(g.Priv,'$.access')),'rights=0'),"
+    # Debian's own accounts have every bit, also those that mean nothing: ALTER USER leaves these out.
+    "CONCAT('rights=',IFNULL(JSON_VALUE(g.Priv,'$.access') & 549755813887,0),"
     "' login=',IFNULL(JSON_VALUE(g.Priv,'$.plugin'),'none'),"
-    "' also=',IFNULL(LEFT(SHA2(JSON_QUERY(g.Priv,'$.auth_or'),256),16),'none'),"
+    "' also=',IFNULL(LEFT(SHA2(NULLIF(JSON_QUERY(g.Priv,'$.auth_or'),'[{}]'),256),16),'none'),"
     "' locked=',IFNULL(JSON_VALUE(g.Priv,'$.account_locked'),'0'),"
     "' secret=',IF(IFNULL(JSON_VALUE(g.Priv,'$.authentication_string'),'')='','empty',"
     "LEFT(SHA2(JSON_VALUE(g.Priv,'$.authentication_string'),256),16))) FROM mysql.global_priv g;"

@@ -1,0 +1,62 @@
+"""Give a vault the files that a website host's signed baseline knows, so that it can judge the host's restore points.
+
+Runs against the vault (``delegate_to``), about the host that the play is for. The vault keeps the list as root's, with
+the baseline's time and hash. Without a baseline only what ungcuu itself put on the host is handed on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu import known_files
+from ungcuu.errors import Tampered
+
+_VAULT = "/usr/local/sbin/ungcuu-vault"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """``give_known_files: {host: web01, state: …, root: /var/www/portal, config_paths: [/etc/php]}``.
+
+    ``required: false``: a vault that does not answer fails nothing, since the next backup hands the list over anyway.
+    """
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Hand the list over; changed only when the vault did not have it. A forged baseline is reported, not sent."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._task.check_mode:
+            return result | {"changed": False, "skipped": True, "msg": "nothing is handed over in check mode"}
+        args = self._task.args
+        host, state = str(args["host"]), Path(str(args["state"])).expanduser()
+        folders = [str(args["root"]), *map(str, args.get("config_paths") or [])]
+        try:
+            document = known_files.document(state, host, folders)
+        except Tampered as error:
+            record = {"name": "baseline for the vault", "side": "controller", "passed": False, "detail": error.what}
+            return result | {"changed": False, "ungcuu": [{"kind": "proof", "data": record}]}
+        required = bool(args.get("required", True))
+        answer = self._hand_over(host, document, required)
+        if answer.get("outcome") != "DONE":
+            why = f"The vault did not take the list of known files of {host}: {answer.get('reason')}"
+            return result | {"failed": required, "changed": False, "given": False, "msg": why}
+        return result | {"changed": bool(answer.get("changed")), "given": True, "baseline": document["taken"]}
+
+    def _hand_over(self, host: str, document: dict[str, Any], required: bool) -> dict[str, Any]:
+        """What the vault's program answers; a lost connection is Ansible's own error where the list is required."""
+        try:
+            done = self._low_level_execute_command(f"{_VAULT} know {host}", in_data=json.dumps(document).encode())
+        except AnsibleConnectionFailure as error:
+            if required:
+                raise
+            return {"reason": str(error)[:300]}
+        try:
+            answer = json.loads(done.get("stdout", "").strip().splitlines()[-1])
+        except (IndexError, ValueError):
+            answer = None
+        return answer if isinstance(answer, dict) else {"reason": str(done.get("stderr", ""))[-300:]}
