@@ -62,7 +62,6 @@ def _confirm(context: Context, key: HostKey, known: list[HostKey]) -> None:
             _("Nothing was pinned and nothing was sent."),
             again,
         )
-    from ungcuu.asking import ask
 
     typed = ask(context.out, _("Is it the same? Type yes"), _("Nothing was pinned and nothing was sent."))
     if typed.lower() not in ("yes", "có"):
