@@ -199,12 +199,7 @@ def _prefix_hashes(path: Path) -> set[str]:
 
 def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[str]]:
     """Files beside the evidence: reports and torn records have a hash in the journal, other things do not."""
-    hashes: dict[str, set[str]] = {}
-    for record in records:
-        if record.kind in ("report", "torn") and not from_host(record):
-            hashes.setdefault(str(record.data.get("file")), set()).add(str(record.data.get("sha256")))
-    for name, digest in timestamp.files_of(records).items():
-        hashes.setdefault(name, set()).add(digest)
+    hashes = _file_hashes(records)
     problems, notes = [], []
     for path in _entries(case.folder):
         if path.name in (NAME, "evidence"):
@@ -212,12 +207,30 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
         name = clean(path.name, 120)
         if path.name not in hashes:
             notes.append(_("not covered by the journal: {name}").format(name=name))
-        elif _hash_or_nothing(path) not in hashes[path.name]:
+        elif (digest := _hash_or_nothing(path)) not in hashes[path.name] and digest not in _recorded_since(case, path):
             problems.append(_("{name} was changed").format(name=name))
     for name in hashes:
         if not (case.folder / name).exists() and _TORN.match(name):
             problems.append(_("{name} is missing").format(name=clean(name, 120)))
     return problems, notes
+
+
+def _file_hashes(records: list[Record]) -> dict[str, set[str]]:
+    hashes: dict[str, set[str]] = {}
+    for record in records:
+        if record.kind in ("report", "torn") and not from_host(record):
+            hashes.setdefault(str(record.data.get("file")), set()).add(str(record.data.get("sha256")))
+    for name, digest in timestamp.files_of(records).items():
+        hashes.setdefault(name, set()).add(digest)
+    return hashes
+
+
+def _recorded_since(case: Case, path: Path) -> set[str]:
+    """Return the hashes that the journal knows for a file by now: a report is recorded before it takes its place."""
+    try:
+        return _file_hashes(snapshot(case.folder, case.head).records(case.folder)).get(path.name, set())
+    except Tampered:
+        return set()
 
 
 def _hash_or_nothing(path: Path) -> str:
