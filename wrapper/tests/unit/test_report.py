@@ -19,7 +19,7 @@ from casebook import Book, clock_of, settings_in, write_case
 from ungcuu import i18n, restore_points, timeline
 from ungcuu.case import Case, open_case
 from ungcuu.casecheck import check
-from ungcuu.forms import NAMES, form
+from ungcuu.forms import NAMES, form, root_lost
 from ungcuu.journal import MAX_RECORD
 from ungcuu.picture import WIDTH
 from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
@@ -478,7 +478,9 @@ def test_a_form_is_filled_from_the_journal_and_leaves_the_rest_to_a_person(
     """What is unknown is a dotted line, never an invention; hostile text stays text here too."""
     case = write_case(settings, f"Thay đổi giao diện {attack}")
     draft = form(name, case.records(), case.facts, NOW)
-    page = Reader(render({"form": draft, "facts": case.facts, "tlp": "AMBER"}, "form.html.j2"))
+    page = Reader(
+        render({"form": draft, "facts": case.facts, "tlp": "AMBER", "root_lost": root_lost(case.facts)}, "form.html.j2")
+    )
     known = "html head meta title style body div b main p h1 table tbody tr td span"
     assert {tag for tag, _attrs in page.tags} <= set(known.split())
     assert "22/11/2026 09:05:05" in page.text and "hoạt động trở lại từ 22/11/2026 09:19" in page.text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ungcuu.asking import ask
 from ungcuu.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Hosts, Option, Phase, Result, Verb
@@ -62,6 +61,8 @@ def _confirm(context: Context, key: HostKey, known: list[HostKey]) -> None:
             _("Nothing was pinned and nothing was sent."),
             again,
         )
+
+    from ungcuu.asking import ask
 
     typed = ask(context.out, _("Is it the same? Type yes"), _("Nothing was pinned and nothing was sent."))
     if typed.lower() not in ("yes", "có"):
