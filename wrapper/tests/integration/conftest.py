@@ -37,7 +37,8 @@ def fresh(lab: Lab) -> Callable[..., Lab]:
         lab.down(hosts)
         lab.up(hosts, DEBIAN)
         for host in hosts:  # what was signed of another machine says nothing of this one
-            for signed in (Path(os.environ["UNGCUU_STATE"]) / "hosts" / host).glob("baseline*"):
+            folder = Path(os.environ["UNGCUU_STATE"]) / "hosts" / host
+            for signed in (*folder.glob("baseline*"), *folder.glob("root-lost*")):
                 signed.unlink()
         return lab
 
