@@ -48,7 +48,8 @@ for path in ("/../web02/repository/config", "/..%2f..%2fweb02%2frepository%2fcon
              "/web02/repository/config", "/web02/config", "/web02/", "/../ledger.json", "/%2e%2e/ledger.json"):
     loot["answers"][f"read {path}"], body = ask("GET", path)
     loot["read"].append(hashlib.sha256(body).hexdigest())
-    loot["answers"][f"write {path}"] = ask("POST", path, b"junk")[0]
+    if os.path.exists("/root/write-elsewhere"):
+        loot["answers"][f"write {path}"] = ask("POST", path, b"junk")[0]
 open("/root/loot.json", "w").write(json.dumps(loot))
 if os.path.exists("/root/forge"):
     environment = dict(os.environ, RESTIC_PASSWORD=password, RESTIC_REPOSITORY=where)
@@ -120,7 +121,11 @@ def attacked(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Iterato
         ATTACK,
     )
     yield lab, before, sealed
-    run(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/forge")
+    run(
+        lab,
+        "web01",
+        "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/forge /root/leave-lock",
+    )
 
 
 def test_root_on_the_host_can_not_touch_earlier_points(attacked: tuple[Lab, dict[str, Any], str]) -> None:
@@ -137,8 +142,18 @@ def test_root_on_the_host_can_not_touch_earlier_points(attacked: tuple[Lab, dict
 
 
 def test_root_on_the_host_can_not_reach_other_hosts_backups(attacked: tuple[Lab, dict[str, Any], str]) -> None:
-    """One taken-over website must not give away the others."""
-    lab, _, _ = attacked
+    """One taken-over website must not give away the others: what was meant for them lies in the run's own folder.
+
+    No backup writes such names, so the run is refused.
+    """
+    lab, before, sealed = attacked
+    run(lab, "web01", "touch /root/write-elsewhere")
+    answer = vault(lab, "backup", "web01")
+    run(lab, "web01", "rm /root/write-elsewhere")
+    assert answer["outcome"] == "NOT DONE"
+    assert "files that no backup writes: web02" in answer["reason"]
+    assert [row["kind"] for row in vault(lab, "points", "web01")["refused"]] == ["names"]
+    assert content(lab, before["id"]) == sealed
     loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
     # rclone answers for folders below the host's own repository, so that a code proves nothing: what was read does.
     theirs = run(lab, "vault01", "cd /var/lib/ungcuu-vault/sites/web02/repository && sha256sum config keys/*").split()
@@ -167,7 +182,7 @@ def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], st
     assert answer["outcome"] == "NOT DONE"
     assert "2 points arrived" in answer["reason"]
     listed = vault(lab, "points", "web01")
-    assert [row["kind"] for row in listed["refused"]] == ["snapshot"]
+    assert [row["kind"] for row in listed["refused"]][-1:] == ["snapshot"]
     chosen = vault(lab, "choose", "web01")["point"]
     assert chosen["time"] < "2099"
     assert chosen["id"] in {point["id"] for point in listed["points"]}

@@ -170,8 +170,12 @@ def test_root_on_the_website_host_reaches_nothing_of_the_controller(onesite: Lab
     run(lab, "web01", take_over, attack.encode())
     try:
         did(typed(lab, "backup", "web01"))
+        run(lab, "web01", "touch /root/write-elsewhere")
+        code, document, _ = typed(lab, "backup", "web01")
     finally:
-        run(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic")
+        run(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/write-elsewhere")
+    assert (code, document["outcome"]) == (6, "NOT DONE"), document
+    assert "files that no backup writes" in document["error"]["what"]
     loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
     answers = loot["answers"]
     assert answers["list snapshots"] >= 1, "the attack must have reached the repository, or this proves nothing"
