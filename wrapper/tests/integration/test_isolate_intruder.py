@@ -6,7 +6,6 @@ that lies, an address that was taken over. The frames are UDP of our own to the 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 import threading
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_isolate import ECHO, Held, Run, Stage, _soon
+from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
 
-from ungcuu import card, isolation, probe, readback
+from ungcuu import isolation, probe, readback
 from ungcuu.lab import Lab
 from ungcuu.plugins import on_host
 
@@ -146,13 +145,6 @@ class InSpace(Held):
         self.told = json.loads(said.splitlines()[-1])
 
 
-def _without_hooks(made: card.Card) -> card.Card:
-    """The card as it was before devices were closed."""
-    text = made.rules["full"]
-    whole = text[: text.index("# devices")] + isolation.LAST_LINE + "\n"
-    return dataclasses.replace(made, rules={**made.rules, "full": whole})
-
-
 @pytest.mark.parametrize("hooks", [True, False])
 def test_a_macvlan_in_a_namespace_dies_with_the_rest(opened: Stage, hooks: bool) -> None:
     """Seen living on without the hooks on devices, which is what the second case shows each time."""
@@ -161,7 +153,7 @@ def test_a_macvlan_in_a_namespace_dies_with_the_rest(opened: Stage, hooks: bool)
     session = InSpace(opened, "web01", opened.lab.address("intruder01"), 9)
     time.sleep(3)
     kept = opened.card()
-    ended = isolation.cut(kept if hooks else _without_hooks(kept))
+    ended = isolation.cut(kept if hooks else without_hooks(kept))
     loaded = time.time()
     assert (ended.ending, ended.hooks) == ("cut", "yes" if hooks else "rules"), ended.detail
     assert b"mv0" not in ended.snapshot.partition(b"== packet_filter")[0] or b"macvlan" in ended.snapshot
@@ -192,7 +184,7 @@ def test_raw_packets_stay_inside(opened: Stage, how: str) -> None:
     """Seen passing the rules of the IP layer, which is what the middle case shows each time."""
     there = opened.lab.address("intruder01")
     assert _heard(opened, "markbefore", there, how=how) == 20
-    assert isolation.cut(_without_hooks(opened.card())).done
+    assert isolation.cut(without_hooks(opened.card())).done
     assert _heard(opened, "markhalf", there, how=how) == 20
     assert isolation.cut(opened.card()).hooks == "yes"
     assert _heard(opened, "markafter", there, how=how) == 0
