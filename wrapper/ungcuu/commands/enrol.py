@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ungcuu.asking import ask
 from ungcuu.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.i18n import N_, _
 from ungcuu.verb import Hosts, Option, Phase, Result, Verb
