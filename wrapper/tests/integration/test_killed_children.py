@@ -47,7 +47,7 @@ class Row:
 
 # In this order: a later verb finds what an earlier one made.
 ROWS = {
-    "harden": Row(("--no-verify",), step=3),
+    "harden": Row(("--no-verify",), step=3, slow=True),
     "patch": Row(("--urgent", "--backup-hours", "0"), settled=False),
     "backup": Row(step=2),
     "accept-point": Row(("POINT", "--reason", "test"), settled=False),
@@ -183,7 +183,7 @@ def test_a_killed_child_leaves_the_run_unknown_and_resume_settles_it(
     assert left.verb == verb
     give_up = row.slow and not FULL
     code, document, said = ungcuu("resume", "web01", *(("--close",) if give_up else CONFIRM))
-    if row.settled:
+    if row.settled and not give_up:
         assert (code, document["outcome"]) == (0, "DONE"), f"{document} {said}"
     if document.get("outcome") != "DONE":  # the truth, and nothing is lost: it is still there for a person
         assert verb in {run.verb for run in open_runs(settings())}
