@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +44,8 @@ AGAIN_SECONDS = 10.0
 SNAPSHOT_SECONDS = 4
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
 
-_TURNED_AWAY = ("Connection reset by", "Connection closed by")  # by sshd, before it even asked for a key
+# By sshd, before it even asked for a key. The line without the prefix comes at INFO, which ``ssh`` is not asked for.
+_TURNED_AWAY = re.compile(r"(?:kex_exchange_identification: (?:read: |write: )?)?Connection (?:reset|closed) by ")
 
 # What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut. Names
 # and commands are constants; nothing of the host gets in here.
@@ -251,7 +253,7 @@ def _knock(
 def _turned_away(exchange: _Exchange, answer: ssh.Streamed) -> bool:
     """Whether nothing was done on the host, and the next moment may be better."""
     if answer.ending is ssh.Ending.NOT_REACHED:
-        return answer.detail.startswith(_TURNED_AWAY)
+        return _TURNED_AWAY.match(answer.detail) is not None
     if answer.ending is ssh.Ending.LOST:
         return not exchange.sent
     return answer.ending is ssh.Ending.EXITED and answer.returncode != 0 and b"fork" in answer.stderr

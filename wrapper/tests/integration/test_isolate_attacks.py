@@ -173,7 +173,7 @@ def inventory(tmp_path: Path) -> Callable[..., str]:
 def test_the_vault_looks_where_no_other_machine_is_named(opened: Stage, inventory: Callable[..., str]) -> None:
     """I2: any second machine can look; what one that may log in can't prove is named, and not called proven.
 
-    Seen failing without the default: "isolated, and proven" though nobody had looked from outside.
+    Not tried without the default.
     """
     site = inventory()
     (opened.settings.host_dir("web01") / "card.json").unlink()
@@ -207,7 +207,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
 def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) -> None:
     """I8: a file of the controller says "isolated" for ever; the ports say what is true.
 
-    Seen failing without the look from outside: `case status` "still isolated", scan "Nothing was found".
+    Not tried without the look from outside.
     """
     _isolate(ungcuu)
     opened.on("web01", "rm -rf /etc/systemd/system/ungcuu-isolation* /etc/systemd/system/*/ungcuu-isolation* "
@@ -231,7 +231,7 @@ def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) 
 def test_a_table_that_is_deleted_later(opened: Stage, isolated: str, ungcuu: Any) -> None:
     """I3: "proven" is about one moment; what asks later must find that it is over.
 
-    Seen failing without the look from outside: doctor, case status and scan say "isolated".
+    Not tried without the look from outside.
     """
     later = "systemctl stop ungcuu-isolation-guard 2>/dev/null; /usr/sbin/nft.real delete table inet ungcuu_isolation"
     body = (f'/usr/sbin/nft.real "$@"; code=$?\ncase "$*" in *-c*|*list*) exit $code;; esac\n'

@@ -212,7 +212,7 @@ def test_a_device_that_appears_later_is_closed(opened: Stage, playbook: Any) -> 
 
 @pytest.mark.parametrize("liar", [HIDES, LATER, OPENS], ids=["hides", "later", "opens"])
 def test_an_nft_that_lies_is_noticed(opened: Stage, ungcuu: Run, liar: str) -> None:
-    """Seen passing as "isolated, and proven" where the rules were read by the host's nft, or once."""
+    """Three ways to lie, of which a reading by the host's own nft would see none. Not tried with such a reading."""
     opened.card()
     trojan = "mv /usr/sbin/nft /usr/sbin/nft.real; cat > /usr/sbin/nft; chmod 755 /usr/sbin/nft"
     opened.on("web01", trojan, "#!/bin/sh\n" + liar)

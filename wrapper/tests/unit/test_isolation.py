@@ -387,6 +387,23 @@ def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, std
     assert isolation._turned_away(exchange, answer) is again
 
 
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [
+        ("kex_exchange_identification: read: Connection reset by peer", True),
+        ("kex_exchange_identification: Connection closed by remote host", True),
+        ("Connection closed by 192.0.2.10 port 22", True),
+        ("kex_exchange_identification: banner line contains invalid characters", False),
+        ("ssh: connect to host 192.0.2.10 port 22: Connection refused", False),
+    ],
+)
+def test_a_caller_who_is_turned_away_knocks_again(line: str, again: bool) -> None:
+    """What ssh says at its level ERROR counts too. Seen failing where only its line at INFO was known."""
+    exchange = isolation._Exchange(isolation.AllowList(("192.0.2.1",), ()), b"")
+    answer = ssh.Streamed(ssh.Ending.NOT_REACHED, None, 0, "", b"", 1.0, line)
+    assert isolation._turned_away(exchange, answer) is again
+
+
 def test_the_cut_and_the_role_name_devices_alike() -> None:
     """Two copies that drift apart would leave one of two ways to isolate a host open."""
     whole = (ROOT / "roles/isolation/templates/isolation.sh.j2").read_text("utf-8")

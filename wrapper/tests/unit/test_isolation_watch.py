@@ -43,7 +43,7 @@ def isolated(case: Case, look: Look = SILENT, outcome: str = "DONE", ending: str
 def test_what_was_seen_later_decides(case: Case) -> None:
     """I8: a host whose isolation was lost is not "still isolated" because a run once ended well.
 
-    Seen failing without the records of what was seen from outside.
+    Seen failing with the records of what was seen from outside left unread ("isolated" for good).
     """
     assert isolated(case).isolated == ("web01",)
     assert isolation_watch.record_change(case.settings, "web01", OPEN)

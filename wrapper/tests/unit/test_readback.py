@@ -36,7 +36,7 @@ def test_the_whole_rule_set_is_read() -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_rule_that_is_missing_moved_or_new_is_seen(number: int) -> None:
-    """Each rule of both tables: without it, and twice. Seen failing where rules were compared as a set."""
+    """Each rule of both tables: without it, and twice. Seen failing with rules compared as a set."""
     for at in range(len(RECORDED["parts"][number]["rules"])):
         answer = copy.deepcopy(RECORDED)
         rule = answer["parts"][number]["rules"].pop(at)
