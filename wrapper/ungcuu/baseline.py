@@ -297,7 +297,12 @@ def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
     """The part of a baseline that stays the same on a host that nobody changed."""
     fleeting = {"active", "mtime", "ctime", "comm", "source"}
     kept = {
-        kind: [{name: value for name, value in row.items() if name not in fleeting} for row in known]
+        kind: [
+            {name: value for name, value in row.items() if name not in fleeting}
+            for row in known
+            # One file for each login that is open, named by its number.
+            if not str(row.get("path", "")).startswith("/run/systemd/transient/")
+        ]
         for kind, known in rows.items()
         if kind not in ("listener", "unit", "runtime", "running")
     }
