@@ -221,7 +221,7 @@ class Drill:
         self._verify_case(phase)
 
     def _eradicate(self, phase: Phase) -> None:
-        self._verb("eradicate", self.host.name)
+        self._verb("eradicate", self.host.name, "--kill-processes")
         for plant in self.data["plants"]:
             gone = not self._host_has_marker(plant["finds"])
             self._prove(phase, f"gone from its place: {plant['name']}", gone, plant["finds"])

@@ -453,3 +453,19 @@ def test_every_rule_in_use_is_in_the_catalogue() -> None:
     used = {rule for text in sources for rule in re.findall(r'"([a-z]+\.[a-z-]+)"', text)}
     assert used - {"apt-daily-upgrade.timer"} <= set(RULES)
     assert {"upload.code", "persistence.unit"} <= used
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "closes"),
+    [
+        ("inet ungcuu_isolation", "chain input { type filter hook input priority raw; policy drop; }", True),
+        ("inet ungcuu_isolation", "chain input { type filter hook input priority raw; policy accept; }", False),
+        ("inet ungcuu_isolation", "chain a { type nat hook prerouting priority 0; policy drop; redirect }", False),
+        ("inet other", "chain input { type filter hook input priority raw; policy drop; }", False),
+    ],
+)
+def test_nobody_is_told_to_delete_the_isolation(name: str, text: str, closes: bool) -> None:
+    """Seen: a scan of an isolated host advised `nft delete table inet ungcuu_isolation`. A name alone excuses nothing."""
+    from ungcuu.detect.facts import _only_closes
+
+    assert _only_closes(name, text) is closes

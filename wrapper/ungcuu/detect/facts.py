@@ -70,12 +70,27 @@ def _is_good_library(comparison: Comparison, path: str, steps: int = 8) -> bool:
     return is_known(comparison, usual)
 
 
+_ISOLATION = ("inet ungcuu_isolation", "netdev ungcuu_isolation")
+_LEADS = re.compile(r"\b(?:dnat|snat|masquerade|redirect|tproxy|queue|dup|fwd|policy accept)\b")
+
+
+def _only_closes(name: str, text: str) -> bool:
+    """Whether these are an isolation's rules: nobody may be told to delete them, and they can only shut out.
+
+    Whether they are whole is read back from the kernel (``doctor``, ``isolate``), not judged here.
+    """
+    hooks = len(re.findall(r"\bhook \S+", text))
+    return name in _ISOLATION and hooks > 0 and text.count("policy drop;") == hooks and not _LEADS.search(text)
+
+
 def packet_filters(comparison: Comparison) -> Iterator[Finding]:
     """Tables that came, went or changed; one that is exactly what a file of rules says is judged by that file."""
     for name, old, new in _differing(comparison, "filter"):
         if new is not None and new.get("source"):
             continue
         text = str((new or {}).get("text", ""))
+        if _only_closes(name, text):
+            continue
         severity = _filter_severity(old, new)
         yield comparison.find("network.filter", severity, "filter", f"table {name}", seen=text or "gone",
                               expected=str((old or {}).get("text", "not present")))  # fmt: skip
