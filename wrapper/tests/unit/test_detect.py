@@ -465,7 +465,7 @@ def test_every_rule_in_use_is_in_the_catalogue() -> None:
     ],
 )
 def test_nobody_is_told_to_delete_the_isolation(name: str, text: str, closes: bool) -> None:
-    """Seen: a scan of an isolated host advised `nft delete table inet ungcuu_isolation`. A name alone excuses nothing."""
+    """A scan of an isolated host advised `nft delete table inet ungcuu_isolation`. A name alone excuses nothing."""
     from ungcuu.detect.facts import _only_closes
 
     assert _only_closes(name, text) is closes
