@@ -488,7 +488,7 @@ def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
     case = document["case"]
     ungcuu("isolate", "web01")  # not every proof can be taken where the lab has this host alone
     shell(host, "nft list table inet ungcuu_isolation; test -e /etc/ungcuu/isolation.nft; sleep 1")
-    shell(host, "echo '# more' >> /etc/ungcuu/isolation-guard.sh; echo x > /etc/ungcuu/hidden")
+    shell(host, "echo '# more' >> /etc/ungcuu/isolation.sh; echo x > /etc/ungcuu/hidden")
     try:
         code, document, said = ungcuu("collect", "web01")
         assert code == 0, said
@@ -504,6 +504,6 @@ def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
         )
     (one,) = document["scope"]
     assert {"/etc/ungcuu/isolation.nft", "/etc/systemd/system/ungcuu-isolation.service"} <= set(one["ours"])
-    assert one["altered"] == ["/etc/ungcuu/isolation-guard.sh"]
-    assert {"/etc/ungcuu/hidden", "/etc/ungcuu/isolation-guard.sh"} <= set(one["changed"])
+    assert one["altered"] == ["/etc/ungcuu/isolation.sh"]
+    assert {"/etc/ungcuu/hidden", "/etc/ungcuu/isolation.sh"} <= set(one["changed"])
     assert not set(one["ours"]) & set(one["changed"])
