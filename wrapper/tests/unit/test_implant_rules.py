@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,11 @@ def test_compiled_code_is_what_its_source_says(
     config = types.ModuleType("ungcuu.remote.config")
     vars(config)["CONFIG"] = {}
     monkeypatch.setitem(sys.modules, "ungcuu.remote.config", config)
+    from ungcuu.remote.host_state import reading
     from ungcuu.remote.host_state.bytecode import judge_bytecode
 
+    # The clock of a reading began when its program was loaded: in a long test run that is minutes ago.
+    monkeypatch.setattr(reading, "STARTED", time.monotonic())
     source = tmp_path / "m.py"
     source.write_text("a = 1")
     cache = Path(importlib.util.cache_from_source(str(source)))
