@@ -83,6 +83,10 @@ ADVICE: Mapping[str, Advice] = {
         N_("remove the folder from /etc/ld.so.conf.d first, then write the cache anew"), ("ldconfig",)
     ),
     "drop-table": Advice(N_("delete the table from the packet filter"), ("nft delete table {table}",)),
+    "isolate-again": Advice(
+        N_("never delete it: isolate the host again, which loads the rules anew and reads them back whole"),
+        ("ungcuu isolate {host}",),
+    ),
     "load-filter": Advice(N_("load the packet filter again from its file"), ("systemctl restart nftables.service",)),
     "start-unit": Advice(
         N_("start it again, and at each boot"), ("systemctl unmask {name}", "systemctl enable --now {name}")
@@ -191,6 +195,8 @@ def _hidden_link(found: Seen) -> tuple[str, dict[str, str]]:
 
 
 def _filter(found: Seen) -> tuple[str, dict[str, str]]:
+    if found.path.endswith(" ungcuu_isolation"):
+        return "isolate-again", {}
     new = found.expected == "not present"
     return ("drop-table" if new else "load-filter"), {"table": found.path.removeprefix("table ")}
 

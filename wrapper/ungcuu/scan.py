@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, content, detect, expected, package_check, root_loss, second_reader, sent, ssh
+from ungcuu import baseline, containment, content, detect, expected, package_check, root_loss, second_reader, sent, ssh
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -104,7 +104,9 @@ class Subject:
         """Return what is right on this host."""
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
         known = expected.load(self.state, self.host)
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths)
+        folder = baseline.host_folder(self.state, self.host)
+        cut = containment.mode_of(folder) if containment.isolated_since(folder) else ""
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths, cut)
 
 
 @dataclass(frozen=True)

@@ -455,17 +455,41 @@ def test_every_rule_in_use_is_in_the_catalogue() -> None:
     assert {"upload.code", "persistence.unit"} <= used
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "closes"),
-    [
-        ("inet ungcuu_isolation", "chain input { type filter hook input priority raw; policy drop; }", True),
-        ("inet ungcuu_isolation", "chain input { type filter hook input priority raw; policy accept; }", False),
-        ("inet ungcuu_isolation", "chain a { type nat hook prerouting priority 0; policy drop; redirect }", False),
-        ("inet other", "chain input { type filter hook input priority raw; policy drop; }", False),
-    ],
+_CLOSED = (
+    "chain input { type filter hook input priority raw; policy drop; meta iiftype loopback accept "
+    "ip saddr @management_ipv4 tcp dport 22 accept counter drop }"
 )
-def test_nobody_is_told_to_delete_the_isolation(name: str, text: str, closes: bool) -> None:
-    """A scan of an isolated host advised `nft delete table inet ungcuu_isolation`. A name alone excuses nothing."""
-    from ungcuu.detect.facts import _only_closes
 
-    assert _only_closes(name, text) is closes
+
+@pytest.mark.parametrize(
+    ("text", "mode", "severity"),
+    [
+        (_CLOSED, "full", "low"),
+        (_CLOSED, "", "high"),  # nobody cut this host off
+        (_CLOSED.replace("policy drop", "policy accept"), "full", "high"),
+        *(
+            (_CLOSED.replace("counter drop", rule), "full", "high")
+            for rule in (
+                "accept", "ip saddr 203.0.113.9 accept", "ip daddr set 203.0.113.9 accept", "tcp dport set 22 accept",
+                "notrack accept", "meta mark set 1 accept", "tcp dport { 80, 443 } accept", "redirect",
+            )
+        ),
+        (_CLOSED.replace("counter drop", "tcp dport { 80, 443 } accept"), "maintenance", "low"),
+        (_CLOSED.replace("counter drop", "tcp dport { 25, 443 } accept"), "maintenance", "high"),
+    ],
+)  # fmt: skip
+def test_the_isolation_s_table_excuses_no_other_rule_and_nobody_is_told_to_delete_it(
+    text: str, mode: str, severity: str
+) -> None:
+    """A scan of an isolated host advised `nft delete table inet ungcuu_isolation`.
+
+    Root on the host could otherwise open the isolation under its own name. Seen failing where the name, or a policy of
+    drop, was enough.
+    """
+    from ungcuu.detect.facts import packet_filters
+
+    table = {"set": "filter", "name": "inet ungcuu_isolation", "detail": "x", "text": text, "source": ""}
+    before, now = snapshot(), snapshot(fact=[table])
+    (found,) = packet_filters(Comparison(Policy("web01", "/var/www/portal", isolation=mode), before, now))
+    assert found.severity.value == severity
+    assert list(found.commands) == ["ungcuu isolate web01"]

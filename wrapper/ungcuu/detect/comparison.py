@@ -20,7 +20,8 @@ class Policy:
     """What is right on this host: the facts of the inventory that a judgement needs.
 
     ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set);
-    ``config_paths`` are paths of the system that the backup holds.
+    ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
+    cut the host off, empty where it did not.
     """
 
     host: str
@@ -29,6 +30,7 @@ class Policy:
     ports: tuple[int, ...] = (80, 443)
     expected: Mapping[str, str] = field(default_factory=dict)
     config_paths: tuple[str, ...] = ()
+    isolation: str = ""
 
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""

@@ -71,16 +71,30 @@ def _is_good_library(comparison: Comparison, path: str, steps: int = 8) -> bool:
 
 
 _ISOLATION = ("inet ungcuu_isolation", "netdev ungcuu_isolation")
-_LEADS = re.compile(r"\b(?:dnat|snat|masquerade|redirect|tproxy|queue|dup|fwd|policy accept)\b")
+# Every rule of the isolation that accepts, as nft lists it; the addresses stand in sets, whose elements no scan reads.
+_OWN_RULES = re.compile(
+    r"meta [io]iftype loopback accept"
+    r"|meta protocol arp accept"
+    r"|ip6? (?:saddr|daddr) @management_ipv[46] tcp [ds]port \d+ accept"
+    r"|ip6 hoplimit 255 icmpv6 type \{ nd-[a-z-]+, nd-neighbor-solicit, nd-neighbor-advert \} accept"
+    r"|icmp type destination-unreachable icmp code frag-needed limit rate 10/second(?: burst 5 packets)? accept"
+    r"|icmpv6 type packet-too-big limit rate 10/second(?: burst 5 packets)? accept"
+    r"|icmpv6 type mld2-listener-report accept"
+    r"|ip daddr 255\.255\.255\.255 udp sport 68 udp dport 67 accept"
+)
 
 
-def _only_closes(name: str, text: str) -> bool:
-    """Whether these are an isolation's rules: nobody may be told to delete them, and they can only shut out.
-
-    Whether they are whole is read back from the kernel (``doctor``, ``isolate``), not judged here.
-    """
-    hooks = len(re.findall(r"\bhook \S+", text))
-    return name in _ISOLATION and hooks > 0 and text.count("policy drop;") == hooks and not _LEADS.search(text)
+def _is_isolation(comparison: Comparison, name: str, text: str) -> bool:
+    """Whether these are the rules of an isolation that this controller noted: no other rule lets anything in or out."""
+    mode = comparison.policy.isolation
+    if not mode or name not in _ISOLATION:
+        return False
+    own = _OWN_RULES.sub("", text)
+    if mode != "full":
+        ports = ", ".join(str(port) for port in sorted(comparison.policy.ports))
+        own = re.sub(rf"tcp [ds]port (?:\{{ {ports} \}}|{ports}) accept", "", own)
+    hooks = len(re.findall(r"\bhook \S+", own))
+    return hooks > 0 and own.count("policy drop;") == hooks and not _OPENS.search(own) and "policy accept" not in own
 
 
 def packet_filters(comparison: Comparison) -> Iterator[Finding]:
@@ -89,9 +103,9 @@ def packet_filters(comparison: Comparison) -> Iterator[Finding]:
         if new is not None and new.get("source"):
             continue
         text = str((new or {}).get("text", ""))
-        if _only_closes(name, text):
-            continue
         severity = _filter_severity(old, new)
+        if name in _ISOLATION:  # its advice is never to delete it
+            severity = LOW if _is_isolation(comparison, name, text) else HIGH
         yield comparison.find("network.filter", severity, "filter", f"table {name}", seen=text or "gone",
                               expected=str((old or {}).get("text", "not present")))  # fmt: skip
 
