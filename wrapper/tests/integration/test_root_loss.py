@@ -38,12 +38,15 @@ def lost(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Lab:
 
 
 def test_clean_is_not_enough(lost: Lab, ungcuu: Ungcuu) -> None:
-    """The scan finds nothing any more; the host is not called clean, and release refuses.
+    """The scan finds nothing but the isolation itself; the host is not called clean, and release refuses.
 
     test_root_loss.py of the unit tests was seen failing with what is kept taken out of ``root_loss.remember``.
     """
     code, document, said = ungcuu("scan", "web01")
-    assert document["findings"] == [], said
+    others = [
+        row for row in document["findings"] if (row["rule"], row["severity"]) != ("network.filter", "low")
+    ]  # the isolation's own tables are always shown
+    assert others == [], said
     assert "root was lost" in said
     code, document, said = ungcuu("reassess", "web01", "--entry-closed", "the upload form was removed", *ROLES)
     assert code == 10 and "ungcuu rebuild web01" in json.dumps(document), said
