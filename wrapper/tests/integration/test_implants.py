@@ -135,6 +135,6 @@ def test_the_implant_is_found(planted: list[dict[str, Any]], wanted: implants.Im
 
 
 def test_a_loop_that_outlives_its_login_is_found(planted: list[dict[str, Any]]) -> None:
-    """A login explains what runs while it lasts. Seen failing with the state of the login taken for open always."""
+    """A login explains what runs while it lasts. Not tried with the login taken for open always."""
     rows = [row for row in planted if row["rule"] == "process.unexplained" and "sleep 601" in row["seen"]]
     assert [row["severity"] for row in rows] == ["high"]
