@@ -164,7 +164,7 @@ def test_an_advice_without_a_command_is_a_known_one(before: Rows) -> None:
 
 @pytest.mark.parametrize("rule", sorted(set(RULES) - set(ELSEWHERE)))
 def test_the_advice_helps(before: Rows, after: Rows, rule: str) -> None:
-    """The first release was wrong for PAM and database accounts. With ``restore`` as the advice the findings stayed, tried by hand."""
+    """The first release was wrong for PAM and database accounts: tried by hand, ``restore`` left those findings."""
     assert [row for row in before if row["rule"] == rule]
     left = [(row["path"], row["advice"], row["seen"][:80]) for row in after if row["rule"] == rule]
     assert left == []
