@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,20 +71,26 @@ def run_folder() -> None:
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold a site's lock; a second one is refused and told since when.
+def locked(name: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold a site's lock. While another run holds it, wait for `patience` seconds.
 
     Raises:
-        VaultError: somebody else holds it.
+        VaultError: the other run still holds it; the reason says which and since when.
     """
     run_folder()
+    deadline = time.monotonic() + patience
     with (RUN / f"{name}.lock").open("a+", encoding="ascii") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            holder = printable(handle.read(60).strip()) or "another run"
-            raise VaultError(f"the vault is busy with {name}: {holder}") from None
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.2)
+                    continue
+                handle.seek(0)
+                holder = printable(handle.read(60).strip()) or "another run"
+                raise VaultError(f"the vault is busy with {name}: {holder}") from None
         handle.truncate(0)
         handle.write(f"process {os.getpid()}, since {stamp(now())}")
         handle.flush()

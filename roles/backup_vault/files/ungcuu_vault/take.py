@@ -16,13 +16,17 @@ from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
 
 _SPARE_BYTES = 256 * 2**20
+_PATIENCE_SECONDS = 120.0
 _LEAST_BYTES = 64 * 2**20
 _WATCH_SECONDS = 0.3
 
 
 def prepare(site: Site, _: argparse.Namespace) -> dict[str, Any]:
-    """Make the site's password and repository, once."""
-    with locked(site.name):
+    """Make the site's password and repository, once.
+
+    It waits for a run under way: the vault finishes what a controller that died had begun, the check included.
+    """
+    with locked(site.name, _PATIENCE_SECONDS):
         return {"changed": pull.make(site) if site.settings.get("source") else adopt.prepare(site)}
 
 
