@@ -86,7 +86,11 @@ def truth(stage: Stage) -> str:
     return OPEN if stage.alive_from_outside(SITE_PORTS) else DEAD
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+# One of each kind; ./check nightly tries them all.
+TRIED = ATTACKS if os.environ.get("UNGCUU_NIGHTLY") else ATTACKS[::4]
+
+
+@pytest.mark.parametrize("attack", TRIED, ids=lambda attack: attack.name)
 def test_nothing_untrue_is_said(opened: Stage, attack: Attack) -> None:
     """A responder who reads "isolated" stops pulling the plug.
 
