@@ -66,8 +66,9 @@ def test_a_flush_is_undone(host: Host) -> None:
 
 def test_nftables_service_keeps_the_rules(host: Host) -> None:
     """Debian's unit flushes everything when it stops; a restart would open the host for good."""
-    for what in ("ExecStart", "ExecStop", "ExecReload"):
-        assert "/etc/ungcuu/nftables-" in host.check_output(f"systemctl show -p {what} --value nftables.service"), what
+    for what, does in {"ExecStart": "start", "ExecReload": "start", "ExecStop": "stop"}.items():
+        runs = host.check_output(f"systemctl show -p {what} --value nftables.service")
+        assert f"argv[]=/bin/sh /etc/ungcuu/isolation.sh {does} /etc/ungcuu ;" in runs, what
 
 
 def test_names_resolve_no_more(host: Host) -> None:
