@@ -168,6 +168,10 @@ RULES: Mapping[str, Rule] = {
     "reader.unconfirmed": Rule(
         N_("no second reader confirmed what the host says"), N_("ungcuu doctor, then scan again")
     ),
+    "reader.vault": Rule(
+        N_("the backup contradicts what the host shows: the host lies, or an old disk was put back"),
+        N_("believe no program of this host: isolate it, collect, then ungcuu rebuild"),
+    ),
     "reader.changed": Rule(
         N_("Python, or a library that the scan itself runs on, was changed"),
         N_("root was lost: ungcuu rebuild; what the host said in this scan can't be believed"),

@@ -7,14 +7,13 @@ written by the playbooks `backup`, `restore_points` and `restore_drill`, and rea
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ungcuu import vault
 from ungcuu.files import make_private, put
 from ungcuu.i18n import N_, _
 from ungcuu.point_verdict import CodeVerdict, Completeness, code_verdict, completeness
@@ -197,28 +196,9 @@ def refresh(site: Site, host: str, host_folder: Path) -> bool:
     return True
 
 
-def _points(site: Site, vault: str, host: str) -> dict[str, Any] | None:
+def _points(site: Site, name: str, host: str) -> dict[str, Any] | None:
     """The list as a vault gives it; None where it gives none."""
-    if vault not in site.hosts:
-        return None
-    try:
-        document = json.loads(_ask(site, vault, ["/usr/local/sbin/ungcuu-vault", "points", host]))
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) and document.get("outcome") == "DONE" else None
-
-
-def _ask(site: Site, vault: str, command: list[str]) -> bytes:
-    """What the vault's program says; the controller itself may be the vault. Nothing where it can't be asked."""
-    from ungcuu import ssh
-
-    try:
-        if site.variables(vault).get("ansible_connection") == "local":
-            as_root = command if os.geteuid() == 0 else ["sudo", "-n", *command]
-            return subprocess.run(as_root, capture_output=True, check=False, timeout=60).stdout
-        return ssh.run(site.target(vault), command, timeout=60, byte_quota=_MOST_BYTES).stdout
-    except (ssh.HostKeyRefused, OSError, subprocess.SubprocessError):
-        return b""
+    return vault.ask(name, site.variables(name), "points", host) if name in site.hosts else None
 
 
 def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:

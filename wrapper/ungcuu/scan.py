@@ -1,6 +1,7 @@
 """One scan: read the host, compare with its baseline, look into what differs, keep the findings.
 
-read (one SSH session) → read again without Python and compare (ungcuu/second_reader.py) → detect → fetch the bytes of
+read (one SSH session) → read again without Python and compare (ungcuu/second_reader.py) → compare with what the vault
+saw in the newest restore point (ungcuu/detect/vault_view.py) → detect → fetch the bytes of
 suspicious files (only when there are some) → detect again with the bytes → findings.json
 """
 
@@ -16,7 +17,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import baseline, containment, content, detect, expected, package_check, root_loss, second_reader, sent, ssh
+from ungcuu import (
+    baseline,
+    containment,
+    content,
+    detect,
+    expected,
+    package_check,
+    root_loss,
+    second_reader,
+    sent,
+    ssh,
+    vault,
+)
+from ungcuu.detect import vault_view
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.files import put
 from ungcuu.findings import Do, Finding, Severity, counts, worst_first
@@ -83,6 +97,8 @@ class Subject:
     trees: tuple[str, ...] = ()
     package_sources: tuple[str, ...] = ()
     config_paths: tuple[str, ...] = ()
+    vault: str = ""
+    vault_variables: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
@@ -197,12 +213,22 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
     claimed = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
     packages = package_check.check(subject.state, claimed, subject.package_sources)
+    backup = vault_view.compare(snapshot, _vault_view(subject))
     comparison = packages.comparison
     contents = fetch(subject, detect.interesting(comparison))
     found = [*detect.detect(replace(comparison, contents=contents)), *packages.findings]
     found += detect.readers(comparison, confirmed.disagreements, confirmed.why)
+    found += vault_view.vault_view(comparison, backup)
     second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
-    return Judged(worst_first(found), {"second_reader": second, "packages": dict(packages.told)})
+    checked = {"second_reader": second, "packages": dict(packages.told), "vault": backup.summary()}
+    return Judged(worst_first(found), checked)
+
+
+def _vault_view(subject: Subject) -> vault_view.VaultView:
+    """Return what the vault saw in the newest restore point that it looked into."""
+    if not subject.vault:
+        return vault_view.VaultView(why="the inventory names no vault")
+    return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", subject.host))
 
 
 def scan(subject: Subject) -> ScanResult:

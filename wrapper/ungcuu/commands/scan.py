@@ -87,7 +87,19 @@ def _told_checked(row: Mapping[str, object]) -> str:
     second, packages = (known.get(name) or {} for name in ("second_reader", "packages"))
     source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
     text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
-    return text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
+    text = text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
+    return f"{text} {_backup_compared(known.get('vault') or {})}"
+
+
+def _backup_compared(vault: Mapping[str, object]) -> str:
+    """Say what the vault's own view of the website added."""
+    if vault.get("why"):
+        return _("No backup was compared: {why}.").format(why=vault["why"])
+    if not vault.get("compared"):
+        return _("The backup of {time} holds no file that is unchanged since.").format(time=vault.get("time"))
+    return _("{count} files unchanged since the backup of {time} were compared with it.").format(
+        count=vault["compared"], time=vault.get("time")
+    )
 
 
 VERB = Verb(

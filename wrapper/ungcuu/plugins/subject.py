@@ -9,13 +9,18 @@ from typing import Any
 from ungcuu.scan import Subject
 from ungcuu.site import target_from
 
-_WANTED = frozenset(
+_REACHED_BY = frozenset(
     {
         "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user",
         "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
-        "ungcuu_known_hosts", "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
+        "ansible_connection", "ungcuu_known_hosts",
+    }
+)  # fmt: skip
+_WANTED = _REACHED_BY | frozenset(
+    {
+        "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
-        "website_config_paths", "host_state_exclude", "host_state_trees", "host_state_seconds",
+        "website_config_paths", "website_vault_host", "host_state_exclude", "host_state_trees", "host_state_seconds",
         "host_state_package_sources",
     }
 )  # fmt: skip
@@ -45,5 +50,15 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         trees=tuple(map(str, known.get("host_state_trees", []))),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
         config_paths=tuple(map(str, known.get("website_config_paths", []))),
+        vault=str(known.get("website_vault_host", "")),
+        vault_variables=_vault_variables(templar, task_vars, str(known.get("website_vault_host", ""))),
         seconds=float(known.get("host_state_seconds", 180)),
     )
+
+
+def _vault_variables(templar: Any, task_vars: Mapping[str, Any], vault: str) -> dict[str, Any]:
+    """How the vault is reached; nothing where the inventory has no such host."""
+    hostvars = task_vars.get("hostvars") or {}
+    if vault not in hostvars:
+        return {}
+    return {name: templar.template(hostvars[vault][name]) for name in sorted(_REACHED_BY) if name in hostvars[vault]}

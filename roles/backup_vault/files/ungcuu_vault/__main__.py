@@ -30,6 +30,7 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "disown": keep.disown,
     "proven": points.proven,
     "hashes": points.hashes,
+    "seen": review.seen,
     "packages": points.packages,
 }
 

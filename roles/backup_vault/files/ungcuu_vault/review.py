@@ -90,6 +90,22 @@ def accept(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     return {"point": point, "accepted": word, "files": sorted(digests)[:50], "total": len(digests), "gone": len(gone)}
 
 
+def seen(site: Site, _: argparse.Namespace) -> dict[str, Any]:
+    """What the vault saw outside the writable folders in the newest point that it looked into: path, kind, SHA-256.
+
+    No program of the website's host has a part in it, so it can contradict them.
+    """
+    held = site.held()
+    for point in reversed(site.ledger()):
+        usable = point["id"] in held and not point.get("damaged") and not point.get("skewed")
+        if usable and (kept := _kept(site, point)):
+            rows = [
+                [row["path"], row["type"], row.get("hash", "")] for row in kept["rows"].values() if row["area"] == "web"
+            ]
+            return {"point": {"id": point["id"], "time": point["time"]}, "root": kept["root"], "rows": rows}
+    return {"point": None, "rows": []}
+
+
 def forget_others(site: Site, kept: set[str]) -> None:
     """Remove what was noted of points that are gone."""
     for path in (site.store / _FOLDER).glob("*.json.gz"):
