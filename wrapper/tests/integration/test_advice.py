@@ -16,6 +16,8 @@ import pytest
 from ungcuu.findings import RULES
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 Rows = list[dict[str, Any]]
 W, UP = implants.ROOT, f"{implants.ROOT}/wp-content/uploads"

@@ -86,11 +86,11 @@ def truth(stage: Stage) -> str:
     return OPEN if stage.alive_from_outside(SITE_PORTS) else DEAD
 
 
-# One of each kind; ./check nightly tries them all.
-TRIED = ATTACKS if os.environ.get("UNGCUU_NIGHTLY") else ATTACKS[::4]
+# One by day, the others by night.
+TRIED = [ATTACKS[0], *(pytest.param(attack, marks=pytest.mark.nightly) for attack in ATTACKS[1:])]
 
 
-@pytest.mark.parametrize("attack", TRIED, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", TRIED, ids=[attack.name for attack in ATTACKS])
 def test_nothing_untrue_is_said(opened: Stage, attack: Attack) -> None:
     """A responder who reads "isolated" stops pulling the plug.
 
@@ -208,6 +208,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
     assert "isolation_switch_note: nothing says where to cut the host off" in doctor.said
 
 
+@pytest.mark.nightly
 def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) -> None:
     """I8: a file of the controller says "isolated" for ever; the ports say what is true.
 
@@ -232,6 +233,7 @@ def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) 
     assert (document["isolated"], document["lost"]) == (["web01"], [])
 
 
+@pytest.mark.nightly
 def test_a_table_that_is_deleted_later(opened: Stage, isolated: str, ungcuu: Any) -> None:
     """I3: "proven" is about one moment; what asks later must find that it is over.
 

@@ -21,6 +21,8 @@ from ungcuu import isolation, probe, readback
 from ungcuu.lab import Lab
 from ungcuu.plugins import on_host
 
+pytestmark = pytest.mark.nightly
+
 SPACE = """
 set -e
 ip link add mv0 link eth0 type macvlan mode bridge

@@ -28,6 +28,8 @@ from ungcuu.resuming import open_runs
 from ungcuu.settings import Settings
 from ungcuu.verb import Verb
 
+pytestmark = pytest.mark.nightly
+
 ROOT = Path(__file__).parents[3]
 FULL = os.environ.get("UNGCUU_KILL_MATRIX") == "full"
 CONFIRM = ("--confirm-host", "web01")

@@ -14,6 +14,8 @@ import pytest
 
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 ROOT = "/var/www/portal"
 PLUGINS = f"{ROOT}/wp-content/mu-plugins"
 SHELL = "<?php if (false) { eval($_POST['c']); }\n"

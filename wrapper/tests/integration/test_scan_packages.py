@@ -17,6 +17,8 @@ import pytest
 
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 
 # Packages of which the archive often has two versions; the first that it has is taken back by one.

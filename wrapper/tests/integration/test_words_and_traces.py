@@ -11,6 +11,8 @@ import pytest
 
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 STAGES = "/var/www/.ungcuu-stage"
 UPLOADS = "/var/www/portal/wp-content/uploads"
