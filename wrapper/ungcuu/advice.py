@@ -32,7 +32,7 @@ ADVICE: Mapping[str, Advice] = {
     "lines": Advice(N_("ungcuu eradicate removes this line and keeps the file as it was"), _TAKE),
     "rights": Advice(N_("ungcuu eradicate gives it the rights back that it had"), _TAKE),
     "no-right": Advice(
-        N_("take the right to run away from it: ungcuu moves nothing out of its own folder"), ("chmod 0600 {path}",)
+        N_("remove its permission to run: ungcuu moves nothing out of its own folder"), ("chmod 0600 {path}",)
     ),
     "stop-unit": Advice(N_("ungcuu eradicate stops it, masks its name and moves its file to quarantine"), _TAKE),
     "lock": Advice(N_("ungcuu eradicate locks it; nothing is deleted"), _TAKE),
@@ -62,29 +62,27 @@ ADVICE: Mapping[str, Advice] = {
         ("apt-get install --reinstall -y {package}",),
     ),
     "conffile": Advice(
-        N_("set it aside and let its package bring it back as it was in the baseline"),
+        N_("move it aside and reinstall its package, which brings it back as it was in the baseline"),
         ("mv -n {path} /root/", "apt-get install --reinstall -y -o Dpkg::Options::=--force-confmiss {package}"),
     ),
     "pam": Advice(
-        N_("set it aside; pam-auth-update writes it anew from the packages' profiles, the backup does not hold it"),
+        N_("move it aside; pam-auth-update writes it again from the packages' profiles, the backup does not hold it"),
         (
             "mv -n {path} /root/ && DEBIAN_FRONTEND=noninteractive pam-auth-update --package --force",
             "mv -f /etc/pam.d/common-*.pam-old /root/",
         ),
     ),
     "by-hand": Advice(
-        N_("if it is right, take a new baseline; if not, set it right by hand: no package and no backup holds it")
+        N_("if it is right, take a new baseline; if not, correct it by hand: no package and no backup holds it")
     ),
-    "set-aside": Advice(N_("no package owns it: set it aside"), ("mv -n {path} /root/",)),
+    "set-aside": Advice(N_("no package owns it: move it aside"), ("mv -n {path} /root/",)),
     "unset-variable": Advice(
         N_("unset it, then restart what was started since"), ("systemctl unset-environment {name}",)
     ),
-    "loader-cache": Advice(
-        N_("remove the folder from /etc/ld.so.conf.d first, then write the cache anew"), ("ldconfig",)
-    ),
+    "loader-cache": Advice(N_("remove the folder from /etc/ld.so.conf.d first, then rebuild the cache"), ("ldconfig",)),
     "drop-table": Advice(N_("delete the table from the packet filter"), ("nft delete table {table}",)),
     "isolate-again": Advice(
-        N_("never delete it: isolate the host again, which loads the rules anew and reads them back whole"),
+        N_("never delete it: isolate the host again, which loads the rules again and reads all of them back"),
         ("ungcuu isolate {host}",),
     ),
     "load-filter": Advice(N_("load the packet filter again from its file"), ("systemctl restart nftables.service",)),

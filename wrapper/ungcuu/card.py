@@ -112,7 +112,7 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
     """Make a card from the inventory; ``seen_from`` are addresses that the host has seen the controller come from.
 
     Raises:
-        Unresolved: A name in the allow-list leads to no address.
+        Unresolved: A name in the allow-list resolves to no address.
     """
     from ungcuu import outside
 
@@ -218,7 +218,7 @@ def refresh(site: Site, host: str) -> Card:
     """Make the card anew, with the address that the host sees us come from now.
 
     Raises:
-        Unresolved: A name in the allow-list leads to no address.
+        Unresolved: A name in the allow-list resolves to no address.
         HostKeyRefused: The host isn't the one that was enrolled.
         OSError: The host does not answer, or the card can't be written.
     """

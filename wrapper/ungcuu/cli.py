@@ -65,9 +65,9 @@ def _stopped() -> Stopped:
         state = _("{hosts} may or may not be cut off.").format(hosts=", ".join(hosts))
         return Stopped(_("Stopped while the cut was under way."), state, f"ungcuu isolate {names}")
     if flow.begun():
-        state = _("The run had begun; its journal holds what came of it.")
+        state = _("The run had started; its journal holds its result.")
         return Stopped(_("Stopped before the result was shown."), state, "ungcuu resume")
-    return Stopped(_("Stopped before anything was begun."), _("Nothing was changed."))
+    return Stopped(_("Stopped before anything was started."), _("Nothing was changed."))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -83,7 +83,7 @@ def reference(catalogue: Sequence[Control]) -> str:
         "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded.",
         "",
         "CIS is the CIS Debian Linux 12 Benchmark v1.1.0. dev-sec names the checks of its baselines on the same",
-        "subject; its numbers may differ from ours (password age, for example).",
+        "subject; its numbers may differ from these (password age, for example).",
         "",
         "TCVN 14423:2026 gives the clauses on the same subject: 4.x is level 2, 5.x is level 3. The standard is sold,",
         "not published. The numbers come from public summaries that were compared with it (September 2026) and agree",
@@ -104,7 +104,7 @@ def _entry(control: Control) -> list[str]:
     rows = [f"level {control.level}", f"default {control.default}"]
     rows += [f"needs {', '.join(control.needs)}"] if control.needs else []
     rows += [f"packages {', '.join(control.packages)}"] if control.packages else []
-    rows += ["taken back when it breaks the website"] if control.website else []
+    rows += ["reverted when it breaks the website"] if control.website else []
     return [
         f"### {control.id}",
         "",

@@ -187,7 +187,7 @@ def _no_answer(target: ssh.Target, answer: ssh.Result) -> Check:
         mend = _("Put the controller's public key into the authorized_keys of {user}.").format(user=target.user)
         return Check(_("connection"), "bad", _("the login as {user} is refused").format(user=target.user), mend)
     told = answer.detail or _("it ended with {code}").format(code=answer.returncode)
-    mend = _("See that {address} port {port} is up and lets this controller in.").format(
+    mend = _("Check that {address} port {port} is up and accepts this controller.").format(
         address=target.address, port=target.port
     )
     return Check(_("connection"), "bad", told, mend)
@@ -263,7 +263,7 @@ def _clock(value: str, middle: float) -> Check:
     try:
         skew = float(value) - middle
     except ValueError:
-        return Check(_("clock"), "bad", _("it tells no time"), "systemctl status systemd-timesyncd")
+        return Check(_("clock"), "bad", _("it reports no time"), "systemctl status systemd-timesyncd")
     told = _("{skew:+.1f} s against this controller").format(skew=skew)
     if abs(skew) > MOST_SKEW:
         return Check(_("clock"), "bad", told, _("Let both keep time: apt-get install systemd-timesyncd"))

@@ -108,7 +108,7 @@ FACTS = (
     Fact(
         "website_health_text",
         _text,
-        N_("words that stand on that page when the website is well"),
+        N_("words that appear on that page when the website works"),
         ("harden", "patch", "rotate", "release", "restore", "rebuild"),
     ),
     Fact(
@@ -173,8 +173,9 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
     wanted = [fact for fact in FACTS if not verb or verb in fact.verbs]
     lines = []
     for fact in wanted:
-        if told := _problem(site, known, fact):
-            lines.append(told if verb else _("{told}   (for {verbs})").format(told=told, verbs=", ".join(fact.verbs)))
+        if problem := _problem(site, known, fact):
+            verbs = ", ".join(fact.verbs)
+            lines.append(problem if verb else _("{problem}   (for {verbs})").format(problem=problem, verbs=verbs))
     return lines
 
 
@@ -199,7 +200,7 @@ def require(site: Site, hosts: Iterable[str], verb: str) -> None:
     for host in hosts:
         if wrong := problems(site, host, verb):
             raise InventoryError(
-                _("The inventory's facts about {host} don't do for {verb}:").format(host=host, verb=verb)
+                _("The inventory's facts about {host} are missing or invalid for {verb}:").format(host=host, verb=verb)
                 + "".join(f"\n  {line}" for line in wrong),
                 _("Nothing was touched."),
                 mend(site),

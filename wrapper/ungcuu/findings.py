@@ -84,7 +84,7 @@ RULES: Mapping[str, Rule] = {
     "access.key": Rule(N_("an SSH key that was not there"), _LINES),
     "access.key-removed": Rule(N_("an SSH key is gone"), _LOOK),
     "access.sudo": Rule(N_("a right to become root that was not there"), _LINES),
-    "access.login": Rule(N_("the way people log in was changed"), _RESTORE),
+    "access.login": Rule(N_("the login configuration was changed"), _RESTORE),
     "account.added": Rule(N_("an account that was not there"), N_("ungcuu eradicate locks it; nothing is deleted")),
     "account.root": Rule(
         N_("a second account with root's number"), N_("ungcuu eradicate locks it; a person removes it")
@@ -127,7 +127,7 @@ RULES: Mapping[str, Rule] = {
     "kernel.module": Rule(
         N_("a kernel module that was not there"), N_("rebuild the host: a kernel can't be trusted again")
     ),
-    "network.names": Rule(N_("where names lead was changed"), _LOOK),
+    "network.names": Rule(N_("name resolution was changed"), _LOOK),
     "network.filter": Rule(N_("a table of the packet filter was added, changed or removed"), _LOOK),
     "package.source": Rule(N_("where packages come from was changed"), _QUARANTINE),
     "package.script": Rule(N_("a script that dpkg runs as root was added or changed"), _LOOK),
@@ -154,7 +154,7 @@ RULES: Mapping[str, Rule] = {
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
     "own.stage": Rule(
         N_("a copy of the website that an unfinished restore of ungcuu left"),
-        N_("it may go when no restore runs: ungcuu-site drop, with the restore's id, on the host"),
+        N_("remove it when no restore is running: ungcuu-site drop, with the restore's id, on the host"),
     ),
     "own.stage-differs": Rule(
         N_("a copy that a restore left holds files that the website never had"),
@@ -163,7 +163,7 @@ RULES: Mapping[str, Rule] = {
     "content.hidden-link": Rule(N_("hidden links or gambling words in a page"), _RESTORE),
     "reader.disagrees": Rule(
         N_("two readers of the host disagree: the host lies"),
-        N_("believe no program of this host: isolate it, collect, then ungcuu rebuild"),
+        N_("trust no program of this host: isolate it, collect, then ungcuu rebuild"),
     ),
     "reader.unconfirmed": Rule(
         N_("no second reader confirmed what the host says"), N_("ungcuu doctor, then scan again")
@@ -174,10 +174,10 @@ RULES: Mapping[str, Rule] = {
     ),
     "reader.changed": Rule(
         N_("Python, or a library that the scan itself runs on, was changed"),
-        N_("root was lost: ungcuu rebuild; what the host said in this scan can't be believed"),
+        N_("root was lost: ungcuu rebuild; what the host said in this scan can't be trusted"),
     ),
     "content.script": Rule(N_("code or a script in a post, comment or option"), _RESTORE),
-    "reading.incomplete": Rule(N_("the host did not tell everything"), N_("ungcuu doctor, then scan again")),
+    "reading.incomplete": Rule(N_("the host did not report everything"), N_("ungcuu doctor, then scan again")),
     "baseline.old": Rule(
         N_("the baseline knows less than this scan reads"), N_("ungcuu baseline, on a host known to be good")
     ),

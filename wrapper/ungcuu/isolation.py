@@ -70,7 +70,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Unresolved(Exception):
-    """A name of the allow-list leads to no address."""
+    """A name of the allow-list resolves to no address."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -142,7 +142,7 @@ def allow_list(entries: Iterable[str], resolve: Callable[[str], Sequence[str]] |
     """Turn addresses, networks and names into the networks of the rule set.
 
     Raises:
-        Unresolved: A name leads to no address.
+        Unresolved: A name resolves to no address.
     """
     networks: list[Network] = []
     for entry in entries:
@@ -187,7 +187,7 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
         rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
         exchange, answer = _talk(card, allowed, rules.encode())
     except Unresolved as gap:
-        return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list leads to no address")
+        return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list resolves to no address")
     except NotAllowed as gap:
         return Cut(card.host, "refused", 0.0, "the allow-list does not hold the address we come from", gap.seen)
     except ssh.HostKeyRefused as gap:

@@ -165,7 +165,7 @@ class Journal:
             raise _unwritable(self.path, error) from error
 
     def _publish(self, record: Record, start: int) -> None:
-        """Replace the head. When that fails the record is taken back: the caller was told that it is not written."""
+        """Replace the head. When that fails the record is removed again: the caller gets an error."""
         try:
             spare = write_beside(self.head_path, _head(self.case, record, self._key), mode=0o600)
         except OSError as error:

@@ -68,7 +68,7 @@ class Ledger:
         raise JournalError(
             _("The journal can't be written: {error}").format(error=clean(error, 500)),
             _("Nothing was done: without a journal there is no run."),
-            _("Free space on this machine or mend the state folder, then run the command again."),
+            _("Free space on this machine or fix the state folder, then run the command again."),
         ) from error
 
 

@@ -222,7 +222,7 @@ def differences(found: Mapping[int, Table], wanted: Mapping[int, Table]) -> list
 
 def _chain(name: str, there: Chain | None, wanted: Chain | None) -> Iterator[str]:
     if wanted is None or there is None:
-        yield f"{name} is {'missing' if there is None else 'not one of ours'}"
+        yield f"{name} is {'missing' if there is None else 'not one of ungcuu'}"
         return
     if there.hook != wanted.hook:
         yield f"{name} hooks at {there.hook}, not at {wanted.hook}"

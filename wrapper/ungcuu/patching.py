@@ -36,7 +36,7 @@ def details(host: str, plan: Mapping[str, Any]) -> dict[str, object]:
         _("download"): _("{size:.1f} MiB").format(size=plan["download_bytes"] / _MEBIBYTE),
     }
     if obstacles := obstacles_of(plan):
-        found[_("{host}: in the way").format(host=host)] = obstacles
+        found[_("{host}: obstacles").format(host=host)] = obstacles
     return found
 
 
@@ -83,7 +83,7 @@ def summary(host: str, result: Mapping[str, Any]) -> list[str]:
     """Return what became of one host, in lines: closed, open, kept files, reboot."""
     days = [value for value in result["exposure_days"].values() if value is not None]
     lines = [
-        _("{host}: {packages} packages changed, {cves} known holes closed").format(
+        _("{host}: {packages} packages changed, {cves} known vulnerabilities fixed").format(
             host=host, packages=result["packages"], cves=len(result["exposure_days"])
         )
     ]

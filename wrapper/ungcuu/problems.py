@@ -152,7 +152,7 @@ def _step_failed(verb: str, hosts: Sequence[str], first: HostResult, read_only: 
     return StepFailed(
         _("“{task}” failed on {hosts}: {message}").format(task=first.task, hosts=where, message=first.message),
         _state_of_step(verb, first, read_only),
-        _("Mend the cause, then run it again (it goes on where it stopped): ungcuu {verb} {hosts}").format(
+        _("Fix the cause, then run it again (it continues where it stopped): ungcuu {verb} {hosts}").format(
             verb=verb, hosts=" ".join(hosts)
         ),
     )
@@ -185,7 +185,7 @@ def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
     why = {
         "deadline": _("{verb} took longer than it may and was stopped."),
         "quota": _("{hosts} answered with more than a host may send; {verb} was stopped."),
-    }.get(result.cut_short, _("{verb} was stopped by a fault: {fault}"))
+    }.get(result.cut_short, _("{verb} was stopped by an error: {fault}"))
     return Undetermined(
         why.format(verb=verb, hosts=hosts, fault=clean(f"{type(result.fault).__name__}: {result.fault}", 500)),
         _("Nothing was changed: {verb} only reads.").format(verb=verb)
@@ -224,7 +224,7 @@ def fault_of(
         )
     detail = "".join(traceback.format_exception(fault)) if verbosity else f"{type(fault).__name__}: {fault}"
     return UngcuuError(
-        _("{verb} met a fault of ungcuu itself: {detail}").format(verb=verb, detail=clean(detail, 6000, lines=True)),
+        _("{verb} hit an internal error of ungcuu: {detail}").format(verb=verb, detail=clean(detail, 6000, lines=True)),
         _("What was under way may or may not have happened."),
         f"ungcuu {verb} {names} -v".replace("  ", " "),
     )

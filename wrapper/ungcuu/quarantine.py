@@ -1,4 +1,4 @@
-"""Take findings out of use on a host, each with its way back.
+"""Take findings out of use on a host; each can be put back.
 
 What holds:
 
@@ -160,7 +160,7 @@ def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice
     if do in (Do.MOVE, Do.UNIT, Do.LINES, Do.MODE) and not allowed(path, lines=do in (Do.LINES, Do.MODE)):
         return "outside of the folders that may be changed"
     if known is None:
-        return "" if do in (Do.MOVE, Do.KILL) else "there is no baseline to tell good from bad"
+        return "" if do in (Do.MOVE, Do.KILL) else "there is no baseline to judge it by"
     return next(
         (f"the baseline knows this {what} as good" for what, good in _good(do, action, known, choice) if good), ""
     )

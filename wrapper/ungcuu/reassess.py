@@ -49,7 +49,7 @@ class Reassessment:
 
     @property
     def outcome(self) -> str:
-        """``clean``, ``not clean``, or ``root lost``: nothing is left to find, and that proves nothing."""
+        """``clean``, ``not clean``, or ``root lost``: nothing more was found, and that proves nothing."""
         return "not clean" if self.left else "root lost" if self.root_lost else "clean"
 
     def document(self) -> dict[str, Any]:

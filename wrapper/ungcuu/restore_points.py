@@ -226,7 +226,7 @@ def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
     found += _refusals(document)
     if count := _strangers(document):
         found.append(
-            Alert(_("the repository holds {count} points that no run of ours made").format(count=count), "scan")
+            Alert(_("the repository holds {count} points that no run of ungcuu made").format(count=count), "scan")
         )
     return found
 
@@ -320,7 +320,7 @@ def _timer_alerts(timer: Schedule | None) -> list[Alert]:
     if not timer.active:
         return [Alert(_("nothing starts the backups: the vault's timer is not active"))]
     if timer.result not in ("success", ""):
-        words = _("the backup by the clock at {when} failed: {result}")
+        words = _("the scheduled backup at {when} failed: {result}")
         return [Alert(words.format(when=timer.last_run or _("an unknown time"), result=timer.result))]
     return []
 

@@ -175,7 +175,7 @@ def signing_key(key_dir: Path) -> Ed25519PrivateKey:
         raise JournalError(
             _("The key that signs the journal can't be used: {error}").format(error=error),
             _("Nothing was done: without a journal there is no run."),
-            _("Free space on this machine or mend the state folder, then run the command again."),
+            _("Free space on this machine or fix the state folder, then run the command again."),
         ) from error
     return key
 

@@ -153,7 +153,7 @@ def _refuse_mistakes(inventory: Path) -> None:
         raise InventoryError(
             _("The inventory can't be read:") + "".join(f"\n  {mistake.place}: {mistake.told}" for mistake in wrong),
             _("Nothing was touched."),
-            _("Mend that line, or the one above it: indentation, quotes and brackets are the usual slips."),
+            _("Fix that line, or the one above it: indentation, quotes and brackets are the usual mistakes."),
         )
     if inventory.is_dir() and not any(path.is_file() for path in inventory.iterdir()):
         raise InventoryError(
@@ -215,7 +215,7 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
     for host in manager.get_hosts():
         if not _NAME.fullmatch(host.name):
             raise InventoryError(
-                _("The inventory {path} holds a host name that can't be used: {name}").format(
+                _("The inventory {path} contains an invalid host name: {name}").format(
                     path=inventory, name=repr(host.name)
                 ),
                 _("Nothing was touched."),

@@ -41,7 +41,7 @@ def mistakes(inventory: Path) -> list[Mistake]:
             if (
                 getattr(tree, "value", "") == "" and path.parent == inventory
             ):  # a file of variables may be empty, one of hosts may not
-                found.append(Mistake(path, 0, _("nothing stands in it")))
+                found.append(Mistake(path, 0, _("the file is empty")))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             found.append(Mistake(path, mark.line + 1 if mark else 0, error.problem or error.context or "YAML"))

@@ -89,7 +89,7 @@ def stamps(records: Sequence[Record]) -> list[Record]:
 
 
 def files_of(records: Sequence[Record]) -> dict[str, str]:
-    """Files of all stamps with their hashes; names that are none of ours are left out."""
+    """Files of all stamps with their hashes; names that are not of ungcuu are left out."""
     found: dict[str, str] = {}
     for record in stamps(records):
         files = record.data.get("files")

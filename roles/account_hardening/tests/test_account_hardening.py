@@ -99,7 +99,7 @@ def test_su_only_for_administrators(host: Host) -> None:
 
 @pytest.mark.control("account-cron")
 def test_only_root_sees_its_jobs(host: Host) -> None:
-    """What runs as root, and when, tells an intruder what to replace."""
+    """What runs as root, and when, shows an intruder what to replace."""
     paths = ["/etc/crontab", *(f"/etc/cron.{name}" for name in ("d", "hourly", "daily", "weekly", "monthly"))]
     open_ = {
         path: oct(host.file(path).mode) for path in paths if host.file(path).exists and host.file(path).mode & 0o077

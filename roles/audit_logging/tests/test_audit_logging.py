@@ -63,7 +63,7 @@ def test_installed_files_are_verified_every_day(host: Host) -> None:
 
 @pytest.mark.control("process-accounting")
 def test_processes_are_accounted(host: Host) -> None:
-    """Tells what ran when the audit log is gone. A container's kernel doesn't account for it."""
+    """Shows what ran when the audit log is gone. A container's kernel doesn't account for it."""
     assert 'ENABLED="true"' in host.check_output("cat /etc/default/sysstat")
     assert host.file("/usr/sbin/accton").exists
     if host.run("systemd-detect-virt --container --quiet").rc != 0:

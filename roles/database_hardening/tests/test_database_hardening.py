@@ -90,7 +90,7 @@ def test_postgresql_asks_everybody_and_keeps_strong_hashes(host: Host) -> None:
         assert ask_postgresql(host, cluster, weak) == "", cluster
         assert ask_postgresql(host, cluster, "SHOW password_encryption") == "scram-sha-256"
         old = "SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%'"
-        assert ask_postgresql(host, cluster, old) == "", f"{cluster}: set these passwords anew"
+        assert ask_postgresql(host, cluster, old) == "", f"{cluster}: set these passwords again"
         loaded = ask_postgresql(host, cluster, "SELECT extract(epoch FROM pg_conf_load_time())::bigint")
         assert host.file(f"/etc/postgresql/{cluster}/pg_hba.conf").mtime.timestamp() <= int(loaded) + 1
         port = ask_postgresql(host, cluster, "SHOW port")

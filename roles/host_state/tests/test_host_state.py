@@ -13,6 +13,6 @@ def test_dpkg_sums_are_there(host):
 
 
 def test_nothing_of_the_reader_stays(host):
-    """A reader that leaves files would spoil evidence and tell the intruder that he was seen."""
+    """A reader that leaves files would spoil evidence and show the intruder that he was seen."""
     left = host.run("find /tmp /var/tmp /dev/shm -maxdepth 1 -name '*host_state*' -o -maxdepth 1 -name 'ungcuu-scan*'")
     assert left.stdout.strip() == ""

@@ -1,5 +1,5 @@
 # Compares our settings with the kernel's. $0: probe (1 when one can be set and differs), apply (sets those), skipped (lists
-# those that differ and can't be set). In a container /proc/sys is read-only: what can't be set is told, never hidden.
+# those that differ and can't be set). In a container /proc/sys is read-only: what can't be set is reported, never hidden.
 status=0
 while IFS='=' read -r key value; do
     case $key in '' | '#'*) continue ;; esac

@@ -1,4 +1,4 @@
-"""What the kernel really does, and what it will do after the next boot where it can't be told now."""
+"""What the kernel really does, and what it will do after the next boot where it can't be seen now."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wrong_settings(host: Host, expected: dict[str, str]) -> dict[str, str]:
     """Settings that differ now, and those that the next boot would leave as they are.
 
     A container's /proc/sys is read-only: there all files, in the order of the boot, are all that can be asked for. The
-    last one to name a key decides: Debian's 99-protect-links.conf would take two of ours back.
+    last one to name a key decides: Debian's 99-protect-links.conf would reset two of these.
     """
     readonly = host.run("test -w /proc/sys/kernel/sysrq").rc != 0
     files = host.check_output("/usr/lib/systemd/systemd-sysctl --cat-config").splitlines()

@@ -197,13 +197,13 @@ def mebibytes(size: int) -> str:
 
 
 def patching_refusals(plan: Mapping[str, Any]) -> list[str]:
-    """What in the host's state forbids an upgrade, each with its mend; all of it, not the first alone."""
+    """What in the host's state forbids an upgrade, each with its fix; all of it, not the first alone."""
     reasons = [
         f"{row['path']} has {mebibytes(row['free'])} free and needs {mebibytes(row['needed'])}: make room there"
         for row in plan["shortages"]
     ]
     return reasons + [
-        f"{text}: it runs, but its configuration would not let it come back after a restart: mend that first"
+        f"{text}: it runs, but its configuration would not let it come back after a restart: fix that first"
         for text in plan["broken_configurations"]
     ]
 

@@ -1,4 +1,4 @@
-"""PHP is asked through the web server: a page in a folder of its own tells what the running pool allows."""
+"""PHP is asked through the web server: a page in a folder of its own shows what the running pool allows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pool(host: Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Iterator[di
 
 @pytest.mark.control("php-expose")
 def test_php_does_not_introduce_itself(host: Host, pool: dict[str, Any], site: Mapping[str, Any]) -> None:
-    """Messages tell visitors paths, queries and versions."""
+    """Messages show visitors paths, queries and versions."""
     assert pool["display_errors"] in ("", "0", "Off")
     answer = host.check_output("curl -sI -H %s http://127.0.0.1/", f"Host: {site['website_name']}")
     assert "x-powered-by" not in answer.lower()

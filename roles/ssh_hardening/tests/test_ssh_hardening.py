@@ -1,4 +1,4 @@
-"""What the running sshd offers and does; its files are asked only where the wire can't tell."""
+"""What the running sshd offers and does; its files are asked only where the wire can't show it."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_apache_speaks_tls_1_2_and_later(host: Host, site: Mapping[str, Any]) ->
 
 @pytest.mark.control("nginx-version")
 def test_no_version_in_answers(host: Host, site: Mapping[str, Any]) -> None:
-    """A version number picks the exploit for the attacker; error pages tell it too."""
+    """A version number picks the exploit for the attacker; error pages show it too."""
     assert re.search(r"^server: nginx\r?$", headers(host, site), re.MULTILINE)
     assert "nginx/" not in host.run("curl -s http://127.0.0.1/%%zz").stdout
 
@@ -253,7 +253,7 @@ def test_pages_carry_a_content_policy(host: Host, site: Mapping[str, Any]) -> No
 
 @pytest.mark.control("web-security-txt")
 def test_security_txt_tells_whom_to_call(host: Host, site: Mapping[str, Any]) -> None:
-    """Who finds a hole must find somebody to tell. An expired one says that nobody looks (RFC 9116)."""
+    """Who finds a vulnerability must find a contact for it. An expired one says that nobody looks (RFC 9116)."""
     if not site.get("web_hardening_security_contacts", site.get("website_contacts")):
         if not os.environ.get("UNGCUU_AUDIT"):
             pytest.skip("the inventory names no website_contacts")

@@ -56,7 +56,7 @@ SCHEDULED = (
 UNITS = (
     _shell("unit named like a transient one", "unit /etc/systemd/system/run-r3f2a.service", "persistence.unit", "high",
            "/etc/systemd/system/run-r3f2a.service"),
-    _shell("unit named like ours", "unit /etc/systemd/system/ungcuu-guard.service", "persistence.unit", "high",
+    _shell("unit named like one of ungcuu", "unit /etc/systemd/system/ungcuu-guard.service", "persistence.unit", "high",
            "/etc/systemd/system/ungcuu-guard.service"),
     _shell("unit among the packages' units", "unit /usr/lib/systemd/system/dbus-sync.service", "persistence.unit",
            "high", "/usr/lib/systemd/system/dbus-sync.service"),
@@ -70,7 +70,7 @@ UNITS = (
            "/usr/lib/systemd/system-generators/zz"),
     _shell("transient unit", "systemd-run -q --unit=run-sync /bin/sleep 900", "persistence.unit", "high",
            "/run/systemd/transient/run-sync.service"),
-    _shell("transient unit named like ours", "systemd-run -q --unit=ungcuu-restore-7 /bin/sleep 900",
+    _shell("transient unit named like one of ungcuu", "systemd-run -q --unit=ungcuu-restore-7 /bin/sleep 900",
            "persistence.unit", "high", "/run/systemd/transient/ungcuu-restore-7.service"),
     _shell("running unit whose file is gone",
            "unit /run/systemd/system/ghost.service; echo 'RemainAfterExit=yes' >> /run/systemd/system/ghost.service; "
@@ -158,7 +158,7 @@ CODE = (
     _shell("library without the right to execute", "cp $LIB/libgdbm.so.6 $LIB/libzz.so.1; chmod 644 $LIB/libzz.so.1",
            "program.added", "high", "/usr/lib/*/libzz.so.1"),
     _shell("setuid", "cp /bin/true /srv/zz; chmod 4755 /srv/zz", "privilege.file", "critical", "/srv/zz"),
-    _shell("setuid in our own folder", "mkdir -p /var/lib/ungcuu; cp /bin/true /var/lib/ungcuu/zz; "
+    _shell("setuid in ungcuu's own folder", "mkdir -p /var/lib/ungcuu; cp /bin/true /var/lib/ungcuu/zz; "
            "chmod 4755 /var/lib/ungcuu/zz", "privilege.file", "critical", "/var/lib/ungcuu/zz"),
     _shell("file capability", "cp /bin/true /home/zz; chmod 755 /home/zz; setcap cap_net_raw+ep /home/zz",
            "privilege.file", "critical", "/home/zz"),

@@ -95,7 +95,7 @@ ATTACKS = (
     Attack("`timeout` and `head` that hang", *_both("/usr/bin/timeout", "/usr/bin/head"), **_NO_SNAPSHOT, exits=(0,)),
     _attack("`python3` that ends at once", PYTHON, "exit 1", **_NO_PYTHON),
     _attack("`python3` that hangs", PYTHON, HANG, **_NO_PYTHON, waits=True),
-    _attack("`python3` that prints what a program of ours might", PYTHON, JUNK, **_NO_PYTHON),
+    _attack("`python3` that prints what a program of ungcuu might", PYTHON, JUNK, **_NO_PYTHON),
 )
 
 # What happens after an isolation that went well: doctor, case status and scan say it.

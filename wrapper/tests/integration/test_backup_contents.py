@@ -159,7 +159,7 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'")
     assert "4\tagain" in run(lab, "web01", f"mariadb -N {second} -e 'SELECT * FROM notes'")
 
-    # Both taken back, the last one first: each undoing finds its own.
+    # Both reverted, the last one first: each undoing finds its own.
     for restore, expected in zip(reversed(restores), ("1\told\n2\tgone\n4\tagain", "1\tnew\n3\tlater"), strict=True):
         run(lab, "web01", f"ungcuu-site undo {restore}")
         assert rows(lab, "SELECT * FROM notes ORDER BY id") == expected

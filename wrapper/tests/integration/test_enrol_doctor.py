@@ -136,7 +136,7 @@ def test_doctor_finds_each_fault_and_changes_nothing(machines: Lab, ungcuu: Run)
     (settings.host_dir("web01") / "isolation.json").unlink()
     assert code == 13
     told = [(row["level"], row["subject"], row["told"]) for row in document["checks"]]
-    assert any(row[1] == "containment card" and "stale" in row[2] and "anew" in row[2] for row in told), told
+    assert any(row[1] == "containment card" and "outdated" in row[2] and "recreated" in row[2] for row in told), told
     assert any(row[:2] == ("bad", "isolation") and "gone" in row[2] for row in told), told
     assert card.load(settings, "web01").source != "0", "the next isolate must not act on a stale card"
     checks = {row["subject"]: row["level"] for row in ungcuu("doctor", "web01")[1]["checks"]}

@@ -130,7 +130,7 @@ def comes_back(lab: Lab) -> None:
     deadline = time.monotonic() + 2 * REVERT_SECONDS + 60
     while inside(lab, armed) and time.monotonic() < deadline:
         time.sleep(1)
-    assert "was not confirmed and was taken back" in inside(lab, "journalctl -t ungcuu -o cat --since -2min")
+    assert "was not confirmed and was reverted" in inside(lab, "journalctl -t ungcuu -o cat --since -2min")
     assert inside(lab, armed) == ""
 
 
@@ -156,7 +156,7 @@ def test_a_broken_way_in_comes_back(web: Lab, tmp_path: Path, role: str, broken:
     done = roles(tmp_path, role, **broken)
     # The lock-out was real: the controller did not get in again.
     assert done.returncode != 0
-    assert "takes the change back by itself" in " ".join(done.stdout.split()), done.stdout
+    assert "reverts the change by itself" in " ".join(done.stdout.split()), done.stdout
     comes_back(web)
     assert inside(web, look) == good
     # Over the network again, as the operator comes.
@@ -213,7 +213,7 @@ def test_a_broken_pam_comes_back(
     try:
         done = roles(tmp_path, role, **variables)
         assert done.returncode != 0
-        assert "takes the change back by itself" in " ".join(done.stdout.split()), done.stdout
+        assert "reverts the change by itself" in " ".join(done.stdout.split()), done.stdout
         comes_back(web)
         assert inside(web, look) == good
         # Over the network again, as the operator comes.

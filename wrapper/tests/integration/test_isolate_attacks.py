@@ -205,7 +205,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
     assert "proven" not in line
     doctor = Run("doctor", "web01", inventory=site)
     assert "vantage: no second machine can look at an isolated host from outside" in doctor.said
-    assert "isolation_switch_note: nothing says where to cut the host off" in doctor.said
+    assert "isolation_switch_note: no note says where to cut the host off" in doctor.said
 
 
 @pytest.mark.nightly

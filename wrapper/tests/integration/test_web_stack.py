@@ -1,4 +1,4 @@
-"""Web server, PHP, firewall and database on real hosts: what is refused, what goes on working, what is taken back."""
+"""Web server, PHP, firewall and database on real hosts: what is refused, what goes on working, what is reverted."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_blocking_refuses_attacks_and_lets_editors_work(web: Lab, stack: Stack, 
 
 def tried_again(done: subprocess.CompletedProcess[str]) -> bool:
     """Whether the run used the website a second time."""
-    said = done.stdout.partition("Try home page, login, uploads, media and posting again]")[2]
+    said = done.stdout.partition("Test home page, login, uploads, media and posting again]")[2]
     return said.split("[web01]")[0].split()[-1] == "ok:"
 
 
@@ -176,7 +176,7 @@ def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack
     done = stack.run(*few, web_application_firewall_paranoia=4, **strict)
     said = " ".join(done.stdout.split())
     assert done.returncode != 0
-    found = re.search(r"taken back because they break the website \((.*?)\): (.*?)\. Everything else", said)
+    found = re.search(r"reverted because they break the website \((.*?)\): (.*?)\. Everything else", said)
     assert found, said[-3000:]
     assert "content policy" in found[1]
     assert sorted(found[2].split(", ")) == ["waf", "web-csp"]

@@ -1,7 +1,7 @@
 """Keeps the Vietnamese catalogue in step with the texts: ``python wrapper/tests/tools/catalogue.py update``.
 
 Texts are those marked in the package and its templates, the names of plays and steps in playbooks and roles, the
-titles of items of evidence, and click's own messages that a user of this tool can meet. docs/how-to/translate.md tells
+titles of items of evidence, and click's own messages that a user of this tool can meet. docs/how-to/translate.md shows
 a translator how to use it.
 """
 

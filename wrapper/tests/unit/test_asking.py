@@ -57,7 +57,7 @@ def at_question(tmp_path: Path, question: str, keys: bytes, *words: str) -> tupl
 
 @pytest.mark.parametrize("keys", [CTRL_C, CTRL_D, b"web" + CTRL_C], ids=["ctrl-c", "end of input", "half a name"])
 def test_a_name_that_is_not_typed_starts_nothing(tmp_path: Path, keys: bytes) -> None:
-    """Seen failing with click's Abort let through: 'a fault of ungcuu itself: Abort'."""
+    """Seen failing with click's Abort let through: 'an internal error of ungcuu: Abort'."""
     inventory = str(content.make(tmp_path).content / "inventory" / "site")
     code, shown = at_question(tmp_path, "Type the host's name", keys, "-i", inventory, "lock", "web01")
     assert code == 130, shown

@@ -96,7 +96,7 @@ def test_states_follow_level_and_overrides() -> None:
 
 
 def test_documents_and_drift(tmp_path: Path) -> None:
-    """The second audit tells what changed since the first; what a host said can't become markup."""
+    """The second audit shows what changed since the first; what a host said can't become markup."""
     known = [control("a"), control("b")]
     first = audit.audit_host("web01", {}, known, [check("a", "passed"), check("b", "passed")], tmp_path)
     assert (first.score, first.drift) == (100, ())

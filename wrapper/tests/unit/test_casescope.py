@@ -126,7 +126,7 @@ def test_a_case_without_evidence_says_so(settings: Settings) -> None:
     """Nothing known must not read as nothing happened."""
     with clock_of():
         case = open_case(settings, ["web01"], "x")
-    assert "holds no evidence that tells how far" in render(build(case.records(), None, reach=scope_of_case(case)))
+    assert "No evidence of this case shows how far" in render(build(case.records(), None, reach=scope_of_case(case)))
     assert as_data(scope_of_case(case))["scope"][0]["lacking"] == list(READ)
 
 

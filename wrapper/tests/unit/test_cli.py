@@ -156,7 +156,7 @@ def test_a_lost_terminal_is_survived(tmp_path: Path) -> None:
 
 
 def test_the_next_command_carries_the_inventory_that_was_typed(tmp_path: Path) -> None:
-    """A mend that is typed as told must work: without -i it would end with another error."""
+    """A fix that is typed as shown must work: without -i it would end with another error."""
     done = ungcuu(tmp_path, "-i", site(tmp_path), "--json", "restore", "web01")
     error = json.loads(done.stdout)["error"]
     assert error["next"].startswith(f"ungcuu -i {shlex.quote(site(tmp_path))} restore web01 --confirm-host web01")

@@ -299,5 +299,5 @@ def test_the_summary_tells_what_is_open_kept_and_due() -> None:
         "kept_configurations": ["/etc/x.dpkg-dist"],
     }  # fmt: skip
     text = "\n".join(patching.summary("web01", result))
-    for part in ("1 known holes", "21 days", "held", "2, 1 of them", "/etc/x.dpkg-dist", "newer kernel"):
+    for part in ("1 known vulnerabilities", "21 days", "held", "2, 1 of them", "/etc/x.dpkg-dist", "newer kernel"):
         assert part in text

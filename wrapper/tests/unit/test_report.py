@@ -140,7 +140,7 @@ def test_a_run_without_an_end_is_not_shown_as_done(settings: Settings) -> None:
         with Book(case, clock).run("isolate", outcome=""):
             pass
     text = Reader(document(case)).text
-    assert "no end recorded" in text and "Still isolated, as far as the journal tells: web01." in text
+    assert "no end recorded" in text and "Still isolated, as far as the journal shows: web01." in text
     assert "The journal holds no isolation that ended well." in text
 
 
@@ -163,6 +163,18 @@ def test_a_changed_case_says_so_before_all_else(settings: Settings) -> None:
     victim.write_bytes(b"changed")
     text = Reader(document(case)).text
     assert "something was changed: do not rely on this report" in text and f"evidence {victim.name} was changed" in text
+
+
+def test_a_finding_of_an_earlier_release_is_shown_in_todays_words(settings: Settings) -> None:
+    """Its title was reworded since; an old case must still read in the reader's language."""
+    row = {"id": "f" * 16, "rule": "reading.incomplete", "severity": "high", "path": "/", "title": "an old title"}
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        with book.run("scan"):
+            book.report("finding", row)
+    text = Reader(document(case)).text
+    assert "the host did not report everything" in text and "an old title" not in text
 
 
 def test_a_task_of_a_person_is_done_only_where_a_person_recorded_it(settings: Settings) -> None:

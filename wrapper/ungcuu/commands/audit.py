@@ -84,7 +84,7 @@ VERB = Verb(
         "reason, expires; an expired waiver fails), "
         "or is not assessed where the inventory lacks its fact. Leaves an HTML report and JSON in the host's folder of "
         "the state "
-        "and tells what changed since the audit before."
+        "and shows what changed since the audit before."
     ),
     read_only=True,
     run=run,

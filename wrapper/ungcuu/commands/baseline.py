@@ -48,7 +48,7 @@ VERB = Verb(
     options=(
         Option(
             "--accept-findings",
-            N_("Sign although the host shows signs of an intruder: a person looked and they are right"),
+            N_("Sign although the host shows signs of an intruder: a person checked that they are legitimate"),
             kind="flag",
             default=False,
         ),

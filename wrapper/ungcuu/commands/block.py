@@ -68,7 +68,7 @@ def after(context: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="block",
     phase=Phase.CONTAIN,
-    summary=N_("Shut addresses and networks out of a host"),
+    summary=N_("Block addresses and networks on a host"),
     description=N_(
         "Each block has an owner, a reason and, if wanted, an end: doctor reminds then, nothing is released by itself. "
         "An address that may manage the host can't be blocked."

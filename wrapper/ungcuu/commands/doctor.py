@@ -37,7 +37,7 @@ def _run(context: Context) -> Result:
     found: dict[str, list[Check]] = {"controller": _controller(context)}
     for host in hosts:
         context.site.variables(host)  # unknown hosts are told before anything is asked
-    context.doing(_("Log in and look around"), host=", ".join(hosts))
+    context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
             found[host] = checks
@@ -57,7 +57,7 @@ def _run(context: Context) -> Result:
                 context.out.line(" " * (width + 4) + f"→ {check.mend}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
-    message = _("faults: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
+    message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
     data = {"checks": [{"place": place, **vars(check)} for place, check in rows]}
     return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
 
@@ -107,13 +107,13 @@ def _modes(context: Context) -> list[Check]:
     ]
     checks = []
     if open_to_all:
-        told = _("others may look into {paths}").format(paths=", ".join(open_to_all))
+        told = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
         checks.append(_check(_("modes"), "warn", told, f"chmod 700 {' '.join(open_to_all)}"))
     journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
     stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
     if stuck:
         told = _("can't be written: {paths}").format(paths=", ".join(stuck))
-        checks.append(_check(_("journal"), "bad", told, _("Mend the owner and mode of these files.")))
+        checks.append(_check(_("journal"), "bad", told, _("Fix the owner and mode of these files.")))
     return checks or [_check(_("modes"), "good", _("private"))]
 
 
@@ -175,7 +175,7 @@ def _allow_list(context: Context, host: str) -> list[Check]:
     try:
         allowed = isolation.allow_list(card.management(context.site.variables(host)))
     except isolation.Unresolved as gap:
-        told = _("the name {name} leads to no address; isolate would refuse").format(name=gap.name)
+        told = _("the name {name} resolves to no address; isolate would refuse").format(name=gap.name)
         return [_check(_("allow-list"), "bad", told, _("Put the address into management_addresses."))]
     wide = [net for net in (*allowed.ipv4, *allowed.ipv6) if net.endswith("/0")]
     if wide:
@@ -234,7 +234,7 @@ def _card(context: Context, host: str) -> list[Check]:
         card.refresh(context.site, host)
     except (OSError, isolation.Unresolved, ssh.HostKeyRefused):
         return [_check(_("containment card"), "bad", wrong, f"ungcuu enrol {host}")]
-    return [_check(_("containment card"), "warn", _("{wrong}; it was made anew").format(wrong=wrong))]
+    return [_check(_("containment card"), "warn", _("{wrong}; it was recreated").format(wrong=wrong))]
 
 
 def _card_fault(context: Context, host: str) -> str:
@@ -245,12 +245,12 @@ def _card_fault(context: Context, host: str) -> str:
     except card.NoCard:
         return _("there is none; isolate would lose seconds on making it")
     if kept.source != card.fingerprint(context.site, host):
-        return _("stale: the inventory, the pinned key or the rules have changed since {when}").format(
+        return _("outdated: the inventory, the pinned key or the rules have changed since {when}").format(
             when=kept.written
         )
     age = datetime.now(UTC) - datetime.fromisoformat(kept.written)
     if age.days >= CARD_DAYS:
-        return _("{days} days old; names in it may lead elsewhere now").format(days=age.days)
+        return _("{days} days old; names in it may resolve to other addresses now").format(days=age.days)
     return ""
 
 
@@ -290,7 +290,7 @@ def _vantage(context: Context, host: str) -> list[Check]:
     else:
         checks.append(_check(_("vantage"), "good", name))
     if not context.site.variables(host).get("isolation_switch_note"):
-        told = _("nothing says where to cut the host off without its help")
+        told = _("no note says where to cut the host off without its help")
         checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {told}", mend(context.site)))
     return checks
 
@@ -397,11 +397,11 @@ def _own_vault() -> Check:
 VERB = Verb(
     name="doctor",
     phase=Phase.PREPARE,
-    summary=N_("Find everything that would make a verb fail later, with the mend for each"),
+    summary=N_("Find everything that would make a verb fail later, with the fix for each"),
     description=N_(
         "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "
-        "containment card, lock, journal, baseline, backup, inventory. Changes nothing on a host; a stale containment "
-        "card is made anew here. Without a host, all websites."
+        "containment card, lock, journal, baseline, backup, inventory. Changes nothing on a host; an outdated "
+        "containment card is recreated here. Without a host, all websites."
     ),
     hosts=Hosts.OPTIONAL,
     read_only=True,

@@ -26,7 +26,7 @@ def _run(context: Context) -> Result:
                 host=context.host, address=target.address, port=target.port, error=error
             ),
             _("Nothing was touched."),
-            _("See that the machine is up and that its SSH port is open to this controller."),
+            _("Check that the machine is up and that its SSH port is open to this controller."),
         ) from error
     known = enrolment.pinned_keys(target.known_hosts, context.host)
     if key not in known:
@@ -86,7 +86,7 @@ def _check(context: Context, key: HostKey) -> Result:
         made = card.build(context.site, host, (str(seen),) if seen else ())
     except Unresolved as gap:
         mend = _("Put the address into management_addresses of the inventory.")
-        told = _("the name {name} leads to no address").format(name=gap.name)
+        told = _("the name {name} resolves to no address").format(name=gap.name)
         checks.append(enrolment.Check(_("allow-list"), "bad", told, mend))
         made = None
     if made is not None and made.allow == AllowList((), ()):
@@ -130,7 +130,7 @@ def _resolves(context: Context) -> bool:
 VERB = Verb(
     name="enrol",
     phase=Phase.PREPARE,
-    summary=N_("Pin a host's key and see whether everything needed is there"),
+    summary=N_("Pin a host's key and check that everything needed is there"),
     description=N_(
         "Shows the fingerprint of the host's key and pins it once confirmed; nothing is sent before that. Then checks "
         "Python, sudo, nft, disk space and clock, refuses with a reason each, and writes the containment card."

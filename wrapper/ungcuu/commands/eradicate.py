@@ -39,7 +39,7 @@ def _preflight(ctx: Context) -> None:
     remembered(ctx.settings.state, ctx.host)
     if ctx.options.get("put_back") and (ctx.options.get("finding") or ctx.options.get("path")):
         raise Refused(
-            _("--put-back stands alone."),
+            _("--put-back can't be combined with these options."),
             _("Nothing was touched."),
             f"ungcuu eradicate {ctx.host} --put-back ID",
         )
@@ -74,7 +74,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
-    """Show what was taken with its way back, and what is left for restore or a person."""
+    """Show what was taken and how to put it back, and what is left for restore or a person."""
     if result.outcome is not Outcome.DONE:
         return None
     taken, left = result.data_of("quarantine"), result.data_of("left")
@@ -98,7 +98,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="eradicate",
     phase=Phase.RECOVER,
-    summary=N_("Move an intruder's files, keys, jobs, units and accounts out of use, each with its way back"),
+    summary=N_("Take an intruder's files, keys, jobs, units and accounts out of use; each can be put back"),
     description=N_(
         "Takes every critical and high finding of the last scan, or those that are named. Files go to quarantine on "
         "the host, lines leave shared files, units are stopped and masked, accounts are locked. Nothing is deleted, "

@@ -78,7 +78,7 @@ VERB = Verb(
     summary=N_("Harden a website host, keeping the site and the way in working"),
     description=N_(
         "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "
-        "PAM and the firewall are taken back by the host itself unless a new login works. --plan lists every file "
+        "PAM and the firewall are reverted by the host itself unless a new login works. --plan lists every file "
         "and package that would change."
     ),
     playbook="harden",

@@ -68,7 +68,7 @@ def _card(context: Context, host: str) -> Card:
         made = card.build(context.site, host)
     except Unresolved as gap:
         raise Refused(
-            _("The name {name} in the allow-list of {host} leads to no address.").format(name=gap.name, host=host),
+            _("The name {name} in the allow-list of {host} resolves to no address.").format(name=gap.name, host=host),
             _("Nothing was touched: the responder could have been locked out."),
             _("Put the address into management_addresses of the inventory."),
         ) from gap
@@ -227,7 +227,7 @@ def _problem(context: Context, result: RunResult | None, host: str, kept: Mappin
             return None
         alone = replace(result, hosts={host: result.hosts[host]})
         return problem_of(context.verb.name, False, alone) or NotIsolated(result.message, "", again)
-    what = _("It was not made to outlast a restart: neither Python nor the shell did it on {host}.")
+    what = _("It was not made to survive a restart: neither Python nor the shell could do it on {host}.")
     return None if kept.get(host, False) else NotIsolated(what.format(host=host), "", again)
 
 

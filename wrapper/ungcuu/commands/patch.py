@@ -79,29 +79,29 @@ def _after(context: Context, result: RunResult) -> Result | None:
             if point is not None and point.doubtful:
                 lines += [f"  ! {point.short}: {text}" for text in point.judged()]
     if context.options.get("rollback"):
-        lines.append(_("The packages before are back."))
+        lines.append(_("The earlier packages are back."))
     return Result(Outcome.DONE, "\n".join(lines), {"patched": patched})
 
 
 VERB = Verb(
     name="patch",
     phase=Phase.PREPARE,
-    summary=N_("Apply security updates; keep the packages before, and go back when the site is not well"),
+    summary=N_("Apply security updates; keep the earlier packages, and roll back if the website fails"),
     description=N_(
         "--plan asks the hosts and shows packages, versions, the CVEs that each closes, restarts, reboot and download. "
-        "The upgrade runs on the host as a unit of its own: a lost connection neither stops nor doubles it, and the "
-        "same command follows it to its end. Several hosts: the first alone, then batches; one that is not well stops "
-        "the rest."
+        "The upgrade runs on the host as its own unit: a lost connection neither stops it nor starts it twice, and "
+        "the same command follows it to its end. Several hosts: the first alone, then in batches; one that fails "
+        "stops the rest."
     ),
     playbook="patch",
     options=(
         Option("--all", N_("Everything that apt offers, not security updates alone"), kind="flag", default=False),
-        Option("--urgent", N_("Now, whatever maintenance window and freeze say"), kind="flag", default=False),
-        Option("--rollback", N_("Go back to the packages before this run (its id, or: last)"), metavar="RUN"),
+        Option("--urgent", N_("Upgrade now, regardless of maintenance window and freeze"), kind="flag", default=False),
+        Option("--rollback", N_("Roll back to the packages before this run (its id, or: last)"), metavar="RUN"),
         Option("--debsecan", N_("debsecan's data for the release: report what is still open"), kind="path"),
         Option(
             "--backup-hours",
-            N_("Oldest backup that will do; an older one is renewed first"),
+            N_("Maximum age of the backup; an older one is renewed first"),
             kind="int",
             metavar="HOURS",
         ),

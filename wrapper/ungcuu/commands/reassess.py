@@ -63,24 +63,22 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
             "{host} is not clean: {count} thing is left.", "{host} is not clean: {count} things are left.", count
         ).format(host=ctx.host, count=count),
         _("It stays as it is; release refuses it."),
-        _("Mend what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
+        _("Fix what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
     )
 
 
 def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
-    """Nothing is left to find, and that proves nothing."""
+    """Nothing more was found, and that proves nothing."""
     lost = record.get("root_lost")
     found = lost.get("findings") if isinstance(lost, Mapping) else None
     for item in found if isinstance(found, list | tuple) else ():
         ctx.out.line(_("root was lost: {what}").format(what=item), "bad")
     return NotVerified(
-        _("Nothing is left to find on {host}, but root was lost: a scan can't prove that nothing is hidden.").format(
+        _("Nothing more was found on {host}, but root was lost: a scan can't prove that nothing is hidden.").format(
             host=ctx.host
         ),
         _("It stays as it is; release refuses it."),
-        _("Install {host} anew from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(
-            host=ctx.host
-        ),
+        _("Reinstall {host} from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(host=ctx.host),
     )
 
 

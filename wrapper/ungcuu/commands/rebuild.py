@@ -26,7 +26,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
     seconds = round(result.seconds, 1)
     context.record("proof", {"name": "recovery time", "side": "host", "passed": True, "detail": f"{seconds} s"})
     _settle_root_loss(context)
-    message = _("{host} is the website again after {seconds} s. Next: ungcuu harden {host}, ungcuu baseline {host}")
+    message = _("{host} serves the website again after {seconds} s. Next: ungcuu harden {host}, ungcuu baseline {host}")
     return Result(message=message.format(host=context.host, seconds=seconds), data={"rto_seconds": seconds})
 
 
@@ -47,9 +47,7 @@ def _settle_root_loss(context: Context) -> None:
         "bad",
     )
     context.out.line(
-        _("Install it anew from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(
-            host=context.host
-        ),
+        _("Reinstall it from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(host=context.host),
         "bad",
     )
 
@@ -57,7 +55,7 @@ def _settle_root_loss(context: Context) -> None:
 VERB = Verb(
     name="rebuild",
     phase=Phase.RECOVER,
-    summary=N_("Make a replaced, bare host the website again from the vault"),
+    summary=N_("Rebuild the website on a replaced, bare host from the vault"),
     description=N_(
         "For a host with a new key and an empty disk: enrol it first. Web server, PHP and database are installed as "
         "they were, the website's account is made, and the restore point is restored with every check of `restore`."

@@ -68,7 +68,7 @@ VERB = Verb(
     phase=Phase.RECOVER,
     summary=N_("Return isolated hosts to service, after a clean re-assessment"),
     description=N_(
-        "Refused without a re-assessment that is clean, tells that the way in is closed, and is newer than the "
+        "Refused without a re-assessment that is clean, states that the way in is closed, and is newer than the "
         "isolation; refused where root was lost, until the host was rebuilt on another machine. Lifts the rules, "
         "starts the site's services, and proves from outside that the site serves."
     ),

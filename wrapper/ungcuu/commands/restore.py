@@ -68,7 +68,7 @@ def _check_path(context: Context, path: str) -> None:
     if path.startswith("/") or any(piece in ("", ".", "..") for piece in path.split("/")):
         wrong = _("--path takes a file or folder below the web root, not {path}.").format(path=ascii(path))
     elif context.options["only"] or context.options["to"]:
-        wrong = _("--path restores that file or folder alone: it goes with neither --only nor --to.")
+        wrong = _("--path restores only that file or folder: it can't be combined with --only or --to.")
     if wrong:
         example = f"ungcuu restore {context.host} --path wp-content/uploads/2026/07/bao-cao.pdf"
         raise UsageFault(wrong, _("Nothing was changed."), example)
@@ -188,7 +188,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 VERB = Verb(
     name="restore",
     phase=Phase.RECOVER,
-    summary=N_("Bring the website back from the vault; what was live is kept"),
+    summary=N_("Restore the website from the vault; the live version is kept"),
     description=N_(
         "The restore point is staged beside the live website, checked (nothing missing, no link out of the web root, "
         "no program among uploads, PHP syntax, the database in a scratch schema), swapped in, and swapped back if the "

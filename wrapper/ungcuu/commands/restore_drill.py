@@ -82,7 +82,7 @@ def _schedule(context: Context, calendar: str) -> Result:
     timer = clockwork.install(context.settings, context.site.inventory, calendar, words)
     if not clockwork.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
-    told = _("{host}: a drill is scheduled for {calendar}; a missed one is told by ungcuu doctor")
+    told = _("{host}: a drill is scheduled for {calendar}; ungcuu doctor reports a missed one")
     data = {"schedule": {"calendar": calendar, "timer": str(timer)}}
     return Result(message=told.format(host=context.host, calendar=calendar), data=data)
 
@@ -101,20 +101,20 @@ VERB = Verb(
     name="restore-drill",
     phase=Phase.PREPARE,
     summary=N_("Prove the newest restore point by restoring it on a disposable host"),
-    description=N_("A backup is proven by a restore only. What stands on the disposable host is replaced."),
+    description=N_("Only a restore proves a backup. What is on the disposable host is replaced."),
     hosts=Hosts.ONE,
     options=(
         Option("--on", N_("disposable host; the first of the group 'spare' by default"), metavar="HOST"),
         Option(
             "--schedule",
-            N_("do not drill now: drill by this controller's clock, as systemd's OnCalendar says, or never"),
+            N_("do not drill now but on this controller's schedule: a time of systemd's OnCalendar, or never"),
             metavar="WHEN",
         ),
     ),
     preflight=_preflight,
     run=_run,
     steps_before=(
-        N_("Install what the website stood on"),
+        N_("Install the software that the website ran on"),
         N_("Restore the newest point there"),
         N_("Compare every file and every row with the vault"),
         N_("Record when, and how long it took"),

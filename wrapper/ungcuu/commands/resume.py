@@ -126,7 +126,7 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
         if verb.read_only or ctx.options["close"]:
             _close(ctx, found, Outcome.NOT_DONE if verb.read_only else Outcome.UNKNOWN)
     if verb.read_only or ctx.options["close"]:
-        ctx.out.line(_("Closed without going on. To run it again: {command}").format(command=_command(ctx, found)))
+        ctx.out.line(_("Closed without resuming. To run it again: {command}").format(command=_command(ctx, found)))
         return Outcome.DONE
     if any(value == "(hidden)" for value in found.options.values()):
         ctx.out.line(
@@ -189,7 +189,7 @@ def _describe(ctx: Context, found: OpenRun) -> None:
         ),
         "strong",
     )
-    end = _("its outcome is unknown") if found.ended else _("it has no end: the controller was stopped")
+    end = _("its outcome is unknown") if found.ended else _("its end was not recorded: the controller was stopped")
     last = _("{count} records, the last one: {last}").format(count=found.records, last=found.last or "–")
     ctx.out.table([(_("reason"), found.reason or "–"), (_("journal"), f"{found.folder.name}: {last}"), (_("end"), end)])
 
@@ -295,7 +295,7 @@ def _go_on(ctx: Context, found: OpenRun, verb: Verb) -> Outcome:
 VERB = Verb(
     name="resume",
     phase=Phase.TOOL,
-    summary=N_("Go on with a run that was cut short"),
+    summary=N_("Resume a run that was interrupted"),
     description=N_(
         "Finds runs that a killed controller or a lost connection left open, asks the host whether something is still "
         "at work there and runs the verb again with the same options and inventory: what is already done stays as it "
@@ -310,7 +310,7 @@ VERB = Verb(
     steps_before=(
         N_("Find the open runs in the journals"),
         N_("Have dangerous verbs confirmed; end what a killed run left behind on this machine"),
-        N_("Ask the host what is still at work there"),
+        N_("Ask the host what is still running there"),
         N_("Run the verb again with the same options and inventory"),
         N_("Close the run in its journal once its outcome is known"),
     ),

@@ -3,7 +3,7 @@
 A restore stages a point in ``.ungcuu-stage/<restore>/<site>`` beside the web root, where root alone can enter. One that
 was cut off leaves it there. A name proves nothing, so the content decides: what the baseline (or the live website) has
 at the same place, byte for byte, is ours; what it has not is one finding more that names the files, and the scan isn't
-clean. A stage that others than root can enter is none of ours: each file of it is judged like any other.
+clean. A stage that others than root can enter is not of ungcuu: each file of it is judged like any other.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MOST = 500  # rows of each list; the numbers beside them count all
 LARGE = 1 << 20  # bytes of a response that is worth a line of its own
 
 LIMITS = (
-    N_("Only what the host still told is named here: an intruder with root can remove lines and set times back."),
+    N_("Only what the host still reported is named here: an intruder with root can remove lines and set times back."),
     N_("Most reads leave no trace, since access times are updated once a day at most."),
     N_("Bytes are those of web responses; what left by other ways is not counted."),
 )

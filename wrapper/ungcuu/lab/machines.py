@@ -154,7 +154,7 @@ class Machine:
         return self.exec(["cat", "/proc/sys/kernel/random/boot_id"]).stdout.decode()
 
     def _process(self) -> int | None:
-        """Id of its process; a number that another program has by now is none of ours."""
+        """Id of its process; a number that another program has by now does not count."""
         try:
             number = int((self._folder / "pid").read_text("ascii"))
             line = Path(f"/proc/{number}/cmdline").read_bytes()

@@ -1,7 +1,7 @@
 """Put a set of files in place on this host as one transaction. Runs on the managed host: standard library only.
 
 A drop-in can't be judged alone, since the daemon's parser reads it in its context. So the whole set is placed, judged
-by the daemon's own parser, and taken back at once when the parser objects:
+by the daemon's own parser, and reverted at once when the parser objects:
 
 1. What differs is found first; with ``check`` nothing else happens.
 2. The files before are kept: the first ones ever under ``before/``, this change's under ``armed/NAME`` or in memory.
@@ -157,7 +157,7 @@ def arm(revert: dict[str, Any], paths: list[Path], modes: list[Path]) -> str:
             lines.append(f"rm -f {target}")
     lines += [f"chmod {path.stat().st_mode & 0o7777:o} {shlex.quote(str(path))}" for path in modes]
     lines += [shlex.join(command) for command in revert["commands"]]
-    lines += [f"logger -t ungcuu 'change {name} was not confirmed and was taken back'", 'rm -rf "$d"']
+    lines += [f"logger -t ungcuu 'change {name} was not confirmed and was reverted'", 'rm -rf "$d"']
     lines += [f"systemctl stop --no-block {unit_of(name)}.timer"]
     script = folder / "revert.sh"
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -185,7 +185,7 @@ def confirm(name: str) -> dict[str, Any]:
     try:
         folder.rename(taken)
     except FileNotFoundError:
-        return {"failed": True, "msg": f"the change {name} was not confirmed in time: it has been taken back"}
+        return {"failed": True, "msg": f"the change {name} was not confirmed in time: it has been reverted"}
     run(["systemctl", "stop", f"{unit_of(name)}.timer", f"{unit_of(name)}.service"])  # the service at most waits
     shutil.rmtree(taken, ignore_errors=True)
     return {"changed": []}

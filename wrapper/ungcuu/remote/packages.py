@@ -3,8 +3,8 @@
 1. apt's own simulation says what would happen, before anything does.
 2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, and the chain of reasons is told.
 3. With ``check`` nothing on the disk changes: where package lists are missing they are fetched into memory.
-4. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been taken back, and
-   it is not taken back while this goes on.
+4. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been reverted, and
+   it is not reverted while this goes on.
 """
 
 from __future__ import annotations

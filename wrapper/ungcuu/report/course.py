@@ -75,7 +75,7 @@ def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) 
         told_of.insert(0, f"{said}{doubt}.")
     if facts.isolated:
         told_of.append(
-            _("Still isolated, as far as the journal tells: {hosts}.").format(hosts=", ".join(facts.isolated))
+            _("Still isolated, as far as the journal shows: {hosts}.").format(hosts=", ".join(facts.isolated))
         )
     if facts.lost:
         told_of.append(_("Isolation lost, as last seen from outside: {hosts}.").format(hosts=", ".join(facts.lost)))
@@ -102,7 +102,7 @@ def _summary_reach(reach: CaseScope | None) -> list[str]:
     left = sum(scope.left_bytes for scope in hosts)
     return [
         _("Addresses seen with the findings: {addresses}.").format(addresses=shown or "–"),
-        _("Sent in answers to them, as far as the web logs tell: {size}.").format(size=shown_bytes(left)),
+        _("Sent in answers to them, as far as the web logs show: {size}.").format(size=shown_bytes(left)),
     ]
 
 
@@ -139,7 +139,7 @@ def root_lost(facts: Facts) -> list[dict[str, str]]:
     for one in facts.root_lost:
         text = _("Root was lost on {host}: {what}.").format(host=one.host, what="; ".join(one.findings[:5]) or "?")
         if one.override:
-            text += " " + _("It returned to service WITHOUT a rebuild, on the word of {who} ({time}): {reason}").format(
+            text += " " + _("It returned to service WITHOUT a rebuild, by decision of {who} ({time}): {reason}").format(
                 who=one.by or "?", time=shown_time(one.overridden), reason=one.override
             )
         elif one.regained:

@@ -33,7 +33,7 @@ def undo(told: Told) -> list[dict[str, str]]:
 
 
 def _acted(told: Told, action: str) -> str:
-    """An action with its way back; of a run that did not end well it isn't said that it was done."""
+    """An action and how to undo it; of a run that did not end well it isn't said that it was done."""
     if told.run.outcome == "DONE":
         return acted(action)
     return f"{deed(told.run.verb, told.run.outcome)} · {action.partition(' ')[2]}".removesuffix(" · ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ungcuu.casefacts import Facts, Finding
+from ungcuu.findings import RULES
 from ungcuu.i18n import _
 from ungcuu.report.sentences import said
 from ungcuu.report.told import Told, ending, run_title, told_tone, tone
@@ -28,7 +29,7 @@ def _finding(finding: Finding) -> dict[str, str]:
     return {
         "class": finding.severity if finding.severity in _ORDER else "low",
         "severity": word(finding.severity),
-        "title": _(finding.title) if finding.title else finding.id,
+        "title": _title(finding),
         "host": finding.host,
         "path": finding.path,
         "expected": said(finding.data.get("expected") or ""),
@@ -37,6 +38,12 @@ def _finding(finding: Finding) -> dict[str, str]:
         "tone": "bad" if finding.open else "good",
         "time": shown_time(finding.seen),
     }
+
+
+def _title(finding: Finding) -> str:
+    """What was found, in today's words: a record of an earlier release may hold a title that has changed since."""
+    rule = RULES.get(str(finding.data.get("rule")))
+    return _(rule.title) if rule else _(finding.title) if finding.title else finding.id
 
 
 def proofs(told: Told) -> dict[str, Any]:

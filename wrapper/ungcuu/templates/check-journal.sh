@@ -20,16 +20,16 @@ bad=$(grep -Evn "$shape" journal.jsonl | head -n 1 | cut -d : -f 1)
 count=$(wc -l < journal.jsonl)
 [ "$(grep -c '' journal.jsonl)" = "$count" ] || stop "record $((count + 1)): torn"
 
-sed -E 's/.*,"hash":"([0-9a-f]{64})","sig":"[^"]*"\}$/\1/' journal.jsonl > "$work/told"
+sed -E 's/.*,"hash":"([0-9a-f]{64})","sig":"[^"]*"\}$/\1/' journal.jsonl > "$work/recorded"
 sed -E 's/,"hash":"[0-9a-f]{64}","sig":"[^"]*"\}$/}/' journal.jsonl |
   awk -v folder="$work/bodies" 'BEGIN { ORS = "" } { file = folder "/" sprintf("%09d", NR); print $0 > file; close(file) }'
 find "$work/bodies" -type f | sort | xargs -r sha256sum | cut -c 1-64 > "$work/true"
-bad=$(first_difference "$work/told" "$work/true")
+bad=$(first_difference "$work/recorded" "$work/true")
 [ -z "$bad" ] || stop "record $bad: its hash does not match its content"
 
 name=$(sed -nE 's/^\{"case":"([A-Za-z0-9._-]+)",.*/\1/p' head.json)
 printf 'ungcuu journal v1\n%s\n' "$name" | sha256sum | cut -c 1-64 > "$work/before"
-cat "$work/told" >> "$work/before"
+cat "$work/recorded" >> "$work/before"
 awk '{ print $1 "/" NR }' "$work/before" | sed '$d' > "$work/follows"
 sed -E 's/.*,"prev":"([0-9a-f]{64})","seq":([0-9]+),"time":"[^"]*","hash":.*/\1\/\2/' journal.jsonl > "$work/says"
 bad=$(first_difference "$work/says" "$work/follows")

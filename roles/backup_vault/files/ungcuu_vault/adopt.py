@@ -1,7 +1,7 @@
 """Make a site's trusted set: of a new repository, or of the one that the first release kept (a plain folder).
 
 In the first release the host wrote into the folder that restores read. So all of it is checked once, like a run: every
-pack is read, the index is made anew, only points of the ledger stay. A point that is damaged is named in the ledger;
+pack is read, the index is rebuilt, only points of the ledger stay. A point that is damaged is named in the ledger;
 packs that are not what they say are kept in `damaged`, since some of their pieces may still be good.
 """
 
@@ -127,7 +127,7 @@ def _keep_the_rest(site: Site, folder: Path, there: Files, whole: Files, odd: li
     strangers, keys = there.snapshots - whole.snapshots, there.keys - whole.keys
     found: list[Any] = [
         f"{len(keys)} keys that the vault did not make" if keys else "",
-        f"{len(strangers)} points that no run of ours made" if strangers else "",
+        f"{len(strangers)} points that no run of ungcuu made" if strangers else "",
         f"{len(bad)} packs that are not what they say they are (kept in {_DAMAGED})" if bad else "",
         f"{len(odd)} files that no backup writes" if odd else "",
     ]

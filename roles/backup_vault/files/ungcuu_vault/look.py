@@ -185,7 +185,7 @@ def _matters(row: Row) -> bool:
 def _changes(
     site: Site, repository: Path, before: str, identity: str, where: Places
 ) -> dict[str, Sequence[str]] | None:
-    """Paths to read anew, and paths that are gone; None where a name is not clear."""
+    """Paths to read again, and paths that are gone; None where a name is not clear."""
     read, gone = [], []
     for line in ask_restic(repository, site.password, "diff", "--json", "--no-lock", before, identity).splitlines():
         row = json.loads(line)

@@ -121,7 +121,7 @@ def _their_ledger(site: Site, source: dict[str, Any], folder: Path) -> list[dict
 
 
 def _checked(row: dict[str, Any], site: str) -> dict[str, Any]:
-    """A restore point as the first vault tells of it, without its scan and its proof: those are made here again.
+    """A restore point as the first vault describes it, without its scan and its proof: those are made here again.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: one of its fields is not what it should be.

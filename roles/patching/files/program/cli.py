@@ -78,7 +78,7 @@ def follow(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Give the unit its word: ``keep`` or ``back``. A reboot may have ended the unit while it waited."""
+    """Send the decision to the unit: ``keep`` or ``back``. A reboot may have ended the unit while it waited."""
     if unit_state() in RUNNING:
         partial = upgrade.ANSWER.with_suffix(".partial")
         partial.write_text(question["word"], encoding="ascii")

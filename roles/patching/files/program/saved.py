@@ -1,7 +1,7 @@
 """The way back: the packages as they are now, kept as files before anything is replaced.
 
 Security builds vanish from the mirrors when the next one comes, so they are taken from apt's cache, else from a
-mirror while it still has them, else packed anew from the installed files.
+mirror while it still has them, else repacked from the installed files.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def from_mirror(apt: Apt, name: str, version: str, folder: Path) -> Path | None:
 
 
 def repacked(_apt: Apt, name: str, version: str, folder: Path) -> Path | None:
-    """Packed anew from the installed files; configuration files go in as they are now."""
+    """Repacked from the installed files; configuration files go in as they are now."""
     if shutil.which("dpkg-repack"):
         run(["dpkg-repack", name], cwd=folder, timeout=REPACK_SECONDS)
     return matching(folder, name, version)

@@ -82,9 +82,9 @@ def family(root: int) -> list[int]:
 
 
 def tail(text: str, lines: int = 3) -> str:
-    """The last telling lines of a program's output, for a message."""
-    telling = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(telling[-lines:])[:MAX_WORDS]
+    """The last lines with text of a program's output, for a message."""
+    lines_with_text = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines_with_text[-lines:])[:MAX_WORDS]
 
 
 def write_json(path: Path, data: object) -> None:

@@ -4,7 +4,7 @@
 2. Fetch every new package and keep every old one before the first is unpacked.
 3. Do exactly what the plan says: apt's own simulation must name the same packages in the same versions.
 4. Restart what uses replaced code; see that sshd answers.
-5. Wait for the controller's word over a new connection; without it, or on its refusal, go back to the versions before.
+5. Wait for the controller's decision over a new connection; without it, or on a refusal, restore the versions before.
 
 The stage is on disk before each step, so that whoever comes later knows what happened.
 """
@@ -214,7 +214,7 @@ def wait_for_word(work: Run) -> None:
 
 
 def go_back(work: Run, reason: Fault) -> None:
-    """Put the versions before back and note whether that worked."""
+    """Restore the earlier versions and note whether that worked."""
     work.at("going back", fault=reason.record())
     try:
         before = services.active()

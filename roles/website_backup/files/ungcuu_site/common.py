@@ -76,7 +76,7 @@ def checked_name(name: object) -> str:
 
 @contextlib.contextmanager
 def locked(what: str) -> Iterator[None]:
-    """Hold the host's lock for `what`; a second one is refused and told since when."""
+    """Hold the host's lock for `what`; a second one is refused with the time since when."""
     AREA.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (AREA / f"{what}.lock").open("a+", encoding="ascii") as handle:
         try:

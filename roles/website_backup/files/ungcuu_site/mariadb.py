@@ -75,7 +75,7 @@ def charset(schema: str) -> dict[str, str]:
 
 
 def dump(schema: str, folder: Path) -> dict[str, Any]:
-    """Write the three files (mode 0600) into `folder`; tells the tables and how consistency was had.
+    """Write the three files (mode 0600) into `folder`; returns the tables and how consistency was had.
 
     Raises:
         RefusedError: not enough room, the server refused, or a file does not end as a whole dump does.

@@ -68,7 +68,7 @@ def sums(name: str, found: Iterable[str] | None = None) -> dict[str, list[str]]:
 
 
 def dump(name: str, folder: Path) -> dict[str, Any]:
-    """Write the dump (`pg_dump -Fc`, mode 0600) and tell what every table holds, both of one snapshot.
+    """Write the dump (`pg_dump -Fc`, mode 0600) and return what every table holds, both of one snapshot.
 
     Raises:
         RefusedError: not enough room, or the server refused.

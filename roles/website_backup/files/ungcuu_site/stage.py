@@ -224,7 +224,7 @@ class _Unpacker:
         os.utime(target, (member.mtime, member.mtime))
 
     def _owner(self, member: tarfile.TarInfo) -> tuple[int, int]:
-        """By name, since a rebuilt host counts its accounts anew; root where the name is unknown here."""
+        """By name, since a rebuilt host numbers its accounts again; root where the name is unknown here."""
         return _identity(member.uname, pwd.getpwnam, 2), _identity(member.gname, grp.getgrnam, 2)
 
 

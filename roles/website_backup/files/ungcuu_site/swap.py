@@ -271,9 +271,9 @@ def _put_back(identity: str, state: dict[str, Any]) -> None:
 
 
 def _put_back_tree(live: Path, staged: Path, place: Path, restored: list[int]) -> None:
-    """`restored` tells the restored tree from the one before, in whatever step the swap died, or an undoing of it."""
+    """`restored` identifies the restored tree, in whatever step the swap died, or an undoing of it."""
     staged.parent.mkdir(mode=0o700, exist_ok=True)
-    # After a move entry by entry an inode tells nothing any more: a freed one is given to the next folder.
+    # After a move entry by entry an inode says nothing any more: a freed one is given to the next folder.
     aside = place.with_name("restored-is-aside")
     if live.exists() and _identity(live) == restored and not aside.exists():
         if not place.exists() and staged.exists():  # died between the exchange and the move that follows it
@@ -305,7 +305,7 @@ def _put_back_database(identity: str, facts: dict[str, Any], kept: Path) -> None
 
 
 def _restart(state: dict[str, Any]) -> None:
-    """Have the servers start anew on what is now there, after their own parsers have accepted it.
+    """Restart the servers on what is now there, after their own parsers have accepted it.
 
     A reload is not enough: a sandboxed service holds mounts of the folders that it may write, and those are still the
     compromised tree's; and a worker that ran the intruder's code must not live on.

@@ -168,7 +168,7 @@ VERB = Verb(
         ),
         _sub(
             "scope",
-            N_("Tell how far the intruder came: addresses, accounts, files, data that may have left"),
+            N_("Show how far the intruder got: addresses, accounts, files, data that may have left"),
             scope.scope,
             arguments=(_ANY_CASE,),
             examples=("ungcuu case scope UC-20261122-001 --json",),
@@ -188,7 +188,7 @@ VERB = Verb(
             options=(Option("--force", N_("Although something is open; needs --reason"), kind="flag", default=False),),
             steps=(
                 N_("Refuse while a host is isolated or a finding is open"),
-                N_("Write the last record of work"),
+                N_("Write the closing record"),
             ),
         ),
         _sub(

@@ -25,7 +25,7 @@ def scope(context: Context) -> Result:
     shown = section(found)
     lines = [line for host in shown["hosts"] for line in _host(host)]
     if not lines:
-        lines = [_("The case holds no evidence that tells how far it went; collect it with the profile triage.")]
+        lines = [_("No evidence of this case shows how far the intruder got; collect it with the profile triage.")]
     lines += ["", f"{_('Read from the evidence,')} {shown['since']}.", *shown["limits"]]
     return Result(message="\n".join(lines), data={"case": case.id, **as_data(found)})
 

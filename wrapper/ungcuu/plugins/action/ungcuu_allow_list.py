@@ -37,7 +37,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 [*map(str, self._task.args["entries"]), *_of_card(self._task.args.get("card"))]
             )
         except isolation.Unresolved as gap:
-            return result | _refusal(f"the name {gap.name} in the allow-list leads to no address")
+            return result | _refusal(f"the name {gap.name} in the allow-list resolves to no address")
         said = self._low_level_execute_command('printf "%s\\n" "$SSH_CONNECTION"', sudoable=False)
         words = str(said.get("stdout", "")).split()
         seen = isolation.parse_address(words[0]) if words else None

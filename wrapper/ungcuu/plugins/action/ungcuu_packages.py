@@ -7,7 +7,7 @@
         guard: ["nginx*", "mariadb-server*", "openssh-server"]
         armed: packages
 
-``armed`` names a change that was armed for this (see ungcuu_dropins); once that is taken back nothing is installed.
+``armed`` names a change that was armed for this (see ungcuu_dropins); once that is reverted nothing is installed.
 Works on a host without python3-apt, in check mode too.
 """
 
