@@ -79,7 +79,7 @@ ADVICE: Mapping[str, Advice] = {
     "unset-variable": Advice(
         N_("unset it, then restart what was started since"), ("systemctl unset-environment {name}",)
     ),
-    "loader-cache": Advice(N_("remove the folder from /etc/ld.so.conf.d first, then rebuild the cache"), ("ldconfig",)),
+    "loader-cache": Advice(N_("remove the folder from /etc/ld.so.conf.d first, then refresh the cache"), ("ldconfig",)),
     "drop-table": Advice(N_("delete the table from the packet filter"), ("nft delete table {table}",)),
     "isolate-again": Advice(
         N_("never delete it: isolate the host again, which loads the rules again and reads all of them back"),

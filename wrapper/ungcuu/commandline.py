@@ -88,7 +88,7 @@ class Root(_Group):
                     help=_("Show the version and exit."),
                 ),
             ],
-            help=_("Hardening and recovery for a website host: notice, contain, collect, clean, restore, report."),
+            help=_("Hardening and recovery for a website host: detect, contain, collect, eradicate, restore, report."),
             no_args_is_help=True,
             result_callback=lambda code, **_options: code,
             context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},

@@ -117,9 +117,9 @@ def root_lost(facts: Facts) -> list[str]:
         text = f"Kẻ tấn công đã chiếm quyền quản trị (root) trên {one.host}: {'; '.join(one.findings[:5])}."
         if one.override:
             back = f"ngày {_time(one.overridden)}, theo quyết định của {one.by or '?'}, lý do: {one.override}"
-            rows.append(f"{text} Máy chủ được đưa trở lại hoạt động mà KHÔNG cài đặt lại, {back}")
+            rows.append(f"{text} Máy chủ được đưa trở lại hoạt động mà KHÔNG dựng lại, {back}")
         elif not one.regained:
-            rows.append(f"{text} Máy chủ chưa được cài đặt lại.")
+            rows.append(f"{text} Máy chủ chưa được dựng lại.")
     return rows
 
 

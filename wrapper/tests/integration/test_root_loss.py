@@ -77,5 +77,5 @@ def test_a_word_with_a_reason_stands_in_red_everywhere(lost: Lab, ungcuu: Ungcuu
     assert 'class="root-lost bad"' in report and REASON in report
     form = ungcuu("case", "form", case, "closing")[1]
     path = next(Path(value) for value in form.values() if isinstance(value, str) and value.endswith(".html"))
-    assert "KHÔNG cài đặt lại" in path.read_text("utf-8")
+    assert "KHÔNG dựng lại" in path.read_text("utf-8")
     path.unlink()

@@ -52,7 +52,7 @@ def test_a_proof_is_told_in_the_readers_language(row: dict[str, Any]) -> None:
 
 def test_values_stay_what_they_are() -> None:
     assert said("from outside (intruder01)") == "từ bên ngoài (intruder01)"
-    assert said("22 ports on IPv4 and IPv6: all silent") == "22 cổng trên IPv4 và IPv6: tất cả im lặng"
+    assert said("22 ports on IPv4 and IPv6: all silent") == "22 cổng trên IPv4 và IPv6: tất cả không trả lời"
 
 
 @pytest.mark.parametrize(

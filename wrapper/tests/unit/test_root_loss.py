@@ -140,7 +140,7 @@ def test_every_document_shows_it() -> None:
     assert [row["tone"] for row in told["root_lost"]] == ["bad"]
     html = render(told)
     assert "WITHOUT a rebuild" in html and REASON in html and 'class="root-lost bad"' in html
-    assert "KHÔNG cài đặt lại" in form_lines(facts)[0] and REASON in form_lines(facts)[0]
+    assert "KHÔNG dựng lại" in form_lines(facts)[0] and REASON in form_lines(facts)[0]
 
 
 def test_a_host_can_not_say_that_it_was_rebuilt_or_excused() -> None:

@@ -70,8 +70,8 @@ VERB = Verb(
     phase=Phase.CONTAIN,
     summary=N_("Block addresses and networks on a host"),
     description=N_(
-        "Each block has an owner, a reason and, if wanted, an end: doctor reminds then, nothing is released by itself. "
-        "An address that may manage the host can't be blocked."
+        "Each block has an owner, a reason and, if wanted, an end: doctor reminds then, nothing is unblocked by "
+        "itself. An address that may manage the host can't be blocked."
     ),
     playbook="block",
     hosts=Hosts.ONE,

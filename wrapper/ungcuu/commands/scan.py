@@ -109,7 +109,7 @@ VERB = Verb(
     description=N_(
         "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "
         "scheduled work, units, listeners, privileges, processes and the application's database are compared; writable "
-        "folders are judged by what the files contain. Each finding has a severity, its evidence, and its fix. "
+        "folders are judged by the content of their files. Each finding has a severity, its evidence, and its fix. "
         "Exit code 13 says that something of severity medium or above was found."
     ),
     playbook="scan",

@@ -96,7 +96,7 @@ def _summary_reach(reach: CaseScope | None) -> list[str]:
     """Where the intruder came from, and how much may have left: what everybody asks first."""
     hosts = [one.scope for one in reach.hosts if one.told] if reach is not None else []
     if not hosts:
-        return [_("How far the intruder came is not known: the evidence for it was not collected.")]
+        return [_("How far the intruder got is not known: the evidence for it was not collected.")]
     addresses = list(dict.fromkeys(row.address for scope in hosts for row in scope.addresses))
     shown = ", ".join(addresses[:5]) + (f" (+{len(addresses) - 5})" if len(addresses) > 5 else "")
     left = sum(scope.left_bytes for scope in hosts)
