@@ -2,7 +2,7 @@
 
     python wrapper/bench/backup.py --mib 2048 --files 20000 --database-mib 500
 
-Needs a lab with web01 and vault01 that `playbooks/backup.yml` has set up. Prints one JSON document: seconds of ours and
+Needs a lab with web01 and vault01 that `playbooks/backup.yml` has set up. Prints one JSON document: its seconds and
 of the bare engine (restic over `ssh -R` to an append-only server, with the same dump), in turns, medians of --rounds
 where the work can be repeated; their ratio, and the memory that restic held on the web host. The bare restore also
 writes beside the live tree, and nothing else; nor do ours here check or swap.

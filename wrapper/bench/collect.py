@@ -2,7 +2,7 @@
 
     python wrapper/bench/collect.py [--gib 1] [--rounds 3]
 
-Throughput is told against ``ssh host sudo tar c``, both written to a file, in turns in the same run, and against the
+Throughput is compared with ``ssh host sudo tar c``, both written to a file, in turns in the same run, and against the
 same with our cipher. Ratios travel to other machines, seconds don't. Prints one JSON document; exit code 1 where a
 target of docs/reference/evidence-profiles.md is missed.
 """

@@ -3,7 +3,7 @@
     python wrapper/bench/harden.py [--debian 12] [--ssh-audit PROGRAM] [--dev-sec FOLDER] [--repeats 3]
                                    [--inspec PROGRAM --baselines FOLDER]
 
-Makes web01 of the lab anew. A score is never shown without what the website says of itself at that moment, nor a time
+Makes web01 of the lab again. A score is never shown without what the website says of itself at that moment, nor a time
 without the machine's load. --dev-sec names a folder for ANSIBLE_COLLECTIONS_PATH that holds devsec.hardening and the
 collections that it needs; the same is then measured for its os, ssh, nginx and mysql roles on another fresh web01 in
 the same run. Without it that part is left out, and the result says so. ssh-audit comes from PyPI and may be anywhere.

@@ -95,7 +95,7 @@ class Bench:
         return process
 
     def command(self, *hosts: str) -> None:
-        """The real command line, stopped once it has told of every cut: what follows is the playbook."""
+        """The real command line, stopped once it has reported every cut: what follows is the playbook."""
         process = subprocess.Popen(
             [sys.executable, "-m", "ungcuu", "-i", "lab", "isolate", *hosts], cwd=ROOT,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},

@@ -3,8 +3,8 @@
 Changes nothing on the host. The tests are those of ``verify``; here each stands for its control.
 
 1. Every control of the catalogue has one status. One whose test did not run, or lacked a fact of the inventory, is not
-   assessed: it counts as one that does not hold, and is never told as a fault of the host.
-2. A waiver needs owner, reason and expiry; an incomplete or expired one does not count, and is told.
+   assessed: it counts as one that does not hold, and is never reported as a fault of the host.
+2. A waiver needs owner, reason and expiry; an incomplete or expired one does not count, and is reported.
 3. The score counts what applies: passed of passed, failed, waived and not assessed. Its denominator stands beside it.
 """
 

@@ -106,7 +106,7 @@ class Snapshot:
 
     @property
     def complete(self) -> bool:
-        """Whether the host told everything that was asked."""
+        """Whether the host reported everything that was asked."""
         return self.ended and not self.problems
 
     def of(self, kind: str) -> Mapping[tuple[Any, ...], Row]:
@@ -119,7 +119,7 @@ class Snapshot:
 
 
 def parse(lines: Iterable[bytes]) -> Snapshot:
-    """Return the snapshot that these lines tell; a line that does not fit is a problem, not an error."""
+    """Return the snapshot that these lines show; a line that does not fit is a problem, not an error."""
     snapshot, bad, items = Snapshot(), 0, 0
     for number, line in enumerate(lines):
         if number >= RECORD_LIMIT or items > LIST_LIMIT:

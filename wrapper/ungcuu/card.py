@@ -71,7 +71,7 @@ class Card:
 
     @property
     def target_without_become(self) -> Target:
-        """The same as the login user: sshd tells the peer's address only there."""
+        """The same as the login user: sshd shows the peer's address only there."""
         key = Path(self.key) if self.key else None
         return Target(self.host, self.address, self.port, self.user, key, Path(self.known_hosts), False, self.options)
 
@@ -215,7 +215,7 @@ def write(settings: Settings, card: Card) -> Card:
 
 
 def refresh(site: Site, host: str) -> Card:
-    """Make the card anew, with the address that the host sees us come from now.
+    """Make the card again, with the address that the host sees us come from now.
 
     Raises:
         Unresolved: A name in the allow-list resolves to no address.

@@ -44,7 +44,7 @@ _OURS = {
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a verb, as the journal tells it; ``finished`` is empty where the journal has no end of it."""
+    """One run of a verb, as the journal shows it; ``finished`` is empty where the journal has no end of it."""
 
     verb: str
     hosts: tuple[str, ...]

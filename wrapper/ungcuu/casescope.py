@@ -3,8 +3,8 @@
 1. Evidence is read as a stream, by the names that the journal gives it; of several takings the newest counts.
 2. A file is the intruder's own word where the host was the intruder's: `evidence.scope` says what that leaves unproven.
 3. What a person called a false alarm names nothing and nobody.
-4. What ungcuu wrote is told apart by content, never by name: what was sent is in the journal, what was there before the
-   first sign is in the baseline. A file of ours with other content is the intruder's.
+4. What ungcuu wrote is recognised by content, never by name: what was sent is in the journal, what was there before the
+   first sign is in the baseline. A file of ungcuu with other content is the intruder's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ungcuu.evidence.scope import Good, Scope, scope_from
 from ungcuu.indicators import Seen, addresses_of, counts, foreign
 from ungcuu.sealing import Record, format_time, parse_time
 
-READ = ("web_logs", "journal", "web_manifest", "changed_files")  # the items of triage that tell something
+READ = ("web_logs", "journal", "web_manifest", "changed_files")  # the items of triage that show something
 HASHES = ("web_hashes", "our_files")
 _BEFORE = "/var/lib/ungcuu/before"
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -99,7 +99,7 @@ def _trusted(case: Case, host: str, since: str) -> Mapping[str, Mapping[str, Any
 def known_files(
     held: Mapping[str, Path], sent: Mapping[str, str], trusted: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Good], list[str]]:
-    """Return the files with a known content, and those of ours with another one, as the evidence's hashes tell."""
+    """Return the files with a known content, and those of ungcuu with another one, as the evidence's hashes show."""
     good: dict[str, Good] = {}
     altered = []
     for name in HASHES:

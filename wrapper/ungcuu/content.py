@@ -18,7 +18,7 @@ SHORT = 16 << 10  # bytes of a file in which weak signs count together
 CODE_NAME = re.compile(r"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.IGNORECASE)
 PAGE_NAME = re.compile(r"\.(?:html?|xhtml|shtml|js|mjs|svg|xml|css|txt)$", re.IGNORECASE)
 SERVER_NAME = re.compile(r"/(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.IGNORECASE)
-# What git runs, and what tells it what to run.
+# What git runs, and what names what it runs.
 GIT_NAME = re.compile(r"/\.git/(?:hooks/(?!.*\.sample$)|config$|modules/.*/(?:hooks/|config$))")
 
 _INPUT = rb"\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b"

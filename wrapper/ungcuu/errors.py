@@ -41,7 +41,7 @@ class Exit(IntEnum):
 
 
 class UngcuuError(Exception):
-    """A failure to tell the user about: what failed, the state the host is in now, the next command."""
+    """A failure to report to the user: what failed, the state the host is in now, the next command."""
 
     code: ClassVar[Exit] = Exit.FAULT
     outcome: ClassVar[Outcome] = Outcome.NOT_DONE

@@ -149,7 +149,7 @@ def _carrier_killed(result: Mapping[str, Any]) -> bool:
 
 
 def _delegate(said: str, host: str) -> str:
-    """Return the host that a task was delegated to; only Ansible's own line on the screen tells it."""
+    """Return the host that a task was delegated to; only Ansible's own line on the screen shows it."""
     found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: (?:UNREACHABLE|FAILED)", said)
     return found[1] if found else ""
 

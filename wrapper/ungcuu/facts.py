@@ -1,6 +1,6 @@
 """The facts that a website's inventory must state: what each must look like, and which verbs fail without it.
 
-A fact that is missing or malformed is refused before a host is asked anything; `doctor` tells all of them at once.
+A fact that is missing or malformed is refused before a host is asked anything; `doctor` shows all of them at once.
 """
 
 from __future__ import annotations

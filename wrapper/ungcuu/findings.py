@@ -242,7 +242,7 @@ def finding(
     action: Mapping[str, Any] | None = None,
     mark: str = "",
 ) -> Finding:
-    """Make a finding; ``mark`` tells apart several of one rule at one path (a line's hash, a name)."""
+    """Make a finding; ``mark`` distinguishes several of one rule at one path (a line's hash, a name)."""
     known = {name: shown(value) for name, value in (evidence or {}).items()}
     digest = hashlib.sha256("\0".join((host, rule, kind, path, mark)).encode("utf-8", "backslashreplace")).hexdigest()
     return Finding(

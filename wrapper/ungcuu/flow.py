@@ -91,7 +91,7 @@ def _execute(request: Request, settings: Settings, out: Screen, confirm: Confirm
             return _Run(ctx, document).go()
     except UngcuuError as error:
         return failed(document, error, ctx.hosts)
-    except Exception as fault:  # a fault of ours, or a host's key that ssh refuses, before the run began
+    except Exception as fault:  # a fault of ungcuu, or a host's key that ssh refuses, before the run began
         return failed(document, _fault(ctx, fault), ctx.hosts)
 
 
@@ -214,7 +214,7 @@ class _Run:
             code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
             self.error = _stopped(self.ctx, code)
             return Outcome.UNKNOWN, code
-        except Exception as fault:  # a fault of ours must still close the journal
+        except Exception as fault:  # a fault of ungcuu must still close the journal
             self.error = _fault(self.ctx, fault)
             known = self.ctx.verb.read_only and self.error.code is not Exit.FAULT
             return self.error.outcome if known else Outcome.UNKNOWN, self.error.code
@@ -252,7 +252,7 @@ class _Run:
         return result
 
     def _announce(self, first: int, names: Sequence[str]) -> None:
-        """Tell steps that are no part of a playbook."""
+        """Report steps that are no part of a playbook."""
         from ungcuu.listening import step_line
 
         total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
@@ -320,7 +320,7 @@ def run_playbook(
     deadline: float,
     steps_before: int = 0,
 ) -> RunResult:
-    """Run a playbook inside a run: told on the screen step by step, every report journaled as it comes."""
+    """Run a playbook inside a run: reported on the screen step by step, every report journaled as it comes."""
     from ungcuu import runner
     from ungcuu.listening import Listener
     from ungcuu.site import inventory_of

@@ -179,7 +179,7 @@ class Journal:
             raise _unwritable(self.head_path, error) from error
 
     def _catch_up(self) -> None:
-        """Learn the end of the file, unless it is as this object left it. Mend what a kill may have left."""
+        """Learn the end of the file, unless it is as this object left it. Repair what a kill may have left."""
         try:
             size = self.path.stat().st_size if self.path.exists() else 0
             if size == self._size:

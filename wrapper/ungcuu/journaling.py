@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Ledger:
     """Writes each record to the journal of the host that it is about, and records of a whole run to all of them.
 
-    ``tolerant`` is for isolation alone: what can't be written is told once and the run goes on.
+    ``tolerant`` is for isolation alone: what can't be written is reported once and the run goes on.
     """
 
     def __init__(self, tolerant: bool, warn: Callable[[str], None]) -> None:
@@ -53,7 +53,7 @@ class Ledger:
         return last
 
     def failed(self, error: Exception) -> None:
-        """Tell it once where the run may go on without a journal.
+        """Report it once where the run may go on without a journal.
 
         Raises:
             JournalError: It may not.

@@ -41,7 +41,7 @@ _END = "UNGCUU-END-OF-FILE"
 
 
 def has_python(card: Card) -> bool:
-    """Whether the host's Python does what Ansible needs, within ``PYTHON_SECONDS``: it answers a question of ours."""
+    """Whether the host's Python does what Ansible needs, within ``PYTHON_SECONDS``: it answers a question of ungcuu."""
     word = secrets.token_hex(16)
     try:
         said = ssh.run(

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: a line for each step, a record for each report."""
+"""What a run shows while it goes on: a line for each step, a record for each report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATUSES = {"failed": N_("failed"), "unreachable": N_("unreachable")}
 
 
 def step_line(number: int, total: int, name: str, host: str) -> str:
-    """Return how a step is told."""
+    """Return how a step is reported."""
     return _("step {number:>2} of {total} · {name} · {host}").format(number=number, total=total, name=name, host=host)
 
 
@@ -28,7 +28,7 @@ class Listener:
         self.root = ctx.settings.content.resolve().as_posix() + "/"
 
     def take(self, event: Event) -> None:
-        """Tell one event."""
+        """Report one event."""
         with self.lock:
             self._step(event)
             for report in event.reports:

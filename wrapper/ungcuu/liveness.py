@@ -23,7 +23,7 @@ _END_SECONDS = 5.0
 
 
 def this_process() -> dict[str, object]:
-    """Return what tells this process from every other, for the record of a run's start."""
+    """Return what distinguishes this process from every other, for the record of a run's start."""
     return {"pid": os.getpid(), "started": _started(os.getpid()), "boot": _boot()}
 
 

@@ -1,4 +1,4 @@
-"""One run a host: the second is told who holds it, since when and for what."""
+"""One run a host: the second learns who holds it, since when and for what."""
 
 from __future__ import annotations
 

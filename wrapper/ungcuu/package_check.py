@@ -71,7 +71,7 @@ def _nearest(key: Key, known: Mapping[Key, Listed]) -> Key | None:
 
 
 def patched_versions(state: Path, host: str) -> Iterator[tuple[str, str]]:
-    """Yield (package, version) of each patch run of ours that was done on the host."""
+    """Yield (package, version) of each patch run of ungcuu that was done on the host."""
     folders = [state / "operations", *sorted((state / "cases").glob("*"))]
     for folder in folders:
         if (folder / "journal.jsonl").exists():

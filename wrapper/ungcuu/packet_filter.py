@@ -1,6 +1,6 @@
 """What a host's kernel says that its packet filter holds, and how that differs from what it must hold while isolated.
 
-The messages come from a program of ours (remote/packet_filter.py) that ran on the host: a claim like all that a host
+The messages come from a program of ungcuu (remote/packet_filter.py) that ran on the host: a claim like all that a host
 says, but one that its own nft has no part in. They are decoded here into short texts, and compared whole with those of
 :mod:`ungcuu.isolation_rules`: tables, chains with hook, priority, policy and devices, every rule in its order, every
 element of every set. The numbers are those of linux/netfilter/nf_tables.h.

@@ -1,8 +1,8 @@
 """What a run would do, step by step, read from the playbook; pure.
 
-A step is what an operator is told about: an entry of a role's ``tasks/main.yml``, an ``import_role`` with
+A step is what an operator sees: an entry of a role's ``tasks/main.yml``, an ``import_role`` with
 ``tasks_from``, or a task of the playbook itself. Each knows the task files below it, so that an event of the runner
-can be told as "step 4 of 11".
+can be shown as "step 4 of 11".
 """
 
 from __future__ import annotations

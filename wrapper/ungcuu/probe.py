@@ -7,7 +7,7 @@ later, nothing written anywhere. It stands outside the package's other modules: 
 ``site``    whether the website answers here with its marker text
 ``inside``  on the isolated host: does anything get out, do sessions of others still move, does the site work inside
 ``lasting`` on the isolated host: is the unit that loads the rules enabled, and on disk
-``hold``    keep a connection open and tell when the other side stopped answering (for drills and tests)
+``hold``    keep a connection open and show when the other side stopped answering (for drills and tests)
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def lasting() -> str:
 
 
 def hold(address: str, port: int, seconds: float, say: str = "", source: int = 0) -> dict[str, Any]:
-    """Hold a connection to a service that answers each line; tell when the last answer came (Unix time).
+    """Hold a connection to a service that answers each line; show when the last answer came (Unix time).
 
     ``source`` is the port that it is made from; 0 is any.
     """

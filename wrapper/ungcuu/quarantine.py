@@ -169,7 +169,7 @@ def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice
 def _good(do: Do, action: Mapping[str, Any], known: Snapshot, choice: Choice) -> Iterable[tuple[str, bool]]:
     """Yield what the baseline knows of the thing that is to be taken."""
     path, account = str(action.get("path", "")), str(action.get("account", ""))
-    # Python writes compiled code anew: a poisoned file may go although the baseline knows a good one there.
+    # Python writes compiled code again: a poisoned file may go although the baseline knows a good one there.
     compiled = path.endswith(".pyc") and (known.file(path) or {}).get("sha256") != action.get("sha256")
     if do in (Do.MOVE, Do.UNIT) and not compiled:
         yield "file", _same_as_known(known.file(path), action)

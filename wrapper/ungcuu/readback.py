@@ -1,6 +1,6 @@
 """What was read back of an isolated host's kernel, as proofs; pure. See :mod:`ungcuu.packet_filter` for the rules.
 
-Each is what the host's kernel said to a program of ours, so what the host says: it finds a faulty or trojaned nft, not
+Each is what the host's kernel said to ungcuu's program, so what the host says: it finds a faulty or trojaned nft, not
 an intruder who lies in Python or the kernel. The proofs from outside stand beside it.
 """
 

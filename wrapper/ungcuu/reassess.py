@@ -19,7 +19,7 @@ from ungcuu.site import Site
 from ungcuu.verify import Check, verify
 
 RECORD = "reassessment.json"
-SHORTEST_STATEMENT = 10  # characters: "ok" is no statement of cause and mend
+SHORTEST_STATEMENT = 10  # characters: "ok" is no statement of cause and fix
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ def set_aside(state: Path, host: str) -> None:
 
 
 def open_quarantine(state: Path, host: str) -> list[str]:
-    """Return what was put back from quarantine: a person's decision that the record tells."""
+    """Return what was put back from quarantine: a person's decision that the record shows."""
     return [row["path"] for row in quarantine.remembered(state, host) if row.get("put_back")]

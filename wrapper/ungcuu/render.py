@@ -17,7 +17,7 @@ _STYLE = {"DONE": "good", "NOT DONE": "bad", "UNKNOWN": "warn"}
 
 
 def report(found: Report, out: Screen, plain: bool) -> None:
-    """Show what came of a run. Under --json (not ``plain``) the error alone is told."""
+    """Show what came of a run. Under --json (not ``plain``) the error alone is reported."""
     document: Mapping[str, Any] = found.document
     if plain and "plan" in document:
         plan(document["plan"], out)

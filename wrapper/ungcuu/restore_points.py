@@ -152,7 +152,7 @@ def _schedule(document: Mapping[str, Any]) -> Schedule | None:
 
 @dataclass(frozen=True)
 class Backups:
-    """What a report tells of a host's backups: as the vault last told the controller, at `asked` (UTC)."""
+    """What a report shows of a host's backups: as the vault last reported to the controller, at `asked` (UTC)."""
 
     host: str
     asked: str

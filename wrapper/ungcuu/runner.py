@@ -168,11 +168,11 @@ class _Tally:
 
 
 def _after(host: HostResult, event: Event) -> HostResult:
-    """Return a host's result after one more event. The run's own verdict clears a mended failure."""
+    """Return a host's result after one more event. The run's own verdict clears a fixed failure."""
     if event.cut:
         host = replace(host, cut=host.cut or event.task)
     if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
-        # Neither asks the host: only what does tells a host that was lost from one that was never reached.
+        # Neither asks the host: only what does distinguishes a host that was lost from one that was never reached.
         asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
         return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
     if event.status is Status.FAILED:
@@ -281,7 +281,7 @@ class Runner:
         return config
 
     def _runner_settings(self) -> dict[str, object]:
-        """Return what ansible-runner is told: no files of events and output, and look often whether to stop."""
+        """Return the settings of ansible-runner: no files of events and output, and look often whether to stop."""
         return {
             "pexpect_timeout": POLL_SECONDS,
             "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see _Tally

@@ -102,7 +102,7 @@ class Subject:
     seconds: float = 90.0
 
     def reader_config(self) -> dict[str, Any]:
-        """Return what the program on the host is told."""
+        """Return the settings of the program on the host."""
         return {
             "web_root": self.web_root,
             "web_writable": list(self.writable),

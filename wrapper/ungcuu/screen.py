@@ -4,7 +4,7 @@ A compromised host chooses the names of its files, processes and accounts. Whate
 
 1. no byte is left that moves a cursor, changes a mode, rings, names a window or ends a line that was not ended;
 2. no character is left that is invisible, or that makes its neighbours appear in another order;
-3. what was there is still told, as ``\\x1b`` or ``\\u202e``, so that nothing disappears from the record;
+3. what was there is still reported, as ``\\x1b`` or ``\\u202e``, so that nothing disappears from the record;
 4. Vietnamese, composed or decomposed, is untouched.
 """
 
@@ -106,7 +106,7 @@ class Screen:
         self._stream = stream
         self.terminal = _is_terminal(stream)
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        self.cursor = self.terminal and not plain  # whether a line may be drawn anew
+        self.cursor = self.terminal and not plain  # whether a line may be drawn again
         self._colour = self.cursor if colour is None else colour
         self._progress = False
         self._lock = threading.RLock()  # several runs and the live line write side by side

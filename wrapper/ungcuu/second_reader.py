@@ -40,7 +40,7 @@ _CODE_NAME = re.compile(
     rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)[^/]*$", re.IGNORECASE
 )
 _TYPES = {"f": "file", "d": "dir", "l": "link", "c": "char", "b": "block", "p": "fifo", "s": "socket"}
-# A login of ours makes one, and takes it away again.
+# Ungcuu's own login makes one, and takes it away again.
 _SESSION = re.compile(rb"^/run/systemd/transient/session-c?\d+\.scope(?:\.d(?:/.*)?)?$", re.DOTALL)
 _ALWAYS = (b"/proc", b"/sys", b"/var/lib/ungcuu")
 
@@ -158,7 +158,7 @@ def ask(
     return None, answer.detail or answer.stderr[-200:].decode("utf-8", "backslashreplace") or "it broke off"
 
 
-# --- what the first reader must have told -------------------------------------------------------------------------
+# --- what the first reader must have reported -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Scope:
 
     @classmethod
     def of(cls, config: Mapping[str, Any], snapshot: Snapshot) -> Scope:
-        """Return the scope of this reading; homes are those of the accounts that the first reader told."""
+        """Return the scope of this reading; homes are those of the accounts that the first reader reported."""
         homes = {path_bytes(str(row.get("home", ""))).rstrip(b"/") for row in snapshot.of("account").values()}
         trees, exclude = (tuple(name.encode() for name in config[key]) for key in ("trees", "exclude"))
         uploads = tuple(name.strip("/").encode() for name in config["web_writable"])
@@ -180,14 +180,14 @@ class Scope:
         return cls(trees, exclude, tuple(sorted(known)), uploads)
 
     def staged_upload(self, path: bytes, web: bytes) -> bool:
-        """Whether a path is in a writable folder of a staged copy of the website: media are not told there."""
+        """Whether a path is in a writable folder of a staged copy of the website: media are not reported there."""
         stages = web.rpartition(b"/")[0] + b"/.ungcuu-stage/"
         name, _slash, place = path[len(stages) :].partition(b"/")[2].partition(b"/")
         return path.startswith(stages) and name == web.rpartition(b"/")[2] and _below(place, self.uploads)
 
 
 def area(path: bytes, entry: Entry | None, said: Account, scope: Scope) -> str:
-    """Return the area in which the first reader must have told this path; empty where it need not have."""
+    """Return the area in which the first reader must have reported this path; empty where it need not have."""
     if _below(path, scope.exclude) or _below(path, _ALWAYS) or _SESSION.match(path):
         return ""
     if path in said.code or _below(path, said.writable) or scope.staged_upload(path, said.web):
@@ -274,7 +274,7 @@ def choose(snapshot: Snapshot, now: int) -> list[bytes]:
 
 
 def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, look: Look, elapsed: float) -> Verdict:
-    """Take the second account and compare. What the first reader tells on a second look is added to the snapshot.
+    """Take the second account and compare. What the first reader shows on a second look is added to the snapshot.
 
     ``elapsed`` are the seconds since the first reading began, by this machine's clock.
 

@@ -61,7 +61,7 @@ class Archive:
     def known(self, wanted: Iterable[Key]) -> Mapping[Key, Listed]:
         """Return these packages by (name, architecture, version), and every other version of the same names.
 
-        Lists that are old, or that lack a version, are fetched anew first.
+        Lists that are old, or that lack a version, are fetched again first.
         """
         wanted = list(wanted)
         names = {key[0] for key in wanted}

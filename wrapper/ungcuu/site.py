@@ -148,7 +148,7 @@ class Site:
 
 
 def _refuse_mistakes(inventory: Path) -> None:
-    """Tell where the YAML is wrong, and that there is nothing to read, before Ansible does at length."""
+    """Report where the YAML is wrong, and that there is nothing to read, before Ansible does at length."""
     if wrong := sitefiles.mistakes(inventory):
         raise InventoryError(
             _("The inventory can't be read:") + "".join(f"\n  {mistake.place}: {mistake.told}" for mistake in wrong),

@@ -1,6 +1,6 @@
 """The files of an inventory folder as a person wrote them: where a mistake stands, and where a variable is set.
 
-Ansible tells neither in a form that fits on a screen; it has the last word on what the files mean.
+Ansible shows neither in a form that fits on a screen; it has the last word on what the files mean.
 """
 
 from __future__ import annotations

@@ -428,7 +428,7 @@ def _read_log(log: int) -> list[str]:
 
 
 def _judge(target: Target, returncode: int | None, cut: Ending | None, said: list[str]) -> tuple[Ending, str]:
-    """Tell how it ended. 255 is ssh's own; a remote command that ends with it can't be told from a lost connection."""
+    """Report how it ended. 255 is ssh's own; a remote command that ends with it looks like a lost connection."""
     if cut is not None:
         return cut, f"stopped by ungcuu: {cut.value}"
     if returncode != 255 and returncode is not None and returncode >= 0:

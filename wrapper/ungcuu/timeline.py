@@ -111,7 +111,7 @@ def from_journal(records: Iterable[Record]) -> Iterator[Entry]:
 
 
 def from_evidence(case: Case, records: Sequence[Record]) -> Iterator[Iterator[Entry]]:
-    """Entries from the items of triage that tell times: the host's journal, the web server's logs, lists of files."""
+    """Entries from the items of triage that show times: the host's journal, the web server's logs, lists of files."""
     skew = skews(records)
     for host, held in held_evidence(case, records).items():
         off = skew.get(host, timedelta(0))

@@ -1,8 +1,8 @@
 """Names of variables in a site's files that nothing reads: a misspelt optional fact would be passed over in silence.
 
 What is known comes from where it is defined: the ``argument_specs`` of the roles, the facts of :mod:`ungcuu.facts`, and
-Ansible's own connection variables. A name with the prefix of one of them that is unknown is told, with the nearest
-known one. Any other name belongs to the site, and so does one that another value of the site's files uses; it is told
+Ansible's own connection variables. A name with the prefix of one of them that is unknown is reported, with the nearest
+known one. Any other name belongs to the site, and so does one that another value of the site's files uses; it is named
 only when it is one slip away from a known name.
 """
 

@@ -31,7 +31,7 @@ from ungcuu.ssh import Target, ssh_options
 # The state that a host is meant to be in is what these bring about.
 PLAYBOOKS = ("harden", "backup")
 MOST_CHECKS = 5000
-Progress = Callable[[int, str], None]  # told how many checks have ended, and the role of the last one
+Progress = Callable[[int, str], None]  # gets how many checks have ended, and the role of the last one
 
 
 @dataclass(frozen=True)

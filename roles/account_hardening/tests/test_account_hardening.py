@@ -42,7 +42,7 @@ useradd --prefix $folder --no-create-home --shell /bin/sh guest; cat $folder/etc
 
 @pytest.mark.control("password-lockout")
 def test_guessing_locks_the_account_for_a_while(host: Host, site: Mapping[str, Any]) -> None:
-    """The stack must count, refuse and reset, in this order, and must not lock for ever."""
+    """The stack must count, refuse and reset, in this order, and must not lock forever."""
     stack = host.check_output("grep ^auth /etc/pam.d/common-auth").splitlines()
     words = ("pam_faillock.so preauth", "pam_unix.so", "pam_faillock.so authfail")
     preauth, checks, authfail = (next((i for i, row in enumerate(stack) if word in row), -1) for word in words)

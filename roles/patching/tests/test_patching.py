@@ -1,4 +1,4 @@
-"""A patched host: nothing half-done, sshd answering, no unit of ours left at work."""
+"""A patched host: nothing half-done, sshd answering, no unit of ungcuu left at work."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The lab for tests on real hosts: one lab a test run, a fresh host for each module that asks for one.
 
-UNGCUU_LAB_SLOT chooses the lab, UNGCUU_LAB_DEBIAN (12 or 13) the release of hosts that are made anew.
+UNGCUU_LAB_SLOT chooses the lab, UNGCUU_LAB_DEBIAN (12 or 13) the release of hosts that are made again.
 """
 
 from __future__ import annotations

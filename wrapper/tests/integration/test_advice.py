@@ -160,7 +160,7 @@ def test_every_rule_is_tried(before: Rows) -> None:
 
 
 def test_an_advice_without_a_command_is_a_known_one(before: Rows) -> None:
-    """Who reads a finding gets a command, or is told that it is a person's work and why."""
+    """Who reads a finding gets a command, or reads that it is a person's work and why."""
     bare = {row["path"] for row in before if not row["commands"]}
     assert bare <= {*BY_HAND, "tcp 0.0.0.0 port 4444"}
 

@@ -175,7 +175,7 @@ def test_nothing_of_the_vault_is_left_to_find(attacked: tuple[Lab, dict[str, Any
 
 
 def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], str]) -> None:
-    """A point dated 2099 would be "the latest" for ever, and push the good ones out of the retention."""
+    """A point dated 2099 would be "the latest" forever, and push the good ones out of the retention."""
     lab, before, sealed = attacked
     run(lab, "web01", "touch /root/forge")
     answer = vault(lab, "backup", "web01")

@@ -78,7 +78,7 @@ def test_what_is_left_out_is_what_was_named(kept: tuple[Lab, dict[str, Any]]) ->
 
 
 def test_packages_and_facts_are_what_the_host_has(kept: tuple[Lab, dict[str, Any]]) -> None:
-    """A machine that is built anew needs to know what the website stood on."""
+    """A machine that is rebuilt needs to know what the website stood on."""
     lab, point = kept
     told = engine(lab, f"dump --no-lock {point['id']} {CURRENT}/packages.tsv")
     assert told == run(lab, "web01", "dpkg-query -W -f '${binary:Package}\\t${Version}\\t${Status}\\n'")

@@ -103,7 +103,7 @@ def test_connection_cut_in_mid_backup(slow: Lab) -> None:
 
 
 def test_two_backups_at_once(slow: Lab) -> None:
-    """The second is told who holds the vault, and touches nothing."""
+    """The second learns who holds the vault, and touches nothing."""
     process = start(slow, "backup", "web01")
     wait_for(slow, "web01", "pgrep -x sleep")
     answer = vault(slow, "backup", "web01")
@@ -266,7 +266,7 @@ def test_controller_s_disk_is_full(saved: Lab, tmp_path: Path) -> None:
 
 
 def test_vault_is_down(saved: Lab, ungcuu: Callable[..., tuple[int, dict[str, Any], str]]) -> None:
-    """Told as what it is; the website goes on, and backups work again once the vault is back."""
+    """Reported as what it is; the website goes on, and backups work again once the vault is back."""
     live = tree(saved)
     subprocess.run(["podman", "stop", "-t", "0", saved.container("vault01")], check=True, capture_output=True)
     try:

@@ -420,7 +420,7 @@ def test_hostile_names_stay_data(target: Target, host: Lab, tmp_path: Path) -> N
 
 
 def test_another_host_key_is_refused(target: Target, tmp_path: Path) -> None:
-    """Evidence from whoever answers is no evidence; and nothing of ours may be told to it."""
+    """Evidence from whoever answers is no evidence; and nothing of ungcuu may be sent to it."""
     other = tmp_path / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
     pinned = tmp_path / "known_hosts"
@@ -481,7 +481,7 @@ def test_an_archive_can_be_read_by_others(target: Target, tmp_path: Path) -> Non
 
 
 def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
-    """After an isolation the host holds a dozen new files of ours; the one that the intruder changed must stand out."""
+    """After an isolation the host holds a dozen new files of ungcuu; the one that the intruder changed must show."""
     assert ungcuu("enrol", "web01")[0] == 0
     code, document, said = ungcuu("case", "open", "web01", "--title", "ours")
     assert code == 0, said

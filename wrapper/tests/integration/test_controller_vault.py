@@ -150,7 +150,7 @@ def test_points_and_doctor_know_the_controller_s_own_vault(onesite: Lab) -> None
 
 
 def test_a_second_backup_changes_no_setting(onesite: Lab) -> None:
-    """Every run of ours on the controller is root's: it may do nothing but what is needed."""
+    """Every run of ungcuu on the controller is root's: it may do nothing but what is needed."""
     watched = "find /etc /usr/local -xdev -type f -printf '%p %T@ %m %u\\n' | grep -v '/etc/ungcuu-vault/sites/' | sort"
     before = run(onesite, CONTROLLER, watched)
     did(typed(onesite, "backup", "web01"))
@@ -200,7 +200,7 @@ def test_what_talks_with_the_host_can_not_read_the_controller(onesite: Lab) -> N
 
 
 def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
-    """The account that runs ungcuu needs root on a machine that is the vault; it is told so, and nothing is changed."""
+    """The account that runs ungcuu needs root on a machine that is the vault; it gets an error, nothing is changed."""
     before = vault(onesite, "points", "web01")["points"]
     run(onesite, CONTROLLER, "mv /etc/sudoers.d/ungcuu /root/sudoers")
     try:

@@ -1,4 +1,4 @@
-"""Enrolment and doctor on real hosts: nothing is sent before the key is confirmed, every fault has its mend."""
+"""Enrolment and doctor on real hosts: nothing is sent before the key is confirmed, every fault has its fix."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_changed_key_is_named_and_not_accepted(machines: Lab, site: Path, ungcuu
 
 
 def test_every_refusal_at_once(machines: Lab, site: Path, ungcuu: Run) -> None:
-    """Nobody should mend one thing, run again, and find the next."""
+    """Nobody should fix one thing, run again, and find the next."""
     broken = "mv /usr/bin/python3 /usr/bin/python3.away; mv /usr/sbin/nft /usr/sbin/nft.away"
     assert machines.exec("web01", ["sh", "-c", broken]).returncode == 0
     try:

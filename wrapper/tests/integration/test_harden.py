@@ -171,7 +171,7 @@ SLOW = (
 
 
 def test_a_slow_installation_can_still_be_confirmed(web: Lab, tmp_path: Path) -> None:
-    """The timer has run out when apt is done: whoever installed still gets the time to log in anew."""
+    """The timer has run out when apt is done: whoever installed still gets the time to log in again."""
     inside(web, SLOW)
     try:
         done = roles(tmp_path, "hardening_packages", hardening_packages_revert_seconds=REVERT_SECONDS // 2)
@@ -203,7 +203,7 @@ def test_a_slow_installation_can_still_be_confirmed(web: Lab, tmp_path: Path) ->
 def test_a_broken_pam_comes_back(
     web: Lab, tmp_path: Path, role: str, before: str, variables: dict[str, object]
 ) -> None:
-    """A profile that some package left lets nobody in as soon as PAM's stacks are made anew, by us or by a package."""
+    """A profile that some package left lets nobody in as soon as PAM's stacks are made again, by us or by a package."""
     profile = "/usr/share/pam-configs/left-over"
     look = "cat /etc/pam.d/common-auth /etc/pam.d/common-account /etc/security/faillock.conf 2>/dev/null"
     inside(web, before)

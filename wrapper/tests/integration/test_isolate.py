@@ -527,7 +527,7 @@ def test_release_needs_a_clean_reassessment(opened: Stage, ungcuu: Run) -> None:
 
 
 def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run) -> None:
-    """Visitors are told; the site's code, database and secrets are out of reach."""
+    """Visitors see the notice; the site's code, database and secrets are out of reach."""
     opened.card()
     code, document, said = ungcuu("isolate", "web01", "--mode", "maintenance")
     assert code == 0, said

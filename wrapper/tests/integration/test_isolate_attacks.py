@@ -210,7 +210,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
 
 @pytest.mark.nightly
 def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) -> None:
-    """I8: a file of the controller says "isolated" for ever; the ports say what is true.
+    """I8: a file of the controller says "isolated" forever; the ports say what is true.
 
     Not tried without the look from outside.
     """

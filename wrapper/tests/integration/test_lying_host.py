@@ -153,7 +153,7 @@ def test_a_python_that_never_stops_answering(host: Lab, slack: float, endless_py
 
 @pytest.mark.parametrize("verb", [["isolate"], ["collect", "--profile", "volatile"], ["scan"]])
 def test_a_login_that_never_stops_answering(host: Lab, slack: float, endless_login: None, verb: list[str]) -> None:
-    """The lie may begin before any program of ours runs; nobody may be told that the host is isolated.
+    """The lie may begin before any program of ungcuu runs; nobody may read that the host is isolated.
 
     Lines without end keep Ansible's own connection busy looking for its marker: seen going on for six minutes, until
     the playbooks of containment got a limit for each step.
@@ -167,7 +167,7 @@ def test_a_login_that_never_stops_answering(host: Lab, slack: float, endless_log
 
 
 def shown(*words: str) -> tuple[bytes, pyte.Screen]:
-    """Run ungcuu in a terminal, below a line of ours; what it wrote, and what a person then sees."""
+    """Run ungcuu in a terminal, below a line of its own; what it wrote, and what a person then sees."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)

@@ -31,7 +31,7 @@ RELOAD = {"postinst": "systemctl reload nginx || true"}
 
 @pytest.fixture(scope="module")
 def hosts(fresh: Callable[..., Lab]) -> tuple[PatchHost, PatchHost]:
-    """web01 and vault01, each with packages of ours."""
+    """web01 and vault01, each with packages of the tests."""
     lab = fresh("web01", "vault01")
     # What saving and restoring needs, while the mirrors still answer: patching on top of no backup may not end in none.
     for host, packages in (
@@ -51,7 +51,7 @@ def recap(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stdout + done.stderr)[-3000:]
 
 
-# One hole that the update closes, one that nobody has mended yet, and one in a package that is held.
+# One hole that the update closes, one that nobody has fixed yet, and one in a package that is held.
 DEBSECAN = """VERSION 1
 CVE-2026-1111,,closed
 CVE-2026-3333,,open

@@ -125,7 +125,7 @@ def test_a_broken_package_script_is_undone(web: PatchHost, demo: str) -> None:
 
 
 def test_a_hanging_package_script_is_stopped_and_undone(web: PatchHost, demo: str) -> None:
-    """A script that waits for an answer would hold dpkg's lock for ever."""
+    """A script that waits for an answer would hold dpkg's lock forever."""
     web.publish(Package("demo", "2.0", scripts={"postinst": '[ "$1" != configure ] || sleep 900'}))
     state = web.upgrade(web.plan(), package_seconds=5)
     assert state["outcome"] == "rolled_back", state
@@ -434,7 +434,7 @@ def test_a_service_that_does_not_stay_undoes_the_upgrade(web: PatchHost, lasts: 
 
 
 def test_an_sshd_left_stopped_by_a_package_is_started_again(web: PatchHost) -> None:
-    """A glibc upgrade has been seen to leave sshd stopped: nobody could have logged in to mend it."""
+    """A glibc upgrade has been seen to leave sshd stopped: nobody could have logged in to fix it."""
     web.install(Package("demo-ssh", "1.0"))
     web.publish(Package("demo-ssh", "2.0", scripts={"postinst": "systemctl stop ssh"}))
     try:

@@ -158,7 +158,7 @@ def test_an_accepted_file_is_suspect_no_more(site: Lab, ungcuu: Run) -> None:
 
 
 def test_an_update_is_right_once_the_baseline_is_renewed(site: Lab, ungcuu: Run) -> None:
-    """The point that was taken between an update and its baseline is judged anew, without being read again."""
+    """The point that was taken between an update and its baseline is judged again, without being read again."""
     assert ungcuu("baseline", "web01", "--accept-findings")[0] == 0
     known = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]
     assert known["points"][0]["verdict"]["verdict"] == "clean"
@@ -191,7 +191,7 @@ def test_a_point_that_leaves_most_of_the_site_out_is_not_whole(site: Lab, ungcuu
 
 
 def test_an_intended_shrink_is_accepted_once(site: Lab, ungcuu: Run) -> None:
-    """Who cleaned up says so once, with a reason; an alert for ever would be read by nobody."""
+    """Who cleaned up says so once, with a reason; an alert forever would be read by nobody."""
     newest = vault(site, "points", "web01")["points"][0]["id"][:8]
     code, document, said = ungcuu("accept-point", "web01", newest, "--reason", "cleaned up")
     assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document) + said

@@ -19,7 +19,7 @@ Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 RANK = ("critical", "high", "medium", "low")
 
-# What an intruder does → (path, rule, least severity) that a scan must tell. All of it is inert.
+# What an intruder does → (path, rule, least severity) that a scan must show. All of it is inert.
 PLANTS = {
     "web shell": (
         "printf '<?php /* inert */ ?>marker<?php echo 1;' > $UP/2026/anh.gif && chown portal: $UP/2026/anh.gif",

@@ -99,7 +99,7 @@ def test_a_poisoned_bytecode_cache_hides_nothing(planted: Lab, ungcuu: Ungcuu) -
 
 
 def test_the_second_reader_contradicts_a_lying_python(planted: Lab, ungcuu: Ungcuu) -> None:
-    """A wrapper in Python's place drops what it likes from the first reader's answer, and tells the rest.
+    """A wrapper in Python's place drops what it likes from the first reader's answer, and shows the rest.
 
     Seen failing with the second reader taken out of ``scan.judge``: none of the three, though the wrapper itself was.
     """

@@ -164,7 +164,7 @@ def test_an_upgrade_from_the_archive_is_no_alarm(host: tuple[Lab, list[str]], un
 
 
 def test_our_patch_run_is_no_alarm(host: tuple[Lab, list[str]], ungcuu: Ungcuu) -> None:
-    """A patch run of ours changes versions, too; besides its own program, and the backup's account, nothing is told."""
+    """A patch run of ungcuu changes versions, too; besides its program and the backup's account nothing is named."""
     code, _document, said = ungcuu("patch", "web01", "--all", "--urgent", "--reason", "test")
     assert code == 0, said
     _code, document, said = ungcuu("scan", "web01")

@@ -168,7 +168,7 @@ def test_first_vault_has_no_way_to_the_second(copied: Lab) -> None:
 
 
 def test_what_the_first_vault_forges_harms_no_copy(copied: Lab) -> None:
-    """An intruder on the first vault writes what they like there: it is told, and earlier copies stay as they were."""
+    """An intruder on the first vault writes what they like there: it is reported, earlier copies stay as they were."""
     before, ledger = sealed(copied), f"{STORE}/web01/ledger.json"
     assert vault(copied, FIRST, "backup", "web01")["outcome"] == "DONE"
     run(copied, FIRST, f"cp -a {STORE}/web01/sets /root/sets; cp -a {ledger} /root/ledger")
@@ -226,7 +226,7 @@ def test_garbage_in_the_first_vault_s_repository_harms_no_copy(copied: Lab, kind
 
 
 def test_first_vault_gone(copied: Lab, playbook: Callable[..., Any]) -> None:
-    """The day it is there for: the first vault is lost, that is told, and the website comes back from a copy."""
+    """The day it is there for: the first vault is lost, that is reported, and the website comes back from a copy."""
     before = sealed(copied)
     newest = vault(copied, SECOND, "choose", "web01")["point"]
     subprocess.run(["podman", "stop", "-t", "0", copied.container(FIRST)], check=True, capture_output=True)

@@ -46,7 +46,7 @@ setattr(swap, name, until)
 sys.argv = ["ungcuu-site", "swap", sys.argv[3]]
 sys.exit(__main__.main())
 """
-# The servers start anew after an undo, which takes its time on a busy machine.
+# The servers restart after an undo, which takes its time on a busy machine.
 PAGE = """
 for try in $(seq 60); do
   curl -s -H 'Host: portal.lab.test' http://127.0.0.1/ | grep -q 'Sở Công Thương' && exit 0

@@ -269,7 +269,7 @@ def test_apache_gets_the_same_controls(web: Lab, stack: Stack, ungcuu: Callable[
 
     first, second = (stack.run(web_application_firewall_mode="block") for _ in range(2))
     assert (stack.changed(first) > 0, stack.changed(second)) == (True, 0)
-    # Where nothing changed, the first trial has told already how the website is.
+    # Where nothing changed, the first trial has already shown how the website is.
     assert (tried_again(first), tried_again(second)) == (True, False)
     # What the pages load from elsewhere is in the policy that only reports.
     page = inside(web, "curl -si -H 'Host: portal.lab.test' http://127.0.0.1/")

@@ -71,7 +71,7 @@ def test_a_refused_restore_leaves_no_stage(site: Lab, ungcuu: Run) -> None:
 
 
 def test_a_stage_that_was_left_is_one_line_of_a_scan(site: Lab, ungcuu: Run) -> None:
-    """A restore that was cut off leaves its stage; what is hidden in it is told all the same."""
+    """A restore that was cut off leaves its stage; what is hidden in it is reported all the same."""
     restore = "20260101T000000Z-0123abcd"
     points = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]["points"]
     oldest = points[-1]["id"]

@@ -187,7 +187,7 @@ def says_that_it_changed(task: dict[str, Any], others: list[dict[str, Any]]) -> 
 
 @pytest.mark.parametrize("role", [role for _, role in playbook_roles(ROOT, "harden")])
 def test_hardening_says_what_it_changes(role: str) -> None:
-    """A change that nobody told of would leave the website untried after it."""
+    """A change that nobody reported would leave the website untried after it."""
     for path in sorted((ROOT / "roles" / role).glob("*/*.yml")):
         if path.parent.name in ("tasks", "handlers"):
             tasks = [task for task in tasks_of(path) if any("." in key or key.startswith("ungcuu_") for key in task)]

@@ -1,7 +1,7 @@
 """What a host can make with a repository's password: well-formed keys, packs, indexes and snapshots of its own choice.
 
 The format is restic's (https://restic.readthedocs.io/en/stable/100_references.html#design), encryption and all, so that
-a file made here can't be told from an honest one by its form. For tests of the vault's own repositories only.
+a file made here can't be distinguished from an honest one by its form. For tests of the vault's own repositories only.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def key_file(master: Key, password: str) -> bytes:
 
 @dataclass(frozen=True)
 class Blob:
-    """A piece of a pack: its content, and the id that the header gives it (the true one unless told otherwise)."""
+    """A piece of a pack: its content, and the id that the header gives it (the true one unless another is given)."""
 
     content: bytes
     kind: str = "data"

@@ -20,7 +20,7 @@ START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
 
 
 class Clock:
-    """Time that moves when it is told to."""
+    """Time that moves when it is set."""
 
     def __init__(self, start: datetime = START) -> None:
         self.at = start

@@ -30,7 +30,7 @@ def keygen(path: Path) -> str:
 
 @contextlib.contextmanager
 def serving(folder: Path, banner: str = "") -> Iterator[ssh.Target]:
-    """Run sshd with its key pinned under the name ``web01`` in ``known hosts``; what it does is told in ``log``.
+    """Run sshd with its key pinned under the name ``web01`` in ``known hosts``; what it does is reported in ``log``.
 
     It shows ``banner`` before the login.
     """

@@ -58,7 +58,7 @@ def test_a_reading_without_its_end_is_not_complete() -> None:
     ],
 )
 def test_a_record_of_another_form_is_a_problem(bad: bytes) -> None:
-    """Nothing of a hostile record is repaired or kept; that it was there is told."""
+    """Nothing of a hostile record is repaired or kept; that it was there is reported."""
     found = parse([bad, END])
     assert not found.complete
     assert found.of("file") == {} and found.of("listener") == {} and found.of("group") == {}
@@ -128,7 +128,7 @@ def test_paths_survive_the_way_as_bytes(raw: bytes) -> None:
 
 
 def sent_program(config: dict[str, Any], more: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run the reader as a host runs it: no package of ours is to be found there."""
+    """Run the reader as a host runs it: no package of ungcuu is to be found there."""
     text = sent.program("host_state", config)
     start = b"sys.exit("
     return subprocess.run(

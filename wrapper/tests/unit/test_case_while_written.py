@@ -118,7 +118,7 @@ def test_a_pdf_that_fails_leaves_the_report_as_it_was(case: Case, monkeypatch: p
 
 
 def test_what_a_killed_collection_kept_is_no_change_and_a_foreign_file_is(case: Case) -> None:
-    """A kill between an item and its record made the case "changed" for ever."""
+    """A kill between an item and its record made the case "changed" forever."""
     journal = case.journal()
     journal.append("run_started", {"run": "r1", "verb": "collect", "hosts": ["web01"]})
     store = Store(case.evidence, "web01")
@@ -137,7 +137,7 @@ def test_what_a_killed_collection_kept_is_no_change_and_a_foreign_file_is(case: 
 
 
 def test_a_bundle_that_is_made_while_a_run_writes_fits_together(case: Case, tmp_path: Path) -> None:
-    """The receiver would have been told that the end is missing."""
+    """The receiver would have read that the end is missing."""
     command = [sys.executable, "-c", WRITER, str(case.settings.state), case.id, "3"]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     number = 0

@@ -183,7 +183,7 @@ def scope_after(
 
 
 def test_what_ungcuu_wrote_is_told_apart(settings: Settings) -> None:
-    """Fifty files of ours among five of the intruder's: a reader would miss the five."""
+    """Fifty files of ungcuu among five of the intruder's: a reader would miss the five."""
     link = "/etc/systemd/system/sysinit.target.wants/ungcuu-isolation.service"
     changed = listed(("f", "644", 0, UNIT, ""), ("f", "600", 0, KEPT, ""), ("l", "777", 0, link, UNIT),
                      ("d", "700", 0, "/var/lib/ungcuu/before", ""), ("f", "644", 0, "/etc/cron.d/x", ""))  # fmt: skip
@@ -213,7 +213,7 @@ def test_nobody_hides_behind_a_name_of_ours(settings: Settings, row: Row, text: 
 
 @pytest.mark.parametrize("path", ["/etc/ungcuu/evil.sh", "/var/lib/ungcuu/before/etc/evil", "/usr/local/sbin/ungcuu-x"])
 def test_a_new_file_among_ours_is_listed(settings: Settings, path: str) -> None:
-    """A folder of ours excuses nothing that lies in it."""
+    """A folder of ungcuu excuses nothing that lies in it."""
     found = scope_after(settings, listed(("f", "644", 0, path, "")), {path: THEIRS, UNIT: WROTE})
     assert path in found.changed
 

@@ -46,7 +46,7 @@ def test_each_lack_is_refused(changes: dict[str, list[str]], subject: str) -> No
 
 
 def test_all_refusals_come_at_once() -> None:
-    """Nobody should mend one thing at a time."""
+    """Nobody should fix one thing at a time."""
     assert bad(python=[""], root=[""], nft=[""]) == {"Python", "sudo", "nft"}
 
 

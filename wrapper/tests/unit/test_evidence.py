@@ -327,7 +327,7 @@ def test_custody_names_both_ends(tmp_path: Path, local_host: None) -> None:
 
 
 def test_a_full_disk_is_said_and_nothing_half_received_stays(tmp_path: Path, local_host: None) -> None:
-    """The controller's disk is where the case lives: it must not be filled, and the truth must be told."""
+    """The controller's disk is where the case lives: it must not be filled, and the report must be true."""
     found = collect(Request(TARGET, [spec("a", "echo one")], tmp_path, "tester", keep_free=1 << 62))
     assert "MiB are left" in found.stopped
     assert [item.outcome for item in found.items] == [Outcome.FAILURE]

@@ -32,7 +32,7 @@ def bundle(case: Case, tmp_path: Path) -> Path:
 
 
 def commands(folder: Path) -> Iterator[str]:
-    """The commands that the README tells a third party to run: its indented lines that begin with a program."""
+    """The commands that the README gives a third party to run: its indented lines that begin with a program."""
     for line in (folder / "README.txt").read_text().splitlines():
         if re.match(r" {5}(openssl|sha256sum|sh|for) ", line):
             yield line.strip()

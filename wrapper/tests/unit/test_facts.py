@@ -1,4 +1,4 @@
-"""An inventory is judged before a host is asked: what is wrong is told with its place, and nothing is touched."""
+"""An inventory is judged before a host is asked: what is wrong is reported with its place, and nothing is touched."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_slip_in_the_yaml_is_told_with_file_and_line(inventory: Path) -> None:
 
 
 def test_an_empty_file_of_hosts_is_told(inventory: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Ansible tells it in thirty lines of warnings."""
+    """Ansible shows it in thirty lines of warnings."""
     (inventory / "hosts.yml").write_text("---\n", "utf-8")
     with pytest.raises(InventoryError) as refusal:
         loaded(inventory)

@@ -40,7 +40,7 @@ def test_only_a_plain_isolate_is_begun(line: str, asked: Asked | None) -> None:
 
 
 def test_a_host_that_another_run_holds_waits(tmp_path: Path) -> None:
-    """The full command tells who holds it; two runs must not interleave."""
+    """The full command shows who holds it; two runs must not interleave."""
     settings = Settings(state=tmp_path, content=tmp_path, operator="test")
     assert not fastcut._held(settings, "web01")
     settings.locks.mkdir(parents=True)

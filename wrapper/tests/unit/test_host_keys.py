@@ -41,7 +41,7 @@ def run(tmp_path: Path, target: Target, known: str) -> RunResult:
 def test_a_run_refuses_a_host_whose_key_is_not_the_pinned_one(tmp_path: Path, case: str) -> None:
     """Somebody in between would get the responder's commands, and root on the real host.
 
-    ansible-runner turns Ansible's check off unless it is told not to; with its default back, both cases logged in.
+    ansible-runner turns Ansible's check off unless its setting says otherwise; with the default, both cases logged in.
     """
     folder = tmp_path / "sshd"
     folder.mkdir()

@@ -226,7 +226,7 @@ def test_card_holds_the_address_that_the_host_sees(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"version": 1, "host": "web02"}', '{"version": 9}'])
 def test_damaged_card_is_no_card(tmp_path: Path, damage: str) -> None:
-    """Then it is made anew from the inventory, which is slower and right."""
+    """Then it is made again from the inventory, which is slower and right."""
     site = a_site(tmp_path)
     card.write(site.settings, card.build(site, "web01"))
     card.card_path(site.settings, "web01").write_text(damage)
@@ -244,7 +244,7 @@ def test_stale_card_shows(tmp_path: Path) -> None:
 
 
 def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
-    """The last line is what tells the host that nothing was cut off on the way."""
+    """The last line is what shows the host that nothing was cut off on the way."""
     made = card.build(a_site(tmp_path), "web01")
     for mode in isolation.MODES:
         text = made.rules_for(mode, made.allow)
@@ -378,7 +378,7 @@ def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
     ],
 )
 def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, stderr: bytes, again: bool) -> None:
-    """Only where nothing was done on the host; else its state is told as it is known."""
+    """Only where nothing was done on the host; else its state is reported as it is known."""
     exchange = isolation._Exchange(isolation.AllowList(("192.0.2.1",), ()), b"")
     exchange.take(said)
     if said:

@@ -1,4 +1,4 @@
-"""A copy that a restore of ours left is told in one line; what an intruder hides in it is not."""
+"""A copy that a restore of ungcuu left is reported in one line; what an intruder hides in it is not."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_a_window_that_is_not_understood_is_an_error() -> None:
 
 
 def test_a_freeze_holds_on_both_its_days_and_tells_its_reason() -> None:
-    """Nobody patches at Tet; who tries is told until when, and why."""
+    """Nobody patches at Tet; who tries learns until when, and why."""
     freeze = [{"from": "2026-02-14", "to": "2026-02-22", "reason": "Tết"}]
     moments = ("2026-02-13T16:59Z", "2026-02-13T17:00Z", "2026-02-22T16:59Z", "2026-02-22T17:00Z")
     said = [filters.patching_not_now([], freeze, "Asia/Ho_Chi_Minh", moment) for moment in moments]

@@ -100,7 +100,7 @@ def test_the_account_of_the_controller_is_kept() -> None:
 
 
 def test_without_a_baseline_only_new_files_are_taken() -> None:
-    """Nothing tells a good line or account from a bad one then."""
+    """Nothing distinguishes a good line or account from a bad one then."""
     done = quarantine.plan(
         {"findings": [row(), row("remove_lines", "/etc/crontab", lines=["x"]) | {"id": "1"}]}, Choice(), None, NOW
     )
@@ -321,7 +321,7 @@ def test_some_processes_are_never_ended(store: Path, pid: int) -> None:
 
 
 def test_the_very_process_that_was_seen(store: Path) -> None:
-    """A process number is used again; the start time tells the two apart."""
+    """A process number is used again; the start time distinguishes the two."""
     import subprocess
 
     with subprocess.Popen(["sleep", "60"]) as child:

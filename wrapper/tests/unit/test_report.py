@@ -257,7 +257,7 @@ def test_hostile_data_in_every_field_stays_text(settings: Settings, attack: str)
 
 
 def test_the_document_asks_nobody_for_anything(settings: Settings) -> None:
-    """Opening a report must not tell anyone that it was opened."""
+    """Opening a report must not show anyone that it was opened."""
     text = document(write_case(settings))
     for _tag, attrs in Reader(text).tags:
         assert not {"src", "href", "srcset", "data", "background", "action", "ping"} & set(attrs)

@@ -93,7 +93,7 @@ def test_what_a_drill_measured_stands_beside_its_point(tmp_path: Path) -> None:
 
 
 def second(tmp_path: Path, document: dict[str, Any]) -> str:
-    """What is told of the copies, beside backups that are well."""
+    """What is reported of the copies, beside backups that are well."""
     (tmp_path / restore_points.SECOND_FILE).write_text(json.dumps({"vault": "vault02", **document}), encoding="utf-8")
     return told(tmp_path, GOOD, schedule=TIMER)
 

@@ -102,7 +102,7 @@ def test_a_host_that_never_answered_is_unreachable_and_not_unknown(tmp_path: Pat
 
 
 def test_a_connection_lost_after_the_first_step_is_unknown(tmp_path: Path) -> None:
-    """The remote effect may have happened: neither failure nor success may be told."""
+    """The remote effect may have happened: neither failure nor success may be reported."""
     tasks = """
     - name: First
       ansible.builtin.command: "true"
@@ -120,7 +120,7 @@ def test_a_connection_lost_after_the_first_step_is_unknown(tmp_path: Path) -> No
 
 
 def test_a_helper_that_can_not_be_reached_fails_the_step_and_is_named(tmp_path: Path) -> None:
-    """A dead vault must not be told as a lost website: the step on it has not begun."""
+    """A dead vault must not be reported as a lost website: the step on it has not begun."""
     tasks = """
     - name: First
       ansible.builtin.command: "true"

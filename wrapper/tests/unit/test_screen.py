@@ -183,7 +183,7 @@ class Narrow(io.StringIO):
 
 
 def test_a_detail_goes_on_below_its_indent_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list whose rows begin anew at the left edge can't be read. A file gets each row whole."""
+    """A list whose rows start again at the left edge can't be read. A file gets each row whole."""
     monkeypatch.setenv("COLUMNS", "31")
     out, file = Narrow(), io.StringIO()
     for stream in (out, file):

@@ -64,7 +64,7 @@ def test_two_honest_readers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_was_left_out_is_told_without_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who filters only the long answer would tell the truth when asked about one file.
+    """Who filters only the long answer would answer truly when asked about one file.
 
     Seen failing with the look at the ctime taken out.
     """
@@ -98,7 +98,7 @@ def test_what_differs_twice_is_told(monkeypatch: pytest.MonkeyPatch, answer: byt
 
 @pytest.mark.parametrize("answer", [b"", b"E\0", said(entry("/etc/a")), said(entry("/etc/a"))[:-2]])
 def test_silence_is_no_agreement(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    """Nothing, no sums, or no end: each is told. Seen failing without the count of the sums."""
+    """Nothing, no sums, or no end: each is reported. Seen failing without the count of the sums."""
     assert compared(monkeypatch, snapshot(row("/etc/a")), answer, answer).why
 
 

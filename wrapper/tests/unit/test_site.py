@@ -1,4 +1,4 @@
-"""The inventory is resolved by Ansible itself, and what is wrong with it is said with the mend."""
+"""The inventory is resolved by Ansible itself, and what is wrong with it is said with the fix."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_stream_is_hashed_and_whole(server: ssh.Target) -> None:
 
 
 def test_endless_output_is_cut_off(server: ssh.Target) -> None:
-    """A compromised host may answer for ever; the quota ends it, to the byte."""
+    """A compromised host may answer forever; the quota ends it, to the byte."""
     got = bytearray()
     streamed = ssh.stream(server, "cat /dev/zero", got.extend, quota=1_000_001)
     assert (streamed.ending, streamed.size, len(got)) == (ssh.Ending.QUOTA, 1_000_001, 1_000_001)
@@ -136,7 +136,7 @@ def test_black_hole_is_noticed(server: ssh.Target) -> None:
 
 
 class _Relay:
-    """Passes bytes on until told to swallow them: both ends stay open, nothing arrives."""
+    """Passes bytes on until asked to swallow them: both ends stay open, nothing arrives."""
 
     def __init__(self, to: int) -> None:
         self.swallow = threading.Event()

@@ -95,7 +95,7 @@ def case(tmp_path: Path) -> Case:
 
 
 def test_a_stamp_covers_the_head_and_is_checked(case: Case, authority: Authority) -> None:
-    """A history that is written anew with our own key no longer fits what somebody else has signed."""
+    """A history that is rewritten with our own key no longer fits what somebody else has signed."""
     taken = stamp(case, authority.url, authority.folder / "root.pem")
     assert taken.seq == 2
     assert check(case).ok, check(case).lines()

@@ -59,7 +59,7 @@ def test_damaged_points_of_the_first_release_are_named_and_not_lost(world: World
 
 
 def test_packs_of_a_run_that_broke_off_are_kept(world: World) -> None:
-    """A first backup of days over a slow line must not begin anew; torn packs are not kept, and no point is made."""
+    """A first backup of days over a slow line must not start again; torn packs are not kept, and no point is made."""
     held = world.site.held()
     (world.source / "www/large.bin").write_bytes(os.urandom(20 * 2**20))
 

@@ -238,7 +238,7 @@ WAYS: dict[str, tuple[Callable[[Intruder, Path], str | None], bool, str]] = {
 
 @pytest.mark.parametrize("name", WAYS)
 def test_each_way_is_refused_by_its_cause(world: World, name: str) -> None:
-    """The cause tells a person where to look; and each check has its own way to be needed.
+    """The cause shows a person where to look; and each check has its own way to be needed.
 
     Seen failing, each with its own line taken out: the reading of packs (`bad_packs`: a pack whose header lies), the
     comparison with the vault's index (garbage among packs), with the host's (an index of known packs), `whole` (a file
@@ -259,7 +259,7 @@ def test_each_way_is_refused_by_its_cause(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["index", "keys", "snapshots"])
 def test_what_gets_into_the_trusted_set_later_is_not_read(world: World, kind: str) -> None:
-    """By a fault of ours, or by root's hand: an earlier point is read through its own files alone.
+    """By a fault of ungcuu, or by root's hand: an earlier point is read through its own files alone.
 
     Seen failing with a view of the whole set in place of the point's files.
     """

@@ -66,7 +66,7 @@ def test_fails(site):
 
 
 def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pytest.Pytester) -> None:
-    """An audit told controls as failed, with a KeyError. Seen failing with plain dicts in place of ``SiteFacts``."""
+    """An audit reported controls as failed, with a KeyError. Seen failing with plain dicts, not ``SiteFacts``."""
     fixture = """
         import pytest
         from ungcuu.site_facts import SiteFacts

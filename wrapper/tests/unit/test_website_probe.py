@@ -96,7 +96,7 @@ class Site:
 
 
 def test_the_sites_own_style_sheets_are_read() -> None:
-    """Themes load fonts and pictures from their sheets; two that import each other must not go round for ever."""
+    """Themes load fonts and pictures from their sheets; two that import each other must not go round forever."""
     files = {
         "/a.css": '@import url("sub/b.css"); @font-face { src: url(https://f.example/a.woff2) }',
         "/sub/b.css": "@import '/a.css'; @import url(https://c.example/d.css); b { background: url(../x.png) }",

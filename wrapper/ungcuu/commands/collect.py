@@ -54,7 +54,7 @@ def _record_late(context: Context) -> int:
 
 
 def _after(context: Context, result: RunResult) -> Result | None:
-    """Sum up what was taken; a collection that stopped early is told by the run itself."""
+    """Sum up what was taken; a collection that stopped early is reported by the run itself."""
     if result.outcome is not Outcome.DONE:
         return None
     late = _record_late(context)

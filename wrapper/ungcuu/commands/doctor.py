@@ -1,4 +1,4 @@
-"""`doctor`: everything that would make a verb fail later, gathered and reported at once, with the mend. Reads only."""
+"""`doctor`: everything that would make a verb fail later, gathered and reported at once, with the fix. Reads only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _run(context: Context) -> Result:
     hosts = context.hosts or tuple(context.site.groups.get("website", ()))
     found: dict[str, list[Check]] = {"controller": _controller(context)}
     for host in hosts:
-        context.site.variables(host)  # unknown hosts are told before anything is asked
+        context.site.variables(host)  # unknown hosts are reported before anything is asked
     context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
@@ -98,7 +98,7 @@ def _state(state: Path) -> Check:
 
 
 def _modes(context: Context) -> list[Check]:
-    """Tell folders that others could read, and journals that can't be appended to."""
+    """Report folders that others could read, and journals that can't be appended to."""
     settings = context.settings
     open_to_all = [
         str(path)
@@ -224,7 +224,7 @@ def _seen(context: Context, host: str, seen: str) -> list[Check]:
 
 
 def _card(context: Context, host: str) -> list[Check]:
-    """Tell what is wrong with the containment card, and make it anew where the host answers."""
+    """Report what is wrong with the containment card, and make it again where the host answers."""
     from ungcuu import card, isolation, ssh
 
     wrong = _card_fault(context, host)

@@ -73,7 +73,7 @@ _COMPARE = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
 
 
 def _check(context: Context, key: HostKey) -> Result:
-    """Gather everything that is missing, tell it all at once, and write the card when nothing is."""
+    """Gather everything that is missing, show it all at once, and write the card when nothing is."""
     from ungcuu import card, enrolment
     from ungcuu.isolation import AllowList, Unresolved, parse_address
 

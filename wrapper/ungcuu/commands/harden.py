@@ -53,7 +53,7 @@ def after(ctx: Context, result: RunResult) -> Result | None:
 
 
 def _keep_cards(ctx: Context) -> None:
-    """Make the containment cards anew, so that isolate acts on what the hosts are now."""
+    """Make the containment cards again, so that isolate acts on what the hosts are now."""
     from ungcuu import card, isolation, ssh
 
     for host in ctx.hosts:

@@ -60,7 +60,7 @@ def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:
 
 
 def _after(context: Context, result: RunResult) -> Result | None:
-    """Sum up what was closed and what is still open; a run that stopped is told by its own error."""
+    """Sum up what was closed and what is still open; a run that stopped is reported by its own error."""
     from ungcuu import patching
     from ungcuu.report.backups import drill
     from ungcuu.restore_points import newest, proven

@@ -36,7 +36,7 @@ def _preflight(ctx: Context) -> None:
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
-    """Tell what is left.
+    """Report what is left.
 
     Raises:
         NotVerified: The host is not clean.

@@ -18,7 +18,7 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 
 def _after(context: Context, result: RunResult) -> Result | None:
-    """Tell the recovery time: from the first task to the page that is right again."""
+    """Report the recovery time: from the first task to the page that is right again."""
     from ungcuu.errors import Outcome
 
     if result.outcome is not Outcome.DONE:

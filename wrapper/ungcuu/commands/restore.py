@@ -82,7 +82,7 @@ def _check_machine(context: Context, machine: str) -> None:
         raise UsageFault(
             _("--to takes one website at a time."), _("Nothing was changed."), f"ungcuu restore WEB01 --to {machine}"
         )
-    context.site.variables(machine)  # an unknown host is told, with those that are known
+    context.site.variables(machine)  # an unknown host is reported, with those that are known
     if machine in context.site.groups.get("website", ()):
         raise Refused(
             _("{host} is a website host: its website would be replaced.").format(host=machine),
@@ -102,7 +102,7 @@ def _first_sign(context: Context) -> str:
 
 
 def _run(context: Context) -> Result:
-    """Run the playbook, on the clean machine too where one is named, and tell what came of it."""
+    """Run the playbook, on the clean machine too where one is named, and show what came of it."""
     from ungcuu import locks
     from ungcuu.problems import problem_of
     from ungcuu.restore_points import drill_data
@@ -156,7 +156,7 @@ def _tell_judged(context: Context) -> None:
 
 
 def _told(context: Context) -> Result:
-    """Tell what came back, what was kept, and what was written since."""
+    """Report what came back, what was kept, and what was written since."""
     lines, done = [], _changes(context, "restore")
     for data in done:
         since, kept = _mapping(data.get("written_since")), _mapping(data.get("kept"))

@@ -195,12 +195,12 @@ def _describe(ctx: Context, found: OpenRun) -> None:
 
 
 def _ask(ctx: Context, host: str, joined: str) -> None:
-    """Ask the host, reading only, whether something of ours is still at work there, but for the unit that is joined.
+    """Ask the host, reading only, whether something of ungcuu is still at work there, but for the unit that is joined.
 
-    A task that Ansible started there is waited for: it has nobody to tell its result to, and ends soon.
+    A task that Ansible started there is waited for: nobody receives its result, and it ends soon.
 
     Raises:
-        Undetermined: It gives no answer, or a unit or a task of ours is still running.
+        Undetermined: It gives no answer, or a unit or a task of ungcuu is still running.
     """
     until = time.monotonic() + _TASK_SECONDS
     while True:
@@ -222,7 +222,7 @@ def _ask(ctx: Context, host: str, joined: str) -> None:
 
 
 def _at_work(ctx: Context, host: str) -> tuple[list[str], list[str]]:
-    """Return the units and the tasks of ours that are at work on a host.
+    """Return the units and the tasks of ungcuu that are at work on a host.
 
     Raises:
         NoAnswer: It gives none.

@@ -22,7 +22,7 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _after(context: Context, result: RunResult) -> Result | None:
-    """Tell what was changed and where the new secrets are; never a secret."""
+    """Report what was changed and where the new secrets are; never a secret."""
     from ungcuu.errors import Outcome
 
     if result.outcome is not Outcome.DONE:

@@ -21,7 +21,7 @@ WORDS = {
 
 
 def run(ctx: Context) -> Result:
-    """Run the tests host by host; every result is told, journaled and part of the document."""
+    """Run the tests host by host; every result is reported, journaled and part of the document."""
     from ungcuu.verify import verify
 
     checks = []

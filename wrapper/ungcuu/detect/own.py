@@ -1,4 +1,4 @@
-"""Copies that a restore of ours left beside the website: one line each, not one a file.
+"""Copies that a restore of ungcuu left beside the website: one line each, not one a file.
 
 A restore stages a point in ``.ungcuu-stage/<restore>/<site>`` beside the web root, where root alone can enter. One that
 was cut off leaves it there. A name proves nothing, so the content decides: what the baseline (or the live website) has

@@ -2,7 +2,7 @@
 
 Root on the host can write dpkg's lists: a version that never was, sums that fit a changed file, a list that claims a
 file. So a claim that would excuse a file (it is as its package has it, and the package was installed or updated since
-the baseline) counts only when the archive, or a patch run of ours, knows the version, and the package has that file
+the baseline) counts only when the archive, or a patch run of ungcuu, knows the version, and the package has that file
 with that content and those rights.
 """
 

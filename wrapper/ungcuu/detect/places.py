@@ -46,7 +46,7 @@ PLACES: tuple[Place, ...] = (
     (INTERPRETER, "persistence.interpreter", HIGH, MEDIUM),
 )  # fmt: skip
 
-# Made anew by triggers when packages are installed; with unchanged packages a change of one is a plain finding.
+# Made again by triggers when packages are installed; with unchanged packages a change of one is a plain finding.
 GENERATED = re.compile(
     r"^/usr/(?:share/(?:info/dir|mime/|applications/mimeinfo\.cache|icons/.+/icon-theme\.cache|fonts/.+\.uuid|"
     r"glib-2\.0/schemas/gschemas\.compiled|vim/vim\d+/doc/tags)|lib/(?:locale/|udev/hwdb\.bin|[^/]+/gconv/"

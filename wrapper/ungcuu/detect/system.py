@@ -74,7 +74,7 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
 
 
 def _is_run_level_link(path: str, row: Row) -> bool:
-    """A link of /etc/rc?.d to a script of /etc/init.d: enabling a service moves it; script and unit tell themselves."""
+    """A link of /etc/rc?.d to a script of /etc/init.d: enabling a service moves it; script and unit are compared."""
     return path.startswith("/etc/rc") and bool(re.match(r"(?:\.\.|/etc)/init\.d/[\w.-]+$", str(row.get("target", ""))))
 
 
@@ -102,7 +102,7 @@ def _judge_unit(
     if _is_explained_unit(comparison, path, new):
         return "", LOW, None
     if new is None:
-        # A wish that a unit starts, taken away: the unit's own state tells it (units below).
+        # A wish that a unit starts, taken away: the unit's own state shows it (units below).
         return ("", LOW, None) if _WANTED.search(path) else ("config.changed", MEDIUM, None)
     if new.get("target") == "/dev/null":
         known = comparison.before is not None and (name,) in comparison.before.of("unit")
@@ -167,7 +167,7 @@ def _package_unit(comparison: Comparison, target: str) -> str:
 
 
 def _told_by_lines(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
-    """Whether this file's change shows in its lines, so that it need not be told twice."""
+    """Whether this file's change shows in its lines, so that it need not be reported twice."""
     if old is None or new is None or old.get("type") != "file" or new.get("type") != "file":
         return False
     if change.rights(old) != change.rights(new):
@@ -221,7 +221,7 @@ def home(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
 
 
 def _same_as_skeleton(comparison: Comparison, path: str, new: Row) -> bool:
-    """Whether it is what every new account gets; the account itself is told."""
+    """Whether it is what every new account gets; the account itself is reported."""
     skeleton = (comparison.before or comparison.now).file(f"/etc/skel/{posixpath.basename(path)}")
     return bool(skeleton and new.get("sha256") and skeleton.get("sha256") == new.get("sha256"))
 

@@ -53,7 +53,7 @@ class Request:
 class Collection:
     """What a collection brought.
 
-    ``items`` are all that are new to the reader: taken now, or taken by a run that was killed before it could tell.
+    ``items`` are all that are new to the reader: taken now, or taken by a run that was killed before it could report.
     ``kept`` are ids that were skipped because the folder holds them. ``stopped`` says why it ended early.
     """
 
@@ -299,7 +299,7 @@ class _Session:
 
 
 def _judge(spec: Spec, trailer: Trailer, size: int) -> tuple[Outcome, str]:
-    """Tell the outcome of an item whose command came to an end."""
+    """Report the outcome of an item whose command came to an end."""
     said = _last_line(trailer.complaint.encode())
     if trailer.status is None:
         return Outcome.FAILURE, "the host did not say how the command ended"

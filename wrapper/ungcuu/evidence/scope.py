@@ -1,6 +1,6 @@
 """How far the intruder came: addresses, accounts, files, and data that may have left. Pure, over items of triage.
 
-What it says is bounded by what the host told: logs can be cut, times set back, and ``relatime`` hides most reads. It
+What it says is bounded by what the host said: logs can be cut, times set back, and ``relatime`` hides most reads. It
 names what is there; that something isn't named proves nothing, and ``Scope.limits`` says so to the reader.
 """
 
@@ -194,7 +194,7 @@ def scope_from(
     """Return the scope from the files that hold a host's items of triage, by id.
 
     ``since`` and all times that come back are by the controller's clock; the host's own is ahead of it by ``skew``.
-    ``paths`` are the files of findings, of which those below the web root ``root`` tell addresses.
+    ``paths`` are the files of findings, of which those below the web root ``root`` show addresses.
     """
     base = f"{root.rstrip('/')}/"
     suspects = [path[len(base) - 1 :] for path in paths if root and path.startswith(base)]
@@ -366,7 +366,7 @@ class _Files:
             self.named[path] = FileTimes(path, when, moment(row.born))
 
     def _is_ours(self, row: FileRow) -> bool:
-        """A file with the content and the rights that it should have, a folder of ours, a link to a unit of ours."""
+        """A file with the content and rights that it should have, a folder of ungcuu, a link to one of its units."""
         if row.kind == "f":
             return row.path in self.good and row.path not in self.marked and self.good[row.path].holds(row)
         if row.kind == "d":

@@ -239,7 +239,7 @@ class Store:
         return found
 
     def taken(self) -> dict[tuple[str, str], Item]:
-        """Return what was taken with SUCCESS, by profile and id; ``holds`` tells whether it is still there."""
+        """Return what was taken with SUCCESS, by profile and id; ``holds`` shows whether it is still there."""
         found: dict[tuple[str, str], Item] = {}
         for record in self.records():
             if record.get("record") == "item" and record.get("outcome") == Outcome.SUCCESS:
@@ -257,7 +257,7 @@ class Store:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
     def not_handed_over(self) -> list[Item]:
-        """Return the items recorded since the last hand-over: a killed collection took them, but told nobody."""
+        """Return the items recorded since the last hand-over: a killed collection took them and reported nothing."""
         open_items: list[Item] = []
         for record in self.records():
             if record.get("record") == "custody":

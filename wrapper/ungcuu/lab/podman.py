@@ -1,4 +1,4 @@
-"""The only way to podman: run it, tell what it said, and find out which runtime this machine's kernel accepts."""
+"""The only way to podman: run it, show what it said, and find out which runtime this machine's kernel accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action plugin raises for an error of ours, so that the run ends with the outcome that the error means."""
+"""What an action plugin raises for an error of ungcuu, so that the run ends with the outcome that the error means."""
 
 from __future__ import annotations
 

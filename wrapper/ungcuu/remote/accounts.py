@@ -188,7 +188,7 @@ def statements(users: str, meta: str, *, locking: bool) -> str:
 
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
-    """Lock, or undo; in check mode only tell who would be locked."""
+    """Lock, or undo; in check mode only show who would be locked."""
     if order["state"] == "unlocked":
         for undo in order["undo"].get("accounts", []):
             unlock(undo)

@@ -1,7 +1,7 @@
 """Install and remove Debian packages behind a removal guard. Runs on the managed host: standard library only.
 
 1. apt's own simulation says what would happen, before anything does.
-2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, and the chain of reasons is told.
+2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, the chain of reasons is reported.
 3. With ``check`` nothing on the disk changes: where package lists are missing they are fetched into memory.
 4. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been reverted, and
    it is not reverted while this goes on.

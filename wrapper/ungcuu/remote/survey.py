@@ -1,4 +1,4 @@
-"""Tell what hardening must know of this host: versions, what is installed, what the site needs. Changes nothing.
+"""Report what hardening must know of this host: versions, what is installed, what the site needs. Changes nothing.
 
 Runs on the managed host: standard library only. The controller checks each value's form before it uses any.
 """

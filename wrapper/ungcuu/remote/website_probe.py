@@ -4,7 +4,7 @@ Without ``deep`` only reading happens. With it, on WordPress, a probe account is
 uploads 3 KB and 2 MB, opens its upload and saves a draft; then the account and all that it made are removed, also those
 of an earlier probe that was cut short. Each trial has a name that harden compares before and after.
 
-``needs`` tells what the pages, and the site's own style sheets, make a browser load, by directive of a
+``needs`` shows what the pages, and the site's own style sheets, make a browser load, by directive of a
 Content-Security-Policy. What scripts load by addresses that they put together is not seen.
 """
 

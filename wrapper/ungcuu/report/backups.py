@@ -1,4 +1,4 @@
-"""What the vault last told of the backups of the case's hosts, with the result of the newest restore drill."""
+"""What the vault last reported of the backups of the case's hosts, with the result of the newest restore drill."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def build(
     """Return everything that the template shows. Pure but for the language in use and ``now``.
 
     ``reach`` is how far the intruder came, where somebody read it from the evidence; ``known`` is what the vault last
-    told of the backups.
+    reported of the backups.
     """
     facts = derive(records)
     told = tell(records, facts)

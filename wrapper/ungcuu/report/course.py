@@ -153,7 +153,7 @@ def root_lost(facts: Facts) -> list[dict[str, str]]:
 def timeline(
     records: Sequence[Record], facts: Facts, told: Sequence[Told], reach: CaseScope | None = None
 ) -> list[dict[str, str]]:
-    """What a reader wants to know, in the order of time: what the intruder did as far as evidence tells, runs,
+    """What a reader wants to know, in the order of time: what the intruder did as far as evidence shows, runs,
     hand-overs, notes; steps and items are left out.
     """
     ours = _(LABELS["case_journal"])

@@ -40,7 +40,7 @@ def _acted(told: Told, action: str) -> str:
 
 
 def cleans(told: Told) -> bool:
-    """Whether a run's changes are told under what was removed and changed; a restore's have a place of their own."""
+    """Whether a run's changes are reported under what was removed and changed; a restore's have their own place."""
     return in_case(told) and told.run.verb not in _RECOVERS
 
 

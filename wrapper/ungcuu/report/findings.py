@@ -66,7 +66,7 @@ def proofs(told: Told) -> dict[str, Any]:
 
 
 def _side(side: str) -> str:
-    """From where it was tried: a word of ours, or a sentence with the host's name."""
+    """From where it was tried: a word of the report, or a sentence with the host's name."""
     return word(side) if word(side) != side else said(side)
 
 

@@ -59,7 +59,7 @@ def note(record: Record) -> dict[str, str]:
 
 
 def integrity(records: Sequence[Record], checked: CaseCheck | None, key: str, present: datetime) -> dict[str, Any]:
-    """Whether journal and evidence are as they were recorded, and by which key anybody can tell."""
+    """Whether journal and evidence are as they were recorded, and by which key anybody can check."""
     if checked is None:
         said, tone = _("not checked"), "warn"
     elif checked.ok:

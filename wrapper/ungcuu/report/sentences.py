@@ -1,4 +1,4 @@
-"""Sentences of ours that records hold in English, in the reader's language.
+"""Sentences of ungcuu that records hold in English, in the reader's language.
 
 A record keeps one wording, whatever the operator's language, so that two journals can be compared. A sentence that is
 none of these is shown as it is: it came from a host or from a person. Adding one here is all that it takes.
@@ -12,7 +12,7 @@ from functools import cache
 from ungcuu.i18n import N_, _
 
 _VALUE = re.compile(r"\\\{(\w+)\\\}")
-_LONGEST = 600  # characters; a sentence of ours is shorter
+_LONGEST = 600  # characters; a sentence of ungcuu is shorter
 
 SENTENCES = (
     # what was tried

@@ -154,7 +154,7 @@ def _texts(values: list[Any]) -> list[str]:
 
 
 def _restic(site: Site, repository: Path, *arguments: str) -> None:
-    """Run restic on a folder of ours, with the first vault's as the one to copy from."""
+    """Run restic on a folder of ungcuu, with the first vault's as the one to copy from."""
     source = site.settings["source"]
     theirs = (SETTINGS / "passwords" / f"{site.name}.source").read_text("ascii").strip()
     mine, other = secret_pipe(site.password), secret_pipe(theirs)

@@ -97,7 +97,7 @@ def upgrade(work: Run) -> None:
     except Fault as fault:
         go_back(work, fault)
         return
-    except Exception as error:  # a mistake of ours must not leave the host between two versions
+    except Exception as error:  # a mistake of ungcuu must not leave the host between two versions
         go_back(work, Fault("internal", f"{type(error).__name__}: {error}"))
         return
     work.state["changed"] = changed(work)

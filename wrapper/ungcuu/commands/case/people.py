@@ -100,7 +100,7 @@ def open_(context: Context) -> Result:
 
 
 def status(context: Context) -> Result:
-    """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last told it."""
+    """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last reported them."""
     from datetime import UTC, datetime
 
     from ungcuu import isolation_watch
@@ -184,7 +184,7 @@ def list_(context: Context) -> Result:
 
 
 def _summary(case: Case) -> dict[str, object]:
-    """A case as the ``--json`` document tells it."""
+    """A case as the ``--json`` document shows it."""
     facts = case.facts
     return {
         "case": case.id,

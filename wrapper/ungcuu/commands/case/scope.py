@@ -16,7 +16,7 @@ MOST = 12  # lines of each list on the screen
 
 
 def scope(context: Context) -> Result:
-    """Tell it in lines; --json holds the lists, up to 500 rows each."""
+    """Report it in lines; --json holds the lists, up to 500 rows each."""
     from ungcuu.casescope import as_data, scope_of_case
     from ungcuu.report.scope import section
 

@@ -41,7 +41,7 @@ _CONNECTION = (
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """See the module's own text. ``changed`` tells whether new content came into the folder, never about the host."""
+    """See the module's own text. ``changed`` shows whether new content came into the folder, never about the host."""
 
     _supports_check_mode = True
     _requires_connection = False
@@ -108,7 +108,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _told(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
-    """Return what the play and the wrapper are told; ``sent`` goes into the case, since later it will be another."""
+    """Return what the play and the wrapper receive; ``sent`` goes into the case, since later it will be another."""
     records: list[dict[str, Any]] = [{"kind": "evidence", "data": item.as_data()} for item in found.items]
     if sent and any(item.id == "our_files" for item in found.items):
         records.append({"kind": "sent_files", "data": {"files": sent}})

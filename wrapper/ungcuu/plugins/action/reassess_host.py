@@ -1,4 +1,4 @@
-"""Re-assess a host: scan, the roles' own tests, and a person's statement of cause and mend; see ungcuu/reassess.py."""
+"""Re-assess a host: scan, the roles' own tests, and a person's statement of cause and fix; see ungcuu/reassess.py."""
 
 from __future__ import annotations
 

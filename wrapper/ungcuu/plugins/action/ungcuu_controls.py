@@ -7,7 +7,7 @@
         states: {ssh-banner: audit}
       register: controls_survey
 
-Changes nothing. What the host tells is checked for form before anything uses it.
+Changes nothing. What the host shows is checked for form before anything uses it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@
 
 A file has ``src`` (template), ``state: absent``, ``edits`` (pattern and replacement on the file that is there), or
 ``only_mode`` (a file or folder that is there gets its mode).
-``controls`` names the controls that it carries; each change is reported with them. ``probes`` ({name, command}) tell
+``controls`` names the controls that it carries; each change is reported with them. ``probes`` ({name, command}) show
 whether what runs is what the files say; a failing one makes ``apply`` run. ``skips`` ({controls, reason, command})
 print what this host does not let be applied; that is reported, line by line.
 """

@@ -30,7 +30,7 @@ def contents() -> None:
 
 
 def look() -> None:
-    """Tell again what the controller doubts: single paths, each with the area in which it stands."""
+    """Report again what the controller doubts: single paths, each with the area in which it stands."""
     sums = package_sums()
     for wanted, area in CONFIG["look"]:
         path = base64.b64decode(wanted)

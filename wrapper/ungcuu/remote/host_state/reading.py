@@ -1,4 +1,4 @@
-"""What everything here reads and tells with: quiet opening, one JSON object a line, the time budget."""
+"""What everything here reads and reports with: quiet opening, one JSON object a line, the time budget."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def demand(known: bool) -> None:
     """Nothing where there must be something is no reading.
 
     Raises:
-        LookupError: Told to the controller, which does not take silence for innocence.
+        LookupError: Reported to the controller, which does not take silence for innocence.
     """
     if not known:
         raise LookupError

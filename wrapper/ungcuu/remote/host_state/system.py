@@ -32,7 +32,7 @@ def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
 
 
 def staged_media(path: bytes, web: bytes) -> bool:
-    """Whether a path is in a writable folder of a staged copy: media are not told there, as in the live tree."""
+    """Whether a path is in a writable folder of a staged copy: media are not reported there, as in the live tree."""
     stages = os.path.join(os.path.dirname(web), b".ungcuu-stage", b"")
     if not path.startswith(stages):
         return False

@@ -50,7 +50,7 @@ def linked_roots(root: bytes, writable: list[bytes]) -> Iterator[tuple[bytes, os
 
 
 def upload(path: bytes, info: os.stat_result, sums: dict[bytes, tuple[str, str]]) -> None:
-    """A file that the site may write: told only when its content, name or kind is not that of media."""
+    """A file that the site may write: reported only when its content, name or kind is not that of media."""
     name = os.path.basename(path)
     if stat.S_ISDIR(info.st_mode):
         if info.st_mode & 0o6000:

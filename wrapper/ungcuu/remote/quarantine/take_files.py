@@ -75,7 +75,7 @@ def remove_lines(action: Action) -> Answer:
 
 
 def line_digest(line: bytes) -> str:
-    """The hash under which the reader told the line: without its end."""
+    """The hash under which the reader reported the line: without its end."""
     return hashlib.sha256((line.splitlines() or [b""])[0]).hexdigest()
 
 
