@@ -191,10 +191,10 @@ def _previous(path: Path) -> Mapping[str, Any]:
 def keep(audit: Audit, folder: Path) -> tuple[Path, Path]:
     """Write the audit as JSON and HTML into the host's folder; the dated JSON copies stay. Gives both paths."""
     from ungcuu.report import backups
-    from ungcuu.restore_points import told_of
+    from ungcuu.restore_points import known_backups
 
     make_private(folder / "audits")
-    known = backups.section([told_of(audit.host, folder)])[0]
+    known = backups.section([known_backups(audit.host, folder)])[0]
     text = json.dumps(audit.as_data() | {"backups": known}, ensure_ascii=False, indent=1) + "\n"
     stamp = audit.time.replace(":", "").replace("-", "")[:15]
     document, page = folder / "audit.json", folder / "audit.html"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ungcuu.casefacts import Facts, payload
-from ungcuu.report import shown_time, tell, zone_name
+from ungcuu.report import by_run, shown_time, zone_name
 from ungcuu.report.words import mapping
 from ungcuu.sealing import Record, format_time
 
@@ -81,13 +81,13 @@ def _initial(records: Sequence[Record], facts: Facts, present: datetime) -> Form
 
 
 def _closing(records: Sequence[Record], facts: Facts) -> Form:
-    told = tell(records, facts)
+    all_runs = by_run(records, facts)
     measures = "; ".join(
         f"{shown_time(one.run.started)} {_MEASURES[one.run.verb]} ({', '.join(one.run.hosts)})"
-        for one in told
+        for one in all_runs
         if one.run.outcome == "DONE" and one.run.verb in _MEASURES
     )
-    ways_in = [mapping(row.get("entry")).get("how") for one in told for row in one.of("reassessment")]
+    ways_in = [mapping(row.get("entry")).get("how") for one in all_runs for row in one.of("reassessment")]
     return Form(
         "BÁO CÁO KẾT THÚC ỨNG PHÓ SỰ CỐ",
         "Theo các trường của Mẫu số 04, Thông tư 20/2017/TT-BTTTT",

@@ -161,7 +161,7 @@ class Backups:
     alerts: tuple[str, ...]
 
 
-def told_of(host: str, host_folder: Path, now: datetime | None = None) -> Backups:
+def known_backups(host: str, host_folder: Path, now: datetime | None = None) -> Backups:
     """Gather that from the host's folder on the controller."""
     asked = clean(str(_document(host_folder).get("asked") or ""), 30)
     wrong = tuple(alert.text for alert in alerts(host_folder, now))

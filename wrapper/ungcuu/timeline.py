@@ -33,7 +33,7 @@ from ungcuu.sealing import Record
 
 MOST = 500_000  # entries from one item of a host; beyond that the table says that it was cut
 
-Told = tuple[datetime, str, str]  # the host's time, what, text
+HostTime = tuple[datetime, str, str]  # the host's time, what, text
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ def from_evidence(case: Case, records: Sequence[Record]) -> Iterator[Iterator[En
                 yield _corrected(read(held), (source, host, f"evidence {held[name].name}"), off)
 
 
-def _corrected(told: Iterable[Told], place: tuple[str, str, str], skew: timedelta) -> Iterator[Entry]:
+def _corrected(told: Iterable[HostTime], place: tuple[str, str, str], skew: timedelta) -> Iterator[Entry]:
     source, host, origin = place
     for time, what, text in told:
         with contextlib.suppress(OverflowError):
             yield Entry(time - skew, source, host, what, text, origin, 0, time)
 
 
-def read_host_journal(held: Mapping[str, Path]) -> Iterator[Told]:
+def read_host_journal(held: Mapping[str, Path]) -> Iterator[HostTime]:
     """Each entry of the host's own journal: who said it, and what."""
     for entry in journal_entries(held["journal"]):
         when = _moment(entry.get("__REALTIME_TIMESTAMP", b""))
@@ -139,20 +139,20 @@ def read_host_journal(held: Mapping[str, Path]) -> Iterator[Told]:
         yield when, clean(who, 80), text
 
 
-def read_web_logs(held: Mapping[str, Path]) -> Iterator[Told]:
+def read_web_logs(held: Mapping[str, Path]) -> Iterator[HostTime]:
     """Each request that the web server logged; the archive of its logs is read as a stream and not unpacked."""
     for _name, line in archive_lines(held["web_logs"]):
         if (one := request(line)) is not None:
             yield one.time, f"{one.method} {one.status}", f"{one.address} {one.asked} ({one.size} bytes)"
 
 
-def read_web_root(held: Mapping[str, Path]) -> Iterator[Told]:
+def read_web_root(held: Mapping[str, Path]) -> Iterator[HostTime]:
     """Times of each entry of the web root."""
     for row in file_rows(held["web_manifest"]):
         yield from _times(row)
 
 
-def read_changed_files(held: Mapping[str, Path]) -> Iterator[Told]:
+def read_changed_files(held: Mapping[str, Path]) -> Iterator[HostTime]:
     """Times of what was changed elsewhere; the web root has a list of its own."""
     root = root_of(held)
     for row in file_rows(held["changed_files"]):
@@ -160,7 +160,7 @@ def read_changed_files(held: Mapping[str, Path]) -> Iterator[Told]:
             yield from _times(row)
 
 
-_READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Path]], Iterator[Told]]]] = {
+_READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Path]], Iterator[HostTime]]]] = {
     "journal": ("host's journal", read_host_journal),
     "web_logs": ("web server's log", read_web_logs),
     "web_manifest": ("file times", read_web_root),
@@ -168,7 +168,7 @@ _READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Path]], Iterator[Told]]
 }
 
 
-def _times(row: FileRow) -> Iterator[Told]:
+def _times(row: FileRow) -> Iterator[HostTime]:
     """One entry for each of the times of a file that is not the same. Its reading is left out: backups read all."""
     told: dict[datetime, list[str]] = {}
     for name, seconds in (("changed", row.modified), ("inode changed", row.changed), ("made", row.born)):

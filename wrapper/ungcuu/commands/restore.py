@@ -124,7 +124,7 @@ def _run(context: Context) -> Result:
     problem = problem_of(context.verb.name, False, result)
     if problem is not None:
         raise problem
-    return _told(context)
+    return _summary(context)
 
 
 def _tell_passed_over(context: Context) -> None:
@@ -155,7 +155,7 @@ def _tell_judged(context: Context) -> None:
             context.out.line(f"  {one.words()}", "warn")
 
 
-def _told(context: Context) -> Result:
+def _summary(context: Context) -> Result:
     """Report what came back, what was kept, and what was written since."""
     lines, done = [], _changes(context, "restore")
     for data in done:

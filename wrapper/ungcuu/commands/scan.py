@@ -61,7 +61,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if counts.total() > _SHOWN:
         ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
     for row in scans:
-        ctx.out.line(_told_checked(row), "quiet")
+        ctx.out.line(_checked_line(row), "quiet")
         if row.get("root_lost"):
             ctx.out.line(
                 _(
@@ -80,7 +80,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
 
 
-def _told_checked(row: Mapping[str, object]) -> str:
+def _checked_line(row: Mapping[str, object]) -> str:
     """Say against what the host's word was checked: "nothing was found" is worth no more than that."""
     checked = row.get("checked")
     known = checked if isinstance(checked, Mapping) else {}

@@ -176,9 +176,9 @@ class _Verdict:
             self._on_our_word(claim, proven.versions[key])
         elif self._comparison.before is None:
             self._compare_names(claim, proven.others.get(key, {}))
-            self._unproven.append(_told(key))
+            self._unproven.append(_key_text(key))
         elif proven.why:
-            self._unproven.append(_told(key))
+            self._unproven.append(_key_text(key))
         else:
             self._unknown(claim)
 
@@ -208,7 +208,7 @@ class _Verdict:
     def _on_our_word(self, claim: Claim, source: str) -> None:
         """The version is known, the package could not be fetched: no new root's right is taken on that."""
         if claim.rows and (source == "signed index" or self._comparison.before is None):
-            self._unproven.append(_told(claim.key))
+            self._unproven.append(_key_text(claim.key))
         for row in claim.rows:
             old = self._old(row)
             if int(row.get("mode", 0)) & 0o6000 and (old is None or old.get("mode") != row.get("mode")):
@@ -240,7 +240,7 @@ class _Verdict:
         self._findings.append(
             self._comparison.find(
                 "package.forged", CRITICAL, "file", str(row["path"]), expected=expected, seen=change.state(row),
-                evidence=change.evidence(row, claimed=_told(claim.key)), action=action,
+                evidence=change.evidence(row, claimed=_key_text(claim.key)), action=action,
             )
         )  # fmt: skip
 
@@ -248,5 +248,5 @@ class _Verdict:
         return self._comparison.before.file(str(row["path"])) if self._comparison.before else None
 
 
-def _told(key: Key) -> str:
+def _key_text(key: Key) -> str:
     return " ".join(part for part in (key[0], key[2]) if part)

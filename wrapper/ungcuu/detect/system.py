@@ -45,7 +45,7 @@ _ACCOUNT_FILES = frozenset(
 
 def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:
     """Configuration and local programs: where the file stands says what it can do."""
-    if path in _ACCOUNT_FILES or _KEY_FILE.search(path) or _told_by_lines(comparison, path, old, new):
+    if path in _ACCOUNT_FILES or _KEY_FILE.search(path) or _shown_by_lines(comparison, path, old, new):
         return
     if _from_package(comparison, old, new) or (new or old or {}).get("type") == "dir":
         return
@@ -166,7 +166,7 @@ def _package_unit(comparison: Comparison, target: str) -> str:
     return str(row.get("package", "")) if row and good else ""
 
 
-def _told_by_lines(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
+def _shown_by_lines(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> bool:
     """Whether this file's change shows in its lines, so that it need not be reported twice."""
     if old is None or new is None or old.get("type") != "file" or new.get("type") != "file":
         return False

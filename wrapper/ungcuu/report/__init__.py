@@ -8,7 +8,7 @@
 
 from ungcuu.report.content import build, tlp_of
 from ungcuu.report.document import render, write_report
-from ungcuu.report.told import Told, tell
+from ungcuu.report.told import RunRecords, by_run
 from ungcuu.report.words import (
     attempt,
     deed,
@@ -23,6 +23,20 @@ from ungcuu.report.words import (
 )
 
 __all__ = [
-    "Told", "attempt", "build", "deed", "pairs", "render", "shown_bytes", "shown_seconds", "shown_time", "shown_utc",
-    "tell", "tlp_of", "word", "write_report", "zone", "zone_name",
+    "RunRecords",
+    "attempt",
+    "build",
+    "by_run",
+    "deed",
+    "pairs",
+    "render",
+    "shown_bytes",
+    "shown_seconds",
+    "shown_time",
+    "shown_utc",
+    "tlp_of",
+    "word",
+    "write_report",
+    "zone",
+    "zone_name",
 ]  # fmt: skip

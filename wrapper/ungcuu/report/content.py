@@ -13,7 +13,7 @@ from ungcuu.casefacts import TITLES, Facts, derive, from_host
 from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _, language
 from ungcuu.report import backups, course, deeds, findings, people, scope
-from ungcuu.report.told import tell
+from ungcuu.report.told import by_run
 from ungcuu.report.words import shown_time, word, zone_name
 from ungcuu.report_text import LABELS
 from ungcuu.restore_points import Backups
@@ -40,7 +40,7 @@ def build(
     reported of the backups.
     """
     facts = derive(records)
-    told = tell(records, facts)
+    all_runs = by_run(records, facts)
     present = now or datetime.now(UTC)
     owed = people.people(records, facts, present)
     return {
@@ -54,26 +54,26 @@ def build(
         "severity": word(facts.severity),
         "drawn_up": shown_time(format_time(present)),
         "clocks": course.clocks(facts),
-        "summary": course.summary(facts, told, reach),
+        "summary": course.summary(facts, all_runs, reach),
         "root_lost": course.root_lost(facts),
         "pressing": people.pressing(owed),
-        "picture": course.picture(facts, told),
-        "timeline": course.timeline(records, facts, told, reach),
+        "picture": course.picture(facts, all_runs),
+        "timeline": course.timeline(records, facts, all_runs, reach),
         "findings": findings.findings(facts),
         "scope": scope.section(reach),
         "containment": [
-            findings.proofs(one) for one in told if one.run.verb in ("isolate", "release") and one.of("proof")
+            findings.proofs(one) for one in all_runs if one.run.verb in ("isolate", "release") and one.of("proof")
         ],
-        "undo": [row for one in told for row in deeds.undo(one)],
-        "evidence": deeds.evidence(told),
-        "custody": [deeds.custody(data) for one in told for data in one.of("custody")] + deeds.exports(records),
-        "quarantine": [deeds.quarantine(one, data) for one in told for data in one.of("quarantine")],
-        "changes": [row for one in told if deeds.cleans(one) for row in deeds.changes(one)],
-        "recovery": deeds.recovery(told),
+        "undo": [row for one in all_runs for row in deeds.undo(one)],
+        "evidence": deeds.evidence(all_runs),
+        "custody": [deeds.custody(data) for one in all_runs for data in one.of("custody")] + deeds.exports(records),
+        "quarantine": [deeds.quarantine(one, data) for one in all_runs for data in one.of("quarantine")],
+        "changes": [row for one in all_runs if deeds.cleans(one) for row in deeds.changes(one)],
+        "recovery": deeds.recovery(all_runs),
         "backups": backups.section(known),
-        "reassessment": deeds.reassessment(told),
-        "verifications": [findings.checks(one) for one in told if one.of("check")],
-        "runs": [findings.run(one) for one in told],
+        "reassessment": deeds.reassessment(all_runs),
+        "verifications": [findings.checks(one) for one in all_runs if one.of("check")],
+        "runs": [findings.run(one) for one in all_runs],
         "people": owed,
         "notes": [people.note(record) for record in records if record.kind == "note" and not from_host(record)],
         "integrity": people.integrity(records, checked, key, present),

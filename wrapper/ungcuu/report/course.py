@@ -10,7 +10,7 @@ from ungcuu.casescope import CaseScope
 from ungcuu.i18n import _
 from ungcuu.picture import Bar, draw
 from ungcuu.report.scope import moments
-from ungcuu.report.told import Told, outline, run_title, size_of, told_tone
+from ungcuu.report.told import RunRecords, outline, run_title, run_tone, size_of
 from ungcuu.report.words import (
     MOST_ROWS,
     deed,
@@ -49,10 +49,10 @@ def clocks(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) -> list[str]:
+def summary(facts: Facts, all_runs: Sequence[RunRecords], reach: CaseScope | None = None) -> list[str]:
     """The case in a few sentences, each said only when the journal proves it, or saying that it does not."""
     hosts = ", ".join(facts.hosts)
-    told_of = [
+    sentences = [
         _("Noticed at {time}.").format(time=shown_time(facts.detected)),
         _summary_findings(facts),
         *_summary_reach(reach),
@@ -61,8 +61,8 @@ def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) 
         )
         if facts.contained
         else _("The journal holds no isolation that ended well."),
-        _summary_evidence(told),
-        *_summary_recovery(told),
+        _summary_evidence(all_runs),
+        *_summary_recovery(all_runs),
         _("{hosts}: returned to service at {time}, {after} after it was cut off.").format(
             hosts=hosts, time=shown_time(facts.recovered), after=shown_seconds(facts.seconds_to_recover)
         )
@@ -72,14 +72,14 @@ def summary(facts: Facts, told: Sequence[Told], reach: CaseScope | None = None) 
     if facts.first_sign:
         said = _("The first sign of compromise dates from {time}").format(time=shown_time(facts.first_sign))
         doubt = f" ({_(LABELS['untrusted'])})" if facts.first_sign_by == "host" else ""
-        told_of.insert(0, f"{said}{doubt}.")
+        sentences.insert(0, f"{said}{doubt}.")
     if facts.isolated:
-        told_of.append(
+        sentences.append(
             _("Still isolated, as far as the journal shows: {hosts}.").format(hosts=", ".join(facts.isolated))
         )
     if facts.lost:
-        told_of.append(_("Isolation lost, as last seen from outside: {hosts}.").format(hosts=", ".join(facts.lost)))
-    return told_of
+        sentences.append(_("Isolation lost, as last seen from outside: {hosts}.").format(hosts=", ".join(facts.lost)))
+    return sentences
 
 
 def _summary_findings(facts: Facts) -> str:
@@ -106,10 +106,10 @@ def _summary_reach(reach: CaseScope | None) -> list[str]:
     ]
 
 
-def _summary_recovery(told: Sequence[Told]) -> list[str]:
+def _summary_recovery(all_runs: Sequence[RunRecords]) -> list[str]:
     """To which state the website went back, and how the intruder came in, as the person said who closed that way."""
     lines = []
-    runs = [one for one in told if one.run.verb in ("restore", "rebuild")]
+    runs = [one for one in all_runs if one.run.verb in ("restore", "rebuild")]
     restored = [data for one in runs if one.run.outcome == "DONE" for data in one.of("change")]
     times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == "restore"]
     if times and times[-1]:
@@ -117,14 +117,14 @@ def _summary_recovery(told: Sequence[Told]) -> list[str]:
     if runs and runs[-1].run.outcome != "DONE":
         last = runs[-1].run
         lines.append(f"{deed(last.verb, last.outcome)} ({shown_time(last.started)}).")
-    entries = [mapping(data.get("entry")) for one in told for data in one.of("reassessment")]
+    entries = [mapping(data.get("entry")) for one in all_runs for data in one.of("reassessment")]
     if entries and entries[-1].get("how"):
         lines.append(_("Way in, and what closed it: {how}").format(how=entries[-1]["how"]))
     return lines
 
 
-def _summary_evidence(told: Sequence[Told]) -> str:
-    items = [data for one in told for data in one.of("evidence")]
+def _summary_evidence(all_runs: Sequence[RunRecords]) -> str:
+    items = [data for one in all_runs for data in one.of("evidence")]
     if not items:
         return _(LABELS["no_evidence"])
     good = [data for data in items if data.get("outcome") in ("SUCCESS", "EMPTY")]
@@ -151,7 +151,7 @@ def root_lost(facts: Facts) -> list[dict[str, str]]:
 
 
 def timeline(
-    records: Sequence[Record], facts: Facts, told: Sequence[Told], reach: CaseScope | None = None
+    records: Sequence[Record], facts: Facts, all_runs: Sequence[RunRecords], reach: CaseScope | None = None
 ) -> list[dict[str, str]]:
     """What a reader wants to know, in the order of time: what the intruder did as far as evidence shows, runs,
     hand-overs, notes; steps and items are left out.
@@ -165,7 +165,7 @@ def timeline(
         rows.append((facts.detected, 0, ours, "warn", _(EVENTS["detected"]), facts.detected_by))
     if reach is not None:
         rows += [(time, 0, source, "bad", what, text) for time, source, what, text in moments(reach)]
-    rows += [(one.run.started, one.run.seq, ours, told_tone(one), run_title(one.run), outline(one)) for one in told]
+    rows += [(one.run.started, one.run.seq, ours, run_tone(one), run_title(one.run), outline(one)) for one in all_runs]
     for record in records:
         if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
             rows.append((record.time, record.seq, ours, "quiet", _(EVENTS[record.kind]), _event_text(record)))
@@ -196,12 +196,12 @@ def _event_text(record: Record) -> str:
     return ""
 
 
-def picture(facts: Facts, told: Sequence[Told]) -> str:
+def picture(facts: Facts, all_runs: Sequence[RunRecords]) -> str:
     """The course of events as an inline drawing."""
     bars = []
-    for one in told:
+    for one in all_runs:
         end = parse_time(one.run.finished) if one.run.finished else None
-        bars.append(Bar(deed(one.run.verb, one.run.outcome), parse_time(one.run.started), end, told_tone(one)))
+        bars.append(Bar(deed(one.run.verb, one.run.outcome), parse_time(one.run.started), end, run_tone(one)))
     marks = [
         (label, parse_time(when))
         for label, when in (

@@ -10,7 +10,7 @@ from ungcuu.casefacts import hosts_of, payload
 from ungcuu.i18n import _
 from ungcuu.report.findings import proofs
 from ungcuu.report.sentences import said, title
-from ungcuu.report.told import Told, in_case, size_of
+from ungcuu.report.told import RunRecords, in_case, size_of
 from ungcuu.report.words import MOST_ROWS, acted, deed, flat, mapping, pairs, shown_bytes, shown_time, word
 from ungcuu.report_text import EVENTS
 from ungcuu.screen import clean
@@ -19,34 +19,34 @@ from ungcuu.sealing import Record, format_time
 _RECOVERS = ("restore", "rebuild")
 
 
-def undo(told: Told) -> list[dict[str, str]]:
+def undo(this_run: RunRecords) -> list[dict[str, str]]:
     """The way back of each action of a run."""
     return [
         {
-            "time": shown_time(told.run.started),
-            "action": _acted(told, str(data.get("action") or "")),
+            "time": shown_time(this_run.run.started),
+            "action": _acted(this_run, str(data.get("action") or "")),
             "undo": str(data.get("undo") or ""),
         }
-        for data in told.of("inverse")
-        if in_case(told)
+        for data in this_run.of("inverse")
+        if in_case(this_run)
     ]
 
 
-def _acted(told: Told, action: str) -> str:
+def _acted(this_run: RunRecords, action: str) -> str:
     """An action and how to undo it; of a run that did not end well it isn't said that it was done."""
-    if told.run.outcome == "DONE":
+    if this_run.run.outcome == "DONE":
         return acted(action)
-    return f"{deed(told.run.verb, told.run.outcome)} · {action.partition(' ')[2]}".removesuffix(" · ")
+    return f"{deed(this_run.run.verb, this_run.run.outcome)} · {action.partition(' ')[2]}".removesuffix(" · ")
 
 
-def cleans(told: Told) -> bool:
+def cleans(this_run: RunRecords) -> bool:
     """Whether a run's changes are reported under what was removed and changed; a restore's have their own place."""
-    return in_case(told) and told.run.verb not in _RECOVERS
+    return in_case(this_run) and this_run.run.verb not in _RECOVERS
 
 
-def evidence(told: Sequence[Told]) -> dict[str, Any]:
+def evidence(all_runs: Sequence[RunRecords]) -> dict[str, Any]:
     """What was taken, and what could not be taken or only in part."""
-    items = [(one, data) for one in told for data in one.of("evidence")]
+    items = [(one, data) for one in all_runs for data in one.of("evidence")]
     rows = [_evidence_row(data) for _one, data in items]
     return {
         "rows": [row for row in rows if row["sha256"]][:MOST_ROWS],
@@ -102,10 +102,10 @@ def exports(records: Iterable[Record]) -> list[dict[str, str]]:
     return rows
 
 
-def quarantine(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
+def quarantine(this_run: RunRecords, data: Mapping[str, Any]) -> dict[str, str]:
     """One thing in quarantine, with the way to put it back."""
     return {
-        "time": shown_time(told.run.started),
+        "time": shown_time(this_run.run.started),
         "path": str(data.get("path") or ""),
         "done": acted(str(data.get("do") or "")).partition(":")[0],
         "kept": str(data.get("id") or ""),
@@ -140,25 +140,27 @@ def _nanoseconds(since_1970: int) -> str:
         return "–"
 
 
-def changes(told: Told) -> list[dict[str, str]]:
+def changes(this_run: RunRecords) -> list[dict[str, str]]:
     """What a run changed on a host: each thing by itself, but the files that it wrote in one row."""
     rows = []
     written: dict[str, list[str]] = {}
-    for data in told.of("change", "left"):
+    for data in this_run.of("change", "left"):
         if data.get("what") == "file" and data.get("item"):
             written.setdefault(",".join(hosts_of(data)), []).append(str(data["item"]))
         else:
-            rows.append(_change(told, data))
+            rows.append(_change(this_run, data))
     for host, items in written.items():
-        rows.append({**_change(told, {"host": host}), "details": _("Files written: {files}").format(files=flat(items))})
+        rows.append(
+            {**_change(this_run, {"host": host}), "details": _("Files written: {files}").format(files=flat(items))}
+        )
     return rows
 
 
-def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
+def _change(this_run: RunRecords, data: Mapping[str, Any]) -> dict[str, str]:
     cut = data.get("what") == "isolation" and data.get("ending") == "cut"
     return {
-        "time": shown_time(told.run.started),
-        "run": deed(told.run.verb, told.run.outcome),
+        "time": shown_time(this_run.run.started),
+        "run": deed(this_run.run.verb, this_run.run.outcome),
         "host": ",".join(hosts_of(data)),
         "details": _("The host said that it was cut off, after {seconds} s; it saw the controller as {address}").format(
             seconds=data.get("seconds"), address=data.get("seen_from")
@@ -168,11 +170,11 @@ def _change(told: Told, data: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def recovery(told: Sequence[Told]) -> list[dict[str, Any]]:
+def recovery(all_runs: Sequence[RunRecords]) -> list[dict[str, Any]]:
     """Each restore: its point, what it changed, its proofs."""
     return [
         {**proofs(one), "points": [_point(data, one.run.outcome) for data in one.of("restore_point", "change")]}
-        for one in told
+        for one in all_runs
         if one.run.verb in _RECOVERS
     ]
 
@@ -208,11 +210,11 @@ def _point(data: Mapping[str, Any], outcome: str) -> str:
     return clean(chosen + pairs(rest), 1000)
 
 
-def reassessment(told: Sequence[Told]) -> list[dict[str, Any]]:
+def reassessment(all_runs: Sequence[RunRecords]) -> list[dict[str, Any]]:
     """Each re-assessment in sentences, with its proofs."""
     return [
         {**proofs(one), "points": [line for data in one.of("reassessment") for line in _judgement(data)]}
-        for one in told
+        for one in all_runs
         if one.run.verb == "reassess"
     ]
 

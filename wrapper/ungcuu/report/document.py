@@ -16,7 +16,7 @@ from ungcuu.errors import ControllerFault
 from ungcuu.files import sync_folder, write_beside
 from ungcuu.i18n import _
 from ungcuu.report.content import build
-from ungcuu.restore_points import told_of
+from ungcuu.restore_points import known_backups
 from ungcuu.scratch import private_folder
 from ungcuu.screen import clean
 from ungcuu.sealing import fingerprint, public_key
@@ -53,7 +53,7 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     """
     suffix = "" if lang == "en" else f".{lang}"
     key = fingerprint(public_key(case.settings.keys))
-    known = [told_of(host, case.settings.host_dir(host)) for host in case.facts.hosts]
+    known = [known_backups(host, case.settings.host_dir(host)) for host in case.facts.hosts]
     text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
     files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}
     if pdf:

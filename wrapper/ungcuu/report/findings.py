@@ -8,7 +8,7 @@ from ungcuu.casefacts import Facts, Finding
 from ungcuu.findings import RULES
 from ungcuu.i18n import _
 from ungcuu.report.sentences import said
-from ungcuu.report.told import Told, ending, run_title, told_tone, tone
+from ungcuu.report.told import RunRecords, ending, run_title, run_tone, tone
 from ungcuu.report.words import MOST_ROWS, deed, shown_time, word
 
 _ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
@@ -46,10 +46,10 @@ def _title(finding: Finding) -> str:
     return _(rule.title) if rule else _(finding.title) if finding.title else finding.id
 
 
-def proofs(told: Told) -> dict[str, Any]:
+def proofs(this_run: RunRecords) -> dict[str, Any]:
     """The proofs that one run took, as a table under its title."""
     rows = []
-    for data in told.of("proof")[:MOST_ROWS]:
+    for data in this_run.of("proof")[:MOST_ROWS]:
         passed = data.get("passed")
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
         rows.append(
@@ -61,8 +61,14 @@ def proofs(told: Told) -> dict[str, Any]:
                 "detail": said(data.get("detail") or ""),
             }
         )
-    return {"title": run_title(told.run), "time": shown_time(told.run.started), "tone": tone(told.run), "rows": rows,
-            "outcome": word(told.run.outcome or "no end")}  # fmt: skip
+    run = this_run.run
+    return {
+        "title": run_title(run),
+        "time": shown_time(run.started),
+        "tone": tone(run),
+        "rows": rows,
+        "outcome": word(run.outcome or "no end"),
+    }
 
 
 def _side(side: str) -> str:
@@ -70,25 +76,25 @@ def _side(side: str) -> str:
     return word(side) if word(side) != side else said(side)
 
 
-def run(told: Told) -> dict[str, Any]:
+def run(this_run: RunRecords) -> dict[str, Any]:
     """One line of the table of runs."""
     return {
-        "seq": told.run.seq,
-        "time": shown_time(told.run.started),
-        "verb": told.run.verb,
-        "deed": deed(told.run.verb, told.run.outcome),
-        "hosts": ", ".join(told.run.hosts),
-        "who": told.run.operator,
-        "reason": told.run.reason,
-        "outcome": word(ending(told)),
-        "tone": told_tone(told),
-        "seconds": "" if told.run.seconds is None else f"{told.run.seconds:.1f}",
+        "seq": this_run.run.seq,
+        "time": shown_time(this_run.run.started),
+        "verb": this_run.run.verb,
+        "deed": deed(this_run.run.verb, this_run.run.outcome),
+        "hosts": ", ".join(this_run.run.hosts),
+        "who": this_run.run.operator,
+        "reason": this_run.run.reason,
+        "outcome": word(ending(this_run)),
+        "tone": run_tone(this_run),
+        "seconds": "" if this_run.run.seconds is None else f"{this_run.run.seconds:.1f}",
     }
 
 
-def checks(told: Told) -> dict[str, Any]:
+def checks(this_run: RunRecords) -> dict[str, Any]:
     """Tests of the roles on the host: how many passed, and each that did not."""
-    checks = told.of("check")
+    checks = this_run.of("check")
     rows = [
         {
             "name": f"{data.get('role')} · {data.get('name')}",
@@ -102,4 +108,4 @@ def checks(told: Told) -> dict[str, Any]:
     ]
     counts = {name: sum(data.get("outcome") == name for data in checks) for name in ("passed", "skipped")}
     line = _("{passed} passed, {skipped} skipped, {failed} failed").format(failed=len(rows), **counts)
-    return {**proofs(told), "rows": rows[:MOST_ROWS], "line": line}
+    return {**proofs(this_run), "rows": rows[:MOST_ROWS], "line": line}

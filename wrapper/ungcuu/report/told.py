@@ -13,7 +13,7 @@ from ungcuu.sealing import Record
 
 
 @dataclass(frozen=True)
-class Told:
+class RunRecords:
     """One run with what it reported, kind by kind."""
 
     run: Run
@@ -24,17 +24,17 @@ class Told:
         return [data for kind in kinds for data in self.reports.get(kind, [])]
 
 
-def tell(records: Sequence[Record], facts: Facts) -> list[Told]:
+def by_run(records: Sequence[Record], facts: Facts) -> list[RunRecords]:
     """Give each report to the newest run that had begun on that host."""
-    runs = {run.seq: Told(run, {}) for run in facts.runs}
-    begun: list[Told] = []
+    runs = {run.seq: RunRecords(run, {}) for run in facts.runs}
+    begun: list[RunRecords] = []
     for record in records:
         if record.seq in runs:
             begun.append(runs[record.seq])
             continue
         data = payload(record)
         hosts = set(hosts_of(data))
-        owner = next((told for told in reversed(begun) if not hosts or hosts & set(told.run.hosts)), None)
+        owner = next((one for one in reversed(begun) if not hosts or hosts & set(one.run.hosts)), None)
         if owner is not None and not record.kind.startswith(("run_", "case_")):
             owner.reports.setdefault(record.kind, []).append(data)  # type: ignore[attr-defined]
     return list(runs.values())
@@ -42,16 +42,16 @@ def tell(records: Sequence[Record], facts: Facts) -> list[Told]:
 
 def run_title(run: Run) -> str:
     """What a run did or was to do, and where."""
-    told = deed(run.verb, run.outcome)
-    return f"{told} · {', '.join(run.hosts)}" if run.hosts else told
+    done = deed(run.verb, run.outcome)
+    return f"{done} · {', '.join(run.hosts)}" if run.hosts else done
 
 
-def outline(told: Told) -> str:
+def outline(this_run: RunRecords) -> str:
     """One line on a run: outcome, length, and how many things of which kind it reported."""
-    parts = [word(ending(told))]
-    if told.run.seconds is not None:
-        parts.append(shown_seconds(told.run.seconds))
-    proofs = told.of("proof")
+    parts = [word(ending(this_run))]
+    if this_run.run.seconds is not None:
+        parts.append(shown_seconds(this_run.run.seconds))
+    proofs = this_run.of("proof")
     if proofs:
         passed = sum(data.get("passed") is True for data in proofs)
         parts.append(_("{passed} of {all} proofs passed").format(passed=passed, all=len(proofs)))
@@ -61,7 +61,7 @@ def outline(told: Told) -> str:
         ("quarantine", _("quarantined: {count}")),
         ("change", _("changes: {count}")),
     ):
-        if count := len(told.of(kind)):
+        if count := len(this_run.of(kind)):
             parts.append(text.format(count=count))
     return " · ".join(parts)
 
@@ -71,22 +71,22 @@ def tone(run: Run) -> str:
     return {"DONE": "good", "NOT DONE": "bad", "UNKNOWN": "warn"}.get(run.outcome, "warn")
 
 
-def ending(told: Told) -> str:
+def ending(this_run: RunRecords) -> str:
     """How a run ended. A scan that did its work and found something did not fail."""
-    whole = any(data.get("complete") is True for data in told.of("scan"))
-    if told.run.verb in ("scan", "reassess") and whole and told.of("finding") and told.run.finished:
+    whole = any(data.get("complete") is True for data in this_run.of("scan"))
+    if this_run.run.verb in ("scan", "reassess") and whole and this_run.of("finding") and this_run.run.finished:
         return "found something"
-    return told.run.outcome or "no end"
+    return this_run.run.outcome or "no end"
 
 
-def told_tone(told: Told) -> str:
+def run_tone(this_run: RunRecords) -> str:
     """The colour of a run; one that did its work and found something warns."""
-    return "warn" if ending(told) == "found something" else tone(told.run)
+    return "warn" if ending(this_run) == "found something" else tone(this_run.run)
 
 
-def in_case(told: Told) -> bool:
+def in_case(this_run: RunRecords) -> bool:
     """Whether a run's changes belong to the answer to this incident."""
-    return told.run.verb not in ("harden", "backup", "baseline")
+    return this_run.run.verb not in ("harden", "backup", "baseline")
 
 
 def size_of(data: Mapping[str, Any]) -> int:

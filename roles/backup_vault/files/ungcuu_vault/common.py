@@ -186,7 +186,7 @@ def restic(repository: Path, password: str, arguments: Sequence[str], **options:
         os.close(descriptor)
 
 
-def told_by_restic(repository: Path, password: str, *arguments: str) -> Iterator[bytes]:
+def stream_restic(repository: Path, password: str, *arguments: str) -> Iterator[bytes]:
     """What restic prints, line by line while it does.
 
     Raises:
@@ -206,4 +206,4 @@ def ask_restic(repository: Path, password: str, *arguments: str) -> bytes:
     Raises:
         VaultError: restic failed; with its last words.
     """
-    return b"".join(told_by_restic(repository, password, *arguments))
+    return b"".join(stream_restic(repository, password, *arguments))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ungcuu_vault.common import told_by_restic
+from ungcuu_vault.common import stream_restic
 from ungcuu_vault.site import Site
 
 See = Callable[[dict[str, Any], str], None]  # an entry as restic lists it, and the part it belongs to
@@ -22,7 +22,7 @@ def measure(
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
     total = 0
-    for line in told_by_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
+    for line in stream_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if row.get("struct_type") == "snapshot":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu_vault import judge, known, look, whole
-from ungcuu_vault.common import VaultError, locked, told_by_restic
+from ungcuu_vault.common import VaultError, locked, stream_restic
 from ungcuu_vault.site import Site
 
 _FOLDER = "looked-at"
@@ -140,7 +140,7 @@ def _look(site: Site, point: dict[str, Any], facts: known.Known) -> dict[str, An
 
 def _listing(site: Site, repository: Path, identity: str) -> whole.Listing:
     listing, root = whole.Listing(site), str(site.settings["site"]["root"]).rstrip("/")
-    for line in told_by_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
+    for line in stream_restic(repository, site.password, "ls", "--json", "--no-lock", identity):
         row = json.loads(line)
         if row.get("struct_type") == "node":
             listing.see(row, part_of(str(row["path"]), root))

@@ -12,7 +12,7 @@ from ungcuu.remote.host_state.access import accounts, keys, shared_lines
 from ungcuu.remote.host_state.data import data_files, package_records
 from ungcuu.remote.host_state.database import database
 from ungcuu.remote.host_state.facts import libraries, manager_environment, packet_filter, user_units
-from ungcuu.remote.host_state.files import package_sums, tell
+from ungcuu.remote.host_state.files import emit_path, package_sums
 from ungcuu.remote.host_state.processes import processes
 from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
 from ungcuu.remote.host_state.running import listeners, modules, units
@@ -35,7 +35,7 @@ def look() -> None:
     for wanted, area in CONFIG["look"]:
         path = base64.b64decode(wanted)
         try:
-            tell(path, os.lstat(path), area, sums, marks=area in ("web", "upload"))
+            emit_path(path, os.lstat(path), area, sums, marks=area in ("web", "upload"))
         except OSError as problem:
             emit("unread", path=escaped(path), why=type(problem).__name__)
 

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 
-from ungcuu.remote.host_state.files import entries, tell
+from ungcuu.remote.host_state.files import emit_path, entries
 from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, read_small
 
 TREES = (b"/usr/lib", b"/usr/share", b"/usr/libexec", b"/usr/lib64", b"/usr/lib32")
@@ -29,14 +29,14 @@ def data_files(sums: dict[bytes, tuple[str, str]]) -> None:
             continue
         for path, info in entries(tree, [b"/usr/lib/firmware"]):
             if stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
-                tell(path, info, "data", sums)
+                emit_path(path, info, "data", sums)
 
 
 def package_records() -> None:
     """Maintainer scripts and lists of dpkg as files, and one digest a package of what dpkg's status says of it."""
     for path, info in entries(b"/var/lib/dpkg", [b"/var/lib/dpkg/updates"]):
         if PACKAGE_FILE.match(path):
-            tell(path, info, "dpkg", {})
+            emit_path(path, info, "dpkg", {})
     for stanza in read_small(b"/var/lib/dpkg/status", 64 * CHUNK).split(b"\n\n"):
         lines = stanza.split(b"\n")
         fields = dict(line.split(b": ", 1) for line in lines if b": " in line and not line.startswith(b" "))

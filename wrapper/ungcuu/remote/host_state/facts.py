@@ -9,7 +9,7 @@ import re
 import struct
 
 from ungcuu.remote.config import CONFIG
-from ungcuu.remote.host_state.files import entries, tell
+from ungcuu.remote.host_state.files import emit_path, entries
 from ungcuu.remote.host_state.reading import CHUNK, emit, escaped, read_small, run
 
 KNOWN = frozenset(CONFIG.get("known", []))
@@ -50,7 +50,7 @@ def user_units(sums: dict[bytes, tuple[str, str]]) -> None:
     for folder in USER_FOLDERS:
         for tree in sorted(glob.glob(USER_UNITS + folder)):
             for path, info in entries(os.fsencode(tree), []):
-                tell(path, info, "system", sums)
+                emit_path(path, info, "system", sums)
 
 
 def packet_filter() -> None:

@@ -148,7 +148,9 @@ def entries(root: bytes, skip: Iterable[bytes]) -> Iterator[tuple[bytes, os.stat
             emit("unread", path=escaped(path), why=type(problem).__name__)
 
 
-def tell(path: bytes, info: os.stat_result, area: str, sums: dict[bytes, tuple[str, str]], marks: bool = False) -> None:
+def emit_path(
+    path: bytes, info: os.stat_result, area: str, sums: dict[bytes, tuple[str, str]], marks: bool = False
+) -> None:
     """Emit one entry once, with its hash, rights and what dpkg says of it."""
     if path in SEEN:
         return

@@ -7,7 +7,7 @@ import stat
 
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import HOME_NAMES, QUIET_HOME, homes
-from ungcuu.remote.host_state.files import attributes, entries, tell
+from ungcuu.remote.host_state.files import attributes, emit_path, entries
 from ungcuu.remote.host_state.marks import media_marks
 from ungcuu.remote.host_state.mounts import file_systems
 from ungcuu.remote.host_state.reading import demand, emit, escaped, run
@@ -23,12 +23,12 @@ def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
             if staged_media(path, web):
                 upload(path, info, sums)
             else:
-                tell(path, info, "system", sums)
+                emit_path(path, info, "system", sums)
     for home in homes():
         for name in HOME_NAMES:
             for path, info in entries(os.path.join(home, os.fsencode(name)), excluded):
                 if not QUIET_HOME.search(path):
-                    tell(path, info, "home", sums)
+                    emit_path(path, info, "home", sums)
 
 
 def staged_media(path: bytes, web: bytes) -> bool:
@@ -51,7 +51,7 @@ def programs(sums: dict[bytes, tuple[str, str]]) -> None:
             shallow = path.count(b"/") == 3 and not path.startswith(b"/usr/lib/")
             link = stat.S_ISLNK(info.st_mode) and shallow
             if link or (stat.S_ISREG(info.st_mode) and is_program(path, info)):
-                tell(path, info, "program", sums)
+                emit_path(path, info, "program", sums)
 
 
 def is_program(path: bytes, info: os.stat_result) -> bool:
@@ -71,12 +71,12 @@ def privileged_files(sums: dict[bytes, tuple[str, str]]) -> None:
         for path, info in entries(root, own):
             runs = stat.S_ISREG(info.st_mode) and info.st_mode & 0o111
             if runs and (info.st_mode & 0o6000 or "security.capability" in attributes(path)):
-                tell(path, info, "privileged", sums)
+                emit_path(path, info, "privileged", sums)
                 emit("privileged", path=escaped(path))
     for tree in (b"/tmp", b"/var/tmp", b"/dev/shm", b"/run/shm", b"/dev/mqueue"):
         for path, info in entries(tree, []):
             if stat.S_ISREG(info.st_mode) and (info.st_mode & 0o111 or media_marks(path, info)):
-                tell(path, info, "temporary", sums, marks=True)
+                emit_path(path, info, "temporary", sums, marks=True)
 
 
 def packages() -> None:

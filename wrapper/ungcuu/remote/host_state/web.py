@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 
 from ungcuu.remote.config import CONFIG
-from ungcuu.remote.host_state.files import entries, tell
+from ungcuu.remote.host_state.files import emit_path, entries
 from ungcuu.remote.host_state.marks import media_marks
 from ungcuu.remote.host_state.reading import emit, escaped
 
@@ -25,7 +25,7 @@ def web_files(sums: dict[bytes, tuple[str, str]]) -> None:
     for path, info in linked_roots(root, writable):
         inside = any(path == area or path.startswith(area + b"/") for area in writable)
         if not inside:
-            tell(path, info, "web", sums, marks=True)
+            emit_path(path, info, "web", sums, marks=True)
         else:
             upload(path, info, sums)
     for extra in roots[1:]:
@@ -54,11 +54,11 @@ def upload(path: bytes, info: os.stat_result, sums: dict[bytes, tuple[str, str]]
     name = os.path.basename(path)
     if stat.S_ISDIR(info.st_mode):
         if info.st_mode & 0o6000:
-            tell(path, info, "upload", sums)
+            emit_path(path, info, "upload", sums)
         return
     named = bool(CODE_NAME.search(name) or SERVER_NAME.match(name))
     if not stat.S_ISREG(info.st_mode) or named or info.st_mode & 0o6111:
-        tell(path, info, "upload", sums, marks=True)
+        emit_path(path, info, "upload", sums, marks=True)
         return
     try:
         marks = media_marks(path, info)
@@ -66,4 +66,4 @@ def upload(path: bytes, info: os.stat_result, sums: dict[bytes, tuple[str, str]]
         emit("unread", path=escaped(path), why=type(problem).__name__)
         return
     if marks:
-        tell(path, info, "upload", sums, marks=True)
+        emit_path(path, info, "upload", sums, marks=True)
