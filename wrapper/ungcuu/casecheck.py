@@ -50,8 +50,8 @@ class CaseCheck:
     def lines(self) -> list[str]:
         """The result in words, problems first."""
         journal = self.journal
-        told = [] if journal.ok else [_journal_problem(journal)]
-        return [*told, *self.problems, *journal.notes, *self.notes]
+        message = [] if journal.ok else [_journal_problem(journal)]
+        return [*message, *self.problems, *journal.notes, *self.notes]
 
 
 def check(case: Case) -> CaseCheck:
@@ -132,8 +132,8 @@ def _check_evidence(case: Case, records: list[Record]) -> tuple[int, int, list[s
         for path in unknown
         if path.name not in late
     ]
-    told = _("not recorded in the journal: {name} (by a run that goes on, or was interrupted: collect again)")
-    notes = [told.format(name=clean(f"evidence/{name}", 120)) for name in sorted(late)]
+    message = _("not recorded in the journal: {name} (by a run that goes on, or was interrupted: collect again)")
+    notes = [message.format(name=clean(f"evidence/{name}", 120)) for name in sorted(late)]
     return good, size, problems, notes
 
 

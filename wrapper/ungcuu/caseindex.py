@@ -36,12 +36,12 @@ class Lost:
     @property
     def text(self) -> str:
         """What is missing, in one sentence."""
-        told = (
+        message = (
             _("the journal of operations is gone or was emptied; its head names record {seq} of {time}")
             if self.id == OPERATIONS
             else _("the folder of case {case} is gone or was emptied; its head names record {seq} of {time}")
         )
-        return told.format(case=self.id, seq=self.seq, time=self.time)
+        return message.format(case=self.id, seq=self.seq, time=self.time)
 
     @property
     def next_command(self) -> str:

@@ -168,8 +168,8 @@ def _show_usage_error(error: click.ClickException, as_json: bool) -> int:
     if incomplete and context and not as_json:  # a group without a verb: its help says what there is
         click.echo(context.get_help(), err=True)
         return Exit.USAGE
-    told = _("Missing command.") if incomplete else error.format_message()
-    fault = UsageFault(told, _("Nothing was touched."), f"{path} --help")
+    message = _("Missing command.") if incomplete else error.format_message()
+    fault = UsageFault(message, _("Nothing was touched."), f"{path} --help")
     _show(fault, as_json, path.removeprefix("ungcuu").strip())
     return Exit.USAGE
 

@@ -186,11 +186,11 @@ def _no_answer(target: ssh.Target, answer: ssh.Result) -> Check:
     if "Permission denied" in answer.detail:
         mend = _("Put the controller's public key into the authorized_keys of {user}.").format(user=target.user)
         return Check(_("connection"), "bad", _("the login as {user} is refused").format(user=target.user), mend)
-    told = answer.detail or _("it ended with {code}").format(code=answer.returncode)
+    message = answer.detail or _("it ended with {code}").format(code=answer.returncode)
     mend = _("Check that {address} port {port} is up and accepts this controller.").format(
         address=target.address, port=target.port
     )
-    return Check(_("connection"), "bad", told, mend)
+    return Check(_("connection"), "bad", message, mend)
 
 
 def _judge(said: Mapping[str, Sequence[str]], middle: float, with_rules: bool) -> list[Check]:
@@ -233,13 +233,13 @@ def _nft(first: Mapping[str, str], with_rules: bool) -> Check:
     if not first.get("nft", "").startswith("nftables"):
         return Check("nft", "bad", _("nft is missing or may not be used"), "apt-get install nftables")
     if with_rules and first.get("rules") != "yes":
-        told = _("the kernel or nft does not take the containment rules")
-        return Check("nft", "bad", told, _("Use Debian's kernel and nftables package."))
+        message = _("the kernel or nft does not take the containment rules")
+        return Check("nft", "bad", message, _("Use Debian's kernel and nftables package."))
     if with_rules and first.get("hooks") != "yes":
-        told = _(
+        message = _(
             "the kernel or nft takes no rules on network devices: raw packets and macvlan devices would pass a cut"
         )
-        return Check("nft", "warn", told, _("Use Linux 5.16 or later and nft 1.0.1 or later."))
+        return Check("nft", "warn", message, _("Use Linux 5.16 or later and nft 1.0.1 or later."))
     return Check("nft", "good", _("takes the containment rules") if with_rules else _("is there"))
 
 
@@ -248,14 +248,14 @@ def _space(said: Mapping[str, Sequence[str]]) -> list[Check]:
     for row in said.get("free", ()):
         amount, _sep, place = row.partition(" ")
         if place in NEEDED_KIB and amount.isdecimal() and int(amount) < NEEDED_KIB[place]:
-            told = _("{place} has {free} MiB left").format(place=place, free=int(amount) >> 10)
-            checks.append(Check(_("disk"), "bad", told, _("Free space there; {need} MiB are needed.").format(
+            message = _("{place} has {free} MiB left").format(place=place, free=int(amount) >> 10)
+            checks.append(Check(_("disk"), "bad", message, _("Free space there; {need} MiB are needed.").format(
                 need=NEEDED_KIB[place] >> 10)))  # fmt: skip
     for row in said.get("inodes", ()):
         amount, _sep, place = row.partition(" ")
         if place in NEEDED_KIB and amount.isdecimal() and int(amount) < 1000:
-            told = _("{place} has {free} inodes left").format(place=place, free=amount)
-            checks.append(Check(_("disk"), "bad", told, _("Remove small files there, or enlarge it.")))
+            message = _("{place} has {free} inodes left").format(place=place, free=amount)
+            checks.append(Check(_("disk"), "bad", message, _("Remove small files there, or enlarge it.")))
     return checks or [Check(_("disk"), "good", _("enough free space"))]
 
 
@@ -264,7 +264,7 @@ def _clock(value: str, middle: float) -> Check:
         skew = float(value) - middle
     except ValueError:
         return Check(_("clock"), "bad", _("it reports no time"), "systemctl status systemd-timesyncd")
-    told = _("{skew:+.1f} s against this controller").format(skew=skew)
+    message = _("{skew:+.1f} s against this controller").format(skew=skew)
     if abs(skew) > MOST_SKEW:
-        return Check(_("clock"), "bad", told, _("Let both keep time: apt-get install systemd-timesyncd"))
-    return Check(_("clock"), "warn" if abs(skew) > NOTED_SKEW else "good", told)
+        return Check(_("clock"), "bad", message, _("Let both keep time: apt-get install systemd-timesyncd"))
+    return Check(_("clock"), "warn" if abs(skew) > NOTED_SKEW else "good", message)

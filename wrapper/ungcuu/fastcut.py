@@ -108,16 +108,16 @@ def tell_untaken() -> None:
     for cutting in _under_way:
         cutting.join(isolation.CUT_SECONDS + 5)
         for cut in cutting.cuts:
-            told = ""
+            message = ""
             if cut.done:
-                told = _(
+                message = _(
                     "{host} says that it was cut off all the same. Check: ungcuu doctor {host}. "
                     "Undo: ungcuu release {host}"
                 )
             elif cut.ending == "unknown":
-                told = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
-            if told:
-                sys.stderr.write(told.format(host=cut.host) + "\n")
+                message = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
+            if message:
+                sys.stderr.write(message.format(host=cut.host) + "\n")
     _under_way.clear()
 
 

@@ -68,19 +68,19 @@ def _of_findings(facts: Facts) -> Iterator[dict[str, Any]]:
         if counts(finding):
             for pattern, name in _patterns(finding):
                 kind = "compromised" if name.startswith("path") else "malicious-activity"
-                told = clean(f"{finding.title} ({facts.case}, {finding.severity})", 500)
+                message = clean(f"{finding.title} ({facts.case}, {finding.severity})", 500)
                 yield _indicator(facts, pattern, name, finding.seen) | {
-                    "description": told, "indicator_types": [kind], "labels": [clean(finding.severity, 20)],
+                    "description": message, "indicator_types": [kind], "labels": [clean(finding.severity, 20)],
                 }  # fmt: skip
 
 
 def _of_log(facts: Facts, seen: Seen) -> dict[str, Any]:
     """An address out of the host's own log, which an intruder may have written: half as sure."""
     address = ipaddress.ip_address(seen.address)
-    told = clean(f"asked for {seen.why}, as the host's log says ({facts.case})", 500)
+    message = clean(f"asked for {seen.why}, as the host's log says ({facts.case})", 500)
     made = _indicator(facts, f"[ipv{address.version}-addr:value = '{address}']", f"address {address}", seen.time)
     return made | {
-        "description": told, "indicator_types": ["malicious-activity"], "labels": ["from-log"], "confidence": 50
+        "description": message, "indicator_types": ["malicious-activity"], "labels": ["from-log"], "confidence": 50
     }  # fmt: skip
 
 

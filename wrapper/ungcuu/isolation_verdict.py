@@ -122,12 +122,12 @@ def _never_sent(seen: Seen) -> UngcuuError:
         return HostKeyMismatch(f"{host}: {cut.detail}", state, f"{seen.switch}\nungcuu enrol {host}")
     if cut.ending == "refused":
         return Refused(f"{host}: {cut.detail}", state, f"ungcuu doctor {host}")
-    told = (
+    message = (
         _("{host} can't be reached: {why}")
         if cut.ending == "not reached"
         else _("{host} did not take the rules: {why}")
     )
-    return Unreachable(told.format(host=host, why=cut.detail), state, f"{seen.switch}\n{_again(host)}")
+    return Unreachable(message.format(host=host, why=cut.detail), state, f"{seen.switch}\n{_again(host)}")
 
 
 def _done(seen: Seen) -> str:
@@ -141,10 +141,10 @@ def _done(seen: Seen) -> str:
     if not missing:
         return _("isolated, and proven; back with: ungcuu release {host}").format(host=host)
     if any(row["side"].startswith(OUTSIDE) and row["passed"] for row in seen.look.proofs):
-        told = _("isolated as far as could be seen; not taken: {missing}. Back with: ungcuu release {host}")
+        message = _("isolated as far as could be seen; not taken: {missing}. Back with: ungcuu release {host}")
     else:
-        told = _("isolated as far as the controller can see; not taken: {missing}. Back with: ungcuu release {host}")
-    return told.format(missing=", ".join(missing), host=host)
+        message = _("isolated as far as the controller can see; not taken: {missing}. Back with: ungcuu release {host}")
+    return message.format(missing=", ".join(missing), host=host)
 
 
 def not_taken(rows: Iterable[Mapping[str, Any]]) -> list[str]:

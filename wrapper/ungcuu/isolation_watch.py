@@ -40,12 +40,12 @@ class Watched:
         """What is true, in one line."""
         since = f"{self.since:%Y-%m-%d %H:%M} UTC" if self.since else "?"
         if self.look.state == "open":
-            told = _("isolation LOST: {alive} (cut off since {since})")
-            return told.format(alive=outside.alive_words(self.look), since=since)
+            message = _("isolation LOST: {alive} (cut off since {since})")
+            return message.format(alive=outside.alive_words(self.look), since=since)
         if self.look.state == "silent":
             return _("isolated since {since}; {silent}").format(since=since, silent=outside.silent_words(self.look))
-        told = _("NOT proven that it is isolated (cut off since {since}): {why}")
-        return told.format(since=since, why=outside.unknown_words(self.look))
+        message = _("NOT proven that it is isolated (cut off since {since}): {why}")
+        return message.format(since=since, why=outside.unknown_words(self.look))
 
     @property
     def next(self) -> str:

@@ -55,8 +55,8 @@ def has_python(card: Card) -> bool:
 
 def keep(context: Context, card: Card, mode: str, more: Sequence[str]) -> bool:
     """Make the isolation last by the shell alone and record the proofs; return whether the host says that it did."""
-    told = _("{host}: its Python does not work; going on with the shell alone")
-    context.out.line(told.format(host=card.host), "warn")
+    message = _("{host}: its Python does not work; going on with the shell alone")
+    context.out.line(message.format(host=card.host), "warn")
     try:
         done = persist(card, mode, more, context.settings.roles)
         taken = prove(card) if done.ok else []

@@ -46,14 +46,14 @@ class Listener:
         self.at[event.host] = number
         who = event.host or ", ".join(self.hosts)
         if event.status is Status.TASK:
-            self._tell(number, event.task, who)
+            self._show_step(number, event.task, who)
             return
         if self.plan == self.ctx.plan:
             self.ctx.step_counts[number] = self.ctx.step_counts.get(number, 0) + (event.status is Status.CHANGED)
         if event.status in (Status.FAILED, Status.UNREACHABLE):
             self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
 
-    def _tell(self, number: int, task: str, who: str) -> None:
+    def _show_step(self, number: int, task: str, who: str) -> None:
         if (number, who) not in self.told:
             self.told.add((number, who))
             self.ctx.out.line(self._line(number, "", who))

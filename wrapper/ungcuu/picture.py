@@ -126,9 +126,9 @@ def _ticks(axis: Axis, zone: tzinfo, height: int) -> list[str]:
         free = at
         shown = moment.astimezone(zone)
         x = LEFT + at
-        told = f"{shown:%d/%m %H:%M}" if dated else f"{shown:%H:%M:%S}"
+        message = f"{shown:%d/%m %H:%M}" if dated else f"{shown:%H:%M:%S}"
         parts.append(f'<line x1="{x:.1f}" y1="{TOP - 14}" x2="{x:.1f}" y2="{height - 30}" stroke="#e4e8ed"/>')
-        parts.append(_text(x, TOP - 20, told, "time", "middle"))
+        parts.append(_text(x, TOP - 20, message, "time", "middle"))
     return parts
 
 

@@ -141,8 +141,8 @@ def _openssl(*arguments: str | Path) -> bytes:
         ).stdout  # fmt: skip
     except subprocess.CalledProcessError as error:
         why = error.stderr.decode("utf-8", "replace").strip().splitlines()
-        told = _("openssl refuses the time stamp: {why}").format(why=why[-1][-200:] if why else "?")
-        raise ControllerFault(told, _("Nothing was changed.")) from error
+        message = _("openssl refuses the time stamp: {why}").format(why=why[-1][-200:] if why else "?")
+        raise ControllerFault(message, _("Nothing was changed.")) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ControllerFault(
             _("openssl can't be run: {error}").format(error=error), _("Nothing was changed."), "apt install openssl"

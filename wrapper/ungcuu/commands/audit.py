@@ -43,7 +43,7 @@ def run(ctx: Context) -> Result:
         folder = ctx.settings.host_dir(host)
         found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
         _document, page = audit.keep(found, folder)
-        _tell(ctx, found)
+        _show(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
         ctx.record("audit", {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}
                    | {"not assessed": _ids(found, audit.NOT_ASSESSED)}, host)  # fmt: skip
@@ -62,7 +62,7 @@ def _ids(found: Audit, status: str) -> list[str]:
     return [row.id for row in found.rows if row.status == status]
 
 
-def _tell(ctx: Context, found: Audit) -> None:
+def _show(ctx: Context, found: Audit) -> None:
     """Say what does not hold, what is waived and what changed; the report holds the rest."""
     for row in found.rows:
         if row.status in _STYLES:

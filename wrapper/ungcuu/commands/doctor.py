@@ -92,8 +92,8 @@ def _nearest(path: Path) -> Path:
 
 def _state(state: Path) -> Check:
     if not os.access(_nearest(state), os.W_OK | os.X_OK):
-        told = _("{path} can't be written: without a journal there is no run").format(path=state)
-        return _check(_("state folder"), "bad", told, _("Make it writable, or set UNGCUU_STATE."))
+        message = _("{path} can't be written: without a journal there is no run").format(path=state)
+        return _check(_("state folder"), "bad", message, _("Make it writable, or set UNGCUU_STATE."))
     return _check(_("state folder"), "good", str(state))
 
 
@@ -107,13 +107,13 @@ def _modes(context: Context) -> list[Check]:
     ]
     checks = []
     if open_to_all:
-        told = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
-        checks.append(_check(_("modes"), "warn", told, f"chmod 700 {' '.join(open_to_all)}"))
+        message = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
+        checks.append(_check(_("modes"), "warn", message, f"chmod 700 {' '.join(open_to_all)}"))
     journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
     stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
     if stuck:
-        told = _("can't be written: {paths}").format(paths=", ".join(stuck))
-        checks.append(_check(_("journal"), "bad", told, _("Fix the owner and mode of these files.")))
+        message = _("can't be written: {paths}").format(paths=", ".join(stuck))
+        checks.append(_check(_("journal"), "bad", message, _("Fix the owner and mode of these files.")))
     return checks or [_check(_("modes"), "good", _("private"))]
 
 
@@ -126,19 +126,19 @@ def _lost_cases(context: Context) -> list[Check]:
 
 def _room(state: Path) -> Check:
     free = shutil.disk_usage(_nearest(state)).free >> 20
-    told = _("{free} MiB free for evidence and journals").format(free=free)
+    message = _("{free} MiB free for evidence and journals").format(free=free)
     if free < FREE_MIB:
-        return _check(_("disk"), "bad", told, _("Free space, or set UNGCUU_STATE to another disk."))
-    return _check(_("disk"), "good", told)
+        return _check(_("disk"), "bad", message, _("Free space, or set UNGCUU_STATE to another disk."))
+    return _check(_("disk"), "good", message)
 
 
 def _names(context: Context) -> list[Check]:
     """Name what stands in the site's files and nothing reads: a misspelt fact is passed over in silence."""
     from ungcuu.variables import doubts
 
-    told = _("Correct the name, or remove it.")
+    message = _("Correct the name, or remove it.")
     found = doubts(context.site.inventory, context.settings.roles)
-    return [_check(_("inventory"), "warn", doubt.told, told) for doubt in found]
+    return [_check(_("inventory"), "warn", doubt.told, message) for doubt in found]
 
 
 # --- one host -----------------------------------------------------------------------------------------------------
@@ -175,12 +175,12 @@ def _allow_list(context: Context, host: str) -> list[Check]:
     try:
         allowed = isolation.allow_list(card.management(context.site.variables(host)))
     except isolation.Unresolved as gap:
-        told = _("the name {name} resolves to no address; isolate would refuse").format(name=gap.name)
-        return [_check(_("allow-list"), "bad", told, _("Put the address into management_addresses."))]
+        message = _("the name {name} resolves to no address; isolate would refuse").format(name=gap.name)
+        return [_check(_("allow-list"), "bad", message, _("Put the address into management_addresses."))]
     wide = [net for net in (*allowed.ipv4, *allowed.ipv6) if net.endswith("/0")]
     if wide:
-        told = _("it lets everybody in: {nets}").format(nets=", ".join(wide))
-        return [_check(_("allow-list"), "bad", told, _("Name the responders' addresses only."))]
+        message = _("it lets everybody in: {nets}").format(nets=", ".join(wide))
+        return [_check(_("allow-list"), "bad", message, _("Name the responders' addresses only."))]
     return []
 
 
@@ -203,10 +203,10 @@ def _login(context: Context, host: str) -> list[Check]:
         checks += _seen(context, host, str(seen))
     live, marked = "isolated" in said, _isolated_since(context, host) is not None
     if said and live != marked:
-        told = _("it says that it is isolated, but this controller did not do it")
+        message = _("it says that it is isolated, but this controller did not do it")
         if marked:
-            told = _("it says that the rules of its isolation are gone")
-        checks.append(_check(_("isolation"), "bad" if marked else "warn", told, f"ungcuu isolate {host}"))
+            message = _("it says that the rules of its isolation are gone")
+        checks.append(_check(_("isolation"), "bad" if marked else "warn", message, f"ungcuu isolate {host}"))
     return checks
 
 
@@ -219,8 +219,8 @@ def _seen(context: Context, host: str, seen: str) -> list[Check]:
         return []
     if kept.allow.holds(seen):
         return []
-    told = _("it sees this controller as {seen}, which the card does not allow; isolate would refuse").format(seen=seen)
-    return [_check(_("allow-list"), "bad", told, f"ungcuu enrol {host}")]
+    text = _("it sees this controller as {seen}, which the card does not allow; isolate would refuse").format(seen=seen)
+    return [_check(_("allow-list"), "bad", text, f"ungcuu enrol {host}")]
 
 
 def _card(context: Context, host: str) -> list[Check]:
@@ -281,17 +281,17 @@ def _vantage(context: Context, host: str) -> list[Check]:
     checks = []
     name = outside.vantage_of(context.site, host)
     if not name:
-        told = _("no second machine can look at an isolated host from outside")
+        message = _("no second machine can look at an isolated host from outside")
         mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
-        checks.append(_check(_("vantage"), "warn", told, mending))
+        checks.append(_check(_("vantage"), "warn", message, mending))
     elif name == context.site.variables(host).get("website_vault_host"):
-        told = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
-        checks.append(_check(_("vantage"), "good", told.format(name=name)))
+        message = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
+        checks.append(_check(_("vantage"), "good", message.format(name=name)))
     else:
         checks.append(_check(_("vantage"), "good", name))
     if not context.site.variables(host).get("isolation_switch_note"):
-        told = _("no note says where to cut the host off without its help")
-        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {told}", mend(context.site)))
+        message = _("no note says where to cut the host off without its help")
+        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {message}", mend(context.site)))
     return checks
 
 
@@ -301,8 +301,8 @@ def _blocks(context: Context, host: str) -> list[Check]:
     over = [row.network for row in blocks.load(context.settings.host_dir(host)) if row.over(datetime.now(UTC))]
     if not over:
         return []
-    told = _("time to decide about {networks}; they stay blocked until then").format(networks=", ".join(over))
-    return [_check(_("blocks"), "warn", told, f"ungcuu unblock {host} {' '.join(over)}")]
+    message = _("time to decide about {networks}; they stay blocked until then").format(networks=", ".join(over))
+    return [_check(_("blocks"), "warn", message, f"ungcuu unblock {host} {' '.join(over)}")]
 
 
 def _lock(context: Context, host: str) -> list[Check]:
@@ -323,10 +323,10 @@ def _lock(context: Context, host: str) -> list[Check]:
     holder = locks.holder(context.settings, host)
     if holder is None:
         return checks
-    told = _("held by {user} since {since}: {verb}").format(
+    message = _("held by {user} since {since}: {verb}").format(
         user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
     )
-    return [*checks, _check(_("lock"), "warn", told, _("Wait for it, or ask who holds it."))]
+    return [*checks, _check(_("lock"), "warn", message, _("Wait for it, or ask who holds it."))]
 
 
 def _baseline(context: Context, host: str) -> list[Check]:
@@ -336,8 +336,8 @@ def _baseline(context: Context, host: str) -> list[Check]:
 
     known = baseline.load(context.settings.state, host)
     if known is None:
-        told = _("there is none; scan has nothing to compare with")
-        return [_check(_("baseline"), "warn", told, f"ungcuu baseline {host}")]
+        message = _("there is none; scan has nothing to compare with")
+        return [_check(_("baseline"), "warn", message, f"ungcuu baseline {host}")]
     return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
 
 
@@ -356,9 +356,9 @@ def _backup(context: Context, host: str) -> list[Check]:
             for alert in wrong
         ]
     point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
-    told = _("newest restore point: {time}; last proven restore: {proven}")
+    message = _("newest restore point: {time}; last proven restore: {proven}")
     said = "; ".join(
-        [told.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
+        [message.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
     )
     return [_check(_("backup"), "good", said)]
 
@@ -390,8 +390,8 @@ def _own_vault() -> Check:
 
     if os.geteuid() == 0 or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
         return _check(_("vault"), "good", _("it is this controller"))
-    told = _("it is this controller, where this account can't become root without a password")
-    return _check(_("vault"), "bad", told, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
+    message = _("it is this controller, where this account can't become root without a password")
+    return _check(_("vault"), "bad", message, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
 
 
 VERB = Verb(

@@ -86,8 +86,8 @@ def _check(context: Context, key: HostKey) -> Result:
         made = card.build(context.site, host, (str(seen),) if seen else ())
     except Unresolved as gap:
         mend = _("Put the address into management_addresses of the inventory.")
-        told = _("the name {name} resolves to no address").format(name=gap.name)
-        checks.append(enrolment.Check(_("allow-list"), "bad", told, mend))
+        message = _("the name {name} resolves to no address").format(name=gap.name)
+        checks.append(enrolment.Check(_("allow-list"), "bad", message, mend))
         made = None
     if made is not None and made.allow == AllowList((), ()):
         checks.append(enrolment.Check(_("allow-list"), "bad", _("it is empty"), _("Set management_addresses.")))

@@ -60,8 +60,8 @@ def _keep_cards(ctx: Context) -> None:
         try:
             card.refresh(ctx.site, host)
         except (OSError, isolation.Unresolved, ssh.HostKeyRefused) as error:
-            told = _("The containment card of {host} could not be made: {error}").format(host=host, error=error)
-            ctx.out.line(told, "warn")
+            message = _("The containment card of {host} could not be made: {error}").format(host=host, error=error)
+            ctx.out.line(message, "warn")
 
 
 def plan_details(ctx: Context) -> Mapping[str, object]:

@@ -86,7 +86,7 @@ def _run(context: Context) -> Result:
         raise cutting.fault
     for cut in cutting.cuts:
         if cut.host not in told:
-            _tell(context, cut)
+            _show_cut(context, cut)
         _record(context, cut)
     _look(context, cutting, cutting.cards)
     ready = [card for card in cutting.cards if cutting.ended[card.host].ending in ("cut", "unknown")]
@@ -100,7 +100,7 @@ def _first_answer(context: Context, cutting: Cutting) -> set[str]:
     cutting.join(max(0.0, cutting.begun + ANSWER_SECONDS - time.monotonic()))
     told = set()
     for host, cut in list(cutting.ended.items()):
-        _tell(context, cut)
+        _show_cut(context, cut)
         told.add(host)
     waiting = [card for card in cutting.cards if card.host not in told]
     if waiting and cutting.is_alive():
@@ -123,8 +123,8 @@ def _look(
         for row in look.proofs if last else ():
             context.record("proof", row, host)
         if waiting:
-            told = _("{host} has not taken the rules for {seconds:.0f} s; still trying.")
-            context.out.line(told.format(host=host, seconds=time.monotonic() - cutting.begun), "bad")
+            message = _("{host} has not taken the rules for {seconds:.0f} s; still trying.")
+            context.out.line(message.format(host=host, seconds=time.monotonic() - cutting.begun), "bad")
         if not last:
             _tell_look(context, card, look, sure=not waiting)
     return found
@@ -137,11 +137,11 @@ def _tell_look(context: Context, card: Card, look: Look, *, sure: bool) -> None:
     if look.state == "silent":
         context.out.line(f"{host}: {outside.silent_words(look)}", "good" if sure else "warn")
     elif look.state == "open":
-        told = _("{host} is NOT isolated: {alive}. {switch}")
-        context.out.line(told.format(host=host, alive=outside.alive_words(look), switch=switch), "bad")
+        message = _("{host} is NOT isolated: {alive}. {switch}")
+        context.out.line(message.format(host=host, alive=outside.alive_words(look), switch=switch), "bad")
     else:
-        told = _("It is NOT proven that {host} is isolated: {why}. {switch}")
-        context.out.line(told.format(host=host, why=outside.unknown_words(look), switch=switch), "bad")
+        message = _("It is NOT proven that {host} is isolated: {why}. {switch}")
+        context.out.line(message.format(host=host, why=outside.unknown_words(look), switch=switch), "bad")
 
 
 def _make_it_last(
@@ -238,21 +238,21 @@ def _data(cut: Cut) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell(context: Context, cut: Cut) -> None:
+def _show_cut(context: Context, cut: Cut) -> None:
     """Say it at once: whoever pressed Enter waits for this line. It is the host's word."""
     if cut.done:
-        told = _("{host}: the host says that it is cut off ({seconds:.2f} s)")
-        context.out.line(told.format(host=cut.host, seconds=cut.seconds))
+        message = _("{host}: the host says that it is cut off ({seconds:.2f} s)")
+        context.out.line(message.format(host=cut.host, seconds=cut.seconds))
         if cut.detail:
             context.out.line(f"{cut.host}: {cut.detail}", "warn")
         if cut.hooks != "yes":
-            told = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
-            context.out.line(told.format(host=cut.host, why=cut.hooks), "warn")
+            text = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
+            context.out.line(text.format(host=cut.host, why=cut.hooks), "warn")
         return
-    told = _("{host}: {ending}: {detail}").format(
+    message = _("{host}: {ending}: {detail}").format(
         host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
     )
-    context.out.line(told, "bad")
+    context.out.line(message, "bad")
 
 
 def _record(context: Context, cut: Cut) -> None:

@@ -30,11 +30,11 @@ def _after(_context: Context, result: RunResult) -> Result | None:
         return Result(message="\n".join([_("everything was locked already"), *kept]), data={"left": kept})
     names = rows[0].get("accounts")
     left = rows[0].get("left")
-    told = _("locked: {names}; accounts of the site: {site}").format(
+    message = _("locked: {names}; accounts of the site: {site}").format(
         names=", ".join(map(str, names)) if isinstance(names, list) and names else "–",
         site=rows[0].get("site_accounts"),
     )
-    return Result(message="\n".join([told, *(map(str, left) if isinstance(left, list) else [])]), data=dict(rows[0]))
+    return Result(message="\n".join([message, *(map(str, left) if isinstance(left, list) else [])]), data=dict(rows[0]))
 
 
 VERB = Verb(

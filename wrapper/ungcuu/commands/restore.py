@@ -149,8 +149,8 @@ def _tell_judged(context: Context) -> None:
             continue
         for text in filter(None, (whole.words(), whole.acceptance(), verdict.words())):
             words = _("restore point {point} of {time}: {text}")
-            told = words.format(point=str(data.get("point"))[:8], time=data.get("time"), text=text)
-            context.out.line(told, "" if verdict.clean else "warn")
+            message = words.format(point=str(data.get("point"))[:8], time=data.get("time"), text=text)
+            context.out.line(message, "" if verdict.clean else "warn")
         for one in verdict.suspects[3:]:
             context.out.line(f"  {one.words()}", "warn")
 

@@ -77,14 +77,14 @@ def _schedule(context: Context, calendar: str) -> Result:
     words = ("restore-drill", context.host, "--on", _place(context), "--reason", "by the clock")
     if calendar == clockwork.NEVER:
         gone = clockwork.remove(words)
-        told = _("{host}: the drill is no longer scheduled") if gone else _("{host}: no drill was scheduled")
-        return Result(message=told.format(host=context.host))
+        message = _("{host}: the drill is no longer scheduled") if gone else _("{host}: no drill was scheduled")
+        return Result(message=message.format(host=context.host))
     timer = clockwork.install(context.settings, context.site.inventory, calendar, words)
     if not clockwork.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
-    told = _("{host}: a drill is scheduled for {calendar}; ungcuu doctor reports a missed one")
+    message = _("{host}: a drill is scheduled for {calendar}; ungcuu doctor reports a missed one")
     data = {"schedule": {"calendar": calendar, "timer": str(timer)}}
-    return Result(message=told.format(host=context.host, calendar=calendar), data=data)
+    return Result(message=message.format(host=context.host, calendar=calendar), data=data)
 
 
 def _unproven(host: str) -> NotVerified:

@@ -69,14 +69,14 @@ def _refuse_running(ctx: Context, found: OpenRun) -> None:
     from ungcuu.errors import Locked
 
     hosts = " ".join(found.hosts)
-    told = _("{verb} on {hosts} is still going on (process {pid}, since {started}).").format(
+    message = _("{verb} on {hosts} is still going on (process {pid}, since {started}).").format(
         verb=found.verb, hosts=hosts or "–", pid=found.process.get("pid"), started=found.started
     )
     if registry.find_verb(found.verb.split()).read_only:
-        ctx.out.line(told)
+        ctx.out.line(message)
         return
     raise Locked(
-        told,
+        message,
         _("Nothing was touched by this command; the other run goes on."),
         _("Wait for its end. If it never ends, stop that process, then: ungcuu resume {hosts}").format(hosts=hosts),
     )
@@ -118,8 +118,8 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
     verb = registry.find_verb(found.verb.split())
     with locks.hold(ctx.settings, found.hosts, "resume", found.run):  # refuses while that run is alive
         if ended := liveness.end_left_behind(found.run):
-            told = _("Processes that it left behind on this machine were ended: {pids}")
-            ctx.out.line(told.format(pids=", ".join(map(str, ended))), "warn")
+            message = _("Processes that it left behind on this machine were ended: {pids}")
+            ctx.out.line(message.format(pids=", ".join(map(str, ended))), "warn")
         _record_end(ctx, found)
         if not verb.read_only:
             _ask_all(_in_its_inventory(ctx, found), found, verb)
@@ -139,9 +139,9 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
     if outcome is Outcome.DONE:
         _close(ctx, found, outcome)
     else:
-        told = _("The interrupted run stays open: {command} has not been DONE since. To give it up: {close}")
+        message = _("The interrupted run stays open: {command} has not been DONE since. To give it up: {close}")
         close = _typed(ctx, found, f"ungcuu resume {' '.join(found.hosts)} --close")
-        ctx.out.line(told.format(command=_command(ctx, found), close=close), "warn")
+        ctx.out.line(message.format(command=_command(ctx, found), close=close), "warn")
     return outcome
 
 
@@ -206,8 +206,8 @@ def _ask(ctx: Context, host: str, joined: str) -> None:
     while True:
         units, tasks = _at_work(ctx, host)
         if joined and units == [joined] and not tasks and not ctx.options["close"]:
-            told = _("{host} is still at work ({unit}): it is followed to its end.")
-            ctx.out.line(told.format(host=host, unit=joined))
+            message = _("{host} is still at work ({unit}): it is followed to its end.")
+            ctx.out.line(message.format(host=host, unit=joined))
             return
         if not units and not tasks:
             ctx.out.line(_("{host} answers, and nothing of that run is at work there.").format(host=host))

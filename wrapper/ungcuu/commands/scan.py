@@ -75,8 +75,8 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if clean:
         nothing = _("Nothing was found that should not be there.")
         return Result(message=f"{lost} {nothing}".strip(), data=data, code=Exit.FOUND if lost else None)
-    told = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
-    message = f"{lost} " + _("Found: {counts}").format(counts=told)
+    text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
+    message = f"{lost} " + _("Found: {counts}").format(counts=text)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
 
 

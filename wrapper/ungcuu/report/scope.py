@@ -95,8 +95,8 @@ def moments(found: CaseScope) -> Iterator[tuple[str, str, str, str]]:
                     _("First request of {address}").format(address=row.address),
                     _(row.why),
                 )
-                told = _("{count} requests in all").format(count=row.requests)
-                yield format_time(row.last), log, _("Last request of {address}").format(address=row.address), told
+                message = _("{count} requests in all").format(count=row.requests)
+                yield format_time(row.last), log, _("Last request of {address}").format(address=row.address), message
         for answer in one.scope.responses[:MOST]:
             what = _("{size} sent to {address}").format(size=shown_bytes(answer.size), address=answer.address)
             yield format_time(answer.time), log, what, answer.path

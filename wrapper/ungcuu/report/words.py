@@ -90,8 +90,8 @@ def deed(verb: str, outcome: str) -> str:
 
 def attempt(verb: str) -> str:
     """What a verb is to do, in words that don't say whether it was done."""
-    told = _(ATTEMPTS[verb]) if verb in ATTEMPTS else verb
-    return told[:1].upper() + told[1:]
+    message = _(ATTEMPTS[verb]) if verb in ATTEMPTS else verb
+    return message[:1].upper() + message[1:]
 
 
 def acted(action: str) -> str:

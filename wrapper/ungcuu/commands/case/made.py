@@ -46,8 +46,8 @@ def form(context: Context) -> Result:
     text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
                   "form.html.j2")  # fmt: skip
     left = sum(not field.value for field in draft.fields)
-    told = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
-    return _written(context, case, text, f"{name}.html", count=left, told=told)
+    message = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
+    return _written(context, case, text, f"{name}.html", count=left, told=message)
 
 
 def timeline(context: Context) -> Result:
@@ -60,8 +60,8 @@ def timeline(context: Context) -> Result:
     since, until = (parse_when(options[name]) if options[name] else None for name in ("since", "until"))
     entries = timeline.build(case, since=since, until=until, matching=options["match"])
     text = timeline.as_text(entries, options["format"], zone())
-    told = ngettext("{count} entry", "{count} entries", len(entries))
-    return _written(context, case, text, f"timeline.{options['format']}", count=len(entries), told=told)
+    message = ngettext("{count} entry", "{count} entries", len(entries))
+    return _written(context, case, text, f"timeline.{options['format']}", count=len(entries), told=message)
 
 
 def indicators(context: Context) -> Result:
@@ -72,8 +72,8 @@ def indicators(context: Context) -> Result:
     case = chosen(context)
     seen = intruders(scope_of_case(case), case.facts, case.records())
     count = len(indicators.bundle(case.facts, seen)["objects"]) - 2
-    told = ngettext("{count} indicator", "{count} indicators", count)
-    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=told)
+    message = ngettext("{count} indicator", "{count} indicators", count)
+    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=message)
 
 
 def _target(context: Context, case: Case, name: str) -> Path:

@@ -56,8 +56,8 @@ def warn_of_missing(context: Context) -> list[dict[str, object]]:
         context.out.line("! " + one.text, "bad")
         context.out.line("  " + one.next_command)
     for case in unreadable(context.settings):
-        told = _("case {case} can't be read: ungcuu case verify {case}").format(case=case.id)
-        context.out.line("! " + told, "bad")
+        message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case.id)
+        context.out.line("! " + message, "bad")
     return [one.as_data() for one in gone]
 
 

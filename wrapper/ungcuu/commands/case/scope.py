@@ -45,8 +45,8 @@ def _host(one: Mapping[str, Any]) -> Iterator[str]:
     accounts = [f"{row['account']} · {row['acts']} · {row['count']} × · {row['first']}" for row in one["accounts"]]
     yield from _list(_("Accounts used or changed"), accounts)
     if one["altered"]:
-        told = _("Files of ungcuu that hold something else than it wrote, or that others may use:")
-        yield from _list(f"! {told}", one["altered"])
+        message = _("Files of ungcuu that hold something else than it wrote, or that others may use:")
+        yield from _list(f"! {message}", one["altered"])
     shown = ((_("Files changed"), "changed"), (_("Files that ungcuu itself wrote"), "ours"), (_("Files read"), "read"))
     for title, name in shown:
         yield from _list(f"{title}: {one[name]['count']}", one[name]["paths"], one[name]["more"])
