@@ -272,9 +272,9 @@ VERB = Verb(
     summary=N_("Cut hosts off the network at once: only management gets in, nothing gets out"),
     description=N_(
         "Acts from the containment card without starting Ansible: one connection reads the volatile snapshot and loads "
-        "the rules. What the host says about that is its word: this controller and a second machine look from outside, "
-        "at once and at the end. The playbook makes it last over a reboot and proves it from both sides. Never asks, "
-        "and never reverts by itself: ungcuu release HOST returns the host to service."
+        "the rules. What the host says about that is not proof: this controller and a second machine look from "
+        "outside, at once and at the end. The playbook makes the isolation survive a reboot and proves it from both "
+        "sides. Never asks, and never reverts by itself: ungcuu release HOST returns the host to service."
     ),
     playbook="isolate",
     steps_before=(N_("Read the volatile snapshot and cut the host off, from its containment card"),),

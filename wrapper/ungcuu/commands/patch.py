@@ -1,4 +1,4 @@
-"""`patch`: security updates with a plan before, the packages before kept, and a way back when the site is not well."""
+"""`patch`: security updates with a plan before, the packages before kept, and a rollback when the website fails."""
 
 from __future__ import annotations
 

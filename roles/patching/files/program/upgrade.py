@@ -208,7 +208,7 @@ def wait_for_word(work: Run) -> None:
         saved.forget_old(HOME)
         work.finish("done")
     elif word == "back":
-        go_back(work, Fault("unhealthy", "the website was not well after the upgrade"))
+        go_back(work, Fault("unhealthy", "the website did not work after the upgrade"))
     else:
         go_back(work, Fault("unconfirmed", f"nobody confirmed the upgrade within {work.request['confirm_seconds']} s"))
 
