@@ -19,20 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-try:
-    import ungcuu
-except ImportError:  # plain ansible-playbook from a source tree that nobody has installed
-    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-    import ungcuu
-assert ungcuu.__version__  # noqa: S101 - the import is what counts
-
-from ungcuu import expected  # noqa: E402
-from ungcuu.evidence import Collection, Outcome, ProfileError, Request, collect, load_profile  # noqa: E402
-from ungcuu.settings import operator_name  # noqa: E402
-from ungcuu.site import target_from  # noqa: E402
-from ungcuu.ssh import HostKeyRefused, Target  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu import expected
+from ungcuu.evidence import Collection, Outcome, ProfileError, Request, collect, load_profile
+from ungcuu.plugins.documented_action import DocumentedAction
+from ungcuu.settings import operator_name
+from ungcuu.site import target_from
+from ungcuu.ssh import HostKeyRefused, Target
 
 _CONNECTION = (
     "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user", "ansible_become",
@@ -40,16 +33,15 @@ _CONNECTION = (
 )  # fmt: skip
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text. ``changed`` shows whether new content came into the folder, never about the host."""
 
-    _supports_check_mode = True
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return one ``evidence`` record an item and one ``custody`` record under ``ungcuu``."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
+        args = self.arguments
         try:
             specs = load_profile(
                 Path(str(args["profiles"])),

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import known_files
 from ungcuu.errors import Tampered
+from ungcuu.plugins.documented_action import DocumentedAction
 
 _VAULT = "/usr/local/sbin/ungcuu-vault"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``give_known_files: {host: web01, state: …, root: /var/www/portal, config_paths: [/etc/php]}``.
 
     ``required: false``: a vault that does not answer fails nothing, since the next backup hands the list over anyway.
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"changed": False, "skipped": True, "msg": "nothing is handed over in check mode"}
-        args = self._task.args
+        args = self.arguments
         host, state = str(args["host"]), Path(str(args["state"])).expanduser()
         folders = [str(args["root"]), *map(str, args.get("config_paths") or [])]
         try:

@@ -13,12 +13,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import baseline, quarantine, root_loss
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import Subject
@@ -28,10 +30,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item) for item in (value or []))
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text. In check mode the host says what would be done."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``taken`` and ``left``; failed when something could not be taken."""
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise refusal(error) from error
 
     def _work(self, subject: Subject, check: bool) -> dict[str, Any]:
-        args = self._task.args
+        args = self.arguments
         back = _texts(args.get("put_back"))
         if back:
             return _told(subject, quarantine.bring_back(subject, back, check), (), "put back")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.errors import UngcuuError
 from ungcuu.findings import reported
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.reassess import Entry, reassess
@@ -22,17 +24,15 @@ _TOLD = 50  # of what is left; reassessment.json holds all
 _SECRET = ("password", "pass", "secret", "token")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``reassess_host: {entry_closed: text, by: name, roles: []}``. Changes nothing on the host."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the outcome; failed with everything that is left when the host is not clean."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"changed": False, "skipped": True, "msg": "a re-assessment is not made in check mode"}
-        args, variables = self._task.args, task_vars or {}
+        args, variables = self.arguments, task_vars or {}
         subject = subject_from(self._templar, variables)
         settings = Settings.from_environment({"UNGCUU_STATE": str(subject.state)})
         try:

@@ -12,18 +12,20 @@ import json
 import re
 import secrets
 import string
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible.plugins.action import ActionBase
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import baseline, expected
 from ungcuu.files import make_private, put
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import carried
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
@@ -87,18 +89,22 @@ def new_account_secrets(has: dict[str, Any]) -> dict[str, str]:
     return made
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``rotate_credentials: {what: website, site: {...}, …}`` or ``{what: accounts, accounts: [], keep: [], …}``.
 
     Both take ``state``, ``store`` and ``store_password``, files and folder of the controller.
     """
+
+    rules: ClassVar[dict[str, Any]] = {
+        "required_if": [["what", "website", ["site"]], ["what", "accounts", ["accounts", "keep"]]]
+    }
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Rotate; the result holds proofs and nothing secret."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"changed": True, "ungcuu": []}
-        arguments, host = self._task.args, str((task_vars or {})["inventory_hostname"])
+        arguments, host = self.arguments, str((task_vars or {})["inventory_hostname"])
         store = Store(Path(arguments["store"]), Path(arguments["store_password"]))
         try:
             rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
@@ -110,16 +116,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
         store.write(known | {"pending": fresh, "pending_since": _now()})
-        answer = self._ask({"do": "rotate", "site": self._task.args["site"], "secrets": fresh})
+        answer = self._ask({"do": "rotate", "site": self.arguments["site"], "secrets": fresh})
         store.write(_without_pending(known) | {"current": fresh, "since": _now()})
         _expect_config(state, host, answer)
-        _expect_database_account(state, host, self._task.args["site"], fresh["database_password"])
+        _expect_database_account(state, host, self.arguments["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         change = {"action": "rotate", "what": sorted(fresh), "passed": True}
         return {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
 
     def _accounts(self, store: Store, state: Path, host: str) -> dict[str, Any]:
-        asked = {name: [str(word) for word in self._task.args[name]] for name in ("accounts", "keep")}
+        asked = {name: [str(word) for word in self.arguments[name]] for name in ("accounts", "keep")}
         answer = self._ask({"do": "accounts"} | asked)
         left = [str(text)[:200] for text in answer.get("left", [])[:50]]
         fresh = {

@@ -13,24 +13,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.files import make_private, put
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host  # (found beside us, whether or not ungcuu is installed)
 
 _UNDO = ("name", "uid", "password", "expires", "keys", "stopped")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``locked`` names, ``site`` (how many accounts of the application) and ``left`` (whom, and why)."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, host = self._task.args, str((task_vars or {})["inventory_hostname"])
+        args, host = self.arguments, str((task_vars or {})["inventory_hostname"])
         path = Path(str(args["folder"])).expanduser() / host / "locked.json"
         undo = _load(path)
         keep, wanted = [str(name) for name in args["keep"]], [str(name) for name in args.get("accounts") or []]

@@ -17,24 +17,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import isolation
 from ungcuu.login_keys import public_keys
+from ungcuu.plugins.documented_action import DocumentedAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``ipv4``, ``ipv6`` and ``seen``, the address that the host sees this controller come from."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
             allowed = isolation.allow_list(
-                [*map(str, self._task.args["entries"]), *_of_card(self._task.args.get("card"))]
+                [*map(str, self.arguments["entries"]), *_of_card(self.arguments.get("card"))]
             )
         except isolation.Unresolved as gap:
             return result | _refusal(f"the name {gap.name} in the allow-list resolves to no address")
@@ -49,7 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "ipv4": list(allowed.ipv4),
             "ipv6": list(allowed.ipv6),
             "seen": str(seen) if seen else "",
-            "keys_of_controller": public_keys(str(self._task.args.get("key") or "")),
+            "keys_of_controller": public_keys(str(self.arguments.get("key") or "")),
         }
 
 

@@ -16,22 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import blocks  # (found beside us, whether or not ungcuu is installed)
 from ungcuu.isolation import AllowList
+from ungcuu.plugins.documented_action import DocumentedAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``blocks``: network and comment of each, by family; ``changed``; the inverse of each new block."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, host = self._task.args, str((task_vars or {})["inventory_hostname"])
+        args, host = self.arguments, str((task_vars or {})["inventory_hostname"])
         folder = Path(str(args["folder"])).expanduser() / host
         try:
             known = blocks.load(folder)

@@ -11,23 +11,22 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import containment
+from ungcuu.plugins.documented_action import DocumentedAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text. Nothing is asked of the host."""
 
-    _supports_check_mode = True
+    rules: ClassVar[dict[str, Any]] = {"required_if": [["state", "isolated", ["mode"]]]}
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``changed`` and, for a new isolation, its inverse as a record."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, host, now = self._task.args, str((task_vars or {})["inventory_hostname"]), datetime.now(UTC)
+        args, host, now = self.arguments, str((task_vars or {})["inventory_hostname"]), datetime.now(UTC)
         folder = Path(str(args["folder"])).expanduser() / host
         state = args["state"]
         if state == "releasable":

@@ -17,10 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import controls
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
@@ -71,15 +70,13 @@ def sandboxed(survey: dict[str, Any]) -> dict[str, str]:
     return units | ({"postgresql@.service": "sandbox-postgresql"} if survey["clusters"] else {})
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the survey, ``states``, ``enforced`` (ids) and ``packages`` that the enforced ones bring."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
+        args = self.arguments
         catalogue = controls.load(Path(str(args["roles"])))
         reply = run_on_host(self, "survey", {})
         if reply.get("failed"):

@@ -20,31 +20,37 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import note_change, run_on_host
 
-_FILE_KEYS = {"dest", "mode", "owner", "group", "state", "edits", "comes_with_package", "only_mode"}
+_HERE = {"src", "vars", "controls"}  # of a file: what the host has no use for
+_SOURCES = ("src", "edits", "only_mode")
+_MODE = re.compile(r"0[0-7]{3,4}")
 _ORDER_KEYS = {"validate", "apply", "revert", "probes", "skips"}
+_UNDONE = "Nothing was done by this task"
 _LINE = re.compile(r"[\w .:/-]{1,100}")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
 
-    _supports_check_mode = True
+    rules: ClassVar[dict[str, Any]] = {
+        "required_one_of": [["files", "arm", "confirm"]],
+        "mutually_exclusive": [["files", "arm", "confirm"]],
+    }
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``changed``, ``diff``, ``paths``, ``armed`` and one ``change`` record for each path."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        args = self._task.args
+        args = self.arguments
         order: dict[str, Any]
         if "confirm" in args or "arm" in args:
             order = {key: args[key] for key in ("confirm", "arm") if key in args}
@@ -87,9 +93,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _file(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """One file as the host gets it, its template rendered here."""
-        if unknown := set(entry) - _FILE_KEYS - {"src", "controls", "vars"}:
-            raise AnsibleActionFail(f"ungcuu_dropins: unknown keys in a file: {', '.join(sorted(unknown))}")
-        ready = {key: entry[key] for key in _FILE_KEYS if key in entry}
+        where = f"ungcuu_dropins: {entry['dest']}"
+        if entry.get("state") != "absent" and not any(key in entry for key in _SOURCES):
+            raise AnsibleActionFail(f"{where}: needs one of {', '.join(_SOURCES)}, or state: absent. {_UNDONE}")
+        if not _MODE.fullmatch(entry.get("mode", "0644")):
+            raise AnsibleActionFail(f'{where}: write the mode in octal and in quotes, like "0644". {_UNDONE}')
+        ready = {key: value for key, value in entry.items() if key not in _HERE}
         if "src" in entry:
             source = self._find_needle("templates", entry["src"])
             text = self._loader.get_text_file_contents(source)

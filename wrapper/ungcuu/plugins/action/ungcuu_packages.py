@@ -17,21 +17,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import note_change, run_on_host
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``changed``, ``installed`` (name=version), ``removed`` and one ``change`` record for each package."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args = self._task.args
+        args = self.arguments
         order: dict[str, Any] = {key: list(args.get(key) or []) for key in ("present", "absent", "guard")}
         order |= {"check": bool(self._task.check_mode), "armed": str(args.get("armed") or "")}
         reply = run_on_host(self, "packages", order)

@@ -23,10 +23,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import isolation, outside, probe, proofs, site
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.sent import python_command
 
 TIMEOUT = 1.0  # seconds for one connection
@@ -35,21 +34,19 @@ _NO_VANTAGE = "not proven from outside: the inventory names no second machine (i
 _OUT_PORTS = [22, 53, 80, 443]
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``proofs``, also under ``ungcuu``; ``failed`` when one of them is false."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"skipped": True, "msg": "nothing to prove: nothing was changed"}
-        found = self._prove(dict(self._task.args), task_vars or {})
+        found = self._prove(dict(self.arguments), task_vars or {})
         bad = [f"{row['name']} ({row['side']}): {row['detail']}" for row in found if row["passed"] is False]
         return result | {
             "failed": bool(bad),
-            "msg": "; ".join([*bad, *_switch(self._task.args)] if bad else []),
+            "msg": "; ".join([*bad, *_switch(self.arguments)] if bad else []),
             "proofs": found,
             "ungcuu": [{"kind": "proof", "data": row} for row in found],
         }

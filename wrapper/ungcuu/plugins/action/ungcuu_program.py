@@ -17,10 +17,10 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
+from ungcuu.plugins.documented_action import DocumentedAction
 
 _WRAPPER = Path(__file__).resolve().parents[2]
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
@@ -49,22 +49,18 @@ def _shared(modules: Sequence[str]) -> dict[str, bytes]:
     return {f"{folder}/__init__.py": b"" for folder in folders} | entries
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``ungcuu_program: {package: x, dest: /sbin/y, modules: [content]}``; `package` is below the role's files."""
-
-    TRANSFERS_FILES = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Build the program and hand it to the copy action: changed only when the bytes differ. A scan will know it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        package, target = self._task.args.get("package"), self._task.args.get("dest")
-        if not package or not target:
-            return result | {"failed": True, "msg": "ungcuu_program needs 'package' and 'dest'"}
+        package, target = self.arguments["package"], self.arguments["dest"]
         try:
             folder = Path(self._find_needle("files", package))
         except AnsibleError as error:
             return result | {"failed": True, "msg": f"there is no package {package}: {error}"}
-        content = build(folder, "/usr/bin/python3 -IB", self._task.args.get("modules") or [])
+        content = build(folder, "/usr/bin/python3 -IB", self.arguments["modules"])
         descriptor, name = tempfile.mkstemp(prefix="ungcuu-program-", dir=constants.DEFAULT_LOCAL_TMP)
         try:
             with os.fdopen(descriptor, "wb") as handle:

@@ -19,29 +19,32 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import login_keys, proofs, readback
 from ungcuu.isolation import AllowList
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
 _MOST_WAIT = 45.0  # seconds
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
 
-    _supports_check_mode = True
+    rules: ClassVar[dict[str, Any]] = {
+        "required_one_of": [["mode", "keys"]],
+        "required_together": [["keys", "key_file", "accounts"]],
+        "required_by": {"mode": ["ssh_port"]},
+    }
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``proofs``, also under ``ungcuu``; ``read_at``; ``failed`` as said above."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"skipped": True, "msg": "nothing to read: nothing was changed"}
-        args = dict(self._task.args)
+        args = dict(self.arguments)
         if "keys" in args:
             return result | self._keys(args)
         earlier = dict(args.get("since") or {})

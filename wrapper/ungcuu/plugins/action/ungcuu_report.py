@@ -10,21 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import note_change
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``ungcuu_report: {kind: proof, data: {...}}``, or ``data`` as a list of records of that kind."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the records under ``ungcuu``, each ``{"kind": str, "data": mapping}``. Nothing is changed."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        kind, data = self._task.args.get("kind"), self._task.args.get("data")
-        if not isinstance(kind, str) or data is None:
-            return result | {"failed": True, "msg": "ungcuu_report needs 'kind' (text) and 'data' (mapping or list)"}
+        kind, data = self.arguments["kind"], self.arguments["data"]
         rows = data if isinstance(data, list) else [data]
         return (
             result

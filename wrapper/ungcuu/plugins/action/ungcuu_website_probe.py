@@ -18,9 +18,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
 _DIRECTIVES = (
@@ -46,17 +45,15 @@ def is_source(directive: str, item: str) -> bool:
     return item == "'self'" or bool(_ORIGIN.fullmatch(item)) or directive in _SCHEMES.get(item, ())
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """See the module's own text."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``results``, ``broken`` and one proof for each trial. In check mode only reading is tried."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        before = self._task.args.get("before") or {}
-        order = dict(self._task.args["site"]) | {"deep": not self._task.check_mode}
-        order["only"] = list(self._task.args.get("only") or [])
+        before = self.arguments.get("before") or {}
+        order = dict(self.arguments["site"]) | {"deep": not self._task.check_mode}
+        order["only"] = list(self.arguments.get("only") or [])
         reply = run_on_host(self, "website_probe", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.scan import take_baseline
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(DocumentedAction):
     """``write_baseline: {accept_findings: false}``. Changes nothing on the host."""
-
-    _supports_check_mode = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Sign the baseline; refuse on a host that already shows signs of an intruder."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
             return result | {"changed": False, "skipped": True, "msg": "a baseline is not taken in check mode"}
-        accept = bool(self._task.args.get("accept_findings", False))
+        accept = bool(self.arguments.get("accept_findings", False))
         subject = subject_from(self._templar, task_vars or {})
         try:
             changed, doubts = take_baseline(subject, accept)

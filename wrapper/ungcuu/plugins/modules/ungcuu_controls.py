@@ -1,0 +1,61 @@
+"""Documentation of the action plugin of this name, and the one list of its options; the code is in ../action."""
+
+DOCUMENTATION = r"""
+module: ungcuu_controls
+short_description: Decide the state of each control on this host
+description:
+  - Joins the catalogue of controls, the overrides of the inventory and a survey of the host.
+  - What the host answers is checked for its form before anything uses it.
+attributes:
+  check_mode:
+    support: full
+    description: The same as without it, since nothing is changed.
+  diff_mode:
+    support: none
+    description: Nothing is changed, so there is nothing to compare.
+options:
+  roles:
+    description: Folder of the roles, with the catalogue of controls.
+    type: path
+    required: true
+  level:
+    description: Level of hardening.
+    type: int
+    default: 2
+  states:
+    description: State of a control by its id, C(enforce), C(audit) or C(off).
+    type: dict
+    default: {}
+author: [ungcuu]
+"""
+
+EXAMPLES = r"""
+- name: Decide which controls apply
+  ungcuu_controls:
+    roles: roles
+    level: 2
+    states: {ssh-banner: audit}
+  register: controls_survey
+"""
+
+RETURN = r"""
+states:
+  description: State of each control by its id.
+  returned: success
+  type: dict
+enforced:
+  description: Ids of the enforced controls.
+  returned: success
+  type: list
+  elements: str
+noticeable:
+  description: Enforced controls that visitors can notice.
+  returned: success
+  type: list
+  elements: str
+packages:
+  description: Packages that the enforced controls bring.
+  returned: success
+  type: list
+  elements: str
+"""

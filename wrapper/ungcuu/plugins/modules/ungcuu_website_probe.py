@@ -1,0 +1,91 @@
+"""Documentation of the action plugin of this name, and the one list of its options; the code is in ../action."""
+
+DOCUMENTATION = r"""
+module: ungcuu_website_probe
+short_description: Use the website as its visitors and editors do
+description:
+  - Tries home page, login, upload and posting, and compares with an earlier probe.
+  - An account is made for the probe and removed again. Nothing on the website stays changed.
+attributes:
+  check_mode:
+    support: full
+    description: Only reading is tried.
+  diff_mode:
+    support: none
+    description: Nothing is changed, so there is nothing to compare.
+options:
+  site:
+    description: The website.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Host name of the website.
+        type: str
+      path:
+        description: Path of the page.
+        type: str
+      text:
+        description: Text that the page holds.
+        type: str
+
+      root:
+        description: Document root.
+        type: str
+      user:
+        description: Account that the website runs as.
+        type: str
+      application:
+        description: C(wordpress), or another name.
+        type: str
+      engine:
+        description: C(mariadb) or C(postgresql).
+        type: str
+      database:
+        description: Name of the database.
+        type: str
+  before:
+    description: C(results) of an earlier probe.
+    type: dict
+    default: {}
+  only:
+    description: Names of trials. Empty for all.
+    type: list
+    elements: str
+    default: []
+author: [ungcuu]
+"""
+
+EXAMPLES = r"""
+- name: Try the website again
+  ungcuu_website_probe:
+    site: {name: portal.lab.test, root: /var/www/portal, user: www-data, path: /, text: Portal}
+    before: "{{ website_probe_before.results }}"
+"""
+
+RETURN = r"""
+results:
+  description: C(passed) and C(detail) of each trial, by its name.
+  returned: success
+  type: dict
+broken:
+  description: Trials that passed before and fail now.
+  returned: success
+  type: list
+  elements: str
+failing:
+  description: Trials that fail now.
+  returned: success
+  type: list
+  elements: str
+needs:
+  description: What the pages load, by directive of a Content-Security-Policy.
+  returned: success
+  type: dict
+
+ungcuu:
+  description: Records for the journal, each with C(kind) and C(data).
+  returned: always
+  type: list
+  elements: dict
+"""

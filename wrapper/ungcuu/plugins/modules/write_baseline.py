@@ -1,0 +1,35 @@
+"""Documentation of the action plugin of this name, and the one list of its options; the code is in ../action."""
+
+DOCUMENTATION = r"""
+module: write_baseline
+short_description: Sign the state of a host as known good
+description:
+  - Refuses on a host that shows signs of an intruder. Nothing on the host is changed.
+attributes:
+  check_mode:
+    support: full
+    description: The host is not read and no baseline is signed; the task is skipped.
+  diff_mode:
+    support: none
+    description: Only the signed file on the controller.
+options:
+  accept_findings:
+    description: Sign although the scan found something.
+    type: bool
+    default: false
+author: [ungcuu]
+"""
+
+EXAMPLES = r"""
+- name: Sign the baseline
+  write_baseline:
+    accept_findings: false
+"""
+
+RETURN = r"""
+ungcuu:
+  description: Records for the journal, each with C(kind) and C(data).
+  returned: always
+  type: list
+  elements: dict
+"""
