@@ -94,7 +94,7 @@ def _misfits(spec: Mapping[str, Any], arguments: Mapping[str, Any], where: str =
 
 def _hint(key: str, spec: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key, spec, 1, 0.5)
-    return f", did you mean '{near[0]}'?" if near else f", known keys: {', '.join(sorted(spec))}"
+    return f" (did you mean '{near[0]}'?)" if near else f" (known keys: {', '.join(sorted(spec))})"
 
 
 def _given(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
