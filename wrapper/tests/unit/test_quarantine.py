@@ -19,7 +19,7 @@ from ungcuu.findings import Do
 from ungcuu.quarantine import Choice, Order, Planned
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.quarantine import __main__ as remote
-from ungcuu.remote.quarantine import take_system
+from ungcuu.remote.quarantine import give_back, take_files, take_system
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners can be set by root only")
 NOW = "20260101T000000Z"
@@ -252,6 +252,42 @@ def test_check_touches_nothing(tmp_path: Path, store: Path) -> None:
     CONFIG["check"] = True
     assert remote.perform(action(path))["outcome"] == "would"
     assert path.exists() and not store.exists()
+
+
+@as_root
+def test_check_foretells_the_way_back_and_touches_nothing(tmp_path: Path, store: Path) -> None:
+    """A unit stays masked until it is put back: the mask is not "something else". No folder is made in quarantine."""
+    unit = tmp_path / "x.service"
+    unit.write_text("[Service]")
+    known = remote.perform(action(unit))["known"]
+    unit.symlink_to("/dev/null")
+    CONFIG["check"] = True
+    asked = action(unit, "stop_unit", unit="x.service")
+    assert back(asked, {"known": known})["outcome"] == "would"
+    assert str(unit.readlink()) == "/dev/null"
+    assert back(action(unit), {"known": known})["outcome"] == "refused", "a file that is no unit has no mask"
+    assert back(asked | {"id": "id-9"}, {"known": known})["outcome"] == "gone"
+    assert [item.name for item in store.iterdir()] == ["id-1"]
+
+
+def test_check_foretells_that_sudo_would_refuse(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise take_files.RefusedError("sudo would no longer accept the file")
+
+    monkeypatch.setattr(take_files, "check_sudoers", refuse)
+    path = tmp_path / "sudoers"
+    path.write_bytes(b"good\nbad\n")
+    CONFIG["check"] = True
+    asked = action(path, "remove_lines", lines=[hashlib.sha256(b"bad").hexdigest()])
+    assert remote.perform(asked)["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(("row", "outcome"), [("sudo:x:27:mai\n", "gone"), ("sudo:x:27:\n", "would")])
+def test_check_foretells_a_membership(store: Path, monkeypatch: pytest.MonkeyPatch, row: str, outcome: str) -> None:
+    monkeypatch.setattr(give_back, "run", lambda *argv: (0, row) if argv[0] == "getent" else pytest.fail("changed"))
+    CONFIG["check"] = True
+    asked = action(b"/etc/group", "remove_member", account="mai", group="sudo")
+    assert back(asked, {"known": {"type": "member"}})["outcome"] == outcome
 
 
 @as_root

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -202,3 +205,23 @@ def test_what_the_facts_and_the_baseline_know_is_missed(vault: Vault) -> None:
     assert vault.completeness(empty, point(T2))["lacks"] == ["dump tables.sql", "entry index.php", "config /etc/nginx"]
     vault.settings["database"] = {}
     assert vault.completeness(WHOLE, point(T2))["lacks"] == []
+
+
+def test_a_list_is_kept_once_and_never_in_check_mode(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen failing with `check` left out of `know`."""
+    files = [[f"{ROOT}/index.php", "file", GOOD]]
+    document = {"format": 1, "host": "web01", "taken": T0, "sha256": "cc" * 32, "files": files, "ours": {}}
+    site = SimpleNamespace(name="web01", store=tmp_path)
+
+    def know(*, check: bool) -> bool:
+        given = SimpleNamespace(buffer=io.BytesIO(json.dumps(document).encode()))
+        monkeypatch.setattr(vault.known.sys, "stdin", given)
+        return bool(vault.known.know(site, SimpleNamespace(check=check))["changed"])
+
+    assert know(check=True)
+    assert list(tmp_path.iterdir()) == []
+    assert know(check=False)
+    assert not know(check=True)
+    assert not know(check=False)

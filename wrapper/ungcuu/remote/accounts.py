@@ -71,19 +71,21 @@ def shadow(name: str) -> tuple[str, str]:
     return "*", ""
 
 
-def lock(entry: pwd.struct_passwd) -> dict[str, Any]:
-    """Lock one account; give what undoes it."""
+def lock(entry: pwd.struct_passwd, *, check: bool) -> dict[str, Any]:
+    """Lock one account; give what undoes it. With ``check`` nothing is locked, and the answer is the same."""
     undo: dict[str, Any] = {"name": entry.pw_name, "uid": entry.pw_uid}
     password, expires = shadow(entry.pw_name)
     if not password.startswith("!"):
-        run(["usermod", "-L", entry.pw_name])
         undo["password"] = True
+        if not check:
+            run(["usermod", "-L", entry.pw_name])
     # An expired root would stop root's own cron jobs, those of the system among them.
     if entry.pw_uid != 0 and expires != "1":
-        run(["usermod", "-e", LONG_AGO, entry.pw_name])
         undo["expires"] = expires
-    undo["keys"] = rename_keys(entry, "", SUFFIX)
-    undo["stopped"] = halt(entry.pw_uid, signal.SIGSTOP)
+        if not check:
+            run(["usermod", "-e", LONG_AGO, entry.pw_name])
+    undo["keys"] = rename_keys(entry, "", SUFFIX, check=check)
+    undo["stopped"] = 0 if check else halt(entry.pw_uid, signal.SIGSTOP)
     return undo
 
 
@@ -105,8 +107,11 @@ def unlock(undo: dict[str, Any]) -> None:
         halt(entry.pw_uid, signal.SIGCONT)
 
 
-def rename_keys(entry: pwd.struct_passwd, old: str, new: str) -> list[str]:
-    """Give the files of keys another name, without following a link anywhere below the home."""
+def rename_keys(entry: pwd.struct_passwd, old: str, new: str, *, check: bool = False) -> list[str]:
+    """Give the files of keys another name, without following a link anywhere below the home; give which.
+
+    With ``check`` they keep their names.
+    """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     renamed = []
     try:
@@ -124,7 +129,8 @@ def rename_keys(entry: pwd.struct_passwd, old: str, new: str) -> list[str]:
             return []
         for key in KEYS:
             if exists(key + old, folder) and not exists(key + new, folder):
-                os.rename(key + old, key + new, src_dir_fd=folder, dst_dir_fd=folder)
+                if not check:
+                    os.rename(key + old, key + new, src_dir_fd=folder, dst_dir_fd=folder)
                 renamed.append(key)
     finally:
         os.close(folder)
@@ -157,8 +163,11 @@ def halt(uid: int, number: int) -> int:
 # --- the site's application ---------------------------------------------------------------------------------------
 
 
-def wordpress(database: str, *, locking: bool) -> int:
-    """Lock or unlock every account of a WordPress site, its sessions and application passwords; give how many."""
+def wordpress(database: str, *, locking: bool, check: bool = False) -> int:
+    """Lock or unlock every account of a WordPress site, its sessions and application passwords; give how many.
+
+    With ``check`` they are only counted.
+    """
     if not _TABLE.fullmatch(database):
         raise Failed("the database's name can't be used")
     query = f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{database}'"  # noqa: S608
@@ -167,10 +176,14 @@ def wordpress(database: str, *, locking: bool) -> int:
     for users in sorted(table for table in tables if table.endswith("users") and _TABLE.fullmatch(table)):
         meta = f"{users[:-5]}usermeta"
         if meta in tables and _TABLE.fullmatch(meta):
-            count += int(
-                run(["mariadb", "-N", "--batch", database], statements(users, meta, locking=locking)).split()[0]
-            )
+            query = counting(users, locking=locking) if check else statements(users, meta, locking=locking)
+            count += int(run(["mariadb", "-N", "--batch", database], query).split()[0])
     return count
+
+
+def counting(users: str, *, locking: bool) -> str:
+    """SQL that counts the accounts which `statements` would change."""
+    return f"SELECT COUNT(*) FROM {users} WHERE user_pass {'NOT ' if locking else ''}LIKE '{NEVER_VALID}%';\n"  # noqa: S608
 
 
 def statements(users: str, meta: str, *, locking: bool) -> str:
@@ -188,19 +201,22 @@ def statements(users: str, meta: str, *, locking: bool) -> str:
 
 
 def perform(order: dict[str, Any]) -> dict[str, Any]:
-    """Lock, or undo; in check mode only show who would be locked."""
+    """Lock, or undo; in check mode say what would be done, and do nothing."""
+    check = bool(order["check"])
+    if order["state"] == "unlocked" and check:
+        rows = [{"name": undo["name"], "uid": undo.get("uid")} for undo in order["undo"].get("accounts", [])]
+        site = wordpress(order["database"], locking=False, check=True) if order["undo"].get("site") else 0
+        return {"accounts": rows, "site": site, "left": []}
     if order["state"] == "unlocked":
         for undo in order["undo"].get("accounts", []):
             unlock(undo)
         site = wordpress(order["database"], locking=False) if order["undo"].get("site") else 0
         return {"accounts": [], "site": site, "left": []}
     found, left = candidates(order["keep"], order["accounts"])
-    if order["check"]:
-        return {"accounts": [{"name": entry.pw_name} for entry in found], "site": 0, "left": left}
-    accounts = [lock(entry) for entry in found]
+    accounts = [lock(entry, check=check) for entry in found]
     site = 0
     if order["application"] == "wordpress" and order["engine"] == "mariadb":
-        site = wordpress(order["database"], locking=True)
+        site = wordpress(order["database"], locking=True, check=check)
     elif order["application"]:
         place = f"{order['application']} on {order['engine'] or 'no database'}"
         left.append(f"NOT locked: the accounts of the site ({place}); lock them there, or keep the site isolated")

@@ -13,6 +13,7 @@ by the daemon's own parser, and reverted at once when the parser objects:
 
 from __future__ import annotations
 
+import difflib
 import grp
 import json
 import os
@@ -22,6 +23,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,12 @@ def take_back_unconfirmed(name: str) -> bool:
     return True
 
 
+def never_confirmed(order: dict[str, Any]) -> list[str]:
+    """An earlier change of this name that a real run would take back first, and then make again; for check mode."""
+    name = (order.get("revert") or {}).get("name", "")
+    return [name] if order["check"] and name and (STATE / "armed" / name / "revert.sh").exists() else []
+
+
 def arm(revert: dict[str, Any], paths: list[Path], modes: list[Path]) -> str:
     """Save the files, arm the timer, and only then let the caller change anything. Gives the unit's name."""
     name, seconds = revert["name"], int(revert["seconds"])
@@ -229,14 +237,55 @@ def differing(order: dict[str, Any]) -> list[Change]:
     return found
 
 
-def diff_of(change: Change) -> dict[str, str]:
-    """Before and after, as Ansible shows it."""
-    return {
-        "before": (change.old or "")[:_DIFF_LIMIT],
-        "after": (change.new or "")[:_DIFF_LIMIT],
-        "before_header": change.entry["dest"],
-        "after_header": change.entry["dest"],
-    }
+def difference(header: str, before: str, after: str) -> dict[str, str]:
+    """Before and after, as Ansible shows it; of long texts only the lines that differ."""
+    if max(len(before), len(after)) > _DIFF_LIMIT:
+        lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), header, header)
+        return {"prepared": "".join(lines)[:_DIFF_LIMIT]}
+    return {"before": before, "after": after, "before_header": header, "after_header": header}
+
+
+def diff_of(change: Change) -> list[dict[str, str]]:
+    """What differs of one file: its content, and its mode, owner and group."""
+    dest, edited = change.entry["dest"], "edits" in change.entry and change.path.exists()
+    found = [] if change.old == change.new else [difference(dest, change.old or "", change.new or "")]
+    before = rights_before(change.path)
+    after = before if edited else rights_after(change, before)
+    return found if before == after else [*found, difference(f"{dest} (mode and owner)", before, after)]
+
+
+def rights_before(path: Path) -> str:
+    """Mode, owner and group as they are, in words."""
+    if not path.exists():
+        return "no file\n"
+    known = path.stat()
+    owner, group = named(known.st_uid, pwd.getpwuid), named(known.st_gid, grp.getgrgid)
+    return f"mode {known.st_mode & 0o7777:04o}, owner {owner}, group {group}\n"
+
+
+def rights_after(change: Change, before: str) -> str:
+    """Mode, owner and group as they shall be, in words. An owner that comes with a package need not be known yet."""
+    entry = change.entry
+    if entry.get("only_mode"):
+        return f"mode {int(entry['mode'], 8):04o}" + before[before.find(",") :]
+    if change.new is None:
+        return "no file\n"
+    mode = int(entry.get("mode", "0644"), 8)
+    return f"mode {mode:04o}, owner {entry.get('owner', 'root')}, group {entry.get('group', 'root')}\n"
+
+
+def named(number: int, lookup: Callable[[int], Any]) -> str:
+    """Name of a user or group, or its number where it has none."""
+    try:
+        return str(lookup(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def diffs(todo: list[Change], others: list[str]) -> list[dict[str, str]]:
+    """What differs, file by file; else what is to be put into effect."""
+    rows = [row for change in todo for row in diff_of(change)]
+    return rows or [difference(name, f"not in effect: {name}\n", f"in effect: {name}\n") for name in others]
 
 
 class Before:
@@ -295,9 +344,10 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     if revert and not order["check"]:
         take_back_unconfirmed(revert["name"])
     todo = differing(order)
+    others = [] if todo else not_in_effect(order) or never_confirmed(order)
     result: dict[str, Any] = {
-        "changed": [change.entry["dest"] for change in todo] or not_in_effect(order),
-        "diff": [diff_of(change) for change in todo if order.get("diff")],
+        "changed": [change.entry["dest"] for change in todo] or others,
+        "diff": diffs(todo, others) if order.get("diff") else [],
     }
     if order["check"] or not result["changed"]:
         return result | {"skipped": kept_back(order)}

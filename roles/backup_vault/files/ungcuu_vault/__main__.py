@@ -48,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--restore", default="", help="id of the restore")
     parser.add_argument("--to", default="", help="another host, known here under this name")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long a proven restore took")
+    parser.add_argument("--check", action="store_true", help="only say whether `know` would change anything")
     parser.add_argument("--deep", action="store_true", help="read and check every byte of the repository")
     return parser.parse_args()
 

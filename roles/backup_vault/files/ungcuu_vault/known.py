@@ -87,8 +87,10 @@ def load(site: Site) -> Known:
     )  # fmt: skip
 
 
-def know(site: Site, _: argparse.Namespace) -> dict[str, Any]:
+def know(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     """Keep the file list that the controller gives on standard input; `lists` counts those that are kept.
+
+    With `--check` nothing is kept; `changed` says whether it would be.
 
     Raises:
         VaultError: it is not such a list.
@@ -100,16 +102,20 @@ def know(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VaultError(f"what was given is not the file list of a baseline: {error}") from None
     assert isinstance(document, dict)
-    folder = site.store / _FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    changed = _put(site.store / _OURS, document["ours"])
+    folder, wanted = site.store / _FOLDER, {site.store / _OURS: document["ours"]}
     if document["taken"]:
         name = re.sub(r"[^0-9TZ]", "", stamp(parse_time(document["taken"]))) + f"-{document['sha256'][:16]}.json"
-        rest = {key: document[key] for key in ("format", "host", "taken", "sha256", "files")}
-        changed = _put(folder / name, rest) or changed
+        wanted[folder / name] = {key: document[key] for key in ("format", "host", "taken", "sha256", "files")}
+    news = [path for path, content in wanted.items() if not (path.exists() and _read(path) == content)]
+    if arguments.check:
+        return {"changed": bool(news), "lists": len(list(folder.glob("*.json")))}
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in news:
+        write_json(path, wanted[path])
+        path.chmod(0o600)
     for old in sorted(folder.glob("*.json"))[:-_MOST_LISTS]:
         old.unlink()
-    return {"changed": changed, "lists": len(list(folder.glob("*.json")))}
+    return {"changed": bool(news), "lists": len(list(folder.glob("*.json")))}
 
 
 def _check(document: Any, site: str) -> None:
@@ -122,15 +128,6 @@ def _check(document: Any, site: str) -> None:
         parse_time(document["taken"])
         if not _SHA.fullmatch(document["sha256"]):
             raise ValueError("no hash of the baseline")
-
-
-def _put(path: Path, document: object) -> bool:
-    """Write a file of root's where its content differs; True when it did."""
-    if path.exists() and _read(path) == document:
-        return False
-    write_json(path, document)
-    path.chmod(0o600)
-    return True
 
 
 def accept(site: Site, point: Mapping[str, Any], files: Mapping[str, str], gone: list[str], word: Any) -> None:

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import known_files
 from ungcuu.errors import Tampered
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
 _VAULT = "/usr/local/sbin/ungcuu-vault"
@@ -30,8 +31,6 @@ class ActionModule(DocumentedAction):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Hand the list over; changed only when the vault did not have it. A forged baseline is reported, not sent."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if self._task.check_mode:
-            return result | {"changed": False, "skipped": True, "msg": "nothing is handed over in check mode"}
         args = self.arguments
         host, state = str(args["host"]), Path(str(args["state"])).expanduser()
         folders = [str(args["root"]), *map(str, args.get("config_paths") or [])]
@@ -41,20 +40,29 @@ class ActionModule(DocumentedAction):
             record = {"name": "baseline for the vault", "side": "controller", "passed": False, "detail": error.what}
             return result | {"changed": False, "ungcuu": [{"kind": "proof", "data": record}]}
         required = bool(args.get("required", True))
-        answer = self._hand_over(host, document, required)
+        check = bool(self._task.check_mode)
+        answer = self._hand_over(host, document, required, check)
+        shown = difference(f"files of {host} that the vault knows", [], [document["taken"] or "no baseline"])
+        if check and answer.get("outcome") != "DONE" and not answer.get("lost"):
+            # A vault whose program can't say it yet: a real run puts the new one there first.
+            return result | {"changed": True, **shown, "msg": f"The vault could not be asked: {answer.get('reason')}"}
         if answer.get("outcome") != "DONE":
             why = f"The vault did not take the list of known files of {host}: {answer.get('reason')}"
             return result | {"failed": required, "changed": False, "given": False, "msg": why}
-        return result | {"changed": bool(answer.get("changed")), "given": True, "baseline": document["taken"]}
+        changed = bool(answer.get("changed"))
+        return result | {
+            "changed": changed, "given": not check, "baseline": document["taken"], **(shown if changed else {}),
+        }  # fmt: skip
 
-    def _hand_over(self, host: str, document: dict[str, Any], required: bool) -> dict[str, Any]:
+    def _hand_over(self, host: str, document: dict[str, Any], required: bool, check: bool) -> dict[str, Any]:
         """What the vault's program answers; a lost connection is Ansible's own error where the list is required."""
         try:
-            done = self._low_level_execute_command(f"{_VAULT} know {host}", in_data=json.dumps(document).encode())
+            command = f"{_VAULT} know {host}{' --check' if check else ''}"
+            done = self._low_level_execute_command(command, in_data=json.dumps(document).encode())
         except AnsibleConnectionFailure as error:
             if required:
                 raise
-            return {"reason": str(error)[:300]}
+            return {"reason": str(error)[:300], "lost": True}
         try:
             answer = json.loads(done.get("stdout", "").strip().splitlines()[-1])
         except (IndexError, ValueError):

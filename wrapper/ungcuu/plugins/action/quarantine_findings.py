@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import baseline, quarantine, root_loss
 from ungcuu.errors import UngcuuError
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
@@ -81,6 +82,8 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
     told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {item.why}".strip() for item in taken]
     would = [item for item in taken if item.outcome == "would"]
     result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
+    lines = [f"{item.order.do.value} {item.order.path}" for item in [*done, *would]]
+    result |= difference(f"{what} on {subject.host}", [], lines)
     if bad:
         result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
         result["ungcuu_unknown"] = any(item.outcome == "unknown" for item in bad)  # then the run is UNKNOWN too

@@ -13,6 +13,7 @@ import re
 import secrets
 import string
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,11 +26,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import baseline, expected
 from ungcuu.files import make_private, put
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import carried
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
 _KEYS = ("auth", "secure_auth", "logged_in", "nonce")
+_NAMES = ("database_password", *(f"{key}_{kind}" for key in _KEYS for kind in ("key", "salt")))
 _LENGTH = 48
 _MOST_BYTES = 256 * 1024
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
@@ -47,9 +50,8 @@ class HostRefusal(Exception):
 
 def new_secrets() -> dict[str, str]:
     """A database password and WordPress's eight keys and salts; letters and digits, so that nothing needs quoting."""
-    names = ["database_password", *(f"{key}_{kind}" for key in _KEYS for kind in ("key", "salt"))]
     alphabet = string.ascii_letters + string.digits
-    return {name: "".join(secrets.choice(alphabet) for _ in range(_LENGTH)) for name in names}
+    return {name: "".join(secrets.choice(alphabet) for _ in range(_LENGTH)) for name in _NAMES}
 
 
 class Store:
@@ -103,7 +105,7 @@ class ActionModule(DocumentedAction):
         """Rotate; the result holds proofs and nothing secret."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
-            return result | {"changed": True, "ungcuu": []}
+            return result | self._foretold()
         arguments, host = self.arguments, str((task_vars or {})["inventory_hostname"])
         store = Store(Path(arguments["store"]), Path(arguments["store_password"]))
         try:
@@ -112,6 +114,22 @@ class ActionModule(DocumentedAction):
         except HostRefusal as refusal:
             told = {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
             return result | told | {"ungcuu_unknown": refusal.unknown}
+
+    def _foretold(self) -> dict[str, Any]:
+        """Say what would get new secrets; make none, and store none."""
+        if self.arguments["what"] == "website":
+            return {"changed": True, **_shown(_NAMES), "ungcuu": []}
+        try:
+            answer = self._ask({"do": "accounts", **self._asked()})
+        except HostRefusal as refusal:
+            # A host that has not got the program yet: a real run puts it there first.
+            known = {"msg": f"The host could not be asked which accounts have secrets: {refusal}"}
+            return {"changed": True, **known, **_shown(self._asked()["accounts"] or ["every account"]), "ungcuu": []}
+        names = [row["name"] for row in answer["accounts"][:50] if _NAME.fullmatch(row["name"])]
+        return {"changed": bool(names), "left": _left(answer), **_shown(names), "ungcuu": []}
+
+    def _asked(self) -> dict[str, list[str]]:
+        return {name: [str(word) for word in self.arguments[name]] for name in ("accounts", "keep")}
 
     def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
@@ -122,12 +140,12 @@ class ActionModule(DocumentedAction):
         _expect_database_account(state, host, self.arguments["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         change = {"action": "rotate", "what": sorted(fresh), "passed": True}
-        return {"changed": True, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
+        return {"changed": True, **_shown(fresh), "ungcuu": [*proofs, {"kind": "change", "data": change}]}
 
     def _accounts(self, store: Store, state: Path, host: str) -> dict[str, Any]:
-        asked = {name: [str(word) for word in self.arguments[name]] for name in ("accounts", "keep")}
+        asked = self._asked()
         answer = self._ask({"do": "accounts"} | asked)
-        left = [str(text)[:200] for text in answer.get("left", [])[:50]]
+        left = _left(answer)
         fresh = {
             row["name"]: new_account_secrets(row) for row in answer["accounts"][:50] if _NAME.fullmatch(row["name"])
         }
@@ -142,7 +160,8 @@ class ActionModule(DocumentedAction):
         _expect_accounts(state, host, rows, fresh)
         proofs = [{"kind": "proof", "data": _proof(proof)} for row in rows for proof in row["proofs"]]
         change = {"action": "rotate", "what": sorted(fresh), "left": left, "passed": len(rows) == len(fresh)}
-        return {"changed": True, "left": left, "ungcuu": [*proofs, {"kind": "change", "data": change}]}
+        records = [*proofs, {"kind": "change", "data": change}]
+        return {"changed": True, "left": left, **_shown(fresh), "ungcuu": records}
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the host's program answers.
@@ -162,6 +181,16 @@ class ActionModule(DocumentedAction):
             reason, now = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
             raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.", unknown="reason" not in answer)
         return answer
+
+
+def _left(answer: dict[str, Any]) -> list[str]:
+    return [str(text)[:200] for text in answer.get("left", [])[:50]]
+
+
+def _shown(names: Iterable[str]) -> dict[str, Any]:
+    """Return the diff: what gets a new secret, never the secret."""
+    known = sorted(names)
+    return difference("secrets", [f"{name}: old" for name in known], [f"{name}: new" for name in known])
 
 
 def _now() -> str:

@@ -15,8 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.files import make_private, put
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.plugins.on_host import run_on_host  # (found beside us, whether or not ungcuu is installed)
+from ungcuu.plugins.on_host import run_on_host
 
 _UNDO = ("name", "uid", "password", "expires", "keys", "stopped")
 
@@ -41,8 +42,6 @@ class ActionModule(DocumentedAction):
             "engine": str(args.get("engine") or ""),
             "database": str(args.get("database") or ""),
         }  # fmt: skip
-        if order["check"] and args["state"] == "unlocked":
-            return result | {"changed": True}
         reply = run_on_host(self, "accounts", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": str(reply.get("msg", ""))[:600]}
@@ -52,9 +51,12 @@ class ActionModule(DocumentedAction):
         self, args: dict[str, Any], host: str, path: Path, undo: dict[str, Any], reply: dict[str, Any]
     ) -> dict[str, Any]:
         if args["state"] == "unlocked":
-            path.rename(path.with_name("locked-last.json"))
+            if not self._task.check_mode:
+                path.rename(path.with_name("locked-last.json"))
+            names = [str(row.get("name")) for row in undo.get("accounts", [])]
+            shown = difference(f"locked accounts of {host}", [*names, *_of_site(undo.get("site"))], [])
             record = {"kind": "change", "data": {"what": "unlocked", "accounts": len(undo.get("accounts", []))}}
-            return {"changed": True, "locked": [], "site": 0, "left": [], "ungcuu": [record]}
+            return {"changed": True, "locked": [], "site": 0, "left": [], **shown, "ungcuu": [record]}
         rows = [
             {name: row[name] for name in _UNDO if name in row} for row in reply["accounts"] if isinstance(row, dict)
         ]
@@ -73,7 +75,18 @@ class ActionModule(DocumentedAction):
         ]
         told = {"locked": names, "site": site, "left": left}
         unlocked = [{"kind": "left", "data": {"what": "not locked", "left": reply["left"]}}] if left else []
-        return {"changed": changed, **told, "ungcuu": records if changed else unlocked}
+        shown = difference(f"locked accounts of {host}", [], [*map(_in_words, fresh), *_of_site(site)])
+        return {"changed": changed, **told, **shown, "ungcuu": records if changed else unlocked}
+
+
+def _in_words(row: dict[str, Any]) -> str:
+    """Return what is locked of one account."""
+    parts = {"password": row.get("password"), "login": "expires" in row, "keys": row.get("keys")}
+    return f"{row['name']}: {', '.join(name for name, locked in parts.items() if locked)}"
+
+
+def _of_site(count: Any) -> list[str]:
+    return ["accounts of the website"] if count else []
 
 
 def _load(path: Path) -> dict[str, Any]:

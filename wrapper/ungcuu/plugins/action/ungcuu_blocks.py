@@ -19,6 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import blocks  # (found beside us, whether or not ungcuu is installed)
 from ungcuu.isolation import AllowList
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
 
@@ -41,6 +42,7 @@ class ActionModule(DocumentedAction):
             blocks.save(folder, wanted)
         return result | {
             "changed": wanted != known,
+            **difference(f"blocked networks of {host}", _lines(known), _lines(wanted)),
             "blocks": {"ipv4": _rows(wanted, six=False), "ipv6": _rows(wanted, six=True)},
             "ungcuu": _records(known, wanted, host),
         }
@@ -73,6 +75,10 @@ class ActionModule(DocumentedAction):
             "counters": rows,
             "ungcuu": [{"kind": "snapshot", "data": {"what": "blocks", "rows": rows}}],
         }
+
+
+def _lines(rows: tuple[blocks.Block, ...]) -> list[str]:
+    return [f"{row.network} {row.comment}" for row in rows]
 
 
 def _rows(wanted: tuple[blocks.Block, ...], *, six: bool) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import containment
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
 
@@ -30,24 +31,38 @@ class ActionModule(DocumentedAction):
         folder = Path(str(args["folder"])).expanduser() / host
         state = args["state"]
         if state == "releasable":
-            reason = str(args.get("override") or "")
-            against = containment.against_release(folder, host, now, reason)
-            if reason and not against and not self._task.check_mode:
-                from ungcuu import root_loss
-                from ungcuu.settings import Settings
-
-                by = str(args.get("by") or Settings.from_environment().operator)
-                root_loss.override(folder.parents[1], host, reason, by)
-            told = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
-            return result | {"failed": bool(against), "msg": told if against else ""}
+            return result | self._releasable(folder, host, now)
+        shown = difference(f"isolation of {host}", [_in_words(folder)], [args.get("mode") or "not isolated"])
         if self._task.check_mode:
-            return result | {"changed": False}
+            return result | {"changed": bool(shown), **shown}
         if state == "released":
-            return result | {"changed": containment.mark_released(folder, now)}
+            return result | {"changed": containment.mark_released(folder, now), **shown}
         try:
             changed = containment.mark_isolated(folder, host, str(args["mode"]), now)
         except OSError as error:
             # A full disk of the controller must not hold back what keeps the host isolated.
             return result | {"changed": False, "warnings": [f"The isolation of {host} could not be recorded: {error}"]}
         records = [{"kind": "inverse", "data": {"action": "isolate", "undo": f"ungcuu release {host}"}}]
-        return result | {"changed": changed, "ungcuu": records if changed else []}
+        return result | {"changed": changed, **shown, "ungcuu": records if changed else []}
+
+    def _releasable(self, folder: Path, host: str, now: datetime) -> dict[str, Any]:
+        """Fail with every reason against a release; record the override of a lost root."""
+        reason = self.arguments["override"]
+        against = containment.against_release(folder, host, now, reason)
+        if against:
+            why = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
+            return {"failed": True, "changed": False, "msg": why}
+        from ungcuu import root_loss
+        from ungcuu.settings import Settings
+
+        if not reason or root_loss.standing(folder.parents[1], host) is None:
+            return {"changed": False}
+        by = self.arguments.get("by") or Settings.from_environment().operator
+        if not self._task.check_mode:
+            root_loss.override(folder.parents[1], host, reason, by)
+        shown = difference(f"root lost on {host}", ["stands against the release"], [f"overridden by {by}: {reason}"])
+        return {"changed": True, **shown}
+
+
+def _in_words(folder: Path) -> str:
+    return containment.mode_of(folder) if (folder / containment.MARK).exists() else "not isolated"

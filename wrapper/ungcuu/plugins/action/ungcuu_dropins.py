@@ -52,6 +52,8 @@ class ActionModule(DocumentedAction):
         variables = task_vars or {}
         args = self.arguments
         order: dict[str, Any]
+        if "files" not in args and self._task.check_mode:
+            return result | {"changed": False, "skipped": True, "msg": "nothing is armed or confirmed in check mode"}
         if "confirm" in args or "arm" in args:
             order = {key: args[key] for key in ("confirm", "arm") if key in args}
         else:

@@ -6,6 +6,7 @@ archive that Python runs (PEP 441); it is built from the sources alone, so the s
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import sys
@@ -20,6 +21,7 @@ from ansible.errors import AnsibleError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
+from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
 _WRAPPER = Path(__file__).resolve().parents[2]
@@ -40,6 +42,16 @@ def build(package: Path, shebang: str, modules: Sequence[str] = ()) -> bytes:
         for name, content in sorted(entries.items()):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return f"#!{shebang}\n".encode() + buffer.getvalue()
+
+
+def _shown(done: dict[str, Any], target: str, content: bytes) -> dict[str, Any]:
+    """Return the diff: what the copy says of mode and owner, and which program it is; a zip shows nothing itself."""
+    if not done.get("changed"):
+        return {}
+    said = done.get("diff") or []
+    after = f"SHA-256 {hashlib.sha256(content).hexdigest()}, root:root, 0755"
+    mine = difference(target, ["another content, owner or mode"], [after])["diff"]
+    return {"diff": [*(said if isinstance(said, list) else [said]), mine]}
 
 
 def _shared(modules: Sequence[str]) -> dict[str, bytes]:
@@ -68,7 +80,7 @@ class ActionModule(DocumentedAction):
             done = self._copy(name, str(target), task_vars)
             if not done.get("failed") and not self._task.check_mode:
                 self._remember(str(target), content, task_vars or {})
-            return result | done
+            return result | done | _shown(done, str(target), content)
         finally:
             Path(name).unlink()
 

@@ -21,7 +21,11 @@ class ActionModule(DocumentedAction):
         """Sign the baseline; refuse on a host that already shows signs of an intruder."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         if self._task.check_mode:
-            return result | {"changed": False, "skipped": True, "msg": "a baseline is not taken in check mode"}
+            return result | {
+                "changed": False,
+                "skipped": True,
+                "msg": "The host is not read in check mode: whether its baseline would change is not known",
+            }
         accept = bool(self.arguments.get("accept_findings", False))
         subject = subject_from(self._templar, task_vars or {})
         try:

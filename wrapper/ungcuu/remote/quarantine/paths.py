@@ -67,13 +67,16 @@ def place(action: Action) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def store(identity: str) -> Iterator[int]:
-    """The folder of one quarantined thing, of root alone."""
+    """The folder of one quarantined thing, of root alone; in check mode it is not made."""
     if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", identity):
         raise RefusedError("the quarantine id is not plain")
     base = os.fsencode(CONFIG["store"])
-    with folder(base, make=True) as handle:
-        os.fchown(handle, 0, 0)
-        os.fchmod(handle, 0o700)
-    with folder(base + b"/" + identity.encode(), make=True) as handle:
-        os.fchown(handle, 0, 0)
+    real = not CONFIG.get("check")
+    with folder(base, make=real) as handle:
+        if real:
+            os.fchown(handle, 0, 0)
+            os.fchmod(handle, 0o700)
+    with folder(base + b"/" + identity.encode(), make=real) as handle:
+        if real:
+            os.fchown(handle, 0, 0)
         yield handle

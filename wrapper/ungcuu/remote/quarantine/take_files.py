@@ -63,9 +63,9 @@ def remove_lines(action: Action) -> Answer:
         if after == before:
             return {"outcome": "gone"}
         known["after"] = hashlib.sha256(after).hexdigest()
+        check_sudoers(base64.b64decode(action["path"]), after)
         if CONFIG.get("check"):
             return {"outcome": "would", "known": known}
-        check_sudoers(base64.b64decode(action["path"]), after)
         known["flags"] = unlock(handle, name)
         with store(action["id"]) as kept:
             write_new(kept, b"content", before)

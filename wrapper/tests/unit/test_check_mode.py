@@ -1,0 +1,444 @@
+"""Check mode and diff of every action plugin tell the truth: nothing is changed, and what would change is shown.
+
+Every plugin in the folder has a scenario here; a new one without one fails the first test. What a plugin would change
+is compared with what it then does: ``changed`` and ``diff`` of the plan are those of the run. Seen failing with check
+mode taken out of the host's programs, with the rights left out of the diff of drop-ins, and with the look at accounts
+as it was: it never said that anything would be locked.
+"""
+
+from __future__ import annotations
+
+import ast
+import getpass
+import grp
+import json
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import plugin_runs
+import pytest
+from plugin_runs import NAMES, ROOT, Host, no_host
+
+from ungcuu import known_files, quarantine, scan, sent
+from ungcuu.remote import accounts, dropins
+
+MARK = "UNGCUU-RESULT "
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+def order_of(program: bytes) -> dict[str, Any]:
+    """Return what a program that goes to the host is asked for."""
+    last = program.decode().strip().splitlines()[-1]
+    order: dict[str, Any] = json.loads(ast.literal_eval(last.removeprefix("main(json.loads(").removesuffix("))")))
+    return order
+
+
+def answering(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Host:
+    """Return a host whose program answers so."""
+    return lambda _command, program: {"stdout": MARK + json.dumps(answer(order_of(program)))}
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    """Return every file and folder with its rights and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        known = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (stat.S_IMODE(known.st_mode), known.st_uid, known.st_gid, content)
+    return found
+
+
+@dataclass
+class Scenario:
+    """One task: what it is given, the host that it meets, and whether a real run would change something.
+
+    ``host`` may keep a state of its own, which then must not change in check mode: ``state`` shows it.
+    """
+
+    arguments: dict[str, Any]
+    host: Host = no_host
+    changes: bool = False
+    real: bool = True  # whether the real run is made here too
+    variables: dict[str, Any] = field(default_factory=dict)
+    state: Callable[[], Any] = lambda: None
+
+
+SCENARIOS: dict[str, Callable[[Path, pytest.MonkeyPatch], Scenario]] = {}
+
+
+def scenario(make: Callable[[Path, pytest.MonkeyPatch], Scenario]) -> Callable[[Path, pytest.MonkeyPatch], Scenario]:
+    """Register a scenario under the plugin's name."""
+    SCENARIOS[make.__name__] = make
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+# --- what changes a host or the controller ------------------------------------------------------------------------
+
+
+def dropins_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Return this machine as the host, with everything that it keeps below ``tmp_path``."""
+    monkeypatch.setattr(dropins, "STATE", tmp_path / "state")
+    return answering(dropins.perform)
+
+
+def file_of(path: Path, **more: Any) -> dict[str, Any]:
+    return {"dest": str(path), "owner": getpass.getuser(), "group": GROUP, "mode": "0644", **more}
+
+
+@scenario
+def ungcuu_dropins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    conf = tmp_path / "daemon.conf"
+    conf.write_text("old = 1\n")
+    edit = {"pattern": "old", "replace": "new"}
+    arguments = {"files": [{"dest": str(conf), "edits": [edit]}], "apply": [["true"]]}
+    return Scenario(arguments, dropins_here(tmp_path, monkeypatch), changes=True)
+
+
+@scenario
+def ungcuu_containment(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"state": "isolated", "folder": str(tmp_path), "mode": "full"}, changes=True)
+
+
+@scenario
+def ungcuu_blocks(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
+    arguments = {"folder": str(tmp_path), "add": ["203.0.113.9"], "reason": "brute force", "owner": "an"}
+    return Scenario(arguments, changes=True)
+
+
+@scenario
+def ungcuu_packages(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    """What apt simulates is the same in both; the program's own check mode is tested with apt itself."""
+    seen: list[bool] = []
+
+    def host(order: dict[str, Any]) -> dict[str, Any]:
+        if not order["check"]:
+            seen.append(True)
+        return {"installed": ["auditd=1"], "removed": ["telnet"]}
+
+    arguments = {"present": ["auditd"], "absent": ["telnet"], "guard": []}
+    return Scenario(arguments, answering(host), changes=True, state=lambda: list(seen))
+
+
+def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the accounts of a host: /etc/shadow's fields, and how many of the website's are open."""
+    known: dict[str, Any] = {"mai": ["$6$x", ""], "site": 3}
+
+    def run(argv: list[str], query: str = "") -> str:
+        if argv[0] == "usermod":
+            known["mai"][argv[1] == "-e"] = "1" if argv[1] == "-e" else "!$6$x"
+        elif "information_schema" in query:
+            return "wp_users wp_usermeta"
+        elif query.startswith("SELECT COUNT"):
+            return str(known["site"])
+        else:
+            count, known["site"] = known["site"], 0
+            return str(count)
+        return ""
+
+    mai = pwd.struct_passwd(("mai", "x", 1001, 1001, "", "/nonexistent", "/bin/sh"))
+    monkeypatch.setattr(accounts, "candidates", lambda _keep, _wanted: ([mai], []))
+    monkeypatch.setattr(accounts, "shadow", lambda _name: tuple(known["mai"]))
+    monkeypatch.setattr(accounts, "run", run)
+    monkeypatch.setattr(accounts, "halt", lambda _uid, _signal: 0)
+    return known
+
+
+@scenario
+def ungcuu_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    known = people(monkeypatch)
+    arguments = {
+        "state": "locked", "folder": str(tmp_path), "keep": ["ungcuu"],
+        "application": "wordpress", "engine": "mariadb", "database": "portal",
+    }  # fmt: skip
+    return Scenario(arguments, answering(accounts.perform), changes=True, state=lambda: json.dumps(known))
+
+
+@scenario
+def quarantine_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    taken: list[str] = []
+
+    def program(_target: Any, name: str, config: Mapping[str, Any], *_: Any, changes: bool) -> bytes:
+        assert name == "quarantine"
+        assert changes is not config["check"]
+        if not config["check"]:
+            taken.extend(row["id"] for row in config["actions"])
+        outcome = "would" if config["check"] else "done"
+        return b"\n".join(json.dumps({"id": row["id"], "outcome": outcome}).encode() for row in config["actions"])
+
+    monkeypatch.setattr(sent, "run_program", program)
+    monkeypatch.setattr(quarantine, "remember", lambda _subject, _taken: None)
+    variables = {"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)}
+    return Scenario({"paths": ["/var/www/portal/x.php"]}, changes=True, variables=variables, state=lambda: list(taken))
+
+
+@scenario
+def rotate_credentials(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
+    rotated: list[str] = []
+
+    def host(_command: str, request: bytes) -> dict[str, Any]:
+        order = json.loads(request)
+        answer: dict[str, Any] = {"event": "done", "left": ["ungcuu: manages this host"]}
+        if order["do"] == "accounts":
+            answer["accounts"] = [{"name": "mai", "password": True}]
+        else:
+            rotated.append(order["do"])
+            answer["accounts"] = [{"name": "mai", "proofs": []}]
+        return {"stdout": json.dumps(answer)}
+
+    arguments = {
+        "what": "accounts", "accounts": [], "keep": ["ungcuu"], "state": str(tmp_path),
+        "store": str(tmp_path / "secrets.yml"), "store_password": str(tmp_path / "password"),
+    }  # fmt: skip
+    return Scenario(arguments, host, changes=True, state=lambda: list(rotated))
+
+
+@scenario
+def give_known_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    kept: list[str] = []
+    document = {"format": 1, "host": "web01", "taken": "2026-01-01T00:00:00+00:00", "sha256": "ab" * 32}
+    monkeypatch.setattr(known_files, "document", lambda *_: document)
+
+    def host(command: str, _document: bytes) -> dict[str, Any]:
+        news = not kept
+        if not command.endswith(" --check"):
+            kept.append(command)
+        return {"stdout": json.dumps({"outcome": "DONE", "changed": news})}
+
+    arguments = {"host": "web01", "state": str(tmp_path), "root": "/var/www/portal"}
+    return Scenario(arguments, host, changes=True, state=lambda: list(kept))
+
+
+@scenario
+def ungcuu_program(_: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """The copy itself is Ansible's; that it is handed the task's check mode is what is tested."""
+    written: list[str] = []
+    load = plugin_runs.load
+
+    class Copy:
+        def __init__(self, task: Any) -> None:
+            self.task = task
+
+        def run(self, **_variables: Any) -> dict[str, Any]:
+            if not self.task.check_mode:
+                written.append(self.task.args["dest"])
+            return {"changed": True, "diff": {"src_binary": 1}}
+
+    class Shared:
+        action_loader = type("Loader", (), {"get": lambda _self, _name, task, **_: Copy(task)})()
+
+    def loaded(name: str, *words: Any, **more: Any) -> Any:
+        action = load(name, *words, **more)
+        action._shared_loader_obj = Shared()
+        monkeypatch.setattr(action, "_find_needle", lambda _kind, name: ROOT / "roles/website_backup/files" / name)
+        return action
+
+    monkeypatch.setattr(plugin_runs, "load", loaded)
+    arguments = {"package": "ungcuu_site", "dest": "/usr/local/sbin/ungcuu-site"}
+    return Scenario(arguments, changes=True, state=lambda: list(written))
+
+
+# --- what only reads ------------------------------------------------------------------------------------------------
+
+
+@scenario
+def collect_evidence(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
+    arguments = {
+        "profile": "volatile",
+        "profiles": str(ROOT / "roles/evidence/profiles"),
+        "folder": str(tmp_path / "evidence"),
+    }
+    return Scenario(arguments, real=False)
+
+
+@scenario
+def compare_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    clean = type("Done", (), {"findings": (), "root_lost": None, "summary": lambda _self: {"clean": True}})()
+    module = type(plugin_runs.load("compare_baseline", {})).run.__globals__
+    monkeypatch.setitem(module, "scan", lambda _subject: clean)
+    return Scenario({}, variables={"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)})
+
+
+@scenario
+def write_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    monkeypatch.setattr(scan, "take_baseline", lambda *_: pytest.fail("a baseline was taken"))
+    return Scenario({}, real=False, variables={"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)})
+
+
+@scenario
+def reassess_host(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"entry_closed": "x"}, real=False, variables={"ungcuu_state": str(tmp_path)})
+
+
+@scenario
+def ungcuu_allow_list(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"entries": ["198.51.100.1"]}, lambda _command, _sent: {"stdout": "198.51.100.1 1 2 22"})
+
+
+@scenario
+def ungcuu_controls(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"roles": str(ROOT / "roles")}, answering(lambda _order: {"has": ["nginx"], "debian": "13"}))
+
+
+@scenario
+def ungcuu_probe(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"prove": "lasting inside"}, real=False)
+
+
+@scenario
+def ungcuu_readback(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"mode": "full", "ssh_port": 22}, real=False)
+
+
+@scenario
+def ungcuu_report(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"kind": "change", "data": {"what": "service", "item": "x"}})
+
+
+@scenario
+def ungcuu_website_probe(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    """With ``deep`` an account is made for some seconds: never in check mode."""
+    deep: list[bool] = []
+
+    def host(order: dict[str, Any]) -> dict[str, Any]:
+        deep.extend([True] if order["deep"] else [])
+        return {"results": {"home page": {"passed": True, "detail": "200"}}}
+
+    return Scenario({"site": {"name": "portal.lab.test", "root": "/x"}}, answering(host), state=lambda: list(deep))
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+
+def test_every_plugin_has_a_scenario() -> None:
+    assert sorted(SCENARIOS) == NAMES
+
+
+def is_shown(diff: Any) -> bool:
+    """Whether Ansible would print something of this diff."""
+    rows = diff if isinstance(diff, list) else [diff or {}]
+    return any(row.get("before", "") != row.get("after", "") or row.get("prepared") for row in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_check_mode_changes_nothing_and_foretells_the_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = SCENARIOS[name](tmp_path, monkeypatch)
+    before, state = tree(tmp_path), case.state()
+    plan = plugin_runs.run(name, case.arguments, case.host, check=True, **case.variables)
+    assert tree(tmp_path) == before, "check mode changed a file"
+    assert case.state() == state, "check mode changed the host"
+    assert not plan.get("failed"), plan
+    assert plan.get("changed", False) is case.changes
+    assert is_shown(plan.get("diff")) is case.changes
+    if not case.real:
+        return
+    done = plugin_runs.run(name, case.arguments, case.host, **case.variables)
+    assert not done.get("failed"), done
+    assert done.get("changed", False) is case.changes
+    assert case.state() != state or tree(tmp_path) != before or not case.changes, "the run did nothing: a bad scenario"
+    assert done.get("diff") == plan.get("diff")
+
+
+# --- more than one plugin changes in more than one way -----------------------------------------------------------
+
+
+def planned_and_done(name: str, arguments: dict[str, Any], host: Host, **variables: Any) -> dict[str, Any]:
+    """Return the plan of a task, after a real run has been found the same as it, and a second one quiet."""
+    plan = plugin_runs.run(name, arguments, host, check=True, **variables)
+    done = plugin_runs.run(name, arguments, host, **variables)
+    assert (plan["changed"], plan["diff"]) == (done["changed"], done["diff"])
+    assert plan["changed"] is True
+    assert is_shown(plan["diff"])
+    assert plugin_runs.run(name, arguments, host, **variables)["changed"] is False
+    return plan
+
+
+def test_drop_ins_show_a_mode_an_owner_and_what_is_not_in_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, conf, folder = dropins_here(tmp_path, monkeypatch), tmp_path / "a.conf", tmp_path / "d"
+    conf.write_text("a = 1\n")
+    conf.chmod(0o600)
+    folder.mkdir(mode=0o755)
+    template = tmp_path / "a.conf.j2"
+    template.write_text("a = 1\n")
+    mine = f"owner {getpass.getuser()}, group {GROUP}"
+
+    plan = planned_and_done("ungcuu_dropins", {"files": [file_of(conf, src=str(template))]}, host)
+    assert [(row["before"], row["after"]) for row in plan["diff"]] == [(f"mode 0600, {mine}\n", f"mode 0644, {mine}\n")]
+
+    only = {"dest": str(folder), "mode": "0700", "only_mode": True}
+    plan = planned_and_done("ungcuu_dropins", {"files": [only]}, host)
+    assert [(row["before"], row["after"]) for row in plan["diff"]] == [(f"mode 0755, {mine}\n", f"mode 0700, {mine}\n")]
+
+    planned_and_done("ungcuu_dropins", {"files": [{"dest": str(conf), "state": "absent"}]}, host)
+    probe = {"name": "the daemon runs", "command": ["test", "-e", str(conf)]}
+    effect = {"files": [], "probes": [probe], "apply": [["touch", str(conf)]]}
+    plan = planned_and_done("ungcuu_dropins", effect, host)
+    assert plan["diff"][0]["after"] == "in effect: the daemon runs\n"
+
+
+def test_a_change_at_the_end_of_a_long_file_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / "long.conf"
+    long.write_text("same\n" * 9000 + "old\n")
+    entry = {"dest": str(long), "edits": [{"pattern": "old", "replace": "new"}]}
+    plan = planned_and_done("ungcuu_dropins", {"files": [entry]}, dropins_here(tmp_path, monkeypatch))
+    assert "-old\n+new\n" in plan["diff"][0]["prepared"]
+
+
+@pytest.mark.parametrize("arguments", [{"confirm": "sshd"}, {"arm": {"name": "sshd", "seconds": 90, "commands": []}}])
+def test_nothing_is_armed_or_confirmed_in_check_mode(arguments: dict[str, Any]) -> None:
+    """A confirmation takes the timer away that would have taken a change back."""
+    assert plugin_runs.run("ungcuu_dropins", arguments, check=True)["skipped"] is True
+
+
+def test_a_plan_foretells_that_an_unconfirmed_change_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, conf = dropins_here(tmp_path, monkeypatch), tmp_path / "a.conf"
+    conf.write_text("new\n")
+    armed = tmp_path / "state" / "armed" / "sshd"
+    armed.mkdir(parents=True)
+    (armed / "revert.sh").write_text("true\n")
+    revert = {"name": "sshd", "seconds": 90, "commands": []}
+    arguments = {"files": [{"dest": str(conf), "edits": [{"pattern": "old", "replace": "new"}]}], "revert": revert}
+    plan = plugin_runs.run("ungcuu_dropins", arguments, host, check=True)
+    assert plan["changed"] is True
+    assert is_shown(plan["diff"])
+
+
+def test_an_unlock_and_a_release_are_foretold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people(monkeypatch)
+    monkeypatch.setattr(accounts, "unlock", lambda _undo: None)
+    locked = {"state": "locked", "folder": str(tmp_path), "keep": ["ungcuu"]}
+    plugin_runs.run("ungcuu_accounts", locked, answering(accounts.perform))
+    planned_and_done("ungcuu_accounts", locked | {"state": "unlocked"}, answering(accounts.perform))
+    isolated = {"state": "isolated", "folder": str(tmp_path), "mode": "full"}
+    plugin_runs.run("ungcuu_containment", isolated)
+    assert plugin_runs.run("ungcuu_containment", isolated, check=True)["changed"] is False
+    released = {"state": "released", "folder": str(tmp_path)}
+    assert plugin_runs.run("ungcuu_containment", released, check=True)["changed"] is True
+    assert plugin_runs.run("ungcuu_containment", released)["changed"] is True
+    assert plugin_runs.run("ungcuu_containment", released, check=True)["changed"] is False
+
+
+def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
+    arguments = {
+        "what": "accounts", "accounts": [], "keep": ["ungcuu"], "state": str(tmp_path),
+        "store": str(tmp_path / "secrets.yml"), "store_password": str(tmp_path / "password"),
+    }  # fmt: skip
+    nobody = {"stdout": json.dumps({"event": "done", "accounts": [], "left": []})}
+    assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
