@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -38,6 +39,30 @@ def make_private(folder: Path) -> Path:
         if not part.exists():
             part.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def held(path: Path, seconds: float) -> Iterator[None]:
+    """Hold a file's lock among the processes of this machine.
+
+    Raises:
+        TimeoutError: another process held it for so many seconds.
+        OSError: the file can't be made.
+    """
+    import fcntl
+    import time
+
+    until = time.monotonic() + seconds
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise TimeoutError(f"{path} is held by another process") from None
+                time.sleep(0.05)
+        yield
 
 
 def write_beside(path: Path, data: bytes | str, mode: int) -> Path:

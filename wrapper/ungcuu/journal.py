@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from filelock import FileLock, Timeout
 
 from ungcuu.errors import JournalError, Tampered
 from ungcuu.files import make_private, put, sync_folder, write_all, write_beside
@@ -68,6 +67,8 @@ class Journal:
 
     def __init__(self, folder: Path, key: Ed25519PrivateKey, heads_dir: Path) -> None:
         """Use :meth:`open`."""
+        from filelock import FileLock  # late: who only reads a journal has not always got it (plain ansible-playbook)
+
         self.folder = folder
         self.case = folder.name
         self.path = folder / NAME
@@ -124,7 +125,7 @@ class Journal:
         with self._threads:
             try:
                 self._lock.acquire()
-            except Timeout as error:
+            except TimeoutError as error:  # what FileLock raises
                 raise JournalError(
                     _("Another process has held the journal {path} for too long").format(path=self.path)
                 ) from error

@@ -23,10 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock
-
 from ungcuu.detect.packages_truth import Key, Packaged, usual_path
-from ungcuu.files import make_private, put
+from ungcuu.files import held, make_private, put
 from ungcuu.screen import clean
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -66,7 +64,7 @@ class Archive:
         wanted = list(wanted)
         names = {key[0] for key in wanted}
         make_private(self.folder)
-        with FileLock(self.folder / "lock", timeout=UPDATE_SECONDS * 2):
+        with held(self.folder / "lock", UPDATE_SECONDS * 2):
             found = dict(self._read(names))
             age = time.time() - self._stamp()
             if wanted and (age > FRESH or (age > RETRY and any(key not in found for key in wanted))):
