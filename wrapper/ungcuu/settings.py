@@ -68,6 +68,11 @@ class Settings:
         return PACKAGE / "plugins" / "action"
 
     @property
+    def callback_plugins(self) -> Path:
+        """Folder of our callback plugins."""
+        return PACKAGE / "plugins" / "callback"
+
+    @property
     def keys(self) -> Path:
         """Keys that sign journals and baselines."""
         return self.state / "keys"

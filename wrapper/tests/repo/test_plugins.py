@@ -92,10 +92,17 @@ def test_ansible_doc_shows_every_filter() -> None:
     assert sorted(json.loads(done.stdout)) == sorted(filters())
 
 
+def test_ansible_doc_shows_every_callback() -> None:
+    names = sorted(path.stem for path in (PLUGINS / "callback").glob("*.py"))
+    command = [sys.executable, "-m", "ansible", "doc", "-t", "callback", "--json", *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert sorted(json.loads(done.stdout)) == names
+
+
 def test_no_other_kind_of_plugin_is_left_out() -> None:
-    """The walks of this file know actions and filters. Another kind needs a walk of its own first."""
+    """The walks of this file know actions, callbacks and filters. Another kind needs a walk of its own first."""
     kinds = {path.parent.name for path in [*ROOT.glob("roles/*/*/*.py"), *ROOT.glob("wrapper/ungcuu/plugins/*/*.py")]}
-    assert kinds <= {"action", "modules", "filter_plugins", "files", "tests"}
+    assert kinds <= {"action", "modules", "callback", "filter_plugins", "files", "tests"}
 
 
 def test_documentation_and_plugins_are_the_same_set() -> None:

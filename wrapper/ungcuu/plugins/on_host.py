@@ -41,11 +41,6 @@ def parse_reply(text: str) -> dict[str, Any]:
     return result
 
 
-def note_change(changed: bool) -> dict[str, Any]:
-    """What a task's result must hold for ``website_probe`` to know that this play changed the host."""
-    return {"ansible_facts": {"ungcuu_changed": True}} if changed else {}
-
-
 def carried(done: dict[str, Any]) -> dict[str, Any]:
     """Return the result of ``_low_level_execute_command``, unless the program that carried the command was killed here.
 

@@ -28,7 +28,7 @@ from ansible.template import trust_as_template
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu import expected
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.plugins.on_host import note_change, run_on_host
+from ungcuu.plugins.on_host import run_on_host
 
 _HERE = {"src", "vars", "controls"}  # of a file: what the host has no use for
 _SOURCES = ("src", "edits", "only_mode")
@@ -73,18 +73,14 @@ class ActionModule(DocumentedAction):
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
         records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
-        return (
-            result
-            | note_change(bool(paths))
-            | {
-                "changed": bool(paths),
-                "paths": paths,
-                "armed": reply.get("armed", ""),
-                "diff": reply.get("diff", []),
-                "ungcuu": [{"kind": "change", "data": record} for record in records]
-                + _skips(args.get("skips") or [], reply.get("skipped") or []),
-            }
-        )
+        return result | {
+            "changed": bool(paths),
+            "paths": paths,
+            "armed": reply.get("armed", ""),
+            "diff": reply.get("diff", []),
+            "ungcuu": [{"kind": "change", "data": record} for record in records]
+            + _skips(args.get("skips") or [], reply.get("skipped") or []),
+        }
 
     def _remember(self, files: list[dict[str, Any]], variables: dict[str, Any]) -> None:
         """Keep on the controller what was sent, so that a scan does not call it an intruder's; see expected.py."""

@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.plugins.on_host import note_change, run_on_host
+from ungcuu.plugins.on_host import run_on_host
 
 
 class ActionModule(DocumentedAction):
@@ -37,14 +37,10 @@ class ActionModule(DocumentedAction):
         rows = [("package", str(item)) for item in reply.get("installed", [])]
         rows += [("package removed", str(item)) for item in reply.get("removed", [])]
         diff = "".join(f"{what} {item}\n" for what, item in rows)
-        return (
-            result
-            | note_change(bool(rows))
-            | {
-                "changed": bool(rows),
-                "installed": reply.get("installed", []),
-                "removed": reply.get("removed", []),
-                "diff": {"before": "", "after": diff, "after_header": "packages"},
-                "ungcuu": [{"kind": "change", "data": {"what": what, "item": item}} for what, item in rows],
-            }
-        )
+        return result | {
+            "changed": bool(rows),
+            "installed": reply.get("installed", []),
+            "removed": reply.get("removed", []),
+            "diff": {"before": "", "after": diff, "after_header": "packages"},
+            "ungcuu": [{"kind": "change", "data": {"what": what, "item": item}} for what, item in rows],
+        }

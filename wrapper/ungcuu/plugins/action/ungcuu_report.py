@@ -12,7 +12,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.plugins.on_host import note_change
 
 
 class ActionModule(DocumentedAction):
@@ -23,8 +22,4 @@ class ActionModule(DocumentedAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         kind, data = self.arguments["kind"], self.arguments["data"]
         rows = data if isinstance(data, list) else [data]
-        return (
-            result
-            | note_change(kind == "change")
-            | {"changed": False, "ungcuu": [{"kind": kind, "data": row} for row in rows]}
-        )
+        return result | {"changed": False, "ungcuu": [{"kind": kind, "data": row} for row in rows]}
