@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_vault import keep, known, points, restore, review, take
+from ungcuu_vault import commandline, keep, known, points, restore, review, take
 from ungcuu_vault.common import VaultError, printable
 from ungcuu_vault.site import Site
 
@@ -35,29 +35,11 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
 }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="ungcuu-vault", description=__doc__)
-    parser.add_argument("action", choices=sorted(_ACTIONS))
-    parser.add_argument("site", help="name of the website host, as in the inventory")
-    parser.add_argument("--at", default="latest", help="restore point: its id, 'latest', or a time in UTC")
-    parser.add_argument("--clean", action="store_true", help="the newest point from before --before that is clean")
-    parser.add_argument("--allow-suspect", action="store_true", help="restore code that is suspect; a person said so")
-    parser.add_argument("--before", default="", help="first sign of compromise, in UTC")
-    parser.add_argument("--only", default="files,database,config")
-    parser.add_argument("--path", default="", help="one file or folder below the web root, and nothing else")
-    parser.add_argument("--restore", default="", help="id of the restore")
-    parser.add_argument("--to", default="", help="another host, known here under this name")
-    parser.add_argument("--seconds", type=float, default=0.0, help="how long a proven restore took")
-    parser.add_argument("--check", action="store_true", help="only say whether `know` would change anything")
-    parser.add_argument("--deep", action="store_true", help="read and check every byte of the repository")
-    return parser.parse_args()
-
-
 def main() -> int:
     """0: done; 2: not done; 4: unknown (the host was lost on the way)."""
     os.umask(0o077)
     os.environ.update({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/var/lib/ungcuu-vault"})
-    arguments = _arguments()
+    arguments = commandline.parser().parse_args()
     try:
         answer = {"outcome": "DONE"} | _ACTIONS[arguments.action](Site.load(arguments.site), arguments)
         code = 0

@@ -1,4 +1,4 @@
-"""Entry points: ``plan``, ``start``, ``follow``, ``answer`` and ``unit``; each prints one JSON document."""
+"""Entry points: ``plan``, ``status``, ``start``, ``follow``, ``answer`` and ``unit``; each prints one JSON document."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ from system import HOME, UNIT, Fault, read_json, run, write_json
 
 RUNNING = ("active", "activating", "deactivating")
 PROGRAM = "/usr/local/lib/ungcuu/patch.py"
+HEAD = """usage: patch.py ACTION [QUESTION]
+
+Upgrades the packages of this host for ungcuu. QUESTION is a JSON object; without it standard input is read.
+Each action prints one JSON object. `patch.py ACTION --help` describes one action.
+
+Actions:"""
+HELP = {
+    "plan": "Show what an upgrade would change. Nothing is changed. Keys: everything, tools.",
+    "status": "Show which upgrade runs or ran last, with its plan. No keys.",
+    "start": "Start an upgrade, a repair or a rollback in a unit of systemd. Keys: action and the plan's own.",
+    "follow": "Wait until the upgrade has ended or waits for an answer. Keys: seconds, finished.",
+    "answer": "Keep the upgrade, or go back to the packages before. Key: word, which is keep or back.",
+    "unit": "Do the work. Only the unit that start has made runs this.",
+}
 
 
 def unit_state() -> str:
@@ -94,8 +108,20 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     return {"running": False}
 
 
+def help_text(words: list[str]) -> str:
+    """The help of one action, or of all of them."""
+    if words and words[0] in HELP:
+        return f"usage: patch.py {words[0]} [QUESTION]\n\n{HELP[words[0]]}"
+    return "\n".join([HEAD, *(f"  {name:<7} {text}" for name, text in HELP.items())])
+
+
 def main() -> int:
     """Do what argv asks; a fault is an answer too."""
+    words = sys.argv[1:]
+    if not words or words[0] not in HELP or set(words) & {"-h", "--help"}:
+        asked = bool({"-h", "--help", "help"} & set(words))
+        print(help_text(words), file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     if sys.argv[1] == "unit":
         return upgrade.main()
     question = json.loads(sys.argv[2]) if len(sys.argv) > 2 else json.load(sys.stdin)

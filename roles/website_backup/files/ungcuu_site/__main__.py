@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_site import accounts, check, rotate, save, stage, swap
+from ungcuu_site import accounts, check, rotate, save, stage, swap, usage
 from ungcuu_site.common import RefusedError, say
 
 _LONGEST_REQUEST = 256 * 1024
@@ -47,6 +47,9 @@ def main() -> int:
     os.environ.update({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    if set(sys.argv[1:]) & set(usage.ASKED):
+        print(usage.text(sys.argv[1:]))
+        return 0
     known = _FROM_VAULT if sys.argv[1:] == ["vault"] else _FROM_OPERATOR
     try:
         request = _request(sys.argv[1:])
