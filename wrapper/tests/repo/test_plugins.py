@@ -29,6 +29,12 @@ TASK_FILES = sorted(
 )
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An example that does run, because the defence was taken out, must not write into the tree."""
+    monkeypatch.chdir(tmp_path)
+
+
 def options(name: str) -> dict[str, Any]:
     found: dict[str, Any] = documentation(name)["DOCUMENTATION"]["options"]
     return found

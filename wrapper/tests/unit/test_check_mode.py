@@ -249,6 +249,21 @@ def ungcuu_program(_: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     return Scenario(arguments, changes=True, state=lambda: list(written))
 
 
+@scenario
+def ungcuu_command(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    ran: list[str] = []
+
+    def host(command: str, sent_text: bytes) -> dict[str, Any]:
+        ran.append(command + sent_text.decode())
+        return {"rc": 0}
+
+    arguments = {
+        "argv": ["mariadb", "-e", "x"], "changes": ["ALTER USER ''@'localhost' ACCOUNT LOCK;"],
+        "what": "database rights", "item": "anonymous accounts locked",
+    }  # fmt: skip
+    return Scenario(arguments, host, changes=True, state=lambda: list(ran))
+
+
 # --- what only reads ------------------------------------------------------------------------------------------------
 
 
@@ -442,3 +457,10 @@ def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
     }  # fmt: skip
     nobody = {"stdout": json.dumps({"event": "done", "accounts": [], "left": []})}
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
+
+
+def test_a_command_without_changes_is_not_run_and_a_failure_counts_as_a_change() -> None:
+    arguments = {"argv": ["false"], "changes": [], "what": "database rights", "item": "x"}
+    assert plugin_runs.run("ungcuu_command", arguments)["changed"] is False
+    failed = plugin_runs.run("ungcuu_command", arguments | {"changes": ["x"]}, plugin_runs.this_machine)
+    assert (failed["failed"], failed["changed"]) == (True, True)
