@@ -40,6 +40,7 @@ REPORTERS = frozenset(
         "rotate_credentials",
         "ungcuu_accounts",
         "ungcuu_blocks",
+        "ungcuu_command",
         "ungcuu_containment",
         "ungcuu_dropins",
         "ungcuu_packages",
