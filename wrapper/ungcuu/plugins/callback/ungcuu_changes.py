@@ -13,7 +13,7 @@ short_description: Say in a variable whether this play has changed a host
 description:
   - Sets C(ungcuu_changed) for each host after each of its tasks. It is true from the first task that changed something,
     failed, or lost the host, until the play ends. It counts what the tasks report, so a builtin module counts as much
-    as one of ours.
+    as a plugin of ungcuu.
   - The role C(website_probe) tries the website again where it is true. Where this plugin is not loaded the variable is
     missing, and the website is tried again in any case.
 author: [ungcuu]
