@@ -18,6 +18,7 @@ from ungcuu import known_files
 from ungcuu.errors import Tampered
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
+from ungcuu.plugins.on_host import carried
 
 _VAULT = "/usr/local/sbin/ungcuu-vault"
 
@@ -58,7 +59,7 @@ class ActionModule(DocumentedAction):
         """What the vault's program answers; a lost connection is Ansible's own error where the list is required."""
         try:
             command = f"{_VAULT} know {host}{' --check' if check else ''}"
-            done = self._low_level_execute_command(command, in_data=json.dumps(document).encode())
+            done = carried(self._low_level_execute_command(command, in_data=json.dumps(document).encode()))
         except AnsibleConnectionFailure as error:
             if required:
                 raise
