@@ -27,7 +27,7 @@ def _only_enforced_controls(request: pytest.FixtureRequest, site_facts: Mapping[
     mark = request.node.get_closest_marker("control")
     if mark is None:
         return
-    from ungcuu import controls
+    from ungcuu.prepare import controls
 
     known = controls.load(Path(__file__).parent)
     variables = site_facts[request.getfixturevalue("host").backend.get_hostname()]
@@ -41,8 +41,8 @@ def site_facts() -> Mapping[str, Mapping[str, Any]]:
     """Every host's resolved inventory variables, by host. The tests have no second copy of a site's facts."""
     if file := os.environ.get("UNGCUU_SITE_FACTS"):
         return json.loads(Path(file).read_text("utf-8"))
-    from ungcuu.settings import Settings
-    from ungcuu.site import Site
+    from ungcuu.core.settings import Settings
+    from ungcuu.hosts.site import Site
 
     return Site.load(Settings.from_environment()).hosts
 
@@ -50,7 +50,7 @@ def site_facts() -> Mapping[str, Mapping[str, Any]]:
 @pytest.fixture
 def site(host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     """The resolved inventory variables of the host under test."""
-    from ungcuu.site_facts import SiteFacts
+    from ungcuu.prepare.site_facts import SiteFacts
 
     return SiteFacts(site_facts[host.backend.get_hostname()])
 

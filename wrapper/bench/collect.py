@@ -20,11 +20,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ungcuu import ssh
-from ungcuu.evidence import Request, Spec, collect, load_profile
-from ungcuu.evidence.acquire import CIPHERS
+from ungcuu.case.evidence import Request, Spec, collect, load_profile
+from ungcuu.case.evidence.acquire import CIPHERS
+from ungcuu.core.settings import state_dir
+from ungcuu.hosts import ssh
 from ungcuu.lab import Lab
-from ungcuu.settings import state_dir
 
 PROFILES = Path(__file__).parents[2] / "roles" / "evidence" / "profiles"
 ROOT = "/var/www/portal"
@@ -90,8 +90,8 @@ def peak_memory(target: ssh.Target, folder: Path, mebibytes: int) -> int:
     code = f"""
 import resource
 from pathlib import Path
-from ungcuu.evidence import Request, Spec, collect
-from ungcuu.ssh import Target
+from ungcuu.case.evidence import Request, Spec, collect
+from ungcuu.hosts.ssh import Target
 key, known_hosts = Path({str(target.key)!r}), Path({str(target.known_hosts)!r})
 target = Target({target.name!r}, {target.address!r}, key=key, known_hosts=known_hosts)
 spec = Spec("bench", "large", "w", "y", "head -c {mebibytes}M /dev/zero", "raw", 1 << 40, 600)

@@ -21,10 +21,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ungcuu import card, isolation, probe, ssh
+from ungcuu.contain import card, cut_off
+from ungcuu.core.settings import Settings
+from ungcuu.hosts import ssh
+from ungcuu.hosts.site import Site
 from ungcuu.lab import Lab
-from ungcuu.settings import Settings
-from ungcuu.site import Site
+from ungcuu.remote import reachability
 
 ROOT = Path(__file__).parents[2]
 # A connection that a playbook left up would be joined, and the bare command has none: both start from nothing.
@@ -73,7 +75,9 @@ class Bench:
 
         def hold() -> None:
             script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
-            told.update(json.loads(self.on("intruder01", script, Path(probe.__file__).read_bytes()).splitlines()[-1]))
+            told.update(
+                json.loads(self.on("intruder01", script, Path(reachability.__file__).read_bytes()).splitlines()[-1])
+            )
 
         clock = threading.Thread(target=hold)
         clock.start()
@@ -153,7 +157,7 @@ def main() -> None:
             bench.open()
             several["bare"].append(took(lambda: [p.wait() for p in [bench.bare(host) for host in hosts]]))
             bench.open()
-            several["cut"].append(took(lambda: isolation.cut_all(cards)))
+            several["cut"].append(took(lambda: cut_off.cut_all(cards)))
             bench.open()
             several["command"].append(took(lambda: bench.command(*names)))
         print(

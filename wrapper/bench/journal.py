@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ungcuu.casefacts import derive
-from ungcuu.journal import Journal, read_records, verify
+from ungcuu.case.facts import derive
+from ungcuu.case.journal import Journal, read_records, verify
 
 
 def main(count: int) -> None:

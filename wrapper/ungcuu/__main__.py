@@ -3,13 +3,13 @@
 import sys
 from typing import NoReturn
 
-from ungcuu import fastcut
+from ungcuu.contain import fast_cut
 
 
 def main() -> NoReturn:
     """Start a cut if the words plainly ask for one, then run the command line."""
-    fastcut.begin(sys.argv[1:])
-    from ungcuu.cli import main as run
+    fast_cut.begin(sys.argv[1:])
+    from ungcuu.cli.main import main as run
 
     run()
 

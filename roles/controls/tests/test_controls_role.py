@@ -8,7 +8,7 @@ from typing import Any
 
 from testinfra.host import Host
 
-from ungcuu import controls
+from ungcuu.prepare import controls
 
 ROLES = Path(__file__).resolve().parents[2]
 

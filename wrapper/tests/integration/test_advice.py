@@ -13,7 +13,7 @@ from typing import Any
 import implants
 import pytest
 
-from ungcuu.findings import RULES
+from ungcuu.detect.findings import RULES
 from ungcuu.lab import Lab
 
 pytestmark = pytest.mark.nightly

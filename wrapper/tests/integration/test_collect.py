@@ -22,12 +22,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from ungcuu import watchdog
-from ungcuu.evidence import Collection, Item, Outcome, Request, Spec, collect, load_profile, script
-from ungcuu.evidence.scope import scope_of
+from ungcuu.case.evidence import Collection, Item, Outcome, Request, Spec, collect, load_profile, script
+from ungcuu.case.evidence.extent import scope_of
+from ungcuu.core import process_guard
+from ungcuu.hosts.ssh import HostKeyRefused, Target
 from ungcuu.lab import Lab
 from ungcuu.lab.podman import inspect
-from ungcuu.ssh import HostKeyRefused, Target
 
 ROOT = Path(__file__).parents[3]
 PROFILES = ROOT / "roles" / "evidence" / "profiles"
@@ -320,7 +320,7 @@ def test_a_killed_collection_goes_on(host: Lab, tmp_path: Path) -> None:
         if manifest.exists() and manifest.read_bytes().count(b"\n") >= 8:
             break
         time.sleep(0.05)
-    watchdog.end(str(folder))
+    process_guard.end(str(folder))
     process.wait()
     before = [json.loads(line) for line in manifest.read_text().splitlines()]
     assert 8 <= len(before) < 30
@@ -350,8 +350,8 @@ def test_memory_is_flat(target: Target, tmp_path: Path) -> None:
     code = f"""
 import re
 from pathlib import Path
-from ungcuu.evidence import Request, Spec, collect
-from ungcuu.ssh import Target
+from ungcuu.case.evidence import Request, Spec, collect
+from ungcuu.hosts.ssh import Target
 key, known_hosts = Path({str(target.key)!r}), Path({str(target.known_hosts)!r})
 target = Target("web01", {target.address!r}, key=key, known_hosts=known_hosts)
 spec = Spec("test", "large", "w", "y", "head -c 300M /dev/zero", "raw", 1 << 30, 60)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ungcuu.drill import Drill, DrillFailed, Phase
+from ungcuu.core.settings import Settings
+from ungcuu.drill.player import Drill, DrillFailed, Phase
 from ungcuu.lab import Lab
-from ungcuu.settings import Settings
 
 
 @pytest.fixture(scope="module")

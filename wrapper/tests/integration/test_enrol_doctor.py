@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu import card, enrolment
+from ungcuu.contain import card
+from ungcuu.core.settings import Settings
+from ungcuu.hosts import enrolment
 from ungcuu.lab import Lab
-from ungcuu.settings import Settings
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 

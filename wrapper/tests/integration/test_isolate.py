@@ -20,11 +20,14 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, card, isolation, probe, ssh
+from ungcuu.contain import allowlist, card, cut_off
+from ungcuu.core.settings import Settings
+from ungcuu.detect import baseline
+from ungcuu.hosts import ssh
+from ungcuu.hosts.site import Site
 from ungcuu.lab import Lab
 from ungcuu.lab.podman import podman
-from ungcuu.settings import Settings
-from ungcuu.site import Site
+from ungcuu.remote import reachability
 
 ROOT = Path(__file__).parents[3]
 STATEFUL = """
@@ -137,7 +140,9 @@ class Stage:
     def probe(self, host: str, **ask: object) -> dict[str, Any]:
         """Run the probe on a host."""
         script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
-        answer: dict[str, Any] = json.loads(self.on(host, script, Path(probe.__file__).read_text()).splitlines()[-1])
+        answer: dict[str, Any] = json.loads(
+            self.on(host, script, Path(reachability.__file__).read_text()).splitlines()[-1]
+        )
         return answer
 
     def alive_from_outside(self, ports: list[int] | None = None) -> list[str]:
@@ -225,7 +230,7 @@ class Held(threading.Thread):
 def without_hooks(made: card.Card) -> card.Card:
     """The card as it was before devices were closed."""
     text = made.rules["full"]
-    whole = text[: text.index("# devices")] + isolation.LAST_LINE + "\n"
+    whole = text[: text.index("# devices")] + cut_off.LAST_LINE + "\n"
     return dataclasses.replace(made, rules={**made.rules, "full": whole})
 
 
@@ -235,7 +240,7 @@ def test_sessions_held_before_the_cut_die_within_a_second(opened: Stage) -> None
     held = [Held(opened, "intruder01", lab.address("web01", version), 9) for version in (4, 6)]
     held += [Held(opened, "web01", lab.address("intruder01", version), 9) for version in (4, 6)]
     time.sleep(3)
-    ended = isolation.cut(opened.card())
+    ended = cut_off.cut(opened.card())
     loaded = time.time()
     assert ended.ending == "cut", ended.detail
     for session in held:
@@ -257,7 +262,7 @@ def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
     rules = kept.rules["full"].replace("priority -300; policy drop;\n", late)
     session = Held(opened, "intruder01", opened.lab.address("web01"), 6)
     time.sleep(3)
-    assert isolation.cut(dataclasses.replace(kept, rules={**kept.rules, "full": rules})).done
+    assert cut_off.cut(dataclasses.replace(kept, rules={**kept.rules, "full": rules})).done
     loaded = time.time()
     session.join(30)
     assert session.told["last"] > loaded + 1
@@ -265,7 +270,7 @@ def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
 
 def test_cut_and_playbook_leave_the_same_rules(opened: Stage, playbook: Any) -> None:
     """Two ways to the same state would drift apart: one template, one rule set, nothing for the playbook to change."""
-    assert isolation.cut(opened.card()).done
+    assert cut_off.cut(opened.card()).done
     cut = opened.rules()
     done = playbook("isolate", "web01")
     assert done.returncode == 0, done.stdout
@@ -332,7 +337,7 @@ def test_cut_needs_no_python_and_no_disk(opened: Stage) -> None:
     try:
         # Stricter than a full disk: nothing at all can be written.
         opened.on("web01", f"for d in {WRITABLE}; do mount --bind $d $d && mount -o remount,bind,ro $d || exit 1; done")
-        ended = isolation.cut(kept)
+        ended = cut_off.cut(kept)
     finally:
         opened.on("web01", f"umount -l {WRITABLE}; mv /usr/bin/python3.away /usr/bin/python3")
     assert ended.ending == "cut", ended.detail
@@ -400,7 +405,7 @@ def test_a_host_without_memory_is_cut(opened: Stage) -> None:
     try:
         opened.on("web01", HUNGRY)
         time.sleep(3)
-        ended = isolation.cut(kept)
+        ended = cut_off.cut(kept)
         alive = opened.alive_from_outside()
     finally:
         podman("update", "--memory", "8g", "--memory-swap", "8g", opened.lab.container("web01"))
@@ -422,10 +427,10 @@ def test_a_full_process_table_is_said_and_outlasted(opened: Stage, monkeypatch: 
         time.sleep(0.2)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
     try:
-        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 1)
-        first = isolation.cut(kept)
-        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 60)
-        ended = isolation.cut(kept)
+        monkeypatch.setattr(cut_off, "AGAIN_SECONDS", 1)
+        first = cut_off.cut(kept)
+        monkeypatch.setattr(cut_off, "AGAIN_SECONDS", 60)
+        ended = cut_off.cut(kept)
     finally:
         time.sleep(max(0.0, over - time.monotonic()))
     assert first.ending == "not reached", "the table was never full, so what follows proves nothing"
@@ -447,12 +452,12 @@ def test_callers_who_crowd_sshd_do_not_hold_the_cut(opened: Stage, monkeypatch: 
         opened.on("intruder01", f"systemd-run -q --unit=callers python3 -c {shlex.quote(callers)}")
         time.sleep(2)
         monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
-        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 0)
+        monkeypatch.setattr(cut_off, "AGAIN_SECONDS", 0)
         nothing = dataclasses.replace(kept, rules={"full": ""})
-        away = [isolation.cut(nothing).ending == "not reached" for _ in range(5)]
+        away = [cut_off.cut(nothing).ending == "not reached" for _ in range(5)]
         assert sum(away) > 2, "hardly anybody was turned away, so what follows proves nothing"
-        monkeypatch.setattr(isolation, "AGAIN_SECONDS", 30)
-        ended = isolation.cut(kept)
+        monkeypatch.setattr(cut_off, "AGAIN_SECONDS", 30)
+        ended = cut_off.cut(kept)
     finally:
         opened.on("intruder01", "systemctl stop callers; systemctl reset-failed; true")
         opened.on("web01", f"rm {crowd}; systemctl restart ssh")
@@ -481,8 +486,8 @@ def test_full_disk_of_the_journal_holds_nothing_back(opened: Stage) -> None:
 
 def test_refused_before_the_cut_when_it_would_lock_out(opened: Stage, ungcuu: Run, playbook: Any) -> None:
     """A responder who locks themselves out during an incident has lost the host."""
-    mistaken = dataclasses.replace(opened.card(), allow=isolation.AllowList(("203.0.113.9",), ()))
-    ended = isolation.cut(mistaken)
+    mistaken = dataclasses.replace(opened.card(), allow=allowlist.AllowList(("203.0.113.9",), ()))
+    ended = cut_off.cut(mistaken)
     assert (ended.ending, ended.seen) == ("refused", opened.lab.address("controller"))
     card.write(opened.settings, mistaken)
     code, document, _said = ungcuu("isolate", "web01")
@@ -499,12 +504,12 @@ def test_refused_before_the_cut_when_it_would_lock_out(opened: Stage, ungcuu: Ru
 def test_half_a_rule_set_is_none(opened: Stage) -> None:
     """A connection that breaks midway must not leave the host without rules, or with half of them."""
     kept = opened.card()
-    assert isolation.cut(kept).done
+    assert cut_off.cut(kept).done
     rules = opened.rules()
     whole = kept.rules["full"]
     torn = [whole[: whole.index(at)] for at in ("\tchain output", "# devices", "\tchain egress")]
     for text in (*torn, "\n".join(whole.splitlines()[:5]) + "\n", ""):
-        ended = isolation.cut(dataclasses.replace(kept, rules={**kept.rules, "full": text}))
+        ended = cut_off.cut(dataclasses.replace(kept, rules={**kept.rules, "full": text}))
         assert ended.ending == "failed"
         assert opened.rules() == rules
 
@@ -564,7 +569,7 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     held += [Held(opened, "web01", lab.address("intruder01", version), 30, source=80) for version in (4, 6)]
     time.sleep(3)
     opened.on("web01", "systemctl start nginx")
-    ended = isolation.cut(opened.card(), "egress")
+    ended = cut_off.cut(opened.card(), "egress")
     loaded = time.time()
     assert ended.done, ended.detail
     for session in held:
@@ -600,13 +605,13 @@ def test_a_host_under_load_is_cut(opened: Stage) -> None:
     try:
         time.sleep(2)
         bare = ssh.run(kept.target, "true").seconds
-        ended = isolation.cut(kept)
+        ended = cut_off.cut(kept)
         alive = opened.alive_from_outside()
     finally:
         opened.on("web01", IDLE)
     assert ended.ending == "cut", ended.detail
     # The snapshot has its 4 s; the rest is a connection, whatever one costs on a machine that others load too.
-    assert ended.seconds < isolation.SNAPSHOT_SECONDS + max(6.0, 4 * bare), f"{ended.seconds:.1f} s, bare {bare:.1f} s"
+    assert ended.seconds < cut_off.SNAPSHOT_SECONDS + max(6.0, 4 * bare), f"{ended.seconds:.1f} s, bare {bare:.1f} s"
     assert b"== sockets" in ended.snapshot
     assert alive == []
 
@@ -670,7 +675,7 @@ def test_one_dead_host_holds_nobody_back(opened: Stage) -> None:
     kept = opened.card()
     dead = dataclasses.replace(kept, host="gone01", address="198.51.100.254")
     begun = time.monotonic()
-    ended = isolation.cut_all([dead, kept])
+    ended = cut_off.cut_all([dead, kept])
     assert [one.ending for one in ended] == ["not reached", "cut"]
     assert ended[1].seconds < 5
     assert time.monotonic() - begun < 30

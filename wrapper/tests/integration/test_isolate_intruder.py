@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
 
-from ungcuu import isolation, probe, readback
+from ungcuu.contain import allowlist, cut_off, readback
 from ungcuu.lab import Lab
 from ungcuu.plugins import on_host
+from ungcuu.remote import reachability
 
 pytestmark = pytest.mark.nightly
 
@@ -143,7 +144,7 @@ class InSpace(Held):
     def run(self) -> None:
         order = shlex.quote(json.dumps({"ask": "hold", **self.ask}))
         inside = f"nsenter -t $(pgrep -f '^sleep 900$') -n python3 -I - {order}"
-        said = self.stage.on("web01", inside, Path(probe.__file__).read_text("utf-8"))
+        said = self.stage.on("web01", inside, Path(reachability.__file__).read_text("utf-8"))
         self.told = json.loads(said.splitlines()[-1])
 
 
@@ -155,7 +156,7 @@ def test_a_macvlan_in_a_namespace_dies_with_the_rest(opened: Stage, hooks: bool)
     session = InSpace(opened, "web01", opened.lab.address("intruder01"), 9)
     time.sleep(3)
     kept = opened.card()
-    ended = isolation.cut(kept if hooks else without_hooks(kept))
+    ended = cut_off.cut(kept if hooks else without_hooks(kept))
     loaded = time.time()
     assert (ended.ending, ended.hooks) == ("cut", "yes" if hooks else "rules"), ended.detail
     assert b"mv0" not in ended.snapshot.partition(b"== packet_filter")[0] or b"macvlan" in ended.snapshot
@@ -186,9 +187,9 @@ def test_raw_packets_stay_inside(opened: Stage, how: str) -> None:
     """Seen passing the rules of the IP layer, which is what the middle case shows each time."""
     there = opened.lab.address("intruder01")
     assert _heard(opened, "markbefore", there, how=how) == 20
-    assert isolation.cut(without_hooks(opened.card())).done
+    assert cut_off.cut(without_hooks(opened.card())).done
     assert _heard(opened, "markhalf", there, how=how) == 20
-    assert isolation.cut(opened.card()).hooks == "yes"
+    assert cut_off.cut(opened.card()).hooks == "yes"
     assert _heard(opened, "markafter", there, how=how) == 0
     # A DHCP client's broadcast is the one exception that is left: without it the host would lose its address.
     assert _heard(opened, "marklease", "255.255.255.255", (68, 67), how) == 20
@@ -267,11 +268,11 @@ def _login(stage: Stage, source: str) -> str:
     return "refused" if "Permission denied" in said else "no connection"
 
 
-@pytest.mark.parametrize("mode", isolation.MODES)
+@pytest.mark.parametrize("mode", allowlist.MODES)
 def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
     """The expected rules are written twice, as nft's text and as the kernel's; and one rule more is seen."""
     kept = opened.card()
-    assert isolation.cut(kept, mode).done
+    assert cut_off.cut(kept, mode).done
     wanted = readback.Wanted(mode, kept.allow, 22, () if mode == "full" else (80, 443))
     program = on_host.program_text("packet_filter", wanted.order())
 
@@ -288,7 +289,7 @@ def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
         "add table inet ungcuu_isolation '{ flags dormant; }'",
         "delete table netdev ungcuu_isolation",
     ):
-        assert isolation.cut(kept, mode).done
+        assert cut_off.cut(kept, mode).done
         opened.on("web01", f"nft {door}")
         assert rows()["the kernel holds the rules"]["passed"] is False, door
 

@@ -22,11 +22,13 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, registry, restore_points
+from ungcuu.cli import registry
+from ungcuu.core.settings import Settings
+from ungcuu.detect import baseline
 from ungcuu.lab import Lab
-from ungcuu.resuming import open_runs
-from ungcuu.settings import Settings
-from ungcuu.verb import Verb
+from ungcuu.recover import restore_points
+from ungcuu.run.resume import open_runs
+from ungcuu.run.verb import Verb
 
 pytestmark = pytest.mark.nightly
 

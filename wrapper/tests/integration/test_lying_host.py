@@ -19,7 +19,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from ungcuu import watchdog
+from ungcuu.core import process_guard
 from ungcuu.lab import Lab
 
 ROOT = Path(__file__).parents[3]
@@ -87,7 +87,7 @@ class Weighed:
 
     def _weigh(self, pid: int, done: threading.Event) -> None:
         while not done.wait(0.2):
-            self.peak = max(self.peak, watchdog.memory([pid, *_below(pid)]))
+            self.peak = max(self.peak, process_guard.memory([pid, *_below(pid)]))
 
 
 def _below(pid: int) -> list[int]:

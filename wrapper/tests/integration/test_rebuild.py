@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ungcuu import card
+from ungcuu.contain import card
+from ungcuu.core.settings import Settings
 from ungcuu.lab import Lab
-from ungcuu.settings import Settings
 
 TEXT = "Sở Công Thương"
 Run = Callable[..., tuple[int, dict[str, Any], str]]

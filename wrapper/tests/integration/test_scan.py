@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu.errors import Exit
+from ungcuu.core.errors import Exit
 from ungcuu.lab import Lab
 
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]

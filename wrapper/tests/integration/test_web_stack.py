@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from ungcuu import controls
 from ungcuu.lab import Lab
 from ungcuu.plugins.on_host import parse_reply, program_text
+from ungcuu.prepare import controls
 
 ROOT = Path(__file__).parents[3]
 ROLES = ("php_hardening", "web_hardening", "web_application_firewall", "service_sandbox")

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[3]
 ACTIONS = ROOT / "wrapper" / "ungcuu" / "plugins" / "action"
-PLUGINS = sorted(path.stem for path in ACTIONS.glob("*.py"))
+PLUGINS = sorted(path.stem for path in ACTIONS.glob("[!_]*.py"))
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 
 

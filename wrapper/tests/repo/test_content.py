@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ungcuu.plan import playbook_roles
+from ungcuu.run.plan import playbook_roles
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
@@ -150,8 +150,8 @@ def test_nothing_in_the_tree_names_this_machine_or_a_registry() -> None:
 
 
 def test_every_playbook_belongs_to_a_verb() -> None:
-    from ungcuu import registry
-    from ungcuu.verb import Verb
+    from ungcuu.cli import registry
+    from ungcuu.run.verb import Verb
 
     def playbooks(verb: Verb) -> set[str]:
         return {verb.playbook or ""} | {name for inner in verb.verbs for name in playbooks(inner)}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ungcuu import controls
-from ungcuu.plan import playbook_roles
+from ungcuu.prepare import controls
+from ungcuu.run.plan import playbook_roles
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = controls.load(ROOT / "roles")
@@ -61,7 +61,7 @@ def test_every_control_is_set_by_its_role(control: controls.Control) -> None:
 
 
 def test_reference_page_is_up_to_date() -> None:
-    """Run: python -m ungcuu.controls > docs/reference/controls.md."""
+    """Run: python -m ungcuu.prepare.controls > docs/reference/controls.md."""
     assert (ROOT / "docs/reference/controls.md").read_text("utf-8") == controls.reference(CATALOGUE)
 
 

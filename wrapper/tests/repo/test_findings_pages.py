@@ -7,8 +7,8 @@ from pathlib import Path
 
 import implants_page
 
-from ungcuu.advice import ADVICE
-from ungcuu.findings import RULES
+from ungcuu.detect.advice import ADVICE
+from ungcuu.detect.findings import RULES
 
 ROOT = Path(__file__).parents[3]
 

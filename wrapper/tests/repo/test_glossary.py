@@ -11,7 +11,7 @@ from pathlib import Path
 import catalogue
 import pytest
 
-from ungcuu import registry
+from ungcuu.cli import registry
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "reference" / "glossary.md"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import reference
 
-from ungcuu import errors, registry
-from ungcuu.errors import Exit
+from ungcuu.cli import registry
+from ungcuu.core import errors
+from ungcuu.core.errors import Exit
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -68,7 +69,7 @@ def test_each_class_of_failure_has_its_own_code() -> None:
 def test_help_starts_fast_and_imports_nothing_heavy() -> None:
     """Every verb's file is read for --help; one import of Ansible there would cost half a second."""
     script = (
-        "import sys; from ungcuu import cli; cli.run(['--help']); "
+        "import sys; from ungcuu.cli import main; main.run(['--help']); "
         "heavy = {'ansible', 'ansible_runner', 'paramiko', 'cryptography', 'jinja2', 'pytest', 'testinfra'}; "
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )

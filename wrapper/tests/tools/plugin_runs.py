@@ -19,7 +19,7 @@ from ansible.template import Templar
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGINS = ROOT / "wrapper" / "ungcuu" / "plugins"
-NAMES = sorted(path.stem for path in (PLUGINS / "action").glob("*.py"))
+NAMES = sorted(path.stem for path in (PLUGINS / "action").glob("[!_]*.py"))
 
 _VALUES = {"str": "x", "path": "/x", "int": 1, "float": 1.5, "bool": True, "dict": {"x": 1}, "raw": "x", "list": ["x"]}
 Host = Callable[[str, bytes], Mapping[str, Any]]

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ungcuu import i18n, registry
-from ungcuu.commandline import PHASES
-from ungcuu.planning import verb_steps
-from ungcuu.settings import Settings
-from ungcuu.verb import Hosts, Option, Phase, Verb
+from ungcuu.cli import registry
+from ungcuu.cli.parser import PHASES
+from ungcuu.core import i18n
+from ungcuu.core.settings import Settings
+from ungcuu.run.verb import Hosts, Option, Phase, Verb
+from ungcuu.run.verb_plan import verb_steps
 
 ROOT = Path(__file__).resolve().parents[3]
 VERBS = ROOT / "docs" / "reference" / "verbs.md"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ungcuu import journal as journal_module
-from ungcuu.case import Case, open_case
-from ungcuu.journal import Journal
-from ungcuu.sealing import format_time
-from ungcuu.settings import Settings
+from ungcuu.case import journal as journal_module
+from ungcuu.case.case import Case, open_case
+from ungcuu.case.journal import Journal
+from ungcuu.core.clock import format_time
+from ungcuu.core.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
 

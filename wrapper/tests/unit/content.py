@@ -6,7 +6,7 @@ import dataclasses
 import textwrap
 from pathlib import Path
 
-from ungcuu.settings import Settings
+from ungcuu.core.settings import Settings
 
 PLAYBOOK = """
 - name: Greet the host

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ungcuu import ssh
+from ungcuu.hosts import ssh
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 

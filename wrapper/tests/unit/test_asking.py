@@ -16,9 +16,9 @@ import content
 import pytest
 from sshserver import SSHD, serving
 
-from ungcuu import registry
+from ungcuu.cli import registry
 
-PACKAGE = Path(registry.__file__).parent
+PACKAGE = Path(registry.__file__).parents[1]
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
 
@@ -96,4 +96,4 @@ def test_there_is_one_way_to_ask() -> None:
             of = getattr(getattr(node.func, "value", None), "id", "")
             if (of in ("click", "getpass") and name in asks) or (not of and name == "input"):
                 found.append(f"{path.relative_to(PACKAGE)}: {name}")
-    assert [place for place in found if not place.startswith(("remote/", "lab/"))] == ["asking.py: prompt"]
+    assert [place for place in found if not place.startswith(("remote/", "lab/"))] == ["core/asking.py: prompt"]

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import audit, controls, i18n, restore_points
-from ungcuu.verify import Check
+from ungcuu.core import i18n
+from ungcuu.prepare import audit, controls
+from ungcuu.prepare.verify import Check
+from ungcuu.recover import restore_points
+from ungcuu.report import audit_page
 
 TODAY = date(2026, 11, 22)
 MAPPING = {"cis_debian12": "", "devsec": "", "tcvn_14423": ""}
@@ -71,7 +74,7 @@ def test_what_was_not_assessed_lowers_the_score_and_names_the_fact(tmp_path: Pat
     found = audit.audit_host("web01", {}, known, checks, tmp_path)
     assert (found.score, found.denominator) == (50, 2)
     assert (found.rows[1].status, found.rows[1].detail) == ("not assessed", i18n._("fact website_user is missing"))
-    assert "not assessed" in audit.keep(found, tmp_path)[1].read_text("utf-8")
+    assert "not assessed" in audit_page.keep(found, tmp_path)[1].read_text("utf-8")
 
 
 def test_an_expired_waiver_is_told() -> None:
@@ -100,11 +103,11 @@ def test_documents_and_drift(tmp_path: Path) -> None:
     known = [control("a"), control("b")]
     first = audit.audit_host("web01", {}, known, [check("a", "passed"), check("b", "passed")], tmp_path)
     assert (first.score, first.drift) == (100, ())
-    audit.keep(first, tmp_path)
+    audit_page.keep(first, tmp_path)
     said = "<script>alert(1)</script>\x1b[2J"
     second = audit.audit_host("web01", {}, known, [check("a", "failed", said), check("b", "passed")], tmp_path)
     assert second.drift == ({"id": "a", "before": "pass", "now": "fail"},)
-    document, page = audit.keep(second, tmp_path)
+    document, page = audit_page.keep(second, tmp_path)
     assert json.loads(document.read_text("utf-8"))["score"] == 50
     html = page.read_text("utf-8")
     assert "<script>" not in html and "\x1b" not in html and "&lt;script&gt;" in html
@@ -115,13 +118,13 @@ def test_the_page_says_whether_the_host_can_be_restored(tmp_path: Path) -> None:
     """A hardened host without a proven backup is not safe, and whoever signs the page must see it."""
     known = [control("a")]
     found = audit.audit_host("web01", {}, known, [check("a", "passed")], tmp_path)
-    document, page = audit.keep(found, tmp_path)
+    document, page = audit_page.keep(found, tmp_path)
     assert i18n._("no restore was ever proven") in page.read_text("utf-8")
     drill = {"on": "spare01", "rto_seconds": 90.0, "rpo_seconds": 60}
     point = {"id": "01" * 32, "time": "2026-11-24T19:00:00Z", "host": "web01", "files": 9, "bytes": 9}
     proven = point | {"proven": "2026-11-24T20:00:00Z", "drill": drill}
     listed = {"asked": "2026-11-24T21:00:00Z", "points": [proven]}
     (tmp_path / restore_points.FILE).write_text(json.dumps(listed), "utf-8")
-    document, page = audit.keep(found, tmp_path)
+    document, page = audit_page.keep(found, tmp_path)
     assert "spare01" in page.read_text("utf-8")
     assert "spare01" in json.loads(document.read_text("utf-8"))["backups"]["drill"]

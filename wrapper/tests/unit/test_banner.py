@@ -10,9 +10,10 @@ import content
 import pytest
 from sshserver import serving
 
-from ungcuu import runner, ssh
-from ungcuu.problems import problem_of
-from ungcuu.settings import Settings
+from ungcuu.core.settings import Settings
+from ungcuu.hosts import ssh
+from ungcuu.run import runner
+from ungcuu.run.failures import problem_of
 
 BANNER = "*** AUTHORISED USE ONLY ***\nAll activity is logged. Máy chủ của Sở Công Thương.\n"
 TASKS = """

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, expected, sent
-from ungcuu.baseline import Snapshot, checked, parse, path_bytes
-from ungcuu.errors import StepFailed, Tampered
+from ungcuu.core.errors import StepFailed, Tampered
+from ungcuu.detect import baseline
+from ungcuu.detect.baseline import Snapshot, checked, parse, path_bytes
+from ungcuu.hosts import deployed_files, remote_program
 from ungcuu.remote.host_state import reading
 
 END = b'{"k":"end","seconds":1.5,"time":1700000000}'
@@ -94,7 +95,7 @@ def test_memory_is_bounded(tmp_path: Path, record: bytes) -> None:
     (tmp_path / "record").write_bytes(record)
     script = (
         "import re, sys\nfrom pathlib import Path\n"
-        "from ungcuu.baseline import parse\nfrom ungcuu.sent import BYTE_QUOTA\n"
+        "from ungcuu.detect.baseline import parse\nfrom ungcuu.hosts.remote_program import BYTE_QUOTA\n"
         "record = Path(sys.argv[1]).read_bytes()\ndata = bytearray()\nn = 0\n"
         "while len(data) < BYTE_QUOTA:\n    data += record.replace(b'%d', b'%d' % n) + b'\\n'; n += 1\n"
         "data = bytes(data[:BYTE_QUOTA])\nassert not parse(data.splitlines()).complete\n"
@@ -129,7 +130,7 @@ def test_paths_survive_the_way_as_bytes(raw: bytes) -> None:
 
 def sent_program(config: dict[str, Any], more: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run the reader as a host runs it: no package of ungcuu is to be found there."""
-    text = sent.program("host_state", config)
+    text = remote_program.program("host_state", config)
     start = b"sys.exit("
     return subprocess.run(
         [sys.executable, "-I", "-S", "-"], input=text.replace(start, more + start), capture_output=True, check=True,
@@ -208,12 +209,12 @@ def test_a_tampered_baseline_is_refused(tmp_path: Path, attack: str) -> None:
 
 def test_our_own_files_are_known_by_content(tmp_path: Path) -> None:
     """Only the very content that was sent is excused: a name alone excuses nothing."""
-    expected.remember(tmp_path, "web01", {"/etc/ungcuu/isolation.nft": "table", "/etc/b": "x"})
-    expected.remember(tmp_path, "web01", {"/etc/b": None})
-    known = expected.load(tmp_path, "web01")
+    deployed_files.remember(tmp_path, "web01", {"/etc/ungcuu/isolation.nft": "table", "/etc/b": "x"})
+    deployed_files.remember(tmp_path, "web01", {"/etc/b": None})
+    known = deployed_files.load(tmp_path, "web01")
     assert list(known) == ["/etc/ungcuu/isolation.nft"]
     (tmp_path / "hosts/web01/expected.json").write_text("[]")
-    assert expected.load(tmp_path, "web01") == {}
+    assert deployed_files.load(tmp_path, "web01") == {}
 
 
 def test_reader_runs_in_isolated_mode() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import blocks
-from ungcuu.blocks import Block, NotBlocked
-from ungcuu.isolation import AllowList
+from ungcuu.contain import blocks
+from ungcuu.contain.allowlist import AllowList
+from ungcuu.contain.blocks import Block, NotBlocked
 
 ALLOWED = AllowList(("192.0.2.1", "198.51.100.0/28"), ("2001:db8::1",))
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

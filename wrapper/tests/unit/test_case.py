@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from casebook import FINDINGS, Book, clock_of, collect, contain, found, settings_in, write_case
 
-from ungcuu import casefacts
-from ungcuu.case import Case, current, find, list_cases, open_case, parse_when
-from ungcuu.casecheck import check
-from ungcuu.casefacts import derive
-from ungcuu.errors import JournalError, Refused, UsageFault
-from ungcuu.journal import Journal
-from ungcuu.sealing import Record
-from ungcuu.settings import Settings
+from ungcuu.case import facts as case_facts
+from ungcuu.case.case import Case, current, find, list_cases, open_case, parse_when
+from ungcuu.case.facts import derive
+from ungcuu.case.integrity import check
+from ungcuu.case.journal import Journal
+from ungcuu.case.record import Record
+from ungcuu.core.errors import JournalError, Refused, UsageFault
+from ungcuu.core.settings import Settings
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ ALLOWED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("start", casefacts.PHASES[:-1])
-@pytest.mark.parametrize("end", [*casefacts.PHASES, "nonsense"])
+@pytest.mark.parametrize("start", case_facts.PHASES[:-1])
+@pytest.mark.parametrize("end", [*case_facts.PHASES, "nonsense"])
 def test_every_step_of_the_phase_machine(case: Case, start: str, end: str) -> None:
     if start != "detect":
         case = case.advance(start)
@@ -221,7 +221,7 @@ def test_a_host_may_not_steer_the_case(settings: Settings) -> None:
 
 def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
     assert (
-        casefacts.payload(record("finding", {"host": "web01", "data": {"host": "web02", "path": "/x"}}))["host"]
+        case_facts.payload(record("finding", {"host": "web01", "data": {"host": "web02", "path": "/x"}}))["host"]
         == "web01"
     )
 
@@ -229,7 +229,7 @@ def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
 def test_records_of_any_shape_are_survived() -> None:
     """Journals outlive versions, and hosts send what they like."""
     odd: list[Any] = [None, "", "x", 5, 1.5, True, [], {}, ["a"], {"a": 1}, {"data": {}}, {"data": 5}]
-    kinds = [name.removeprefix("_on_") for name in dir(casefacts._Fold) if name.startswith("_on_")]
+    kinds = [name.removeprefix("_on_") for name in dir(case_facts._Fold) if name.startswith("_on_")]
     records = [
         record("case_opened", {"hosts": ["web01"], "title": "x"}),
         record("run_started", {"verb": "scan", "hosts": "web01"}),

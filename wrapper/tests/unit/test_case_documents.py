@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from casebook import settings_in, write_case
 
-from ungcuu import flow
-from ungcuu.case import Case
-from ungcuu.casecheck import check
-from ungcuu.errors import Exit
-from ungcuu.registry import find_verb, with_defaults
-from ungcuu.screen import Screen
-from ungcuu.settings import Settings
+from ungcuu.case.case import Case
+from ungcuu.case.integrity import check
+from ungcuu.cli.registry import find_verb, with_defaults
+from ungcuu.core.errors import Exit
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.run import flow
 
 EXPORTS = [
     ("form", {"form": "initial"}, "initial.html"),

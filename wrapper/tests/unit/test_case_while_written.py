@@ -10,23 +10,23 @@ from pathlib import Path
 import pytest
 
 from ungcuu import report
-from ungcuu.case import Case, open_case
-from ungcuu.casecheck import check
-from ungcuu.errors import ControllerFault
-from ungcuu.evidence.store import Store
-from ungcuu.export import export_case
+from ungcuu.case.case import Case, open_case
+from ungcuu.case.evidence.store import Store
+from ungcuu.case.export import export_case
+from ungcuu.case.integrity import check
+from ungcuu.core.errors import ControllerFault
+from ungcuu.core.settings import Settings
 from ungcuu.report import document
-from ungcuu.settings import Settings
 
 SECONDS = 4.0
 
 WRITER = """
 import dataclasses, os, sys, time
 from pathlib import Path
-from ungcuu.case import Case
-from ungcuu.evidence.store import Store
+from ungcuu.case.case import Case
+from ungcuu.case.evidence.store import Store
 from ungcuu.report import document
-from ungcuu.settings import Settings
+from ungcuu.core.settings import Settings
 settings = Settings.from_environment({"UNGCUU_STATE": sys.argv[1]})
 case = Case(settings, sys.argv[2])
 journal, store = case.journal(), Store(case.evidence, "web01")

@@ -24,7 +24,9 @@ import plugin_runs
 import pytest
 from plugin_runs import NAMES, ROOT, Host, no_host
 
-from ungcuu import known_files, quarantine, scan, sent
+from ungcuu.detect import known_files, scan
+from ungcuu.hosts import remote_program
+from ungcuu.recover import quarantine
 from ungcuu.remote import accounts, dropins
 
 MARK = "UNGCUU-RESULT "
@@ -177,7 +179,7 @@ def quarantine_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
         outcome = "would" if config["check"] else "done"
         return b"\n".join(json.dumps({"id": row["id"], "outcome": outcome}).encode() for row in config["actions"])
 
-    monkeypatch.setattr(sent, "run_program", program)
+    monkeypatch.setattr(remote_program, "run_program", program)
     monkeypatch.setattr(quarantine, "remember", lambda _subject, _taken: None)
     variables = {"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)}
     return Scenario({"paths": ["/var/www/portal/x.php"]}, changes=True, variables=variables, state=lambda: list(taken))

@@ -14,9 +14,9 @@ from pathlib import Path
 import content
 import pytest
 
-from ungcuu import registry
-from ungcuu.screen import Screen
-from ungcuu.streams import Lasting
+from ungcuu.cli import registry
+from ungcuu.core.streams import Lasting
+from ungcuu.core.terminal import Screen
 
 
 def ungcuu(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -148,7 +148,7 @@ def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path: Path) -> None:
 def test_a_lost_terminal_is_survived(tmp_path: Path) -> None:
     script = """
         import os, signal, sys
-        from ungcuu import cli
+        from ungcuu.cli import main as cli
         cli.run = lambda words: os.kill(os.getpid(), signal.SIGHUP) or 0
         cli.main([])
     """

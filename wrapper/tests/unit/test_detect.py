@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from ungcuu import content, detect
-from ungcuu.baseline import IDENTITY, Snapshot
+from ungcuu import detect
+from ungcuu.detect import detectors, heuristics
+from ungcuu.detect.baseline import IDENTITY, Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
-from ungcuu.findings import RULES, Finding, Severity, counts, worst_first
+from ungcuu.detect.findings import RULES, Finding, Severity, counts, worst_first
 
 ROOT = "/var/www/portal"
 POLICY = Policy("web01", ROOT, (f"{ROOT}/wp-content/uploads",))
@@ -36,7 +37,7 @@ def file(path: str, area: str = "web", **more: Any) -> dict[str, Any]:
 
 def found(before: Snapshot | None, now: Snapshot, policy: Policy = POLICY, **contents: bytes) -> list[Finding]:
     known = {path: base64.b64encode(data).decode() for path, data in contents.items()}
-    return worst_first(detect.detect(Comparison(policy, before, now, known)))
+    return worst_first(detectors.detect(Comparison(policy, before, now, known)))
 
 
 def only(items: list[Finding]) -> tuple[str, str, str]:
@@ -91,7 +92,7 @@ def test_an_empty_index_is_no_web_shell(data: bytes) -> None:
 )
 def test_remarks_do_not_hide_code(data: bytes) -> None:
     """A closing tag ends a one-line remark, and code may follow on the same line."""
-    assert not content.only_remarks(data)
+    assert not heuristics.only_remarks(data)
 
 
 def test_patterns_are_bounded() -> None:
@@ -100,10 +101,10 @@ def test_patterns_are_bounded() -> None:
 
     begun = time.monotonic()
     for piece in (b"eval(", b"$_GET[", b"chr(1).", b"preg_replace('/", b"/*", b"<?php ", b"\\x41", b"(" * 50, b"`"):
-        data = piece * (content.LIMIT // len(piece))
-        content.judge(data)
-        content.only_remarks(data[:4096])
-        content.hidden_links(data)
+        data = piece * (heuristics.LIMIT // len(piece))
+        heuristics.judge(data)
+        heuristics.only_remarks(data[:4096])
+        heuristics.hidden_links(data)
     assert time.monotonic() - begun < 20
 
 
@@ -120,7 +121,7 @@ def test_patterns_are_bounded() -> None:
 )
 def test_web_shells_are_recognised(code: bytes) -> None:
     """Our own samples of the shapes that web shells take."""
-    assert content.judge(code).suspicious
+    assert heuristics.judge(code).suspicious
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_web_shells_are_recognised(code: bytes) -> None:
 )
 def test_ordinary_code_is_not_called_a_web_shell(code: bytes) -> None:
     """Code that any theme or plugin holds."""
-    assert not content.judge(code).suspicious
+    assert not heuristics.judge(code).suspicious
 
 
 def test_code_that_was_added_changed_or_removed() -> None:
@@ -366,7 +367,7 @@ def test_gambling_links() -> None:
     seen = {(item.rule, item.severity.value) for item in found(before, now, **{path: spam.encode()})}
     assert seen == {("content.hidden-link", "critical"), ("web.changed", "high")}
     warning = "<p>Công an cảnh báo người dân về nhà cái trực tuyến. <a href='https://baochinhphu.vn/x'>Xem thêm</a></p>"
-    assert not content.hidden_links(warning.encode()).suspicious
+    assert not heuristics.hidden_links(warning.encode()).suspicious
 
 
 @pytest.mark.parametrize(
@@ -387,7 +388,7 @@ def test_injected_posts(detail: str, rules: list[str]) -> None:
 def test_cloaking() -> None:
     """Code that shows another page to search engines."""
     code = b"<?php if (preg_match('/x/', $_SERVER['HTTP_USER_AGENT'] . 'googlebot')) echo file_get_contents('http://x.test');"
-    assert content.judge(code).suspicious
+    assert heuristics.judge(code).suspicious
 
 
 def test_evidence_is_cleaned_too() -> None:
@@ -411,8 +412,8 @@ def test_any_records_can_be_compared() -> None:
     import json
     import random
 
-    from ungcuu import quarantine
-    from ungcuu.baseline import SCHEMA, parse
+    from ungcuu.detect.baseline import SCHEMA, parse
+    from ungcuu.recover import quarantine
 
     chance = random.Random(7)  # noqa: S311
     words = ["", "/", "..", "-1", "é", "%s{{ x }}", "::1", "0", "root", "a" * 64, "x.service", "links=9 hidden=1"]
@@ -451,7 +452,8 @@ def test_every_rule_in_use_is_in_the_catalogue() -> None:
 
     sources = [file.read_text("utf-8") for file in Path(detect.__file__).parent.glob("*.py")]
     used = {rule for text in sources for rule in re.findall(r'"([a-z]+\.[a-z-]+)"', text)}
-    assert used - {"apt-daily-upgrade.timer"} <= set(RULES)
+    files = {word for word in used if word.endswith((".json", ".list", ".timer"))}
+    assert used - files - {"ungcuu.remote"} <= set(RULES)
     assert {"upload.code", "persistence.unit"} <= used
 
 

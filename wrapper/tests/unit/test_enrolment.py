@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import enrolment, ssh
+from ungcuu.hosts import enrolment, ssh
 
 NOW = 1_790_000_000.0
 GOOD = {

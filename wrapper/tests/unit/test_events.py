@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ungcuu import plugins
-from ungcuu.events import HIDDEN, MESSAGE_LIMIT, REPORTERS, Event, Status, parse, redact
+from ungcuu.run.events import HIDDEN, MESSAGE_LIMIT, REPORTERS, Event, Status, parse, redact
 
 
 def event(kind: str, action: str = "ungcuu_report", **result: Any) -> Event:

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ungcuu import ssh
-from ungcuu.evidence import Item, Outcome, ProfileError, Request, Spec, Store, collect, load_profile, script
-from ungcuu.evidence.frames import Broken, OverLimit, Splitter, Trailer
-from ungcuu.evidence.profile import parse_size
+from ungcuu.case.evidence import Item, Outcome, ProfileError, Request, Spec, Store, collect, load_profile, script
+from ungcuu.case.evidence.frames import Broken, OverLimit, Splitter, Trailer
+from ungcuu.case.evidence.profile import parse_size
+from ungcuu.hosts import ssh
 
 PROFILES = Path(__file__).parents[3] / "roles" / "evidence" / "profiles"
 TARGET = ssh.Target("web01", "192.0.2.1")
@@ -336,8 +336,8 @@ def test_a_full_disk_is_said_and_nothing_half_received_stays(tmp_path: Path, loc
 
 def test_a_disk_that_fills_up_on_the_way(tmp_path: Path, local_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A web root larger than the controller's disk must not take the journals' last room."""
-    monkeypatch.setattr("ungcuu.evidence.store._CHECK_EVERY", 100_000)
-    monkeypatch.setattr("ungcuu.evidence.store._BATCH", 65_536)
+    monkeypatch.setattr("ungcuu.case.evidence.store._CHECK_EVERY", 100_000)
+    monkeypatch.setattr("ungcuu.case.evidence.store._BATCH", 65_536)
     room = iter([1 << 40, 1 << 40, 0])
     real = os.statvfs(tmp_path)
 
@@ -382,7 +382,7 @@ def test_a_write_error_ends_the_collection(tmp_path: Path, local_host: None, mon
     def full(*_arguments: object) -> int:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("ungcuu.evidence.store.Partial.write", full)
+    monkeypatch.setattr("ungcuu.case.evidence.store.Partial.write", full)
     found = collect(Request(TARGET, [spec("a", "echo one"), spec("b", "echo two")], tmp_path, "tester", keep_free=0))
     assert "No space left" in found.stopped
     assert [item.outcome for item in found.items] == [Outcome.FAILURE, Outcome.FAILURE]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
-from ungcuu.case import Case
-from ungcuu.errors import ControllerFault, Tampered
-from ungcuu.export import export_case
-from ungcuu.sealing import fingerprint, public_key
+from ungcuu.case.case import Case
+from ungcuu.case.export import export_case
+from ungcuu.core.errors import ControllerFault, Tampered
+from ungcuu.core.signing import fingerprint, public_key
 
 
 @pytest.fixture

@@ -15,15 +15,14 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu import flow, locks
-from ungcuu.context import Context
-from ungcuu.errors import Exit, Locked, Refused, Terminated
-from ungcuu.journal import Journal, read_records, verify
-from ungcuu.journaling import Ledger
-from ungcuu.resuming import open_runs
-from ungcuu.screen import Screen
-from ungcuu.settings import Settings
-from ungcuu.verb import Hosts, Phase, Result, Verb
+from ungcuu.case.journal import Journal, read_records, verify
+from ungcuu.core.errors import Exit, Locked, Refused, Terminated
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.run import flow, locks
+from ungcuu.run.ledger import Ledger
+from ungcuu.run.resume import open_runs
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
 
 def settings_of(tmp_path: Path) -> Settings:
@@ -155,9 +154,9 @@ def test_one_lock_a_host_and_the_second_is_told_who_holds_it(tmp_path: Path) -> 
 RACER = """
 import sys, time
 from pathlib import Path
-from ungcuu import locks
-from ungcuu.errors import Locked
-from ungcuu.settings import Settings
+from ungcuu.run import locks
+from ungcuu.core.errors import Locked
+from ungcuu.core.settings import Settings
 settings = Settings.from_environment({"UNGCUU_STATE": sys.argv[1]})
 while not Path(sys.argv[1], "go").exists():
     time.sleep(0.005)
@@ -234,3 +233,25 @@ def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
     proof = next(record for record in read_records(settings.operations) if record.kind == "proof")
     assert proof.data["data"]["name"] == "greeted"
     assert proof.data["data"]["password"] == "(hidden)"
+
+
+def test_a_start_follows_the_checks_and_precedes_the_journal(tmp_path: Path) -> None:
+    """Seen failing with ``start`` called before ``preflight``, and with it called after the journal's first record."""
+    settings = settings_of(tmp_path)
+    seen: list[object] = []
+
+    def start(_ctx: Context) -> str:
+        seen.append(kinds(settings))
+        return "begun"
+
+    def run(ctx: Context) -> Result:
+        seen.append(ctx.started)
+        return Result()
+
+    verb = dataclasses.replace(NOTE, start=start, run=run)
+    refused = dataclasses.replace(verb, preflight=raise_(Refused("no space")))
+    assert execute(settings, refused, "web01").code is Exit.REFUSED
+    assert execute(settings, verb, "web01", plan_only=True).code is Exit.OK
+    assert seen == []
+    assert execute(settings, verb, "web01").code is Exit.OK
+    assert seen == [[], "begun"]

@@ -10,9 +10,9 @@ import pytest
 from sshserver import SSHD, keygen, serving
 from test_runner import go, play
 
-from ungcuu.errors import Outcome
-from ungcuu.runner import RunResult
-from ungcuu.ssh import Target
+from ungcuu.core.errors import Outcome
+from ungcuu.hosts.ssh import Target
+from ungcuu.run.runner import RunResult
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif(not Path(SSHD).exists(), reason="needs openssh-server's sshd")

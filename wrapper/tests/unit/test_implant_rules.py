@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu import advice, detect
-from ungcuu.baseline import IDENTITY, Snapshot
+from ungcuu.detect import advice, detectors
+from ungcuu.detect.baseline import IDENTITY, Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
-from ungcuu.findings import Finding
+from ungcuu.detect.findings import Finding
 
 POLICY = Policy("web01", "/var/www/portal")
 BASH = {"path": "/usr/bin/bash", "area": "program", "type": "file", "mode": 0o755, "uid": 0, "gid": 0,
@@ -30,7 +30,7 @@ def snapshot(processes: list[dict[str, Any]] | None = None, **rows: list[dict[st
 
 
 def found(before: Snapshot, now: Snapshot) -> list[Finding]:
-    return detect.detect(Comparison(POLICY, before, now))
+    return detectors.detect(Comparison(POLICY, before, now))
 
 
 def process(**more: Any) -> dict[str, Any]:

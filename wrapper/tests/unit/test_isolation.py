@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from ungcuu import baseline, card, containment, isolation, proofs, ssh
-from ungcuu.isolation_shell import FUNCTIONS
-from ungcuu.settings import Settings
-from ungcuu.site import Site
+from ungcuu.contain import allowlist, card, cut_off, isolation_state, proofs
+from ungcuu.contain.shell import FUNCTIONS
+from ungcuu.core.settings import Settings
+from ungcuu.detect import baseline
+from ungcuu.hosts import ssh
+from ungcuu.hosts.site import Site
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -36,20 +38,20 @@ def a_site(tmp_path: Path, **variables: object) -> Site:
 
 def test_allow_list_is_merged_and_sorted() -> None:
     """Two rule sets are compared as text, so the same list must always give the same text."""
-    allowed = isolation.allow_list(["192.0.2.9", "192.0.2.8/31", "2001:db8::1", "192.0.2.9", "::ffff:198.51.100.1"])
-    assert allowed == isolation.AllowList(("192.0.2.8/31", "198.51.100.1"), ("2001:db8::1",))
+    allowed = allowlist.allow_list(["192.0.2.9", "192.0.2.8/31", "2001:db8::1", "192.0.2.9", "::ffff:198.51.100.1"])
+    assert allowed == allowlist.AllowList(("192.0.2.8/31", "198.51.100.1"), ("2001:db8::1",))
 
 
 def test_a_name_that_leads_nowhere_is_refused() -> None:
     """A name that silently drops out of the list is a responder locked out."""
-    with pytest.raises(isolation.Unresolved, match="gone"):
-        isolation.allow_list(["192.0.2.1", "gone.example"], lambda _name: [])
+    with pytest.raises(allowlist.Unresolved, match="gone"):
+        allowlist.allow_list(["192.0.2.1", "gone.example"], lambda _name: [])
 
 
 def test_names_are_resolved_to_every_address() -> None:
     """A responder may come over either family."""
-    allowed = isolation.allow_list(["gate.example"], lambda _name: ["192.0.2.7", "2001:db8::7"])
-    assert allowed == isolation.AllowList(("192.0.2.7",), ("2001:db8::7",))
+    allowed = allowlist.allow_list(["gate.example"], lambda _name: ["192.0.2.7", "2001:db8::7"])
+    assert allowed == allowlist.AllowList(("192.0.2.7",), ("2001:db8::7",))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,12 @@ def test_names_are_resolved_to_every_address() -> None:
 )  # fmt: skip
 def test_what_the_list_holds(address: str, held: bool) -> None:
     """What the host says about our address decides whether it is cut; anything odd must not pass."""
-    assert isolation.allow_list(MANAGEMENT).holds(address) is held
+    assert allowlist.allow_list(MANAGEMENT).holds(address) is held
 
 
-def exchange() -> isolation._Exchange:
+def exchange() -> cut_off._Exchange:
     """The controller's side, ready."""
-    return isolation._Exchange(isolation.allow_list(MANAGEMENT), b"rules")
+    return cut_off._Exchange(allowlist.allow_list(MANAGEMENT), b"rules")
 
 
 def test_rules_are_sent_to_a_host_that_sees_us_where_we_are_allowed() -> None:
@@ -89,14 +91,14 @@ def test_no_rules_for_anything_else(said: bytes) -> None:
     """Refused before the cut: nothing has been sent yet."""
     talk = exchange()
     talk.take(said)
-    with pytest.raises(isolation.NotAllowed):
+    with pytest.raises(cut_off.NotAllowed):
         talk.reply(said)
 
 
 def test_script_is_valid_shell_and_holds_no_data(tmp_path: Path) -> None:
     """A syntax error would be found during an incident."""
     made = card.build(a_site(tmp_path), "web01")
-    text = isolation.script(made)
+    text = cut_off.script(made)
     subprocess.run(["sh", "-n", "-c", text], check=True)
     assert "192.0.2" not in text
 
@@ -110,13 +112,13 @@ def test_cut_is_claimed_only_when_the_host_said_so() -> None:
     """An exit code of 0 from a shell that never got to nft is no isolation."""
     talk = exchange()
     talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n== end\n\n== cut\n")
-    assert isolation._ended("web01", streamed(), talk).ending == "not sent", "no rules were sent, whatever it says"
+    assert cut_off._ended("web01", streamed(), talk).ending == "not sent", "no rules were sent, whatever it says"
     talk.sent = True
-    assert isolation._ended("web01", streamed(), talk).done
+    assert cut_off._ended("web01", streamed(), talk).done
     talk.said = talk.said.replace(b"== cut", b"== out")
-    assert isolation._ended("web01", streamed(), talk).ending == "failed"
-    assert isolation._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
-    assert isolation._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
+    assert cut_off._ended("web01", streamed(), talk).ending == "failed"
+    assert cut_off._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
+    assert cut_off._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
 
 
 @pytest.mark.parametrize("ending", [ssh.Ending.LOST, ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA, ssh.Ending.EXITED])
@@ -127,7 +129,7 @@ def test_rules_that_were_never_sent_leave_the_host_untouched(ending: ssh.Ending,
     if said:
         talk.take(said)
     answer = streamed(ending=ending, returncode=1 if ending is ssh.Ending.EXITED else None)
-    ended = isolation._ended("web01", answer, talk)
+    ended = cut_off._ended("web01", answer, talk)
     assert ended.ending == "not sent"
     assert not ended.sent
 
@@ -135,12 +137,12 @@ def test_rules_that_were_never_sent_leave_the_host_untouched(ending: ssh.Ending,
 def test_every_step_of_the_host_has_a_limit_of_the_controllers() -> None:
     """The host's own `timeout` is the intruder's."""
     talk, now = exchange(), time.monotonic()
-    assert talk.deadline() <= now + isolation.WORD_SECONDS + 1
+    assert talk.deadline() <= now + cut_off.WORD_SECONDS + 1
     talk.take(b"from 192.0.2.1 1 2 3\n")
-    assert talk.deadline() <= now + isolation.SNAPSHOT_SECONDS + 2
+    assert talk.deadline() <= now + cut_off.SNAPSHOT_SECONDS + 2
     talk.take(b"\n== end\n")
     assert talk.reply(b"\n== end\n") == b"rules"
-    assert talk.deadline() <= now + isolation.LOAD_SECONDS + 2
+    assert talk.deadline() <= now + cut_off.LOAD_SECONDS + 2
 
 
 def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +162,7 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(ssh, "stream", stream)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: None)
-    ended = isolation.cut(made)
+    ended = cut_off.cut(made)
     assert ended.done
     assert asked == [True, False]
     assert ended.snapshot == b"== sockets\nhalf"
@@ -175,7 +177,7 @@ def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monk
     def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
         asked.append(target.master)
         if target.master is not None:
-            assert more["deadline"]() <= time.monotonic() + isolation.JOIN_SECONDS
+            assert more["deadline"]() <= time.monotonic() + cut_off.JOIN_SECONDS
             return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
         take(b"from 192.0.2.1 1 2 3\n\n== end\n")
         assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
@@ -184,7 +186,7 @@ def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monk
 
     monkeypatch.setattr(ssh, "stream", stream)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/dead"))
-    assert isolation.cut(made).done
+    assert cut_off.cut(made).done
     assert asked == [Path("/dead"), None]
 
 
@@ -201,7 +203,7 @@ def test_a_shared_connection_that_spoke_is_not_asked_twice(tmp_path: Path, monke
 
     monkeypatch.setattr(ssh, "stream", stream)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/up"))
-    assert isolation.cut(made).ending == "unknown"
+    assert cut_off.cut(made).ending == "unknown"
     assert asked == [Path("/up")]
 
 
@@ -246,14 +248,14 @@ def test_stale_card_shows(tmp_path: Path) -> None:
 def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
     """The last line is what shows the host that nothing was cut off on the way."""
     made = card.build(a_site(tmp_path), "web01")
-    for mode in isolation.MODES:
+    for mode in allowlist.MODES:
         text = made.rules_for(mode, made.allow)
-        assert text.endswith(isolation.LAST_LINE + "\n")
+        assert text.endswith(cut_off.LAST_LINE + "\n")
         assert "@" not in re.sub(r"@management_ipv[46]|@DEVICES@", "", text)
         assert ("tcp dport { 80, 443 } accept" in text) is (mode != "full")
         assert "ct state" not in text
         assert text.count("policy drop;") == 5
-    only4 = made.rules_for("full", isolation.AllowList(("192.0.2.1",), ()))
+    only4 = made.rules_for("full", allowlist.AllowList(("192.0.2.1",), ()))
     assert only4.count("elements") == 2  # of either table
 
 
@@ -309,23 +311,23 @@ def reassessed(folder: Path, **fields: object) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record = {"host": "web01", "time": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "outcome": "clean", "entry": {"closed": True}}
     document = {"format": baseline.FORMAT, **record, **fields}
-    baseline.sign(folder / containment.REASSESSMENT, document, folder.parents[1] / "keys")
+    baseline.sign(folder / isolation_state.REASSESSMENT, document, folder.parents[1] / "keys")
 
 
 def test_forged_reassessment_keeps_it_shut(folder: Path) -> None:
     """One word changed in a file must not return a host to service."""
     reassessed(folder, outcome="not clean")
-    path = folder / containment.REASSESSMENT
+    path = folder / isolation_state.REASSESSMENT
     path.write_bytes(path.read_bytes().replace(b"not clean", b"clean"))
-    assert "signature" in containment.against_release(folder, "web01", NOW)[0]
+    assert "signature" in isolation_state.against_release(folder, "web01", NOW)[0]
 
 
 def test_clean_reassessment_opens_the_gate(folder: Path) -> None:
     """And nothing else does."""
-    containment.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
-    assert containment.against_release(folder, "web01", NOW) == ["it has not been re-assessed"]
+    isolation_state.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
+    assert isolation_state.against_release(folder, "web01", NOW) == ["it has not been re-assessed"]
     reassessed(folder)
-    assert containment.against_release(folder, "web01", NOW + timedelta(hours=1)) == []
+    assert isolation_state.against_release(folder, "web01", NOW + timedelta(hours=1)) == []
 
 
 @pytest.mark.parametrize(
@@ -335,26 +337,26 @@ def test_clean_reassessment_opens_the_gate(folder: Path) -> None:
 )  # fmt: skip
 def test_everything_else_keeps_it_shut(folder: Path, fields: dict[str, object]) -> None:
     """Sites that return without the cause being found are hit again."""
-    containment.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
+    isolation_state.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))
     reassessed(folder, **fields)
-    assert containment.against_release(folder, "web01", NOW)
+    assert isolation_state.against_release(folder, "web01", NOW)
 
 
 def test_old_reassessment_says_nothing(folder: Path) -> None:
     """What happened since is unknown."""
     reassessed(folder)
-    assert containment.against_release(folder, "web01", NOW + timedelta(hours=25))
+    assert isolation_state.against_release(folder, "web01", NOW + timedelta(hours=25))
 
 
 def test_first_cut_keeps_its_time(folder: Path) -> None:
     """A second isolate must not make the re-assessment look older than the isolation."""
-    assert containment.mark_isolated(folder, "web01", "full", NOW)
-    assert not containment.mark_isolated(folder, "web01", "full", NOW + timedelta(hours=1))
-    assert containment.mark_isolated(folder, "web01", "egress", NOW + timedelta(hours=1))
-    assert containment.isolated_since(folder) == NOW
-    assert containment.mark_released(folder, NOW)
-    assert not containment.mark_released(folder, NOW)
-    assert containment.isolated_since(folder) is None
+    assert isolation_state.mark_isolated(folder, "web01", "full", NOW)
+    assert not isolation_state.mark_isolated(folder, "web01", "full", NOW + timedelta(hours=1))
+    assert isolation_state.mark_isolated(folder, "web01", "egress", NOW + timedelta(hours=1))
+    assert isolation_state.isolated_since(folder) == NOW
+    assert isolation_state.mark_released(folder, NOW)
+    assert not isolation_state.mark_released(folder, NOW)
+    assert isolation_state.isolated_since(folder) is None
 
 
 @pytest.mark.parametrize("page", [{"status": 200, "found": False}, {"status": 500, "found": False}, None])
@@ -379,12 +381,12 @@ def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
 )
 def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, stderr: bytes, again: bool) -> None:
     """Only where nothing was done on the host; else its state is reported as it is known."""
-    exchange = isolation._Exchange(isolation.AllowList(("192.0.2.1",), ()), b"")
+    exchange = cut_off._Exchange(allowlist.AllowList(("192.0.2.1",), ()), b"")
     exchange.take(said)
     if said:
         exchange.reply(said)
     answer = ssh.Streamed(ending, code, 0, "", stderr, 1.0, "")
-    assert isolation._turned_away(exchange, answer) is again
+    assert cut_off._turned_away(exchange, answer) is again
 
 
 @pytest.mark.parametrize(
@@ -399,9 +401,9 @@ def test_who_knocks_again(said: bytes, ending: ssh.Ending, code: int | None, std
 )
 def test_a_caller_who_is_turned_away_knocks_again(line: str, again: bool) -> None:
     """What ssh says at its level ERROR counts too. Seen failing where only its line at INFO was known."""
-    exchange = isolation._Exchange(isolation.AllowList(("192.0.2.1",), ()), b"")
+    exchange = cut_off._Exchange(allowlist.AllowList(("192.0.2.1",), ()), b"")
     answer = ssh.Streamed(ssh.Ending.NOT_REACHED, None, 0, "", b"", 1.0, line)
-    assert isolation._turned_away(exchange, answer) is again
+    assert cut_off._turned_away(exchange, answer) is again
 
 
 def test_the_cut_and_the_role_name_devices_alike() -> None:

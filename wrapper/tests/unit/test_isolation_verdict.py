@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from test_isolation import a_site
 
-from ungcuu import card, isolation, isolation_verdict, outside, probe, proofs, ssh
-from ungcuu.errors import Exit, Outcome, StepFailed
-from ungcuu.isolation import Cut
-from ungcuu.isolation_verdict import EXPECTED, Seen, judge
-from ungcuu.outside import CONTROLLER, OUTSIDE, Look
+from ungcuu.contain import allowlist, card, outside, proofs, vantage_point, verdict
+from ungcuu.contain.cut_off import Cut
+from ungcuu.contain.outside import CONTROLLER, OUTSIDE, Look
+from ungcuu.contain.verdict import EXPECTED, Seen, judge
+from ungcuu.core.errors import Exit, Outcome, StepFailed
+from ungcuu.hosts import ssh
+from ungcuu.remote import reachability
 
 CUT = Cut("web01", "cut", 0.2)
 NEAR = proofs.proof("no port answers", CONTROLLER, True, "all silent")
@@ -111,7 +113,7 @@ def seen(states: dict[int, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     def ports(addresses: list[str], numbers: list[int], _timeout: float) -> list[dict[str, Any]]:
         return [{"address": a, "port": n, "state": states.get(n, "silent")} for a in addresses for n in numbers]
 
-    monkeypatch.setattr(probe, "ports", ports)
+    monkeypatch.setattr(reachability, "ports", ports)
     return outside.look(card.build(a_site(tmp_path, **facts), "web01"))
 
 
@@ -139,7 +141,7 @@ def test_any_answer_is_no_isolation(state: str, monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("state", ["blocked", "unreachable"])
 def test_what_was_never_sent_proves_nothing(state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A controller without a route, or with a filter of its own, sees a silent host."""
-    states = dict.fromkeys((*outside.PORTS, 22), state)
+    states = dict.fromkeys((*vantage_point.PORTS, 22), state)
     assert seen(states, monkeypatch, tmp_path).state == "unknown"
 
 
@@ -154,13 +156,13 @@ def two(tmp_path: Path, **facts: object) -> Any:
 
 def test_the_vault_is_the_vantage_where_no_other_is_named(tmp_path: Path) -> None:
     """Any second machine can look; the controller itself is none."""
-    assert outside.vantage_of(two(tmp_path), "web01") == "vault01"
-    assert outside.vantage_of(two(tmp_path, isolation_vantage="mon01"), "web01") == "mon01"
-    assert outside.vantage_of(two(tmp_path, isolation_vantage="nobody"), "web01") == ""
-    assert outside.vantage_of(two(tmp_path, isolation_vantage="web01"), "web01") == ""
+    assert vantage_point.vantage_of(two(tmp_path), "web01") == "vault01"
+    assert vantage_point.vantage_of(two(tmp_path, isolation_vantage="mon01"), "web01") == "mon01"
+    assert vantage_point.vantage_of(two(tmp_path, isolation_vantage="nobody"), "web01") == ""
+    assert vantage_point.vantage_of(two(tmp_path, isolation_vantage="web01"), "web01") == ""
     local = two(tmp_path)
     hosts = {**local.hosts, "vault01": {**local.hosts["vault01"], "ansible_connection": "local"}}
-    assert outside.vantage_of(dataclasses.replace(local, hosts=hosts), "web01") == ""
+    assert vantage_point.vantage_of(dataclasses.replace(local, hosts=hosts), "web01") == ""
 
 
 def answer(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +181,7 @@ def answer(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ssh, "run", run)
     monkeypatch.setattr(
-        probe, "ports", lambda a, n, _t: [{"address": x, "port": p, "state": "silent"} for x in a for p in n]
+        reachability, "ports", lambda a, n, _t: [{"address": x, "port": p, "state": "silent"} for x in a for p in n]
     )
 
 
@@ -193,7 +195,7 @@ def test_a_vault_that_may_log_in_proves_the_sites_ports_and_says_what_it_can_not
     side = "from outside (vault01)"
     assert rows == {("no port answers", side): True, ("SSH is closed to others", side): None}
     assert found.state == "silent"
-    assert "SSH is closed to others (from outside (vault01))" in isolation_verdict.not_taken(found.proofs)
+    assert "SSH is closed to others (from outside (vault01))" in verdict.not_taken(found.proofs)
 
 
 def test_ssh_that_answers_a_stranger_is_a_hole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_a_vantage_that_is_down_is_a_proof_not_taken(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ssh, "run", lambda *_a, **_m: gone)
     states = {22: "open"}
     monkeypatch.setattr(
-        probe,
+        reachability,
         "ports",
         lambda a, n, _t: [{"address": x, "port": p, "state": states.get(p, "silent")} for x in a for p in n],
     )
@@ -221,7 +223,7 @@ def test_a_vantage_that_is_down_is_a_proof_not_taken(monkeypatch: pytest.MonkeyP
 
 def test_a_name_in_the_allow_list_counts_for_the_vantage() -> None:
     """An alarm about the vault's own way in would cry wolf."""
-    allowed = isolation.AllowList(("192.0.2.0/24",), ())
-    assert outside.may_log_in({"address": "192.0.2.20"}, allowed)
-    assert outside.may_log_in({"address": "198.51.100.1", "is_vault": True}, allowed)
-    assert not outside.may_log_in({"address": "198.51.100.1"}, allowed)
+    allowed = allowlist.AllowList(("192.0.2.0/24",), ())
+    assert vantage_point.may_log_in({"address": "192.0.2.20"}, allowed)
+    assert vantage_point.may_log_in({"address": "198.51.100.1", "is_vault": True}, allowed)
+    assert not vantage_point.may_log_in({"address": "198.51.100.1"}, allowed)

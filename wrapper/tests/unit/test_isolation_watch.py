@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from casebook import Book, Clock, settings_in
 
-from ungcuu import card, containment, isolation_watch, outside, proofs
-from ungcuu.case import Case, find, open_case
-from ungcuu.casefacts import Facts
-from ungcuu.context import Context
-from ungcuu.outside import CONTROLLER, Look
-from ungcuu.settings import Settings
+from ungcuu.case.case import Case, find, open_case
+from ungcuu.case.facts import Facts
+from ungcuu.contain import card, isolation_state, outside, proofs
+from ungcuu.contain.outside import CONTROLLER, Look
+from ungcuu.core.settings import Settings
+from ungcuu.run import isolation_watch
+from ungcuu.run.verb import Context
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OPEN = Look("web01", "open", (proofs.proof("no port answers", CONTROLLER, False, ""),), ((CONTROLLER, (80,)),))
@@ -95,7 +96,7 @@ def test_a_cut_that_holds_stays_in_the_case_though_a_step_failed(
 )
 def test_what_is_said(settings: Settings, look: Look, text: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mark on the controller says that it should be isolated, no more."""
-    containment.mark_isolated(settings.host_dir("web01"), "web01", "full", NOW)
+    isolation_state.mark_isolated(settings.host_dir("web01"), "web01", "full", NOW)
     monkeypatch.setattr(isolation_watch, "_card", lambda _context, _host: card_of())
     monkeypatch.setattr(outside, "look", lambda _card, _mode: look)
     found = isolation_watch.check(context(settings), "web01")
@@ -106,7 +107,7 @@ def test_what_is_said(settings: Settings, look: Look, text: str, command: str, m
 
 def test_without_a_card_it_is_not_proven(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looked: that must not pass for "isolated"."""
-    containment.mark_isolated(settings.host_dir("web01"), "web01", "full", NOW)
+    isolation_state.mark_isolated(settings.host_dir("web01"), "web01", "full", NOW)
     monkeypatch.setattr(isolation_watch, "_card", lambda _context, _host: None)
     found = isolation_watch.check(context(settings), "web01")
     assert found is not None
@@ -121,13 +122,13 @@ def test_a_host_that_was_never_cut_off_is_not_looked_at(settings: Settings) -> N
 def context(settings: Settings) -> Context:
     from io import StringIO
 
-    from ungcuu.registry import load
-    from ungcuu.screen import Screen
+    from ungcuu.cli.registry import load
+    from ungcuu.core.terminal import Screen
 
     return Context(settings, load("scan"), Screen(StringIO()), hosts=("web01",))
 
 
 def card_of() -> card.Card:
-    from ungcuu.isolation import AllowList
+    from ungcuu.contain.allowlist import AllowList
 
     return card.Card("web01", "", "192.0.2.10", 22, "u", None, "", True, (), AllowList((), ()), (), {}, "")

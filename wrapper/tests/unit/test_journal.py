@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
-from ungcuu import journal as module
-from ungcuu import locks, sealing
-from ungcuu.errors import JournalError, Tampered
-from ungcuu.journal import Journal, VerifyResult, read_records, verify
-from ungcuu.sealing import canonical
-from ungcuu.settings import Settings
+from ungcuu.case import journal as module
+from ungcuu.case import record as record_module
+from ungcuu.case.journal import Journal, VerifyResult, read_records, verify
+from ungcuu.core import clock, signing
+from ungcuu.core.errors import JournalError, Tampered
+from ungcuu.core.settings import Settings
+from ungcuu.core.signing import canonical
+from ungcuu.run import locks
 
 Make = Callable[..., Journal]
 
@@ -64,7 +66,7 @@ def test_the_file_is_safe_to_print(filled: Journal) -> None:
 
 def test_a_stranger_can_check_a_record_with_sed_sha256sum_and_openssl(filled: Journal, tmp_path: Path) -> None:
     """The proof may not depend on our own code."""
-    (tmp_path / "key.pem").write_bytes(sealing.public_pem(filled.public))
+    (tmp_path / "key.pem").write_bytes(signing.public_pem(filled.public))
     script = r"""
     prev=$(printf 'ungcuu journal v1\n%s\n' "$CASE" | sha256sum | cut -c1-64)
     while IFS= read -r line; do
@@ -149,16 +151,16 @@ def test_a_journal_that_was_written_anew_with_another_key_is_found(filled: Journ
 
 def test_the_same_json_spelt_otherwise_is_found(filled: Journal, tmp_path: Path) -> None:
     """Two spellings of one record would let a parser and a reader see different things."""
-    key = sealing.signing_key(tmp_path / "keys")
-    body = {"data": {}, "kind": "x", "prev": sealing.genesis(filled.case), "seq": 1, "time": sealing.now()}
-    line, _record = sealing.seal(body, key)
-    assert sealing.unseal(line, filled.public)[0] is not None
+    key = signing.signing_key(tmp_path / "keys")
+    body = {"data": {}, "kind": "x", "prev": record_module.genesis(filled.case), "seq": 1, "time": clock.now()}
+    line, _record = record_module.seal(body, key)
+    assert record_module.unseal(line, filled.public)[0] is not None
     for old, new in ((b'"kind":"x"', b'"kind":"y","kind":"x"'), (b'"seq":1', b'"seq":1.0'), (b'"x"', b'"\\u0078"')):
         text = line[: line.index(b',"hash"')].replace(old, new) + b"}"
         digest = module.hashlib.sha256(text).hexdigest()
         sig = module.base64.b64encode(key.sign(digest.encode())).decode()
         forged = text[:-1] + f',"hash":"{digest}","sig":"{sig}"}}\n'.encode()
-        assert sealing.unseal(forged, filled.public) == (None, "it is not a record")
+        assert record_module.unseal(forged, filled.public) == (None, "it is not a record")
 
 
 def heads(journal: Journal, make: Make) -> Iterator[tuple[str, Any]]:
@@ -194,7 +196,7 @@ def test_a_signature_has_one_spelling(filled: Journal) -> None:
 def test_a_signed_head_of_another_history_is_found(filled: Journal, tmp_path: Path) -> None:
     """Two histories of one case under one key: a copy of the state folder was written to, and brought back."""
     last = dataclasses.replace(filled.records()[-1], hash="0" * 64)
-    head = json.loads(module._head(filled.case, last, sealing.signing_key(tmp_path / "keys")))
+    head = json.loads(module._head(filled.case, last, signing.signing_key(tmp_path / "keys")))
     assert verify(filled.folder, filled.public, head).first_bad == 4
 
 
@@ -363,7 +365,7 @@ def test_the_first_key_wins_a_race(tmp_path: Path) -> None:
     """Two keys would make half of the journals unverifiable."""
     results: list[str] = []
     threads = [
-        threading.Thread(target=lambda: results.append(sealing.fingerprint(sealing.signing_key(tmp_path).public_key())))
+        threading.Thread(target=lambda: results.append(signing.fingerprint(signing.signing_key(tmp_path).public_key())))
         for _ in range(16)
     ]
     for thread in threads:
@@ -371,9 +373,9 @@ def test_the_first_key_wins_a_race(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(set(results)) == 1
-    assert sealing.fingerprint(sealing.public_key(tmp_path)) == results[0]
-    assert (tmp_path / sealing.KEY).stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in tmp_path.iterdir()) == [sealing.KEY, f"{sealing.KEY}.pub"]
+    assert signing.fingerprint(signing.public_key(tmp_path)) == results[0]
+    assert (tmp_path / signing.KEY).stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == [signing.KEY, f"{signing.KEY}.pub"]
 
 
 def test_an_append_does_not_read_the_journal_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

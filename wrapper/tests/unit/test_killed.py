@@ -15,15 +15,17 @@ import content
 import pytest
 from test_runner import play
 
-from ungcuu import flow, liveness, registry, watchdog
-from ungcuu.errors import Exit, Outcome
-from ungcuu.events import Event, Status, parse
-from ungcuu.problems import problem_of
-from ungcuu.resuming import open_runs
-from ungcuu.runner import HostResult, RunResult, _after
-from ungcuu.screen import Screen
-from ungcuu.settings import Settings
-from ungcuu.verb import Phase, Verb
+from ungcuu.cli import registry
+from ungcuu.core import process_guard
+from ungcuu.core.errors import Exit, Outcome
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.run import flow, liveness
+from ungcuu.run.events import Event, Status, parse
+from ungcuu.run.failures import problem_of
+from ungcuu.run.resume import open_runs
+from ungcuu.run.runner import HostResult, RunResult, _after
+from ungcuu.run.verb import Phase, Verb
 
 
 def changing() -> list[Verb]:
@@ -44,7 +46,7 @@ def killed(settings: Settings, when: Callable[[], bool], which: int) -> flow.Rep
     def strike() -> None:
         until = time.monotonic() + 30
         while time.monotonic() < until:
-            found = watchdog.children("ungcuu-")
+            found = process_guard.children("ungcuu-")
             if when() and len(found) > which:
                 os.kill(found[which], signal.SIGKILL)
                 return

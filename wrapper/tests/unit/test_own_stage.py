@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from test_detect import POLICY, ROOT, file, found, snapshot
 
-from ungcuu.detect import interesting
 from ungcuu.detect.comparison import Comparison
+from ungcuu.detect.detectors import interesting
 
 PROGRAM = Path(__file__).parents[3] / "roles/website_backup/files"
 ID = "20261128T040000Z-6f770578"

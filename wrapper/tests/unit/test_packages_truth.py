@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ungcuu import detect
-from ungcuu.baseline import Snapshot
+from ungcuu.case.host_past import installed_by
+from ungcuu.case.record import Record
+from ungcuu.detect import detectors
+from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.packages_truth import Packaged, Truth, claims, judged
-from ungcuu.package_check import installed_by
-from ungcuu.sealing import Record
 
 OLD, NEW = ("bash", "amd64", "1"), ("bash", "amd64", "2")
 SUM, OTHER = "a" * 64, "b" * 64
@@ -40,7 +40,7 @@ def found(proven: Truth, *rows: dict[str, Any]) -> set[tuple[str, str]]:
     """Rules and paths, of the packages and of every other judge."""
     now = comparison(*rows)
     after, told = judged(now, proven, claims(now))
-    return {(item.rule, item.path) for item in [*told, *detect.detect(after)]} - {("package.changed", "dpkg")}
+    return {(item.rule, item.path) for item in [*told, *detectors.detect(after)]} - {("package.changed", "dpkg")}
 
 
 def signed(**files: Packaged) -> Truth:

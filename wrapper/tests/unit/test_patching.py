@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu import patching
+from ungcuu.prepare import patch_view
 
 ROLE = Path(__file__).parents[3] / "roles/patching"
 
@@ -286,9 +286,11 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 def test_plan_rows_for_the_screen() -> None:
     """Thirty CVE ids in one cell hide the package that they stand beside."""
     plan = plan_of({**DEMO, "cves": [{"id": f"CVE-2026-{number:04}"} for number in range(1, 31)]})
-    (row,) = patching.package_rows(plan["packages"])
+    (row,) = patch_view.package_rows(plan["packages"])
     assert row["cves"].startswith("CVE-2026-0001, ") and row["cves"].endswith("and 24 more")
-    assert patching.package_rows(plan_of({**DEMO, "changelog": False, "cves": []})["packages"])[0]["cves"] == "unknown"
+    assert (
+        patch_view.package_rows(plan_of({**DEMO, "changelog": False, "cves": []})["packages"])[0]["cves"] == "unknown"
+    )
 
 
 def test_the_summary_tells_what_is_open_kept_and_due() -> None:
@@ -298,6 +300,6 @@ def test_the_summary_tells_what_is_open_kept_and_due() -> None:
         "kept_back": [{"package": "held", "why": "held"}], "still_open": [{"fix": True}, {"fix": False}],
         "kept_configurations": ["/etc/x.dpkg-dist"],
     }  # fmt: skip
-    text = "\n".join(patching.summary("web01", result))
+    text = "\n".join(patch_view.summary("web01", result))
     for part in ("1 known vulnerabilities", "21 days", "held", "2, 1 of them", "/etc/x.dpkg-dist", "newer kernel"):
         assert part in text

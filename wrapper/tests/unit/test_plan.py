@@ -7,8 +7,8 @@ from pathlib import Path
 import content
 import pytest
 
-from ungcuu.errors import ControllerFault
-from ungcuu.plan import HIDDEN, Plan, hide, playbook_roles, playbook_steps
+from ungcuu.core.errors import ControllerFault
+from ungcuu.run.plan import HIDDEN, Plan, hide, playbook_roles, playbook_steps
 
 
 def steps(tmp_path: Path, **playbooks: str) -> list[str]:

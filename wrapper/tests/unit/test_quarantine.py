@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ungcuu import quarantine
-from ungcuu.baseline import IDENTITY, Snapshot, fits
-from ungcuu.errors import Refused, UsageFault
-from ungcuu.findings import Do
-from ungcuu.quarantine import Choice, Order, Planned
+from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.detect.baseline import IDENTITY, Snapshot, fits
+from ungcuu.detect.findings import Do
+from ungcuu.recover import quarantine
+from ungcuu.recover.quarantine import Choice, Order, Planned
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.quarantine import __main__ as remote
 from ungcuu.remote.quarantine import give_back, take_files, take_system

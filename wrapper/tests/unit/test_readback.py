@@ -12,26 +12,26 @@ from typing import Any
 
 import pytest
 
-from ungcuu import isolation, isolation_rules, login_keys, packet_filter, readback
+from ungcuu.contain import allowlist, login_keys, packet_filter, readback, rules
 
-ALLOWED = isolation.allow_list(["198.51.100.49", "192.0.2.0/24", "fd5a:75c0:1ab:3::1"])
+ALLOWED = allowlist.allow_list(["198.51.100.49", "192.0.2.0/24", "fd5a:75c0:1ab:3::1"])
 WANTED = readback.Wanted("full", ALLOWED)
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "packet_filter.json").read_text("utf-8"))
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG03FGNG2lyTlAaiLfaXzcUCj+Fn3sserECTBbOPqKeq"
 KEY_FILE = "/etc/ssh/ungcuu-isolation.keys"
 
 
-def differences(answer: dict[str, Any], mode: str = "full", allowed: isolation.AllowList = ALLOWED) -> list[str]:
+def differences(answer: dict[str, Any], mode: str = "full", allowed: allowlist.AllowList = ALLOWED) -> list[str]:
     """How an answer differs from the rules of a mode."""
     tables, _devices = packet_filter.read(answer)
-    return packet_filter.differences(tables, isolation_rules.expected(mode, allowed, 22, [80, 443]))
+    return packet_filter.differences(tables, rules.expected(mode, allowed, 22, [80, 443]))
 
 
 def test_the_whole_rule_set_is_read() -> None:
     """The recorded kernel holds what the template says; another mode or allow-list is another rule set."""
     assert differences(RECORDED) == []
     assert any("rule" in row for row in differences(RECORDED, "egress"))
-    assert len(differences(RECORDED, allowed=isolation.allow_list(["198.51.100.49"]))) == 4
+    assert len(differences(RECORDED, allowed=allowlist.allow_list(["198.51.100.49"]))) == 4
 
 
 @pytest.mark.parametrize("number", [0, 1])

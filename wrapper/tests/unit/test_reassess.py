@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu.findings import Severity, finding, reported
-from ungcuu.reassess import Entry, judge
-from ungcuu.scan import ScanResult
-from ungcuu.verify import Check
+from ungcuu.detect.findings import Severity, finding, reported
+from ungcuu.detect.scan import ScanResult
+from ungcuu.prepare.verify import Check
+from ungcuu.recover.reassess import Entry, judge
 
 GOOD = Check("web01", "ssh_hardening", "test_x", "passed")
 SAID = Entry("The upload form without login was removed.", "hoa")

@@ -16,18 +16,19 @@ from xml.etree import ElementTree
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
-from ungcuu import i18n, restore_points, timeline
-from ungcuu.case import Case, open_case
-from ungcuu.casecheck import check
-from ungcuu.forms import NAMES, form, root_lost
-from ungcuu.journal import MAX_RECORD
-from ungcuu.picture import WIDTH
-from ungcuu.report import build, render, shown_bytes, shown_seconds, write_report
+from ungcuu.case.case import Case, open_case
+from ungcuu.case.integrity import check
+from ungcuu.case.journal import MAX_RECORD
+from ungcuu.case.record import Record
+from ungcuu.core import i18n
+from ungcuu.core.settings import Settings
+from ungcuu.recover import restore_points
+from ungcuu.report import build, render, shown_bytes, shown_seconds, timeline, write_report
 from ungcuu.report import document as printing
-from ungcuu.report.words import MOST_ROWS
-from ungcuu.report_text import DEEDS, LABELS
-from ungcuu.sealing import Record
-from ungcuu.settings import Settings
+from ungcuu.report.chart import WIDTH
+from ungcuu.report.format import MOST_ROWS
+from ungcuu.report.forms import NAMES, form, root_lost
+from ungcuu.report.labels import DEEDS, LABELS
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 ATTACKS = (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu import restore_points
+from ungcuu.recover import restore_points
 
 
 def row(identity: str = "ab" * 32, time: str = "2026-01-02T03:04:05Z", **more: Any) -> dict[str, Any]:

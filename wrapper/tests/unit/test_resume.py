@@ -15,14 +15,15 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu import flow, registry
-from ungcuu.commands import resume
-from ungcuu.errors import Exit, Undetermined
-from ungcuu.journal import read_records, verify
-from ungcuu.resuming import open_runs
-from ungcuu.screen import Screen
-from ungcuu.settings import Settings
-from ungcuu.verb import Option, Phase, Verb
+from ungcuu.case.journal import read_records, verify
+from ungcuu.cli import registry
+from ungcuu.cli.commands import resume
+from ungcuu.core.errors import Exit, Undetermined
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.run import flow
+from ungcuu.run.resume import open_runs
+from ungcuu.run.verb import Option, Phase, Verb
 
 GREET = Verb(
     "greet", Phase.PREPARE, "x", playbook="greet", options=(Option("--file", "x"), Option("--text", "x", secret=True)),
@@ -34,7 +35,7 @@ import os, signal, sys
 sys.path.insert(0, {unit!r})
 from pathlib import Path
 import test_resume
-from ungcuu.journal import Journal
+from ungcuu.case.journal import Journal
 append, count = Journal.append, 0
 def deadly(self, kind, data):
     global count
@@ -131,7 +132,7 @@ def test_a_unit_that_the_verb_joins_is_not_waited_for(
     """An upgrade waits ten minutes for a word and then goes back: resume must give it, not wait for the end."""
     shown = b"Id=ungcuu-patch.service\nActiveState=active\nSubState=running\nTransient=yes\n"
     answer = SimpleNamespace(ok=True, stdout=shown, stderr=b"", detail="")
-    monkeypatch.setattr("ungcuu.ssh.run", lambda *_a, **_k: answer)
+    monkeypatch.setattr("ungcuu.hosts.ssh.run", lambda *_a, **_k: answer)
     ctx: Any = SimpleNamespace(target=lambda host: host, out=Screen(io.StringIO()), options={"close": close})
     with pytest.raises(Undetermined) if waits else nullcontext():
         resume._ask(ctx, "web01", joined)

@@ -17,14 +17,15 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu import flow, liveness, registry
-from ungcuu.commands import resume
-from ungcuu.errors import Exit, Refused
-from ungcuu.journal import Journal, read_records
-from ungcuu.resuming import open_runs
-from ungcuu.screen import Screen
-from ungcuu.settings import Settings
-from ungcuu.verb import Hosts, Outcome, Phase, Result, Verb
+from ungcuu.case.journal import Journal, read_records
+from ungcuu.cli import registry
+from ungcuu.cli.commands import resume
+from ungcuu.core.errors import Exit, Refused
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.run import flow, liveness
+from ungcuu.run.resume import open_runs
+from ungcuu.run.verb import Hosts, Outcome, Phase, Result, Verb
 
 DONE: list[str] = []
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import baseline, containment, root_loss, ssh
-from ungcuu.casefacts import derive
-from ungcuu.errors import Tampered
-from ungcuu.findings import RULES, Finding, Severity, finding
-from ungcuu.forms import root_lost as form_lines
+from ungcuu.case.facts import derive
+from ungcuu.case.record import Record, genesis
+from ungcuu.contain import isolation_state
+from ungcuu.core.errors import Tampered
+from ungcuu.detect import baseline, root_loss
+from ungcuu.detect.findings import RULES, Finding, Severity, finding
+from ungcuu.hosts import ssh
 from ungcuu.report import build, render
-from ungcuu.sealing import Record, genesis
+from ungcuu.report.forms import root_lost as form_lines
 
 HOST = "web01"
 NOW = datetime(2026, 11, 28, 10, 0, tzinfo=UTC)
@@ -38,11 +40,11 @@ def record_outcome(state: Path, outcome: str) -> None:
     folder = baseline.host_folder(state, HOST)
     document = {"format": baseline.FORMAT, "host": HOST, "time": "2026-11-28T09:00:00Z", "outcome": outcome,
                 "entry": {"closed": True}}  # fmt: skip
-    baseline.sign(folder / containment.REASSESSMENT, document, state / "keys")
+    baseline.sign(folder / isolation_state.REASSESSMENT, document, state / "keys")
 
 
 def against(state: Path, override: str = "") -> list[str]:
-    return containment.against_release(state / "hosts" / HOST, HOST, NOW, override)
+    return isolation_state.against_release(state / "hosts" / HOST, HOST, NOW, override)
 
 
 def test_every_rule_is_one_that_a_scan_can_make() -> None:
@@ -146,7 +148,7 @@ def test_every_document_shows_it() -> None:
 def test_a_host_can_not_say_that_it_was_rebuilt_or_excused() -> None:
     """What a task's result hands over is the host's word.
 
-    Seen failing with both kinds taken out of ``casefacts._OURS``.
+    Seen failing with both kinds taken out of ``case.facts._OURS``.
     """
     forged = [(kind, {"host": HOST, "data": {"reason": REASON}}) for kind in ("root_lost_override", "root_regained")]
     facts = derive(records(LOST, *forged))

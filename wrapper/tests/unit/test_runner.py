@@ -17,11 +17,12 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu import runner, watchdog
-from ungcuu.errors import ControllerFault, Exit, JournalError, Outcome
-from ungcuu.events import Event, Status
-from ungcuu.problems import problem_of
-from ungcuu.settings import Settings
+from ungcuu.core import process_guard
+from ungcuu.core.errors import ControllerFault, Exit, JournalError, Outcome
+from ungcuu.core.settings import Settings
+from ungcuu.run import runner
+from ungcuu.run.events import Event, Status
+from ungcuu.run.failures import problem_of
 
 
 def play(tasks: str) -> str:
@@ -231,7 +232,7 @@ def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, monkeypatch:
     def weigh() -> None:
         nonlocal peak
         while not done.wait(0.1):
-            peak = max(peak, watchdog.memory(watchdog.processes(f"{tmp_path}/ungcuu-")))
+            peak = max(peak, process_guard.memory(process_guard.processes(f"{tmp_path}/ungcuu-")))
 
     watcher = threading.Thread(target=weigh)
     watcher.start()
@@ -279,9 +280,10 @@ import sys, json
 sys.path.insert(0, {unit!r})
 import content
 from pathlib import Path
-from ungcuu import cli, flow
-from ungcuu.verb import Phase, Verb
-from ungcuu.screen import Screen
+from ungcuu.cli import main as cli
+from ungcuu.run import flow
+from ungcuu.run.verb import Phase, Verb
+from ungcuu.core.terminal import Screen
 import signal
 settings = content.make(Path({folder!r}), slow={playbook!r})
 verb = Verb("slow", Phase.PREPARE, "x", playbook="slow")
@@ -325,11 +327,11 @@ def test_a_process_that_ends_while_it_is_looked_at_is_no_fault() -> None:
     """Processes end all the time. Seen failing: a run was broken off because a task's process had just ended."""
     ended = subprocess.Popen(["true"])
     ended.wait()
-    assert watchdog._started_by(ended.pid) == []
+    assert process_guard._started_by(ended.pid) == []
     until = time.monotonic() + 2
     while time.monotonic() < until:
         short = [subprocess.Popen(["sh", "-c", "true & wait", "/ungcuu-short"]) for _ in range(8)]
         for _ in range(20):
-            watchdog.children("/ungcuu-short")
+            process_guard.children("/ungcuu-short")
         for process in short:
             process.wait()

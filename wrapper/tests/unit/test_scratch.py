@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import scratch
+from ungcuu.core import scratch
 
 WORK = """
 import subprocess, sys, time
-from ungcuu.scratch import private_folder
+from ungcuu.core.scratch import private_folder
 with private_folder("env") as folder:
     (folder / "env" / "extravars").write_text("a password")
     if sys.argv[1:] == ["child"]:
@@ -82,9 +82,9 @@ def test_a_folder_stays_while_a_process_works_in_it(base: Path) -> None:
         with scratch.private_folder():
             assert (folder / "env" / "extravars").exists()
     finally:
-        from ungcuu import watchdog
+        from ungcuu.core import process_guard
 
-        watchdog.end(str(folder))
+        process_guard.end(str(folder))
     until = time.monotonic() + 5
     while not scratch.remove_left(base) and time.monotonic() < until:
         time.sleep(0.05)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ungcuu import second_reader, ssh
-from ungcuu.baseline import Snapshot
-from ungcuu.second_reader import Account, Scope, area, differences, parse
+from ungcuu.detect import second_reader
+from ungcuu.detect.baseline import Snapshot
+from ungcuu.detect.second_reader import Account, Scope, area, differences, parse
+from ungcuu.hosts import ssh
 
 SUM = "a" * 64
 CONFIG = {"web_root": "/var/www/portal", "web_writable": ["up"], "trees": ["/etc"], "exclude": ["/etc/mtab"]}

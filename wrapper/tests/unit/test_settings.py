@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import i18n
-from ungcuu.settings import Settings, content_dir, state_dir
+from ungcuu.core import i18n
+from ungcuu.core.settings import Settings, content_dir, state_dir
 
 
 def test_the_state_folder_follows_the_environment() -> None:

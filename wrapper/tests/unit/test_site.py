@@ -8,9 +8,9 @@ from pathlib import Path
 import content
 import pytest
 
-from ungcuu.completing import host_names
-from ungcuu.errors import InventoryError
-from ungcuu.site import Site, find_inventory, target_from
+from ungcuu.cli.completion import host_names
+from ungcuu.core.errors import InventoryError
+from ungcuu.hosts.site import Site, find_inventory, target_from
 
 
 def load(tmp_path: Path) -> Site:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sshserver import SSHD, free_port, keygen, serving
 
-from ungcuu import ssh
+from ungcuu.hosts import ssh
 
 pytestmark = pytest.mark.skipif(not Path(SSHD).exists(), reason="needs openssh-server's sshd")
 

@@ -13,11 +13,12 @@ import pytest
 from casebook import FINDINGS, START, Book, clock_of, found, settings_in, write_case
 from evidence_items import items
 
-from ungcuu import indicators, timeline
-from ungcuu import journal as journal_module
-from ungcuu.case import Case, find, open_case
-from ungcuu.settings import Settings
-from ungcuu.timeline import COLUMNS, Entry, build, harmless
+from ungcuu.case import indicators
+from ungcuu.case import journal as journal_module
+from ungcuu.case.case import Case, find, open_case
+from ungcuu.core.settings import Settings
+from ungcuu.report import timeline
+from ungcuu.report.timeline import COLUMNS, Entry, build, harmless
 
 VIETNAM = timezone(timedelta(hours=7))
 HOSTILE = (

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from casebook import settings_in
 
-from ungcuu.case import Case, open_case
-from ungcuu.casecheck import check
-from ungcuu.errors import ControllerFault, UsageFault
-from ungcuu.export import export_case
-from ungcuu.timestamp import stamp
+from ungcuu.case.case import Case, open_case
+from ungcuu.case.export import export_case
+from ungcuu.case.integrity import check
+from ungcuu.case.timestamp import stamp
+from ungcuu.core.errors import ControllerFault, UsageFault
 
 CONFIG = """
 [req]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ungcuu.baseline import Snapshot
 from ungcuu.detect import vault_view
+from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.vault_view import compare, parse
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import content
 import pytest
 
-from ungcuu import verify
-from ungcuu.errors import UsageFault
-from ungcuu.site import Site
+from ungcuu.core.errors import UsageFault
+from ungcuu.hosts.site import Site
+from ungcuu.prepare import verify
 
 pytest_plugins = ["pytester"]
 
@@ -69,7 +69,7 @@ def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pyt
     """An audit reported controls as failed, with a KeyError. Seen failing with plain dicts, not ``SiteFacts``."""
     fixture = """
         import pytest
-        from ungcuu.site_facts import SiteFacts
+        from ungcuu.prepare.site_facts import SiteFacts
 
         @pytest.fixture
         def site():
@@ -80,7 +80,7 @@ def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pyt
     results = tmp_path / "results.jsonl"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNGCUU_RESULTS", str(results))
-        pytester.runpytest_inprocess("-p", "ungcuu.verify_plugin", "-p", "no:cacheprovider")
+        pytester.runpytest_inprocess("-p", "ungcuu.prepare.verify_plugin", "-p", "no:cacheprovider")
     checks = {check.name: check for check in verify._read(results, "web01")}
     assert checks["test_needs_a_fact"].outcome == "not assessed"
     assert checks["test_needs_a_fact"].message == "fact website_user is missing"

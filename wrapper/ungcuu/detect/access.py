@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ungcuu.baseline import Row, Snapshot
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, POWER_GROUPS, SUSPICIOUS_JOB, Comparison, is_expected
-from ungcuu.findings import Do, Finding, Severity
+from ungcuu.detect.findings import Do, Finding, Severity
 
 _LINE_RULES = {
     "key": ("access.key", HIGH),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ungcuu.baseline import Row
-from ungcuu.findings import Do
+from ungcuu.detect.baseline import Row
+from ungcuu.detect.findings import Do
 
 
 def evidence(row: Row | None, **more: object) -> dict[str, object]:

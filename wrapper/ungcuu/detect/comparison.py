@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ungcuu import advice
-from ungcuu.baseline import Snapshot
-from ungcuu.findings import Finding, Severity, finding
+from ungcuu.detect import advice
+from ungcuu.detect.baseline import Snapshot
+from ungcuu.detect.findings import Finding, Severity, finding
 
 CRITICAL, HIGH, MEDIUM, LOW = Severity
 

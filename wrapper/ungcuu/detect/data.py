@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect import change
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
+from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.detect.places import GENERATED, TEXTS, place_of
-from ungcuu.findings import Do, Finding, Severity
 
 _SCRIPT = re.compile(r"\.(?:preinst|postinst|prerm|postrm|config)$")
 _DEBS = re.compile(r"^[a-z0-9][a-z0-9.+-]{1,100}(?::[a-z0-9]{2,12})?$")

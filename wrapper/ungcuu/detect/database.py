@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ungcuu.baseline import Row
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
-from ungcuu.findings import Do, Finding, Severity
+from ungcuu.detect.findings import Do, Finding, Severity
 
 # Set of a row → (rule, severity when it is new or changed, severity when it is gone).
 RULES: Mapping[str, tuple[str, Severity, Severity]] = {

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ungcuu.baseline import Row
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, TEMPORARY, Comparison
 from ungcuu.detect.data import packages_changed
+from ungcuu.detect.findings import Finding, Severity
 from ungcuu.detect.processes import is_known
-from ungcuu.findings import Finding, Severity
 
 _FORCES = re.compile(r"^(?:LD_|PYTHON|PERL|BASH_ENV|ENV$|NODE_OPTIONS|GCONV_PATH|PATH$|IFS$|PROMPT_COMMAND)")
 # What lets packets in, or leads them elsewhere; a table without any of it only blocks.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ungcuu.baseline import Row, Snapshot
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import Comparison
 from ungcuu.detect.data import data, dpkg_file
+from ungcuu.detect.findings import Finding
 from ungcuu.detect.own import Stages
 from ungcuu.detect.places import ADDED_LATER, UNIT_FOLDER
 from ungcuu.detect.system import CRON, home, privileged, program, system, temporary
 from ungcuu.detect.web import upload, web
-from ungcuu.findings import Finding
 
 _COMPARED = ("type", "mode", "uid", "gid", "sha256", "target", "xattrs", "big")
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ungcuu.baseline import Row, Snapshot
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import LOW, MEDIUM, Comparison
-from ungcuu.findings import Finding
+from ungcuu.detect.findings import Finding
 
 FOLDER = ".ungcuu-stage"
 _RESTORE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ungcuu.baseline import Row, Snapshot
 from ungcuu.detect import change
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, Comparison
 from ungcuu.detect.files import _changed_files
+from ungcuu.detect.findings import Finding
 from ungcuu.detect.system import _from_package, _reinstall
-from ungcuu.findings import Finding
 
 Key = tuple[str, str, str]  # name, architecture, version
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ungcuu.findings import Severity
+from ungcuu.detect.findings import Severity
 
 CRITICAL, HIGH, MEDIUM, LOW = Severity
 

@@ -10,10 +10,10 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from ungcuu.baseline import Row
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, TEMPORARY, Comparison, is_expected
 from ungcuu.detect.data import updated
-from ungcuu.findings import Do, Finding, Severity
+from ungcuu.detect.findings import Do, Finding, Severity
 
 _STAYS = re.compile(r"/(?:tmux|screen)$")  # programs made to outlive a login
 _PHP = re.compile(r"php(?:-fpm|-cgi|\d)?")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ungcuu.detect.comparison import CRITICAL, HIGH, Comparison
+from ungcuu.detect.findings import Finding
 from ungcuu.detect.system import _from_package
-from ungcuu.findings import Finding
 
 MOST_SHOWN = 40  # disagreements; a host that lies about everything needs no list of thousands
 

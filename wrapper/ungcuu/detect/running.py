@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from ungcuu.baseline import Row
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import HIGH, LOW, MEDIUM, Comparison, is_expected
-from ungcuu.findings import Finding
+from ungcuu.detect.findings import Finding
 
 _GUARDS = frozenset(
     f"{name}.service"

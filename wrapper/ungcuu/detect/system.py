@@ -6,14 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ungcuu import content
-from ungcuu.baseline import Row, Snapshot
-from ungcuu.detect import change
+from ungcuu.detect import change, heuristics
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
 from ungcuu.detect.data import link_explained, updated
+from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.detect.places import PACKAGED_UNIT, PLACES, UNIT_FOLDER
 from ungcuu.detect.web import web
-from ungcuu.findings import Do, Finding, Severity
 
 _KEY_FILE = re.compile(r"/\.ssh/authorized_keys2?$")
 _UNIT_NAME = re.compile(r"^[A-Za-z0-9:_.@\\-]{1,200}\.(?:service|timer|path|socket|mount|automount|target|slice)$")
@@ -64,7 +63,7 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
         rule, severity = "privilege.file", CRITICAL
     data = comparison.data(path)
     packaged = bool(old and old.get("package_ok"))
-    evidence = change.evidence(new or old, excerpt=content.first_line(data) if data else "", as_packaged=packaged)
+    evidence = change.evidence(new or old, excerpt=heuristics.first_line(data) if data else "", as_packaged=packaged)
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
     yield comparison.find(
@@ -299,7 +298,7 @@ def temporary(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     if new is None or (old is not None and old.get("sha256") == new.get("sha256")):
         return
     marks, data = set(new.get("marks", [])), comparison.data(path)
-    verdict = content.judge(data)
+    verdict = heuristics.judge(data)
     if not marks and not new.get("mode", 0) & 0o111:
         return
     severity = CRITICAL if verdict.suspicious else HIGH if "elf" in marks or new.get("mode", 0) & 0o6000 else MEDIUM

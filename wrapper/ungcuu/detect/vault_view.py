@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ungcuu.baseline import Row, Snapshot
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import HIGH, Comparison
+from ungcuu.detect.findings import Finding
 from ungcuu.detect.readers import MOST_SHOWN
-from ungcuu.findings import Finding
 
 MARGIN = 180  # seconds; the vault takes a point whose host's clock is 120 s off its own
 _KINDS = ("file", "link")

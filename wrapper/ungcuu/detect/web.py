@@ -5,14 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from ungcuu import content
-from ungcuu.baseline import Row
-from ungcuu.detect import change
+from ungcuu.detect import change, heuristics
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
-from ungcuu.findings import Do, Finding
+from ungcuu.detect.findings import Do, Finding
 
-_CODE, _PAGE, _SERVER_FILE = content.CODE_NAME, content.PAGE_NAME, content.SERVER_NAME
-_GIT = content.GIT_NAME
+_CODE, _PAGE, _SERVER_FILE = heuristics.CODE_NAME, heuristics.PAGE_NAME, heuristics.SERVER_NAME
+_GIT = heuristics.GIT_NAME
 
 
 def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:
@@ -20,7 +19,7 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
     if new is None:
         return
     marks, data = set(new.get("marks", [])), comparison.data(path)
-    verdict = content.judge(data) if marks & {"php", "short-tag", "phar"} else content.Verdict()
+    verdict = heuristics.judge(data) if marks & {"php", "short-tag", "phar"} else heuristics.Verdict()
     code = bool(marks & {"php", "phar"}) or (verdict.suspicious and "short-tag" in marks)
     evidence = change.evidence(new, marks=sorted(marks), signs=list(verdict.names), excerpt=verdict.excerpt)
     if new.get("type") not in ("file", "dir"):
@@ -31,10 +30,10 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
             "upload.link", severity, "file", path, seen=target, evidence=evidence, action=change.move(new)
         )
     elif _SERVER_FILE.search(path):
-        severity = CRITICAL if content.changes_server(data) or code else MEDIUM
+        severity = CRITICAL if heuristics.changes_server(data) or code else MEDIUM
         yield comparison.find("upload.server-file", severity, "file", path, evidence=evidence, action=change.move(new))
     elif code or (_CODE.search(path) and "short-tag" in marks):
-        if not verdict.names and data and content.only_remarks(data):
+        if not verdict.names and data and heuristics.only_remarks(data):
             return
         yield comparison.find(
             "upload.code", CRITICAL, "file", path, expected="media only", seen=verdict.excerpt, evidence=evidence,
@@ -51,10 +50,14 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
     data = comparison.data(path)
     is_code = _is_code(path, new)
     verdict = (
-        content.judge(data) if is_code else content.hidden_links(data) if _PAGE.search(path) else content.Verdict()
+        heuristics.judge(data)
+        if is_code
+        else heuristics.hidden_links(data)
+        if _PAGE.search(path)
+        else heuristics.Verdict()
     )
     evidence = change.evidence(new or old, signs=list(verdict.names), excerpt=verdict.excerpt)
-    if new is not None and (links := content.hidden_links(data)).suspicious:
+    if new is not None and (links := heuristics.hidden_links(data)).suspicious:
         action = change.move(new) if old is None else {"do": Do.RESTORE.value}
         yield comparison.find("content.hidden-link", CRITICAL, "file", path, seen=links.excerpt, action=action,
                               evidence=change.evidence(new, signs=list(links.names)))  # fmt: skip
@@ -88,7 +91,7 @@ def _is_code(path: str, row: Row | None) -> bool:
 
 
 def _web_added(
-    comparison: Comparison, path: str, new: Row, verdict: content.Verdict, evidence: Mapping[str, object]
+    comparison: Comparison, path: str, new: Row, verdict: heuristics.Verdict, evidence: Mapping[str, object]
 ) -> Iterator[Finding]:
     kind, is_code = new.get("type"), _is_code(path, new)
     if kind == "dir" and not comparison.policy.in_uploads(path):

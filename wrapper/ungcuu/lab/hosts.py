@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ungcuu.files import make_private, put
+from ungcuu.core.atomic import make_private, put
 from ungcuu.lab import images
 from ungcuu.lab.machines import Machine, Seed
 from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, installed, podman, run_options

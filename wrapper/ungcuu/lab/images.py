@@ -9,8 +9,8 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from ungcuu.core.scratch import private_folder
 from ungcuu.lab.podman import LabError, find_runtime, image_exists, podman, run_options
-from ungcuu.scratch import private_folder
 
 SUITES = {"12": "bookworm", "13": "trixie"}
 _BASE_PACKAGES = (

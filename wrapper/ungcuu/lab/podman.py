@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from ungcuu.errors import ControllerFault
+from ungcuu.core.errors import ControllerFault
 
 # What the lab needs of Debian, beside what the controller has anyway.
 PACKAGES = (

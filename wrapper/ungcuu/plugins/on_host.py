@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ungcuu.sent import python_command
+from ungcuu.hosts.remote_program import python_command
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
 MARK = "UNGCUU-RESULT "

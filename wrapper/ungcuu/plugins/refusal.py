@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
-from ungcuu.errors import HostKeyMismatch, Undetermined, UngcuuError, Unreachable
+from ungcuu.core.errors import HostKeyMismatch, Undetermined, UngcuuError, Unreachable
 
 KEY_REFUSED = "Host key verification failed"  # ssh's words: the runner knows a refused key by them
 

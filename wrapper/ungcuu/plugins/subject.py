@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ungcuu.scan import Subject
-from ungcuu.site import target_from
+from ungcuu.case.host_past import HostPast
+from ungcuu.detect.scan import Subject
+from ungcuu.hosts.site import target_from
 
 _REACHED_BY = frozenset(
     {
@@ -35,10 +36,12 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
     """Return the subject of a scan."""
     known = facts(templar, task_vars)
     host = str(known["inventory_hostname"])
+    state = Path(str(known["ungcuu_state"])).expanduser()
     return Subject(
         host=host,
         target=target_from(host, known),
-        state=Path(str(known["ungcuu_state"])).expanduser(),
+        state=state,
+        past=HostPast(state, host),
         web_root=str(known["website_root"]),
         writable=tuple(map(str, known.get("website_writable_paths", []))),
         web_user=str(known.get("website_user", "www-data")),

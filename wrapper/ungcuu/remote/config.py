@@ -1,4 +1,4 @@
-"""What the controller asks of a program; set again for each run by :mod:`ungcuu.sent`."""
+"""What the controller asks of a program; set again for each run by :mod:`ungcuu.hosts.remote_program`."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """Read a host's packet filter, devices and neighbours from its kernel, by netlink: not with the host's nft or ip.
 
 ``main(order)`` prints one JSON document whose messages are as the kernel gave them, in hexadecimal: what they mean is
-decided on the controller (ungcuu/packet_filter.py). ``order`` is ``{"tables": [[family, name], …], "port": 22}``.
-Runs on the host: the standard library alone, nothing is changed, nothing is written.
+decided on the controller (ungcuu/contain/packet_filter.py). ``order`` is ``{"tables": [[family, name], …], "port":
+22}``. Runs on the host: the standard library alone, nothing is changed, nothing is written.
 """
 
 from __future__ import annotations

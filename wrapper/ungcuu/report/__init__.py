@@ -6,10 +6,8 @@
 3. The document is one file: no script, no remote address, and a policy inside it that forbids both.
 """
 
-from ungcuu.report.content import build, tlp_of
 from ungcuu.report.document import render, write_report
-from ungcuu.report.told import RunRecords, by_run
-from ungcuu.report.words import (
+from ungcuu.report.format import (
     attempt,
     deed,
     pairs,
@@ -21,6 +19,8 @@ from ungcuu.report.words import (
     zone,
     zone_name,
 )
+from ungcuu.report.model import build, tlp_of
+from ungcuu.report.runs import RunRecords, by_run
 
 __all__ = [
     "RunRecords",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ungcuu.i18n import _
-from ungcuu.report.words import shown_bytes, shown_seconds, shown_time
-from ungcuu.restore_points import Backups, RestorePoint, parse_time
-from ungcuu.sealing import format_time
+from ungcuu.core.clock import format_time
+from ungcuu.core.i18n import _
+from ungcuu.recover.restore_points import Backups, RestorePoint, parse_time
+from ungcuu.report.format import shown_bytes, shown_seconds, shown_time
 
 
 def section(known: Sequence[Backups]) -> list[dict[str, Any]]:

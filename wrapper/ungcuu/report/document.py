@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ungcuu.case import Case
-from ungcuu.casecheck import check
-from ungcuu.casescope import scope_of_case
-from ungcuu.errors import ControllerFault
-from ungcuu.files import sync_folder, write_beside
-from ungcuu.i18n import _
-from ungcuu.report.content import build
-from ungcuu.restore_points import known_backups
-from ungcuu.scratch import private_folder
-from ungcuu.screen import clean
-from ungcuu.sealing import fingerprint, public_key
+from ungcuu.case.case import Case
+from ungcuu.case.extent import scope_of_case
+from ungcuu.case.integrity import check
+from ungcuu.core.atomic import sync_folder, write_beside
+from ungcuu.core.errors import ControllerFault
+from ungcuu.core.i18n import _
+from ungcuu.core.scratch import private_folder
+from ungcuu.core.signing import fingerprint, public_key
+from ungcuu.core.terminal import clean
+from ungcuu.recover.restore_points import known_backups
+from ungcuu.report.model import build
 
 PDF_SECONDS = 120
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ungcuu.casefacts import Facts, Finding
-from ungcuu.findings import RULES
-from ungcuu.i18n import _
-from ungcuu.report.sentences import said
-from ungcuu.report.told import RunRecords, ending, run_title, run_tone, tone
-from ungcuu.report.words import MOST_ROWS, deed, shown_time, word
+from ungcuu.case.facts import Facts, Finding
+from ungcuu.core.i18n import _
+from ungcuu.core.sentences import said
+from ungcuu.detect.findings import RULES
+from ungcuu.report.format import MOST_ROWS, deed, shown_time, word
+from ungcuu.report.runs import RunRecords, ending, run_title, run_tone, tone
 
 _ORDER = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ungcuu.casecheck import CaseCheck
-from ungcuu.casefacts import Facts, from_host
-from ungcuu.i18n import _
-from ungcuu.report.words import shown_time, word
-from ungcuu.report_text import TASKS
-from ungcuu.sealing import Record, format_time, parse_time
+from ungcuu.case.facts import Facts, from_host
+from ungcuu.case.integrity import CaseCheck
+from ungcuu.case.record import Record
+from ungcuu.core.clock import format_time, parse_time
+from ungcuu.core.i18n import _
+from ungcuu.report.format import shown_time, word
+from ungcuu.report.labels import TASKS
 
 
 def people(records: Sequence[Record], facts: Facts, present: datetime) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ungcuu import content
+from ungcuu.detect import heuristics
 from ungcuu_vault.common import now, stamp
 from ungcuu_vault.known import FileList, Known
 from ungcuu_vault.look import Places, Row
@@ -101,7 +101,7 @@ def _looked_at(point: Mapping[str, Any], rows: Mapping[str, Row]) -> dict[str, A
         "files": int(point["counts"]["files"]),
         "bytes": int(point.get("sizes", {}).get("files", 0)),
         "code": sum(_is_checked(row) for row in rows.values() if row["area"] == "web"),
-        "rules": len(content.PATTERNS),
+        "rules": len(heuristics.PATTERNS),
     }
 
 
@@ -123,7 +123,7 @@ def _is_checked(row: Row) -> bool:
 
 
 def _is_code(row: Row) -> bool:
-    names = (content.CODE_NAME, content.SERVER_NAME, content.GIT_NAME)
+    names = (heuristics.CODE_NAME, heuristics.SERVER_NAME, heuristics.GIT_NAME)
     named = any(name.search(row["path"]) for name in names)
     return bool(named or set(row.get("marks", ())) - {"short-tag"})
 
@@ -161,12 +161,12 @@ def _upload(row: Row, where: Places) -> str:
     path, marks = row["path"], set(row.get("marks", ()))
     if row["type"] == "link":
         return "upload-link" if _leaves(row, where.root) else ""
-    if content.SERVER_NAME.search(path):
+    if heuristics.SERVER_NAME.search(path):
         return "upload-server-file"
-    short = "short-tag" in marks and (row.get("weight", 0) >= content.ENOUGH or content.CODE_NAME.search(path))
+    short = "short-tag" in marks and (row.get("weight", 0) >= heuristics.ENOUGH or heuristics.CODE_NAME.search(path))
     if marks & {"php", "phar"} or short:
         return "" if row.get("idle") and not row.get("signs") else "upload-code"
-    if marks & {"elf", "script"} or (content.CODE_NAME.search(path) and row.get("size", 0)):
+    if marks & {"elf", "script"} or (heuristics.CODE_NAME.search(path) and row.get("size", 0)):
         return "upload-program"
     return "upload-rights" if row.get("rights") else ""
 

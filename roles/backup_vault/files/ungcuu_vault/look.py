@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ungcuu import content
+from ungcuu.detect import heuristics
 from ungcuu.remote.host_state.marks import content_marks
 from ungcuu.remote.host_state.reading import escaped
 from ungcuu_vault.common import VaultError, ask_restic, last_words, restic
@@ -147,7 +147,7 @@ def _look(source: IO[bytes], path: str, area: str, where: Places) -> Row:
         digest.update(block)
         if seen < _MARKED_BYTES:
             marks |= content_marks(tail + block, first=not seen)
-        head = head or block[: content.LIMIT]
+        head = head or block[: heuristics.LIMIT]
         tail, seen = block[-8:] if len(block) > 8 else tail + block, seen + len(block)
         last = block
     if seen > _MARKED_BYTES:
@@ -162,14 +162,14 @@ def _judged(head: bytes, path: str, area: str, marks: set[str]) -> Row:
     """What one file gives away; nothing for most."""
     row: Row = {}
     if area == "config":
-        return {"runs": True} if content.runs_other_code(head) else row
-    if content.SERVER_NAME.search(path) and content.changes_server(head):
+        return {"runs": True} if heuristics.runs_other_code(head) else row
+    if heuristics.SERVER_NAME.search(path) and heuristics.changes_server(head):
         row["server"] = True
-    if marks & {"php", "short-tag", "phar"} or content.CODE_NAME.search(path):
-        verdict = content.judge(head) if area == "upload" else content.judge_unknown(head)
+    if marks & {"php", "short-tag", "phar"} or heuristics.CODE_NAME.search(path):
+        verdict = heuristics.judge(head) if area == "upload" else heuristics.judge_unknown(head)
         row |= {"signs": list(verdict.names), "weight": verdict.weight} if verdict.names else {}
-        row |= {"idle": True} if area == "upload" and content.only_remarks(head) else {}
-    if area == "web" and content.PAGE_NAME.search(path) and content.hidden_links(head).suspicious:
+        row |= {"idle": True} if area == "upload" and heuristics.only_remarks(head) else {}
+    if area == "web" and heuristics.PAGE_NAME.search(path) and heuristics.hidden_links(head).suspicious:
         row["hidden"] = True
     return row
 
@@ -178,7 +178,7 @@ def _matters(row: Row) -> bool:
     """Of uploads only what is no media is kept; of the rest everything."""
     if row["area"] != "upload" or row["type"] != "file":
         return True
-    named = content.CODE_NAME.search(row["path"]) or content.SERVER_NAME.search(row["path"])
+    named = heuristics.CODE_NAME.search(row["path"]) or heuristics.SERVER_NAME.search(row["path"])
     return bool(named or row.get("marks") or row.get("rights"))
 
 

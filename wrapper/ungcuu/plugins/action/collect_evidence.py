@@ -8,7 +8,7 @@
         site: {root: /var/www/portal, writable: [uploads], database_engine: mariadb, database_name: portal}
 
 Ansible's own modules are not used: they need Python on the host, write to its disk unless pipelined, and hold all of
-the output in memory. See :mod:`ungcuu.evidence` for what holds for every collection.
+the output in memory. See :mod:`ungcuu.case.evidence` for what holds for every collection.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import expected
-from ungcuu.evidence import Collection, Outcome, ProfileError, Request, collect, load_profile
+from ungcuu.case.evidence import Collection, Outcome, ProfileError, Request, collect, load_profile
+from ungcuu.core.settings import operator_name
+from ungcuu.hosts import deployed_files
+from ungcuu.hosts.site import target_from
+from ungcuu.hosts.ssh import HostKeyRefused, Target
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.settings import operator_name
-from ungcuu.site import target_from
-from ungcuu.ssh import HostKeyRefused, Target
 
 _CONNECTION = (
     "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user", "ansible_become",
@@ -71,9 +71,9 @@ class ActionModule(DocumentedAction):
         return result | _told(found, sent if request.variables["EVIDENCE_OURS"] else {})
 
     def _sent(self, variables: dict[str, Any]) -> dict[str, str]:
-        """Return what ungcuu has put on this host, path → SHA-256; see expected.py."""
+        """Return what ungcuu has put on this host, path → SHA-256; see deployed_files.py."""
         state = str(self._templar.template(variables.get("ungcuu_state", "")))
-        known = expected.load(Path(state).expanduser(), str(variables["inventory_hostname"])) if state else {}
+        known = deployed_files.load(Path(state).expanduser(), str(variables["inventory_hostname"])) if state else {}
         return {path: digest for path, digest in known.items() if path.startswith("/")}
 
     def _target(self, variables: dict[str, Any]) -> Target:

@@ -14,8 +14,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import known_files
-from ungcuu.errors import Tampered
+from ungcuu.core.errors import Tampered
+from ungcuu.detect import known_files
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import carried

@@ -1,4 +1,4 @@
-"""Take what the last scan found out of use, or put it back; see ungcuu/quarantine.py.
+"""Take what the last scan found out of use, or put it back; see ungcuu/recover/quarantine.py.
 
 - name: Move what was found to quarantine
   quarantine_findings:
@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import baseline, quarantine, root_loss
-from ungcuu.errors import UngcuuError
+from ungcuu.core.errors import UngcuuError
+from ungcuu.detect import baseline, root_loss
+from ungcuu.detect.scan import Subject
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
-from ungcuu.scan import Subject
+from ungcuu.recover import quarantine
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Re-assess a host: scan, the roles' own tests, and a person's statement of cause and fix; see ungcuu/reassess.py."""
+"""Re-assess a host: scan, the roles' own tests, and a person's statement of cause and fix; see recover/reassess.py."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from ansible.template import Templar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.errors import UngcuuError
-from ungcuu.findings import reported
+from ungcuu.core.errors import UngcuuError
+from ungcuu.core.settings import Settings
+from ungcuu.detect.findings import reported
+from ungcuu.hosts.site import Site, plain
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
-from ungcuu.reassess import Entry, reassess
-from ungcuu.settings import Settings
-from ungcuu.site import Site, plain
+from ungcuu.recover.reassess import Entry, reassess
 
 _MAGIC = frozenset({"hostvars", "groups", "vars", "environment", "omit", "ansible_facts", "ansible_version"})
 _TOLD = 50  # of what is left; reassessment.json holds all

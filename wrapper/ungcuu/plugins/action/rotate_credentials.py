@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import baseline, expected
-from ungcuu.files import make_private, put
+from ungcuu.core.atomic import make_private, put
+from ungcuu.detect import baseline
+from ungcuu.hosts import deployed_files
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import carried
@@ -208,8 +209,8 @@ def _expect_config(state: Path, host: str, answer: dict[str, Any]) -> None:
         return
     known = baseline.load(state, host)
     row = known.snapshot.file(path) if known else None
-    if before in ((row or {}).get("sha256"), expected.load(state, host).get(path)):
-        expected.remember_digests(state, host, {path: after})
+    if before in ((row or {}).get("sha256"), deployed_files.load(state, host).get(path)):
+        deployed_files.remember_digests(state, host, {path: after})
 
 
 def _expect_database_account(state: Path, host: str, site: Any, password: str) -> None:
@@ -219,7 +220,7 @@ def _expect_database_account(state: Path, host: str, site: Any, password: str) -
     stored = "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
     if user:
         digest = hashlib.sha256(stored.encode()).hexdigest()[:16]
-        expected.remember_digests(state, host, {f"database-account:{user}": digest})
+        deployed_files.remember_digests(state, host, {f"database-account:{user}": digest})
 
 
 def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: dict[str, dict[str, str]]) -> None:
@@ -231,7 +232,7 @@ def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: 
         for path in map(str, row.get("key_files", [])[:1]):
             content = f"{fresh[row['name']].get('public', '')} ungcuu\n"
             digests[path.removesuffix(_LOCKED)] = hashlib.sha256(content.encode()).hexdigest()
-    expected.remember_digests(state, host, digests)
+    deployed_files.remember_digests(state, host, digests)
 
 
 def _proof(row: Any) -> dict[str, Any]:

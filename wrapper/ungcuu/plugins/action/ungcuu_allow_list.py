@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import isolation
-from ungcuu.login_keys import public_keys
+from ungcuu.contain import allowlist
+from ungcuu.contain.login_keys import public_keys
 from ungcuu.plugins.documented_action import DocumentedAction
 
 
@@ -30,14 +30,14 @@ class ActionModule(DocumentedAction):
         """Return ``ipv4``, ``ipv6`` and ``seen``, the address that the host sees this controller come from."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            allowed = isolation.allow_list(
+            allowed = allowlist.allow_list(
                 [*map(str, self.arguments["entries"]), *_of_card(self.arguments.get("card"))]
             )
-        except isolation.Unresolved as gap:
+        except allowlist.Unresolved as gap:
             return result | _refusal(f"the name {gap.name} in the allow-list resolves to no address")
         said = self._low_level_execute_command('printf "%s\\n" "$SSH_CONNECTION"', sudoable=False)
         words = str(said.get("stdout", "")).split()
-        seen = isolation.parse_address(words[0]) if words else None
+        seen = allowlist.parse_address(words[0]) if words else None
         if self._connection.transport == "ssh" and (seen is None or not allowed.holds(str(seen))):
             return result | _refusal(
                 f"it does not hold {seen or 'the address'} that the host sees the controller come from"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import blocks  # (found beside us, whether or not ungcuu is installed)
-from ungcuu.isolation import AllowList
+from ungcuu.contain import blocks  # (found beside us, whether or not ungcuu is installed)
+from ungcuu.contain.allowlist import AllowList
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 

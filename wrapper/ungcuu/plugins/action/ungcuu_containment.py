@@ -1,4 +1,4 @@
-"""Keep on the controller whether a host is isolated, and judge whether it may be released; see ungcuu/containment.py.
+"""Keep on the controller whether a host is isolated, and judge whether it may be released; see isolation_state.py.
 
 ungcuu_containment: {state: isolated, folder: "{{ ungcuu_state }}/hosts", mode: full}
 ungcuu_containment: {state: releasable, folder: "{{ ungcuu_state }}/hosts"}    # fails with every reason against it
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import containment
+from ungcuu.contain import isolation_state
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
@@ -36,9 +36,9 @@ class ActionModule(DocumentedAction):
         if self._task.check_mode:
             return result | {"changed": bool(shown), **shown}
         if state == "released":
-            return result | {"changed": containment.mark_released(folder, now), **shown}
+            return result | {"changed": isolation_state.mark_released(folder, now), **shown}
         try:
-            changed = containment.mark_isolated(folder, host, str(args["mode"]), now)
+            changed = isolation_state.mark_isolated(folder, host, str(args["mode"]), now)
         except OSError as error:
             # A full disk of the controller must not hold back what keeps the host isolated.
             return result | {"changed": False, "warnings": [f"The isolation of {host} could not be recorded: {error}"]}
@@ -48,12 +48,12 @@ class ActionModule(DocumentedAction):
     def _releasable(self, folder: Path, host: str, now: datetime) -> dict[str, Any]:
         """Fail with every reason against a release; record the override of a lost root."""
         reason = self.arguments["override"]
-        against = containment.against_release(folder, host, now, reason)
+        against = isolation_state.against_release(folder, host, now, reason)
         if against:
             why = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
             return {"failed": True, "changed": False, "msg": why}
-        from ungcuu import root_loss
-        from ungcuu.settings import Settings
+        from ungcuu.core.settings import Settings
+        from ungcuu.detect import root_loss
 
         if not reason or root_loss.standing(folder.parents[1], host) is None:
             return {"changed": False}
@@ -65,4 +65,4 @@ class ActionModule(DocumentedAction):
 
 
 def _in_words(folder: Path) -> str:
-    return containment.mode_of(folder) if (folder / containment.MARK).exists() else "not isolated"
+    return isolation_state.mode_of(folder) if (folder / isolation_state.MARK).exists() else "not isolated"

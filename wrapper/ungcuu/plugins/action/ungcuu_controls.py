@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import controls
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
+from ungcuu.prepare import controls
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")

@@ -26,7 +26,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import expected
+from ungcuu.hosts import deployed_files
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
@@ -83,11 +83,11 @@ class ActionModule(DocumentedAction):
         }
 
     def _remember(self, files: list[dict[str, Any]], variables: dict[str, Any]) -> None:
-        """Keep on the controller what was sent, so that a scan does not call it an intruder's; see expected.py."""
+        """Keep on the controller what was sent, so that no scan calls it an intruder's; see deployed_files.py."""
         if not (state := str(self._templar.template(variables.get("ungcuu_state", "")))):
             return
         sent = {entry["dest"]: entry.get("content") for entry in files if "edits" not in entry}
-        expected.remember(Path(state).expanduser(), str(variables["inventory_hostname"]), sent)
+        deployed_files.remember(Path(state).expanduser(), str(variables["inventory_hostname"]), sent)
 
     def _file(self, entry: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """One file as the host gets it, its template rendered here."""

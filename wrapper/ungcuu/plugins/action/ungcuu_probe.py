@@ -1,4 +1,4 @@
-"""Prove from a host, or from the controller, what can be reached; see ungcuu/probe.py and ungcuu/proofs.py.
+"""Prove from a host, or from the controller, what can be reached; see remote/reachability.py and contain/proofs.py.
 
     - name: Prove from a second machine that nothing answers
       ungcuu_probe:
@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import isolation, outside, probe, proofs, site
+from ungcuu.contain import allowlist, outside, proofs, vantage_point
+from ungcuu.hosts import site
+from ungcuu.hosts.remote_program import python_command
 from ungcuu.plugins.documented_action import DocumentedAction
-from ungcuu.sent import python_command
+from ungcuu.remote import reachability
 
 TIMEOUT = 1.0  # seconds for one connection
 _LIMIT = 4 << 20
@@ -90,10 +92,12 @@ class ActionModule(DocumentedAction):
             return [proofs.not_seen("no port answers", side, _NO_VANTAGE)]
         name = str(args["vantage"])
         target = site.target_from(name, dict(task_vars["hostvars"][name]))
-        vantage = outside.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
-        allowed = isolation.allow_list(map(str, args.get("allowed") or ()))
+        vantage = vantage_point.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
+        allowed = allowlist.allow_list(map(str, args.get("allowed") or ()))
         # Over a connection of our own: a vantage that is down must not end the play.
-        found, _alive = outside.ask_vantage(vantage, addresses, ports, ssh_port, outside.may_log_in(vantage, allowed))
+        found, _alive = outside.ask_vantage(
+            vantage, addresses, ports, ssh_port, vantage_point.may_log_in(vantage, allowed)
+        )
         return found
 
     def _inside(self, args: dict[str, Any], site: dict[str, Any]) -> list[proofs.Proof]:
@@ -113,8 +117,8 @@ class ActionModule(DocumentedAction):
         """Run the probe here or on the task's host; an answer that is no mapping is no answer."""
         text = json.dumps(order | {"timeout": TIMEOUT})
         if kind.endswith("from the controller"):
-            return probe.main(text)
-        program = Path(probe.__file__).read_bytes()
+            return reachability.main(text)
+        program = Path(reachability.__file__).read_bytes()
         done = self._low_level_execute_command(shlex.join(python_command("-", text)), in_data=program)
         try:
             answer = json.loads(str(done.get("stdout", ""))[:_LIMIT].strip().splitlines()[-1])

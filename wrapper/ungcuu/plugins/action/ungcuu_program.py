@@ -20,7 +20,7 @@ from ansible import constants
 from ansible.errors import AnsibleError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import expected
+from ungcuu.hosts import deployed_files
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
@@ -31,7 +31,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
 def build(package: Path, shebang: str, modules: Sequence[str] = ()) -> bytes:
     """Bytes of the executable: the package's ``*.py`` files and a ``__main__`` that calls the package's ``main()``.
 
-    ``modules`` of the wrapper (``content``, ``remote/config``) go with it, so that a rule has one source alone.
+    ``modules`` of the wrapper (``detect/heuristics``, ``remote/config``) go with it, so that a rule has one source
+    alone.
     """
     start = f"import sys\nfrom {package.name}.__main__ import main\nsys.exit(main())\n"
     entries = {"__main__.py": start.encode()}
@@ -62,7 +63,7 @@ def _shared(modules: Sequence[str]) -> dict[str, bytes]:
 
 
 class ActionModule(DocumentedAction):
-    """``ungcuu_program: {package: x, dest: /sbin/y, modules: [content]}``; `package` is below the role's files."""
+    """``ungcuu_program: {package: x, dest: /sbin/y, modules: [detect/x]}``; `package` is below the role's files."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Build the program and hand it to the copy action: changed only when the bytes differ. A scan will know it."""
@@ -85,9 +86,9 @@ class ActionModule(DocumentedAction):
             Path(name).unlink()
 
     def _remember(self, target: str, content: bytes, variables: dict[str, Any]) -> None:
-        """Keep on the controller what was sent, so that a scan does not call it an intruder's; see expected.py."""
+        """Keep on the controller what was sent, so that no scan calls it an intruder's; see deployed_files.py."""
         if state := str(self._templar.template(variables.get("ungcuu_state", ""))):
-            expected.remember(Path(state).expanduser(), str(variables["inventory_hostname"]), {target: content})
+            deployed_files.remember(Path(state).expanduser(), str(variables["inventory_hostname"]), {target: content})
 
     def _copy(self, source: str, target: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         task = self._task.copy()

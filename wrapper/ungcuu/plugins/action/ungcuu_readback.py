@@ -1,4 +1,4 @@
-"""Read an isolated host's rules, devices and neighbours back from its kernel; see ungcuu/readback.py.
+"""Read an isolated host's rules, devices and neighbours back from its kernel; see ungcuu/contain/readback.py.
 
     - name: Read the rules back
       ungcuu_readback: {mode: full, ipv4: [198.51.100.1], ipv6: [], ssh_port: 22, public_ports: [], hooks: true}
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu import login_keys, proofs, readback
-from ungcuu.isolation import AllowList
+from ungcuu.contain import login_keys, proofs, readback
+from ungcuu.contain.allowlist import AllowList
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.errors import UngcuuError
+from ungcuu.core.errors import UngcuuError
+from ungcuu.detect.scan import take_baseline
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
-from ungcuu.scan import take_baseline
 
 
 class ActionModule(DocumentedAction):

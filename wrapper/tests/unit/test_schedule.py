@@ -1,0 +1,73 @@
+"""Timers on the controller: units that systemd reads as they were meant, and nothing left behind by `never`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ungcuu.core.errors import ControllerFault, UsageFault
+from ungcuu.core.settings import Settings
+from ungcuu.run import schedule
+
+WORDS = ("restore-drill", "web01", "--on", "spare01")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
+    """systemd's programs are never started: this machine's own timers stay as they are."""
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, int("nonsense" in command), "", "no such thing")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return calls
+
+
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "state 100%", tmp_path, "a person")
+
+
+def test_units_run_the_verb_as_it_is_typed(asked: list[list[str]], tmp_path: Path) -> None:
+    """A percent sign or a blank in a path must reach the verb as it is, not as systemd's own notation."""
+    timer = schedule.install(settings(tmp_path), tmp_path / "in$ite", "Sun 03:00", WORDS)
+    service = timer.with_suffix(".service").read_text("utf-8")
+    assert "OnCalendar=Sun 03:00\n" in timer.read_text("utf-8")
+    assert f'Environment="UNGCUU_STATE={tmp_path}/state 100%%"' in service
+    assert f'"--inventory" "{tmp_path}/in$$ite" "restore-drill" "web01" "--on" "spare01"' in service
+    assert asked[-1] == ["systemctl", "--user", "enable", "--now", "ungcuu-restore-drill-web01.timer"]
+
+
+def test_never_takes_the_units_away(asked: list[list[str]], tmp_path: Path) -> None:
+    timer = schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
+    assert schedule.remove(WORDS)
+    assert list(timer.parent.iterdir()) == []
+    assert ["systemctl", "--user", "disable", "--now", timer.name] in asked
+    assert not schedule.remove(WORDS)
+
+
+@pytest.mark.parametrize("calendar", ["nonsense", "weekly\nExecStart=/bin/sh"])
+def test_no_time_no_timer(asked: list[list[str]], tmp_path: Path, calendar: str) -> None:
+    """A time that systemd does not know would be a drill that never comes."""
+    with pytest.raises(UsageFault):
+        schedule.install(settings(tmp_path), tmp_path, calendar, WORDS)
+    assert not (tmp_path / "config").exists()
+
+
+def test_a_controller_without_systemd_is_told(
+    asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A schedule that was not set up must not look as if it were."""
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, int("systemctl" in command), "", "not booted with systemd")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ControllerFault, match="not booted"):
+        schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)

@@ -1,0 +1,78 @@
+"""A Vietnamese report must not be half English: what our own modules write into records has a translation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ungcuu.contain import proofs
+from ungcuu.core.i18n import set_language
+from ungcuu.core.sentences import SENTENCES, said, title
+
+ROOT = Path(__file__).parents[3]
+PROFILES = ROOT / "roles" / "evidence" / "profiles"
+
+
+@pytest.fixture(autouse=True)
+def vietnamese() -> Iterator[None]:
+    set_language("vi")
+    yield
+    set_language("en")
+
+
+def taken() -> list[dict[str, Any]]:
+    """Every proof of containment that there is, passed and failed."""
+    addresses, ports = ["198.51.100.2", "fd00::2"], [22, 80]
+    silent = {"ports": [{"address": a, "port": p, "state": "silent"} for a in addresses for p in ports]}
+    pages = {"site": [{"address": a, "status": 200, "found": True} for a in addresses]}
+    notices = {"site": [{"address": a, "status": 503, "found": False} for a in addresses]}
+    inside = {"out": [{"state": "blocked"}], "dns": [{"state": "silent"}], "moving": [], "held": 3,
+              "site": {"status": 200, "found": True}}  # fmt: skip
+    return [
+        *proofs.contained(silent, "from the controller", addresses, ports),
+        *proofs.contained(silent, "from outside (intruder01)", addresses, ports),
+        *proofs.contained_inside(inside, ["203.0.113.1"], True),
+        *proofs.contained_inside({**inside, "site": {"status": 500}}, [], True),
+        *proofs.served(pages, "from the controller", addresses),
+        *proofs.notice(notices, "from the controller", addresses),
+        *proofs.closed(silent, "from outside (intruder01)", addresses),
+    ]
+
+
+@pytest.mark.parametrize("row", taken(), ids=lambda row: f"{row['name']}, {row['side']}")
+def test_a_proof_is_told_in_the_readers_language(row: dict[str, Any]) -> None:
+    assert said(row["name"]) != row["name"]
+    assert said(row["side"]) != row["side"] or row["side"] == "inside"
+    assert said(row["detail"]) != row["detail"], row["detail"]
+
+
+def test_values_stay_what_they_are() -> None:
+    assert said("from outside (intruder01)") == "từ bên ngoài (intruder01)"
+    assert said("22 ports on IPv4 and IPv6: all silent") == "22 cổng trên IPv4 và IPv6: tất cả không trả lời"
+
+
+@pytest.mark.parametrize(
+    "text", ["{0.__class__}", "{count} ports on {families}: all silent{", "x" * 9000, "", "…", "{"]
+)
+def test_what_is_not_ours_is_shown_as_it_is(text: str) -> None:
+    """A record may hold a host's words: they are data, never a template."""
+    assert said(text) == text
+
+
+def test_every_title_of_evidence_is_translated() -> None:
+    titles = [item["what"] for path in PROFILES.glob("*.yml") for item in yaml.safe_load(path.read_text())["items"]]
+    assert len(titles) >= 50
+    assert [one for one in titles if title(one) == one] == []
+    assert title("Memory of a process (4711)") == "Bộ nhớ của một tiến trình (4711)"
+    assert title("unknown thing (x)") == "unknown thing (x)"
+
+
+def test_no_sentence_hides_another() -> None:
+    """The first that fits is taken: each must find itself when it is filled in."""
+    for sentence in SENTENCES:
+        filled = sentence.replace("{", "").replace("}", "")
+        assert said(filled) != filled, sentence

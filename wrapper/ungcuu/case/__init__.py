@@ -1,0 +1,1 @@
+"""The case: signed journal, state, evidence, indicators, integrity, export."""

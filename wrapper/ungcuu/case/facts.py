@@ -1,0 +1,432 @@
+"""What the records of a case prove: its phase, its clocks, its runs, its findings. Pure.
+
+There is no second copy: what a command or a report says about a case is folded from the records each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ungcuu.case.record import Record
+from ungcuu.core.clock import format_time, parse_time
+from ungcuu.core.i18n import N_
+
+PHASES = ("detect", "contain", "recover", "review", "closed")
+TITLES = {
+    "detect": N_("detect"),
+    "contain": N_("contain"),
+    "recover": N_("recover"),
+    "review": N_("review"),
+    "closed": N_("closed"),
+}
+VERDICTS = ("false alarm", "accepted")
+
+# The phase that a verb's success brings a case to; verbs that are not here leave it where it is.
+_PHASE_OF_VERB = {
+    "isolate": "contain",
+    "block": "contain",
+    "collect": "contain",
+    "eradicate": "recover",
+    "restore": "recover",
+    "rotate": "recover",
+    "reassess": "recover",
+    "release": "review",
+}
+_SCANS = ("scan", "reassess")
+# Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
+_OURS = {
+    "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
+    "outside", "root_lost_override", "root_regained",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a verb, as the journal shows it; ``finished`` is empty where the journal has no end of it."""
+
+    verb: str
+    hosts: tuple[str, ...]
+    started: str
+    finished: str = ""
+    outcome: str = ""
+    seconds: float | None = None
+    reason: str = ""
+    operator: str = ""
+    seq: int = 0
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding and what became of it. ``state``: open, quarantined, gone, or a person's verdict."""
+
+    id: str
+    host: str
+    severity: str
+    title: str
+    path: str
+    state: str
+    seen: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing and nobody has answered it."""
+        return self.state == "open"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stands in the way of closing the case; a low one does not spoil a re-assessment either."""
+        return self.open and self.severity != "low"
+
+
+@dataclass(frozen=True)
+class RootLost:
+    """An intruder had root on a host. ``regained`` is when another machine took its place, ``override`` a person's
+    reason for a release without that.
+    """
+
+    host: str
+    since: str
+    findings: tuple[str, ...] = ()
+    regained: str = ""
+    override: str = ""
+    by: str = ""
+    overridden: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything about a case that its records prove. Times are UTC in the journal's form; empty means not proven.
+
+    ``isolated`` are hosts that were isolated and not released, but those whose isolation is ``lost``: there a port
+    answered when it was last looked from outside. ``outside`` is what that look saw: silent, open or unknown.
+    ``first_sign_by`` is ``host`` where only file times on the host say so: an intruder may have set them.
+    """
+
+    case: str = ""
+    title: str = ""
+    hosts: tuple[str, ...] = ()
+    severity: str = ""
+    tlp: str = "AMBER"
+    reason: str = ""
+    operator: str = ""
+    detected_by: str = ""
+    drill: bool = False
+    phase: str = "detect"
+    phase_since: Mapping[str, str] = field(default_factory=dict)
+    first_sign: str = ""
+    first_sign_by: str = ""
+    detected: str = ""
+    opened: str = ""
+    contained: str = ""
+    recovered: str = ""
+    closed: str = ""
+    isolated: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    runs: tuple[Run, ...] = ()
+    root_lost: tuple[RootLost, ...] = ()
+
+    @property
+    def seconds_to_detect(self) -> float | None:
+        """From the first sign of compromise to its detection."""
+        return _between(self.first_sign, self.detected)
+
+    @property
+    def seconds_to_contain(self) -> float | None:
+        """From detection to the end of the first isolation that succeeded."""
+        return _between(self.detected, self.contained)
+
+    @property
+    def seconds_to_recover(self) -> float | None:
+        """From containment to the end of the release that returned the last host to service."""
+        return _between(self.contained, self.recovered)
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        """Findings that nothing and nobody has answered."""
+        return tuple(finding for finding in self.findings if finding.open)
+
+
+def payload(record: Record) -> Mapping[str, Any]:
+    """The data of a record. What a playbook handed over lies below the host that it came from, which wins."""
+    inner = record.data.get("data")
+    if not isinstance(inner, Mapping):
+        return record.data
+    return {**inner, **{key: value for key, value in record.data.items() if key != "data"}}
+
+
+def from_host(record: Record) -> bool:
+    """Whether a record was handed over by a run on a host, and is no more than that host's word."""
+    return isinstance(record.data.get("data"), Mapping)
+
+
+def hosts_of(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The hosts that a record names."""
+    value = data.get("hosts") or data.get("host") or ()
+    if isinstance(value, list | tuple):
+        return tuple(map(str, value))
+    return tuple(value.split(",")) if isinstance(value, str) else ()
+
+
+def derive(records: Iterable[Record]) -> Facts:
+    """Fold the records of a journal into what they prove. Pure."""
+    fold = _Fold()
+    for record in records:
+        fold.take(record)
+    return fold.facts()
+
+
+class _Fold:
+    """The accumulator of :func:`derive`."""
+
+    def __init__(self) -> None:
+        self._facts = Facts()
+        self._phase_since: dict[str, str] = {}
+        self._runs: list[Run] = []
+        self._isolated: dict[str, str] = {}  # host → "yes" or "unsure"
+        self._outside: dict[str, str] = {}  # host → what was last seen from outside
+        self._claimed: set[str] = set()  # hosts that said in the run under way that they are cut off
+        self._findings: dict[tuple[str, str], Finding] = {}
+        self._quarantined: dict[str, tuple[str, str]] = {}  # id in quarantine → finding
+        self._root_lost: dict[str, RootLost] = {}
+        self._seen: set[tuple[str, str]] = set()  # findings of the scan under way, or of the last one, of each host
+
+    def take(self, record: Record) -> None:
+        """Account for one record; a kind without a method here changes nothing that is derived."""
+        handler = getattr(self, f"_on_{record.kind}", None)
+        if handler is not None and not (record.kind in _OURS and from_host(record)):
+            handler(record, payload(record))
+
+    def facts(self) -> Facts:
+        """Return what has been folded so far."""
+        return replace(
+            self._facts,
+            phase_since=dict(self._phase_since),
+            runs=tuple(self._runs),
+            root_lost=tuple(self._root_lost.values()),
+            findings=tuple(self._findings.values()),
+            isolated=tuple(sorted(host for host in self._isolated if self._outside.get(host) != "open")),
+            lost=tuple(sorted(host for host in self._isolated if self._outside.get(host) == "open")),
+            outside=dict(self._outside),
+            unsure=tuple(
+                sorted(
+                    host
+                    for host, sure in self._isolated.items()
+                    if sure == "unsure" and self._outside.get(host) != "open"
+                )
+            ),
+        )
+
+    def _enter(self, phase: str, when: str) -> None:
+        if phase != self._facts.phase:
+            self._facts = replace(self._facts, phase=phase)
+            self._phase_since[phase] = when
+
+    def _on_case_opened(self, record: Record, data: Mapping[str, Any]) -> None:
+        self._facts = replace(
+            self._facts,
+            case=str(data.get("case") or ""),
+            title=str(data.get("title") or ""),
+            severity=str(data.get("severity") or ""),
+            reason=str(data.get("reason") or ""),
+            operator=str(data.get("operator") or ""),
+            detected_by=str(data.get("detected_by") or ""),
+            drill=data.get("drill") is True,
+            hosts=hosts_of(data),
+            tlp=str(data.get("tlp") or "AMBER"),
+            first_sign=_utc(data.get("first_sign")),
+            detected=_utc(data.get("detected_at")) or record.time,
+            opened=record.time,
+        )
+        self._phase_since["detect"] = record.time
+
+    def _on_first_sign(self, _record: Record, data: Mapping[str, Any]) -> None:
+        if when := _utc(data.get("time")):
+            self._facts = replace(self._facts, first_sign=when, first_sign_by="")
+
+    def _on_detected(self, _record: Record, data: Mapping[str, Any]) -> None:
+        self._facts = replace(self._facts, detected=_utc(data.get("time")) or self._facts.detected)
+
+    def _on_phase(self, record: Record, data: Mapping[str, Any]) -> None:
+        if data.get("phase") in PHASES:
+            self._enter(str(data["phase"]), record.time)
+
+    def _on_case_closed(self, record: Record, _data: Mapping[str, Any]) -> None:
+        self._enter("closed", record.time)
+        self._facts = replace(self._facts, closed=record.time)
+
+    def _on_run_started(self, record: Record, data: Mapping[str, Any]) -> None:
+        run = Run(
+            verb=str(data.get("verb") or ""),
+            hosts=hosts_of(data),
+            started=record.time,
+            reason=str(data.get("reason") or ""),
+            operator=str(data.get("operator") or ""),
+            seq=record.seq,
+            run=str(data.get("run") or ""),
+        )
+        self._runs.append(run)
+        if run.verb in _SCANS:
+            self._seen = {key for key in self._seen if key[0] not in run.hosts}
+        if run.verb == "isolate":
+            self._claimed -= set(run.hosts)
+            self._isolated |= {host: "unsure" for host in run.hosts if host not in self._isolated}
+
+    def _on_run_finished(self, record: Record, data: Mapping[str, Any]) -> None:
+        at = self._run_index(data)
+        if at is None:
+            return
+        run = replace(
+            self._runs[at],
+            finished=record.time,
+            outcome=str(data.get("outcome") or ""),
+            seconds=_number(data.get("seconds")),
+        )
+        self._runs[at] = run
+        outcomes = data.get("outcomes") if isinstance(data.get("outcomes"), Mapping) else {}
+        for host in run.hosts:
+            self._settle(run, host, str((outcomes or {}).get(host) or run.outcome))
+        if run.outcome == "DONE" and self._facts.phase != "closed":
+            self._follow(run)
+
+    def _run_index(self, data: Mapping[str, Any]) -> int | None:
+        """The unfinished run that a record ends: by its id where it has one, else the newest of that verb."""
+        for at in reversed(range(len(self._runs))):
+            run = self._runs[at]
+            same = data["run"] == run.run if data.get("run") else data.get("verb", run.verb) == run.verb
+            if same and not run.finished:
+                return at
+        return None
+
+    def _settle(self, run: Run, host: str, outcome: str) -> None:
+        """What the end of a run proves about one host."""
+        if run.verb == "isolate":
+            if outcome == "DONE":
+                self._isolated[host] = "yes"
+            elif outcome == "NOT DONE" and self._isolated.get(host) == "unsure":
+                if host in self._claimed and self._outside.get(host) == "silent":
+                    self._isolated[host] = "yes"  # cut off, though something else of the run was not done
+                else:
+                    del self._isolated[host]
+        elif run.verb == "release" and host in self._isolated:
+            if outcome == "DONE":
+                del self._isolated[host]
+                self._outside.pop(host, None)
+            elif outcome == "UNKNOWN":
+                self._isolated[host] = "unsure"
+
+    def _on_scan(self, _record: Record, data: Mapping[str, Any]) -> None:
+        """The end of one whole scan of a host: what it no longer saw is gone. Believed only from a scan under way."""
+        host = ",".join(hosts_of(data))
+        under_way = any(run.verb in _SCANS and not run.finished and host in run.hosts for run in self._runs)
+        if not under_way or data.get("complete") is not True:
+            return
+        self._forget_unseen(host)
+        if not self._facts.first_sign and (when := _utc(data.get("first_sign"))):
+            self._facts = replace(self._facts, first_sign=when, first_sign_by="host")
+
+    def _forget_unseen(self, host: str) -> None:
+        for key, finding in self._findings.items():
+            if finding.host == host and finding.open and key not in self._seen:
+                self._findings[key] = replace(finding, state="gone")
+
+    def _follow(self, run: Run) -> None:
+        if run.verb == "isolate" and not self._facts.contained:
+            self._facts = replace(self._facts, contained=run.finished)
+        if run.verb == "release" and not self._isolated:
+            self._facts = replace(self._facts, recovered=run.finished)
+        if run.verb in _PHASE_OF_VERB and (run.verb != "release" or not self._isolated):
+            self._enter(_PHASE_OF_VERB[run.verb], run.finished)
+
+    def _on_finding(self, record: Record, data: Mapping[str, Any]) -> None:
+        host = ",".join(hosts_of(data))
+        path = str(data.get("path") or "")
+        key = (host, str(data.get("id") or f"{data.get('rule') or data.get('check') or ''}:{path}"))
+        known = self._findings.get(key)
+        self._seen.add(key)
+        self._findings[key] = Finding(
+            id=key[1],
+            host=host,
+            severity=str(data.get("severity") or ""),
+            title=str(data.get("title") or data.get("summary") or data.get("rule") or data.get("check") or ""),
+            path=path,
+            state=known.state if known and known.state in VERDICTS else "open",
+            seen=known.seen if known else record.time,
+            data=data,
+        )
+
+    def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        since = _utc(data.get("since")) or record.time
+        known = self._root_lost.get(host)
+        if known is None or (known.since != since and (known.regained or known.override)):
+            self._root_lost[host] = RootLost(host, since, found)
+        else:
+            self._root_lost[host] = replace(known, findings=tuple(dict.fromkeys([*known.findings, *found])))
+
+    def _on_root_regained(self, record: Record, data: Mapping[str, Any]) -> None:
+        host = ",".join(hosts_of(data))
+        if known := self._root_lost.get(host):
+            self._root_lost[host] = replace(known, regained=record.time)
+
+    def _on_root_lost_override(self, record: Record, data: Mapping[str, Any]) -> None:
+        host, told = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        known = self._root_lost.get(host) or RootLost(host, record.time, found)
+        self._root_lost[host] = replace(
+            known, override=str(data.get("reason") or ""), by=str(data.get("by") or ""), overridden=record.time
+        )
+
+    def _on_quarantine(self, _record: Record, data: Mapping[str, Any]) -> None:
+        hosts, path, named = hosts_of(data), str(data.get("path") or ""), str(data.get("finding") or "")
+        for key, finding in self._findings.items():
+            same = finding.id == named if named else bool(path) and finding.path == path
+            if same and (not hosts or finding.host in hosts) and finding.open:
+                self._findings[key] = replace(finding, state="quarantined")
+                self._quarantined[str(data.get("id") or "")] = key
+
+    def _on_outside(self, _record: Record, data: Mapping[str, Any]) -> None:
+        """What this controller and its vantage saw of a host, without asking it."""
+        if data.get("state") in ("silent", "open", "unknown"):
+            self._outside |= dict.fromkeys(hosts_of(data), str(data["state"]))
+
+    def _on_change(self, record: Record, data: Mapping[str, Any]) -> None:
+        """What was put back from quarantine is open again."""
+        if data.get("what") == "isolation" and data.get("ending") == "cut" and not from_host(record):
+            self._claimed |= set(hosts_of(data))
+        key = self._quarantined.get(str(data.get("item") or "")) if data.get("what") == "put back" else None
+        if key is not None:
+            self._findings[key] = replace(self._findings[key], state="open")
+
+    def _on_verdict(self, _record: Record, data: Mapping[str, Any]) -> None:
+        for key, finding in self._findings.items():
+            if finding.id == data.get("finding"):
+                self._findings[key] = replace(finding, state=str(data.get("verdict") or finding.state))
+
+
+def _between(start: str, end: str) -> float | None:
+    try:
+        return max(0.0, (parse_time(end) - parse_time(start)).total_seconds())
+    except ValueError:
+        return None
+
+
+def _utc(value: object) -> str:
+    """A time that someone wrote, in the journal's form; empty where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return ""
+    return format_time(moment) if moment.tzinfo else ""
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,1 @@
+"""One file a verb; each exports ``VERB`` (see :mod:`ungcuu.run.verb`)."""

@@ -1,0 +1,97 @@
+"""``ungcuu audit HOST``: check every control of the catalogue and change nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Exit
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Context, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.prepare.audit import Audit
+
+_STATUSES = (N_("pass"), N_("fail"), N_("not assessed"), N_("waived"), N_("not applicable"), N_("off"))
+_STYLES = {"fail": "bad", "not assessed": "warn", "waived": "warn"}
+
+
+@contextmanager
+def _every_control() -> Iterator[None]:
+    """Let the tests look at controls that are only audited, too (roles/conftest.py)."""
+    os.environ["UNGCUU_AUDIT"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["UNGCUU_AUDIT"]
+
+
+def run(ctx: Context) -> Result:
+    """Audit host by host; the documents go to the host's folder of the state."""
+    from ungcuu.prepare import audit, controls
+    from ungcuu.prepare.verify import verify
+    from ungcuu.report import audit_page
+
+    catalogue = controls.load(ctx.settings.roles)
+    roles = tuple(dict.fromkeys(control.role for control in catalogue))
+    done = []
+    for host in ctx.hosts:
+        with _every_control():
+            checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
+        folder = ctx.settings.host_dir(host)
+        found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
+        _document, page = audit_page.keep(found, folder)
+        _show(ctx, found)
+        ctx.out.line(_("Report: {path}").format(path=page))
+        ctx.record("audit", {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}
+                   | {"not assessed": _ids(found, audit.NOT_ASSESSED)}, host)  # fmt: skip
+        done.append(found)
+    failed = sum(found.count(audit.FAIL) for found in done)
+    unassessed = sum(found.count(audit.NOT_ASSESSED) for found in done)
+    data = {"audits": [found.as_data() for found in done]}
+    said = [_("{count} controls failed.").format(count=failed)] if failed else []
+    said += [_("{count} controls were not assessed.").format(count=unassessed)] if unassessed else []
+    if said:
+        return Result(message=" ".join(said), data=data, code=Exit.FOUND)
+    return Result(message=_("Every control that applies holds, or is waived."), data=data)
+
+
+def _ids(found: Audit, status: str) -> list[str]:
+    return [row.id for row in found.rows if row.status == status]
+
+
+def _show(ctx: Context, found: Audit) -> None:
+    """Say what does not hold, what is waived and what changed; the report holds the rest."""
+    for row in found.rows:
+        if row.status in _STYLES:
+            ctx.out.line(f"{_(row.status):<8} {found.host} · {row.id} · {row.title}", _STYLES[row.status])
+            ctx.out.block(f"         {row.detail}")
+    for change in found.drift:
+        text = _("{control}: was {before}, is {now}")
+        ctx.out.line(text.format(control=change["id"], before=_(change["before"]), now=_(change["now"])), "warn")
+    text = _("{host}: {passed} of {all} controls that apply hold ({score} %).")
+    ctx.out.line(text.format(host=found.host, passed=found.count("pass"), all=found.denominator, score=found.score))
+
+
+VERB = Verb(
+    name="audit",
+    phase=Phase.PREPARE,
+    summary=N_("Check every control of the catalogue on a host, and change nothing"),
+    description=N_(
+        "Each control passes, fails, does not apply or is waived (controls_waivers in the inventory: control, owner, "
+        "reason, expires; an expired waiver fails), "
+        "or is not assessed where the inventory lacks its fact. Leaves an HTML report and JSON in the host's folder of "
+        "the state "
+        "and shows what changed since the audit before."
+    ),
+    read_only=True,
+    run=run,
+    steps_before=(
+        N_("Run the check of every control against the running host"),
+        N_("Judge the results with the site's waivers"),
+        N_("Compare with the audit before and write the report"),
+    ),
+    examples=("ungcuu audit web01", "ungcuu audit web01 --json"),
+)

@@ -1,0 +1,261 @@
+"""What people do with a case: open it, follow it, note, judge, close."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.core.i18n import _
+from ungcuu.run.verb import Context, Result
+
+if TYPE_CHECKING:
+    from ungcuu.case.case import Case
+    from ungcuu.case.index import Lost
+    from ungcuu.run.isolation_watch import Watched
+
+
+def chosen(context: Context) -> Case:
+    """The case that was named, else the only one that is open, else the newest."""
+    from ungcuu.case.case import find, list_cases
+
+    named = context.options.get("case_id") or context.case
+    if named:
+        return find(context.settings, str(named))
+    cases = list_cases(context.settings)
+    still_open = [case for case in cases if case.facts.phase != "closed"]
+    if len(still_open) == 1 or (cases and not still_open):
+        return still_open[0] if still_open else cases[-1]
+    if not cases:
+        if missing := _missing(context):
+            raise missing[0].error()
+        raise UsageFault(
+            _("There is no case yet."), _("Nothing was changed."), _("ungcuu case open HOST --title 'what happened'")
+        )
+    raise UsageFault(
+        _("Which case? Open are {cases}.").format(cases=", ".join(case.id for case in still_open)),
+        _("Nothing was changed."),
+        "ungcuu case list",
+    )
+
+
+def _missing(context: Context) -> list[Lost]:
+    """Return the cases whose folders are gone or were emptied."""
+    from ungcuu.case.index import OPERATIONS, lost
+
+    return [one for one in lost(context.settings) if one.id != OPERATIONS]
+
+
+def warn_of_missing(context: Context) -> list[dict[str, object]]:
+    """Name the journals that are gone and the cases that can't be read; return them for ``--json``."""
+    from ungcuu.case.case import unreadable
+    from ungcuu.case.index import lost
+
+    gone = lost(context.settings)
+    for one in gone:
+        context.out.line("! " + one.text, "bad")
+        context.out.line("  " + one.next_command)
+    for case in unreadable(context.settings):
+        message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case.id)
+        context.out.line("! " + message, "bad")
+    return [one.as_data() for one in gone]
+
+
+def forget(context: Context) -> Result:
+    """Record that the folder of a case was removed on purpose."""
+    from ungcuu.case.index import forget
+
+    gone = forget(context.settings, str(context.options["case_id"]), context.reason)
+    message = _("Recorded: the folder of case {case} was removed on purpose. Its number is not given again.")
+    return Result(message=message.format(case=gone.id), data=gone.as_data())
+
+
+def open_(context: Context) -> Result:
+    """Open a case, unless a host has an open one."""
+    from ungcuu.case.case import current, open_case, parse_when
+
+    options = context.options
+    busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
+    if busy:
+        host, case_id = next(iter(busy.items()))
+        raise Refused(
+            _("{host} already has an open case: {case}").format(host=host, case=case_id),
+            _("Nothing was changed."),
+            f"ungcuu case status {case_id}",
+        )
+    case = open_case(
+        context.settings,
+        context.hosts,
+        options["title"],
+        context.reason,
+        options["severity"],
+        tlp=options["tlp"],
+        detected_at=parse_when(options["detected_at"]) if options["detected_at"] else None,
+        detected_by=options["detected_by"] or "",
+        first_sign=parse_when(options["first_sign"]) if options["first_sign"] else None,
+        drill=bool(options["drill"]),
+    )
+    message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
+    return Result(message=message.format(case=case.id, hosts=" ".join(context.hosts)), data=_summary(case))
+
+
+def status(context: Context) -> Result:
+    """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last reported them."""
+    from datetime import UTC, datetime
+
+    from ungcuu.recover.restore_points import alerts
+    from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.overview import root_lost
+    from ungcuu.report.people import people, pressing
+    from ungcuu.run import isolation_watch
+
+    case, watched = _seen_from_outside(context, chosen(context))
+    facts = case.facts
+    context.out.line(f"{case.id}  {facts.title}", "strong")
+    context.out.table(
+        [
+            (_("phase"), _(_phase_title(facts.phase))),
+            (_("hosts"), ", ".join(facts.hosts)),
+            (_("isolated"), ", ".join(facts.isolated) or "–"),
+            (_("times in"), zone_name()),
+            (_("first sign"), shown_time(facts.first_sign)),
+            (_("detected"), shown_time(facts.detected)),
+            (_("contained"), shown_time(facts.contained)),
+            (_("recovered"), shown_time(facts.recovered)),
+            (_("closed"), shown_time(facts.closed)),
+            (_("to detect"), shown_seconds(facts.seconds_to_detect)),
+            (_("to contain"), shown_seconds(facts.seconds_to_contain)),
+            (_("to recover"), shown_seconds(facts.seconds_to_recover)),
+        ]
+    )
+    isolation_watch.report(context, watched, "! ")
+    for row in root_lost(facts):
+        context.out.line("! " + row["text"], row["tone"])
+    owed = pressing(people(case.records(), facts, datetime.now(UTC)))
+    for row in owed:
+        context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
+    for obstacle in case.obstacles() if facts.phase != "closed" else ():
+        context.out.line("! " + obstacle, "warn")
+    missing = warn_of_missing(context)
+    backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.hosts}
+    for host, texts in backups.items():
+        for text in texts:
+            context.out.line(f"! {host}: {text}", "warn")
+    return Result(data=_summary(case) | {
+        "backup_alerts": backups, "deadlines": owed, "missing": missing,
+        "outside": {one.host: one.look.as_data() for one in watched},
+    })  # fmt: skip
+
+
+def _seen_from_outside(context: Context, case: Case) -> tuple[Case, list[Watched]]:
+    """Look at the hosts that should be isolated, record what is new, and return the case as it is now."""
+    from ungcuu.case.case import find
+    from ungcuu.run import isolation_watch
+
+    facts = case.facts
+    if facts.phase == "closed":
+        return case, []
+    cut = {*facts.isolated, *facts.lost}
+    watched = isolation_watch.check_all(context, facts.hosts, lambda host: host in cut)
+    news = [isolation_watch.record_change(context.settings, one.host, one.look) for one in watched]
+    return (find(context.settings, case.id) if any(news) else case), watched
+
+
+def _phase_title(phase: str) -> str:
+    from ungcuu.case.facts import TITLES
+
+    return TITLES[phase]
+
+
+def list_(context: Context) -> Result:
+    """Show all cases."""
+    from ungcuu.case.case import list_cases
+
+    cases = list_cases(context.settings)
+    facts = {case.id: case.facts for case in cases}
+    context.out.table(
+        (name, _(_phase_title(fact.phase)), ", ".join(fact.hosts), fact.title) for name, fact in facts.items()
+    )
+    missing = warn_of_missing(context)
+    return Result(
+        message="" if cases or missing else _("There is no case yet."),
+        data={"cases": [_summary(case) for case in cases], "missing": missing},
+    )
+
+
+def _summary(case: Case) -> dict[str, object]:
+    """A case as the ``--json`` document shows it."""
+    facts = case.facts
+    return {
+        "case": case.id,
+        "title": facts.title,
+        "case_hosts": list(facts.hosts),
+        "isolated": list(facts.isolated),
+        "unsure": list(facts.unsure),
+        "lost": list(facts.lost),
+        "phase": facts.phase,
+        "severity": facts.severity,
+        "drill": facts.drill,
+        "folder": str(case.folder),
+        "first_sign": facts.first_sign,
+        "detected": facts.detected,
+        "opened": facts.opened,
+        "contained": facts.contained,
+        "recovered": facts.recovered,
+        "closed": facts.closed,
+        "seconds_to_detect": facts.seconds_to_detect,
+        "seconds_to_contain": facts.seconds_to_contain,
+        "seconds_to_recover": facts.seconds_to_recover,
+        "open_findings": len(facts.open_findings),
+        "root_lost": [vars(one) | {"findings": list(one.findings)} for one in facts.root_lost],
+        "obstacles": case.obstacles() if facts.phase != "closed" else [],
+    }
+
+
+def note(context: Context) -> Result:
+    """Write a person's note."""
+    text = " ".join(context.options["text"])
+    if not text.strip():
+        raise UsageFault(_("A note needs a text."), _("Nothing was changed."), "ungcuu case note CASE-ID TEXT")
+    case = chosen(context)
+    record = case.note(text)
+    return Result(message=_("Noted as record {seq}.").format(seq=record.seq), data={"case": case.id, "seq": record.seq})
+
+
+def task(context: Context) -> Result:
+    """Put a task on the list."""
+    from ungcuu.case.case import parse_when
+
+    due = parse_when(context.options["due"]) if context.options["due"] else None
+    record = chosen(context).add_task(" ".join(context.options["text"]), due)
+    return Result(message=_("Task {task} is on the list.").format(task=record.data["task"]), data=dict(record.data))
+
+
+def done(context: Context) -> Result:
+    """Record a task as done, with its proof."""
+    from ungcuu.report.labels import TASKS
+
+    case = chosen(context)
+    known = [key for key, _text, _hours in TASKS]
+    known += [str(record.data.get("task")) for record in case.records() if record.kind == "task"]
+    task, proof = context.options["task"], " ".join(context.options["proof"])
+    if task not in known or not proof.strip():
+        raise UsageFault(
+            _("There is no task {task}; there are: {known}").format(task=task, known=", ".join(known)),
+            _("Nothing was changed."),
+            f"ungcuu case done {case.id} {known[0]} PROOF",
+        )
+    record = case.finish_task(task, proof)
+    return Result(message=_("Recorded as done: {task}.").format(task=task), data=dict(record.data))
+
+
+def verdict(context: Context) -> Result:
+    """Record a verdict on a finding."""
+    options = context.options
+    record = chosen(context).judge(options["finding"], options["verdict"].replace("-", " "), context.reason)
+    return Result(message=_("Verdict recorded as record {seq}.").format(seq=record.seq), data=dict(record.data))
+
+
+def close(context: Context) -> Result:
+    """Close a case for good."""
+    case = chosen(context).close(context.reason, force=bool(context.options["force"]))
+    return Result(message=_("Case {case} is closed.").format(case=case.id), data=_summary(case))

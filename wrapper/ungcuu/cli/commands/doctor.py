@@ -1,0 +1,418 @@
+"""`doctor`: everything that would make a verb fail later, gathered and reported at once, with the fix. Reads only."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Exit, Outcome, UngcuuError
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.hosts.enrolment import Check
+
+FREE_MIB = 1024  # on the controller: evidence and journals land there
+CARD_DAYS = 30
+LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
+
+
+def _check(subject: str, level: str, told: str, mend: str = "") -> Check:
+    from ungcuu.hosts.enrolment import Check
+
+    return Check(subject, level, told, mend)
+
+
+def _run(context: Context) -> Result:
+    from ungcuu.run.failures import as_typed
+
+    hosts = context.hosts or tuple(context.site.groups.get("website", ()))
+    found: dict[str, list[Check]] = {"controller": _controller(context)}
+    for host in hosts:
+        context.site.variables(host)  # unknown hosts are reported before anything is asked
+    context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
+            found[host] = checks
+    typed = context.settings.typed_inventory
+    found = {
+        place: [replace(check, mend=as_typed(check.mend, typed)) for check in checks] for place, checks in found.items()
+    }
+    rows = [(place, check) for place, checks in found.items() for check in checks]
+    width = max(len(_(word)) for word in LEVELS.values())
+    for place, checks in found.items():
+        context.out.line(_("this controller") if place == "controller" else place, "strong")
+        for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
+            style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
+            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.told}"
+            context.out.entry(level, told, style)
+            if check.mend and check.level != "good":
+                context.out.line(" " * (width + 4) + f"→ {check.mend}")
+    bad = sum(check.level == "bad" for _place, check in rows)
+    warned = sum(check.level == "warn" for _place, check in rows)
+    message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
+    data = {"checks": [{"place": place, **vars(check)} for place, check in rows]}
+    return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
+
+
+# --- the controller -----------------------------------------------------------------------------------------------
+
+
+def _controller(context: Context) -> list[Check]:
+    state = context.settings.state
+    checks = [
+        _programs(), _state(state), *_modes(context), *_lost_cases(context), _room(state), *_names(context),
+    ]  # fmt: skip
+    return [check for check in checks if check is not None]
+
+
+def _programs() -> Check:
+    lacking = [name for name in ("ssh", "ssh-keygen", "ansible-playbook") if not _which(name)]
+    if lacking:
+        return _check(_("programs"), "bad", _("missing: {names}").format(names=", ".join(lacking)), "./ungcuu --help")
+    return _check(_("programs"), "good", "OpenSSH, Ansible")
+
+
+def _which(name: str) -> str | None:
+    import sys
+
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def _nearest(path: Path) -> Path:
+    return path if path.exists() or path.parent == path else _nearest(path.parent)
+
+
+def _state(state: Path) -> Check:
+    if not os.access(_nearest(state), os.W_OK | os.X_OK):
+        message = _("{path} can't be written: without a journal there is no run").format(path=state)
+        return _check(_("state folder"), "bad", message, _("Make it writable, or set UNGCUU_STATE."))
+    return _check(_("state folder"), "good", str(state))
+
+
+def _modes(context: Context) -> list[Check]:
+    """Report folders that others could read, and journals that can't be appended to."""
+    settings = context.settings
+    open_to_all = [
+        str(path)
+        for path in (settings.state, settings.keys, settings.heads, settings.cases, settings.state / "hosts")
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+    checks = []
+    if open_to_all:
+        message = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
+        checks.append(_check(_("modes"), "warn", message, f"chmod 700 {' '.join(open_to_all)}"))
+    journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
+    stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
+    if stuck:
+        message = _("can't be written: {paths}").format(paths=", ".join(stuck))
+        checks.append(_check(_("journal"), "bad", message, _("Fix the owner and mode of these files.")))
+    return checks or [_check(_("modes"), "good", _("private"))]
+
+
+def _lost_cases(context: Context) -> list[Check]:
+    """Name journals that their heads know and that are not there."""
+    from ungcuu.case.index import lost
+
+    return [_check(_("cases"), "bad", one.text, one.next_command) for one in lost(context.settings)]
+
+
+def _room(state: Path) -> Check:
+    free = shutil.disk_usage(_nearest(state)).free >> 20
+    message = _("{free} MiB free for evidence and journals").format(free=free)
+    if free < FREE_MIB:
+        return _check(_("disk"), "bad", message, _("Free space, or set UNGCUU_STATE to another disk."))
+    return _check(_("disk"), "good", message)
+
+
+def _names(context: Context) -> list[Check]:
+    """Name what stands in the site's files and nothing reads: a misspelt fact is passed over in silence."""
+    from ungcuu.hosts.unread_variables import doubts
+
+    message = _("Correct the name, or remove it.")
+    found = doubts(context.site.inventory, context.settings.roles)
+    return [_check(_("inventory"), "warn", doubt.told, message) for doubt in found]
+
+
+# --- one host -----------------------------------------------------------------------------------------------------
+
+
+def _host(context: Context, host: str) -> list[Check]:
+    """Run every look; a look that fails in itself is a finding too."""
+    looks: list[Callable[[Context, str], list[Check]]] = [
+        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline, _backup, _vault,
+    ]  # fmt: skip
+    checks: list[Check] = []
+    for look in looks:
+        try:
+            checks += look(context, host)
+        except (OSError, ValueError, UngcuuError) as error:
+            checks.append(_check(look.__name__.strip("_"), "bad", str(error)))
+    return checks
+
+
+def _variables(context: Context, host: str) -> list[Check]:
+    from ungcuu.hosts import website_facts
+
+    if host not in context.site.groups.get("website", ()):
+        return []
+    wrong = website_facts.problems(context.site, host)
+    if not wrong:
+        return [_check(_("inventory"), "good", _("complete"))]
+    return [_check(_("inventory"), "bad", told, website_facts.mend(context.site)) for told in wrong]
+
+
+def _allow_list(context: Context, host: str) -> list[Check]:
+    from ungcuu.contain import allowlist, card
+
+    try:
+        allowed = allowlist.allow_list(card.management(context.site.variables(host)))
+    except allowlist.Unresolved as gap:
+        message = _("the name {name} resolves to no address; isolate would refuse").format(name=gap.name)
+        return [_check(_("allow-list"), "bad", message, _("Put the address into management_addresses."))]
+    wide = [net for net in (*allowed.ipv4, *allowed.ipv6) if net.endswith("/0")]
+    if wide:
+        message = _("it lets everybody in: {nets}").format(nets=", ".join(wide))
+        return [_check(_("allow-list"), "bad", message, _("Name the responders' addresses only."))]
+    return []
+
+
+def _login(context: Context, host: str) -> list[Check]:
+    """Log in over the pinned key and look at everything that verbs need there."""
+    from ungcuu.contain import allowlist, card
+    from ungcuu.hosts import enrolment
+
+    target = context.site.target(host)
+    if not enrolment.pinned_keys(target.known_hosts, host):
+        return [_check(_("host key"), "bad", _("none is pinned"), f"ungcuu enrol {host}")]
+    rules = ""
+    try:
+        draft = card.build(context.site, host)
+        rules = draft.rules_for("full", draft.allow)
+    except allowlist.Unresolved:
+        pass
+    checks, said = enrolment.survey(target, rules)
+    seen = allowlist.parse_address(said.get("seen", [""])[0])
+    if seen is not None:
+        checks += _seen(context, host, str(seen))
+    live, marked = "isolated" in said, _isolated_since(context, host) is not None
+    if said and live != marked:
+        message = _("it says that it is isolated, but this controller did not do it")
+        if marked:
+            message = _("it says that the rules of its isolation are gone")
+        checks.append(_check(_("isolation"), "bad" if marked else "warn", message, f"ungcuu isolate {host}"))
+    return checks
+
+
+def _seen(context: Context, host: str, seen: str) -> list[Check]:
+    from ungcuu.contain import card
+
+    try:
+        kept = card.load(context.settings, host)
+    except card.NoCard:
+        return []
+    if kept.allow.holds(seen):
+        return []
+    text = _("it sees this controller as {seen}, which the card does not allow; isolate would refuse").format(seen=seen)
+    return [_check(_("allow-list"), "bad", text, f"ungcuu enrol {host}")]
+
+
+def _card(context: Context, host: str) -> list[Check]:
+    """Report what is wrong with the containment card, and make it again where the host answers."""
+    from ungcuu.contain import allowlist, card
+    from ungcuu.hosts import ssh
+
+    wrong = _card_fault(context, host)
+    if not wrong:
+        return [_check(_("containment card"), "good", _("fresh"))]
+    try:
+        card.refresh(context.site, host)
+    except (OSError, allowlist.Unresolved, ssh.HostKeyRefused):
+        return [_check(_("containment card"), "bad", wrong, f"ungcuu enrol {host}")]
+    return [_check(_("containment card"), "warn", _("{wrong}; it was recreated").format(wrong=wrong))]
+
+
+def _card_fault(context: Context, host: str) -> str:
+    from ungcuu.contain import card
+
+    try:
+        kept = card.load(context.settings, host)
+    except card.NoCard:
+        return _("there is none; isolate would lose seconds on making it")
+    if kept.source != card.fingerprint(context.site, host):
+        return _("outdated: the inventory, the pinned key or the rules have changed since {when}").format(
+            when=kept.written
+        )
+    age = datetime.now(UTC) - datetime.fromisoformat(kept.written)
+    if age.days >= CARD_DAYS:
+        return _("{days} days old; names in it may resolve to other addresses now").format(days=age.days)
+    return ""
+
+
+def _isolated_since(context: Context, host: str) -> datetime | None:
+    from ungcuu.contain import isolation_state
+
+    return isolation_state.isolated_since(context.settings.host_dir(host))
+
+
+def _containment(context: Context, host: str) -> list[Check]:
+    """Ask from outside whether an isolated host still is; its own word, and a file here, count for nothing."""
+    from ungcuu.run import isolation_watch
+
+    found = isolation_watch.check(context, host)
+    if found is None:
+        return []
+    isolation_watch.record_change(context.settings, host, found.look)
+    return [_check(_("isolation"), isolation_watch.STYLES[found.look.state], found.text, found.next)]
+
+
+def _vantage(context: Context, host: str) -> list[Check]:
+    """Ask for a second machine that can look from outside, and for the way to cut the host off without its help."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.contain import vantage_point
+    from ungcuu.hosts.website_facts import mend
+
+    checks = []
+    name = vantage_point.vantage_of(context.site, host)
+    if not name:
+        message = _("no second machine can look at an isolated host from outside")
+        mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
+        checks.append(_check(_("vantage"), "warn", message, mending))
+    elif name == context.site.variables(host).get("website_vault_host"):
+        message = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
+        checks.append(_check(_("vantage"), "good", message.format(name=name)))
+    else:
+        checks.append(_check(_("vantage"), "good", name))
+    if not context.site.variables(host).get("isolation_switch_note"):
+        message = _("no note says where to cut the host off without its help")
+        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {message}", mend(context.site)))
+    return checks
+
+
+def _blocks(context: Context, host: str) -> list[Check]:
+    from ungcuu.contain import blocks
+
+    over = [row.network for row in blocks.load(context.settings.host_dir(host)) if row.over(datetime.now(UTC))]
+    if not over:
+        return []
+    message = _("time to decide about {networks}; they stay blocked until then").format(networks=", ".join(over))
+    return [_check(_("blocks"), "warn", message, f"ungcuu unblock {host} {' '.join(over)}")]
+
+
+def _lock(context: Context, host: str) -> list[Check]:
+    """Name who holds the host now, and the runs whose outcome nobody knows; a killed run leaves its mark behind."""
+    from ungcuu.run import locks
+    from ungcuu.run.resume import open_runs
+
+    found = [run for run in open_runs(context.settings, [host]) if not run.alive]
+    checks = [
+        _check(
+            _("open run"),
+            "warn",
+            _("{verb}, begun {started}: its outcome is unknown").format(verb=run.verb, started=run.started),
+            f"ungcuu resume {host}",
+        )
+        for run in found
+    ]
+    holder = locks.holder(context.settings, host)
+    if holder is None:
+        return checks
+    message = _("held by {user} since {since}: {verb}").format(
+        user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
+    )
+    return [*checks, _check(_("lock"), "warn", message, _("Wait for it, or ask who holds it."))]
+
+
+def _baseline(context: Context, host: str) -> list[Check]:
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.detect import baseline
+
+    known = baseline.load(context.settings.state, host)
+    if known is None:
+        message = _("there is none; scan has nothing to compare with")
+        return [_check(_("baseline"), "warn", message, f"ungcuu baseline {host}")]
+    return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
+
+
+def _backup(context: Context, host: str) -> list[Check]:
+    """Ask the vault what it holds, since its own timer starts most backups; what it last said, where it is silent."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.recover import restore_points
+
+    folder = context.settings.host_dir(host)
+    restore_points.refresh(context.site, host, folder)
+    if wrong := restore_points.alerts(folder):
+        levels = {"high": "bad"}
+        return [
+            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {host}")
+            for alert in wrong
+        ]
+    point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
+    message = _("newest restore point: {time}; last proven restore: {proven}")
+    said = "; ".join(
+        [message.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
+    )
+    return [_check(_("backup"), "good", said)]
+
+
+def _vault(context: Context, host: str) -> list[Check]:
+    """See that the vault answers, has room and keeps time."""
+    from ungcuu.hosts import enrolment
+
+    vault = context.site.variables(host).get("website_vault_host")
+    if not vault or vault not in context.site.hosts:
+        return []
+    if context.site.variables(str(vault)).get("ansible_connection") == "local":
+        return [_own_vault()]
+    target = context.site.target(str(vault))
+    if not enrolment.pinned_keys(target.known_hosts, str(vault)):
+        return [_check(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
+    checks, _said = enrolment.survey(target)
+    bad = [
+        _check(_("vault {subject}").format(subject=check.subject), "bad", check.told, check.mend)
+        for check in checks
+        if check.level == "bad" and check.subject != "nft"
+    ]
+    return bad or [_check(_("vault"), "good", _("{vault} answers").format(vault=vault))]
+
+
+def _own_vault() -> Check:
+    """Where the controller is the vault, the account that runs this must be able to become root on it."""
+    import subprocess
+
+    if os.geteuid() == 0 or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return _check(_("vault"), "good", _("it is this controller"))
+    message = _("it is this controller, where this account can't become root without a password")
+    return _check(_("vault"), "bad", message, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
+
+
+VERB = Verb(
+    name="doctor",
+    phase=Phase.PREPARE,
+    summary=N_("Find everything that would make a verb fail later, with the fix for each"),
+    description=N_(
+        "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "
+        "containment card, lock, journal, baseline, backup, inventory. Changes nothing on a host; an outdated "
+        "containment card is recreated here. Without a host, all websites."
+    ),
+    hosts=Hosts.OPTIONAL,
+    read_only=True,
+    journaled=False,
+    steps_before=(
+        N_("Look at this controller: programs, state folder, journal, disk"),
+        N_("Look at the inventory and the containment card"),
+        N_("Log in and look at sudo, Python, nft, disk and clock"),
+        N_("Look at baseline, backup and vault"),
+    ),
+    run=_run,
+    examples=("ungcuu doctor", "ungcuu doctor web01 --json"),
+)

@@ -1,0 +1,110 @@
+"""`drill`: play an incident on disposable hosts, from hardening to the closed case, and measure it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+
+from ungcuu.core.errors import Exit, UsageFault
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Argument, Context, Hosts, Option, Outcome, Phase, Result, Verb
+
+# A lab of its own, so that a drill never takes down the hosts of `ungcuu lab up`.
+_SLOT = "15"
+
+
+def _scenarios(_word: str) -> Sequence[str]:
+    from ungcuu.drill.player import scenarios
+
+    return scenarios()
+
+
+def _check(context: Context) -> None:
+    """Refuse a scenario that there is not."""
+    known = _scenarios("")
+    if (name := context.options["scenario"]) not in known:
+        raise UsageFault(
+            _("There is no scenario {name}; there are: {known}.").format(name=name, known=", ".join(known)),
+            _("Nothing was touched."),
+            "ungcuu drill list",
+        )
+
+
+def _run(context: Context) -> Result:
+    from ungcuu.core.i18n import language
+    from ungcuu.drill.player import Drill
+
+    slot = int(os.environ.get("UNGCUU_LAB_SLOT") or _SLOT)
+    drill = Drill(context.options["scenario"], context.settings, slot, context.out.note, language())
+    report = drill.run(context.options["debian"])
+    (drill.state / f"{report.scenario}.json").write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
+    if report.outcome == "DONE" and not context.options["keep"]:
+        drill.lab.down()
+    if report.error:
+        context.out.note(report.error)
+        message = _("The drill failed. Its hosts are still there to look at; 'ungcuu lab down' removes them.")
+        return Result(Outcome.NOT_DONE, message, report.as_json(), Exit.NOT_VERIFIED)
+    message = _(
+        "detected in {detect} s, contained in {contain} s, recovered in {recover} s\ncase:   {case}\nreport: {report}"
+    )
+    values = {
+        "detect": report.seconds_to_detect,
+        "contain": report.seconds_to_contain,
+        "recover": report.seconds_to_recover,
+        "case": report.case_folder,
+        "report": report.report,
+    }
+    return Result(Outcome.DONE, message.format(**values), report.as_json())
+
+
+def _list(_context: Context) -> Result:
+    from ungcuu.core.i18n import language
+    from ungcuu.drill.player import load, scenarios
+
+    rows = {name: load(name)["title"][language()] for name in scenarios()}
+    return Result(message="\n".join(f"{name}: {title}" for name, title in rows.items()), data={"scenarios": rows})
+
+
+VERB = Verb(
+    name="drill",
+    phase=Phase.PREPARE,
+    summary=N_("Play an incident on disposable hosts and measure it"),
+    hosts=Hosts.NONE,
+    verbs=(
+        Verb(
+            name="run",
+            phase=Phase.PREPARE,
+            summary=N_("Play a scenario to its end; leaves a case folder and a report"),
+            hosts=Hosts.NONE,
+            arguments=(Argument("scenario", complete=_scenarios),),
+            options=(
+                Option(
+                    "--debian", N_("Debian release of the hosts"), kind="choice", choices=("12", "13"), default="12"
+                ),
+                Option("--keep", N_("Leave the hosts running afterwards"), kind="flag", default=False),
+            ),
+            check=_check,
+            run=_run,
+            read_only=True,
+            journaled=False,
+            steps_before=(
+                N_("Bring up the lab"),
+                N_("Harden, back up and baseline the website"),
+                N_("Attack it from intruder01"),
+                N_("Detect, contain, collect, eradicate, restore, re-assess, release"),
+                N_("Close the case and write the report"),
+            ),
+            examples=("ungcuu drill run webshell",),
+        ),
+        Verb(
+            name="list",
+            phase=Phase.PREPARE,
+            summary=N_("List the scenarios"),
+            hosts=Hosts.NONE,
+            run=_list,
+            read_only=True,
+            journaled=False,
+        ),
+    ),
+)

@@ -1,0 +1,102 @@
+"""``ungcuu harden HOST``: bring a website host to the site's controls, keep it working, and check what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import NotVerified, Outcome
+from ungcuu.core.i18n import N_, _, ngettext
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.run.runner import RunResult
+
+
+def variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    """Overrides of controls for this run, as in the inventory's ``controls_states``."""
+    given = {**dict.fromkeys(_names(options["audit_only"]), "audit"), **dict.fromkeys(_names(options["off"]), "off")}
+    return {"controls_states": given} if given else {}
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
+
+
+def after(ctx: Context, result: RunResult) -> Result | None:
+    """Run the roles' own tests on hosts that were hardened: a change is done when the host says so."""
+    if result.outcome is Outcome.DONE:
+        _keep_cards(ctx)
+    if result.outcome is not Outcome.DONE or ctx.options["no_verify"]:
+        return None
+    from ungcuu.prepare.hardening import tested_roles
+    from ungcuu.prepare.verify import verify
+
+    roles = tested_roles(ctx.settings)
+    checks = [
+        check for host in ctx.hosts for check in verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
+    ]
+    bad = [check for check in checks if not check.ok]
+    for check in checks:
+        ctx.record("check", check.as_data(), check.host)
+    for check in bad:
+        ctx.out.line(f"failed  {check.host} · {check.role} · {check.name}", "bad")
+        ctx.out.block(f"        {check.why}\n        {check.message}")
+    changes = [dict(data) for data in result.data_of("change")]
+    data = {"changes": changes, "passed": len(checks) - len(bad), "failed": len(bad)}
+    if bad:
+        message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
+        return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
+    message = _("{changes} changes; {checks} checks passed.").format(changes=len(changes), checks=len(checks))
+    return Result(message=message, data=data)
+
+
+def _keep_cards(ctx: Context) -> None:
+    """Make the containment cards again, so that isolate acts on what the hosts are now."""
+    from ungcuu.contain import allowlist, card
+    from ungcuu.hosts import ssh
+
+    for host in ctx.hosts:
+        try:
+            card.refresh(ctx.site, host)
+        except (OSError, allowlist.Unresolved, ssh.HostKeyRefused) as error:
+            message = _("The containment card of {host} could not be made: {error}").format(host=host, error=error)
+            ctx.out.line(message, "warn")
+
+
+def plan_details(ctx: Context) -> Mapping[str, object]:
+    """Ask the host, item by item, what a run would change; nothing is changed."""
+    from ungcuu.prepare.hardening import planned_changes
+
+    changes = planned_changes(ctx, variables(ctx.options))
+    return {"changes": list(changes)}
+
+
+VERB = Verb(
+    name="harden",
+    phase=Phase.PREPARE,
+    summary=N_("Harden a website host, keeping the site and the way in working"),
+    description=N_(
+        "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "
+        "PAM and the firewall are reverted by the host itself unless a new login works. --plan lists every file "
+        "and package that would change."
+    ),
+    playbook="harden",
+    options=(
+        Option(
+            "--audit-only",
+            N_("Only check this control this time; may be given again."),
+            metavar="CONTROL",
+            multiple=True,
+        ),
+        Option(
+            "--off", N_("Leave this control alone this time; may be given again."), metavar="CONTROL", multiple=True
+        ),
+        Option("--no-verify", N_("Do not run the tests afterwards."), kind="flag"),
+    ),
+    variables=variables,
+    after=after,
+    plan_details=plan_details,
+    steps_after=(N_("Run the roles' own tests on the host"),),
+    examples=("ungcuu harden web01 --plan", "ungcuu harden web01", "ungcuu audit web01"),
+)

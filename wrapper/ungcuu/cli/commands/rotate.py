@@ -1,0 +1,63 @@
+"""`rotate`: new credentials for the website and the people of its host, the old ones proven dead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.run.runner import RunResult
+
+
+def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    accounts = options["account"]
+    given: dict[str, object] = {"credential_rotation_local": not options["website_only"]}
+    if isinstance(accounts, tuple | list) and accounts:
+        given["credential_rotation_accounts"] = list(accounts)
+    return given
+
+
+def _after(context: Context, result: RunResult) -> Result | None:
+    """Report what was changed and where the new secrets are; never a secret."""
+    from ungcuu.core.errors import Outcome
+
+    if result.outcome is not Outcome.DONE:
+        return None
+    lines = []
+    for host in context.hosts:
+        rows = [data for data in result.data_of("change", host) if data.get("action") == "rotate"]
+        names = [str(name) for data in rows for name in _list(data.get("what"))]
+        for text in (str(text) for data in rows for text in _list(data.get("left"))):
+            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=text), "warn")
+        words = _("{host}: new secrets: {names}. They are in {path}; open it with: ansible-vault view")
+        path = context.settings.host_dir(host) / "secrets.yml"
+        lines.append(words.format(host=host, names=", ".join(names) or "–", path=path))
+    return Result(message="\n".join(lines))
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+VERB = Verb(
+    name="rotate",
+    phase=Phase.RECOVER,
+    summary=N_("Give the website and its host new credentials; the old ones are proven dead"),
+    description=N_(
+        "Database password and application keys, so that every session ends; passwords and SSH keys of local accounts, "
+        "each where there was one, but for the account that manages the host. The new ones are kept in an "
+        "ansible-vault file in the state folder, and are never shown."
+    ),
+    playbook="rotate",
+    dangerous=True,
+    options=(
+        Option("--account", N_("Only this local account, beside the website"), multiple=True, metavar="NAME"),
+        Option("--website-only", N_("Leave local accounts alone"), kind="flag", default=False),
+    ),
+    variables=_variables,
+    after=_after,
+    examples=("ungcuu rotate web01", "ungcuu rotate web01 --website-only"),
+)

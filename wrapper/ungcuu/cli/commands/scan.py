@@ -1,0 +1,121 @@
+"""``ungcuu scan HOST``: compare a host with its signed baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Exit, Outcome
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Context, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.run.runner import RunResult
+
+_STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
+_SHOWN = 60
+
+
+def _preflight(ctx: Context) -> None:
+    """Refuse a baseline that somebody changed before the host is touched."""
+    from ungcuu.detect.baseline import check_signature
+
+    check_signature(ctx.settings.state, ctx.hosts)
+
+
+def _before(ctx: Context) -> None:
+    """Look from outside whether isolated hosts still are, before anything is asked of them."""
+    from ungcuu.run import isolation_watch
+
+    found = isolation_watch.check_all(ctx, ctx.hosts, lambda _host: False)
+    for one in found:
+        ctx.record("outside", one.look.as_data(), one.host)
+    isolation_watch.report(ctx, found)
+
+
+def _lost(ctx: Context) -> str:
+    """Return what is wrong with the isolation of hosts, as seen from outside before the scan; empty for nothing."""
+    seen = {str(row.get("host")): row["data"] for row in ctx.records if row.get("kind") == "outside"}
+    lost = [host for host, data in seen.items() if isinstance(data, Mapping) and data.get("state") == "open"]
+    return _("Isolation LOST: {hosts}.").format(hosts=", ".join(lost)) if lost else ""
+
+
+def _after(ctx: Context, result: RunResult) -> Result | None:
+    """Show each finding, worst first; a scan that found something ends with a code of its own."""
+    scans = result.data_of("scan")
+    if result.outcome is not Outcome.DONE or not scans:
+        return None
+    findings = result.data_of("finding")
+    for row in findings[:_SHOWN]:
+        ctx.out.line(
+            f"{row.get('severity'):<8} {row.get('host')} · {_(str(row.get('title')))}: {row.get('path')}",
+            _STYLES.get(str(row.get("severity")), ""),
+        )
+        ctx.out.line(f"         {row.get('id')} · {row.get('rule')} · {row.get('seen')}", "quiet", limit=200)
+    counts = Counter[str]()
+    for row in scans:
+        found = row.get("counts")
+        counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
+    if counts.total() > _SHOWN:
+        ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
+    for row in scans:
+        ctx.out.line(_checked_line(row), "quiet")
+        if row.get("root_lost"):
+            ctx.out.line(
+                _(
+                    "{host}: root was lost. What a scan no longer finds may be hidden: the way back is ungcuu rebuild"
+                ).format(host=row.get("host")),
+                "bad",
+            )
+    clean = all(row.get("clean") is True for row in scans)
+    data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
+    lost = _lost(ctx)
+    if clean:
+        nothing = _("Nothing was found that should not be there.")
+        return Result(message=f"{lost} {nothing}".strip(), data=data, code=Exit.FOUND if lost else None)
+    text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
+    message = f"{lost} " + _("Found: {counts}").format(counts=text)
+    return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _checked_line(row: Mapping[str, object]) -> str:
+    """Say against what the host's word was checked: "nothing was found" is worth no more than that."""
+    checked = row.get("checked")
+    known = checked if isinstance(checked, Mapping) else {}
+    second, packages = (known.get(name) or {} for name in ("second_reader", "packages"))
+    source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
+    text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
+    text = text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
+    return f"{text} {_backup_compared(known.get('vault') or {})}"
+
+
+def _backup_compared(vault: Mapping[str, object]) -> str:
+    """Say what the vault's own view of the website added."""
+    if vault.get("why"):
+        return _("No backup was compared: {why}.").format(why=vault["why"])
+    if not vault.get("compared"):
+        return _("The backup of {time} holds no file that is unchanged since.").format(time=vault.get("time"))
+    return _("{count} files unchanged since the backup of {time} were compared with it.").format(
+        count=vault["compared"], time=vault.get("time")
+    )
+
+
+VERB = Verb(
+    name="scan",
+    phase=Phase.DETECT,
+    summary=N_("Compare a host with its signed baseline and look for an intruder's traces"),
+    description=N_(
+        "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "
+        "scheduled work, units, listeners, privileges, processes and the application's database are compared; writable "
+        "folders are judged by the content of their files. Each finding has a severity, its evidence, and its fix. "
+        "Exit code 13 says that something of severity medium or above was found."
+    ),
+    playbook="scan",
+    read_only=True,
+    preflight=_preflight,
+    before=_before,
+    after=_after,
+    deadline=600.0,
+    examples=("ungcuu scan web01", "ungcuu scan web01 --case UC-20260101-001 --json"),
+)

@@ -1,0 +1,50 @@
+"""`unblock`: let blocked addresses and networks reach a host again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Refused
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Argument, Context, Hosts, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.run.runner import RunResult
+
+
+def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
+    addresses = options["addresses"]
+    return {"isolation_unblock": list(addresses) if isinstance(addresses, tuple | list) else []}
+
+
+def _check(context: Context) -> None:
+    """Refuse what is not in the list, before anything starts."""
+    from ungcuu.contain import blocks
+
+    try:
+        known = blocks.load(context.settings.host_dir(context.host))
+        blocks.removed(known, [blocks.network(text) for text in context.options["addresses"]])
+    except (blocks.NotBlocked, ValueError) as error:
+        raise Refused(str(error), _("Nothing was changed."), f"ungcuu doctor {context.host}") from error
+
+
+def _after(context: Context, result: RunResult) -> Result | None:
+    from ungcuu.cli.commands.block import after
+
+    return after(context, result)
+
+
+VERB = Verb(
+    name="unblock",
+    phase=Phase.CONTAIN,
+    summary=N_("Let blocked addresses and networks reach a host again"),
+    playbook="block",
+    hosts=Hosts.ONE,
+    arguments=(Argument("addresses", many=True),),
+    variables=_variables,
+    preflight=_check,
+    after=_after,
+    inverse="ungcuu block {host} ADDRESS",
+    examples=("ungcuu unblock web01 203.0.113.9",),
+)

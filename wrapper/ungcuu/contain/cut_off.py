@@ -1,0 +1,339 @@
+"""Cut a host off the network from its containment card: one OpenSSH connection, no Ansible, no inventory.
+
+The protocol of that one connection, so that the responder can't lock themselves out and the cut fails closed:
+
+1. The host says which address it sees the controller come from; the rules are for the allow-list alone.
+2. The host reads its volatile state (sockets, processes, sessions, packet filter) and sends it back. Where that does
+   not end in time, by this controller's own clock, a second connection cuts without it.
+3. The controller sends the rules only then, and only when the allow-list holds that address; else nothing is touched.
+4. The rules count only when their last line has arrived; they are loaded in one transaction, or not at all. The host
+   names its network devices in them; where its kernel takes no hooks on devices, the other rules are loaded alone.
+5. Nothing on the host reverts them.
+6. Neighbours' hardware addresses are made permanent afterwards, in the background: nobody waits for it.
+7. What the host says about all of this is a claim: :mod:`ungcuu.contain.outside` looks whether it is true.
+
+The host needs sshd, sudo, sh, coreutils' timeout and nft: no Python, no free disk space. Only the standard library is
+imported here, since every import delays the cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ungcuu.contain.allowlist import AllowList, Unresolved, allow_list, parse_address
+from ungcuu.contain.shell import FUNCTIONS
+from ungcuu.hosts import ssh
+
+if TYPE_CHECKING:
+    from ungcuu.contain.card import Card
+
+TABLE = "inet ungcuu_isolation"
+LAST_LINE = "# end of isolation"
+CUT_SECONDS = 45.0
+WORD_SECONDS = 20.0  # until a host says its first word: the login of a busy one takes that long
+LOAD_SECONDS = 12.0  # from the rules to the host's word that they are loaded
+JOIN_SECONDS = 1.0
+AGAIN_SECONDS = 10.0
+SNAPSHOT_SECONDS = 4
+SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
+
+# By sshd, before it even asked for a key. The line without the prefix comes at INFO, which ``ssh`` is not asked for.
+_TURNED_AWAY = re.compile(r"(?:kex_exchange_identification: (?:read: |write: )?)?Connection (?:reset|closed) by ")
+
+# What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut. Names
+# and commands are constants; nothing of the host gets in here.
+SNAPSHOT: Mapping[str, str] = {
+    "sockets": "ss -tunapeio",
+    "processes": "ps -eo pid,ppid,user,lstart,stat,tty,args -ww",
+    "sessions": "who -a",
+    "executables": "ls -ln /proc/[0-9]*/exe /proc/[0-9]*/ns/net",
+    "links": "echo /run/netns/*; while read -r line; do case $line in nsfs*) echo $line;; esac; done </proc/mounts; "
+    "ip -d link",
+    "packet_filter": "nft list ruleset",
+}
+
+# What the host may say of the rules on its network devices: loaded, or why they, or some, are not.
+HOOKS = ("yes", "name", "many", "none", "kernel", "rules")
+
+_INCOMPLETE, _NOT_LOADED = 65, 66
+_SNAPSHOT_END = b"\n== end\n"
+
+
+class NotAllowed(Exception):
+    """The allow-list does not hold the address that the host sees the controller come from."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(seen)
+        self.seen = seen
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How the cut of one host ended. ``snapshot`` comes from the host: evidence, never shown as it is."""
+
+    host: str
+    ending: str  # "cut", "refused", "not reached", "not sent", "failed" or "unknown"
+    seconds: float
+    detail: str = ""
+    seen: str = ""
+    snapshot: bytes = b""
+    hooks: str = ""  # "yes", or why the host says that its network devices are not closed: see ``shell``
+
+    @property
+    def done(self) -> bool:
+        """Whether the host said that the rules are loaded. That is its word, no more."""
+        return self.ending == "cut"
+
+    @property
+    def sent(self) -> bool:
+        """Whether the rules were sent, so that they may be loaded whatever the host said."""
+        return self.ending in ("cut", "failed", "unknown")
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the snapshot."""
+        return hashlib.sha256(self.snapshot).hexdigest()
+
+
+def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
+    """Read the volatile snapshot of a host and cut it off, in one connection.
+
+    Args:
+        card: The host's containment card.
+        mode: One of :data:`ungcuu.contain.allowlist.MODES`.
+        more: Addresses that the responder adds to the card's allow-list.
+    """
+    try:
+        allowed = allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
+        rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
+        exchange, answer = _talk(card, allowed, rules.encode())
+    except Unresolved as gap:
+        return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list resolves to no address")
+    except NotAllowed as gap:
+        return Cut(card.host, "refused", 0.0, "the allow-list does not hold the address we come from", gap.seen)
+    except ssh.HostKeyRefused as gap:
+        return Cut(card.host, "refused", 0.0, gap.detail)
+    return _ended(card.host, answer, exchange)
+
+
+def neighbours(card: Card, allowed: AllowList) -> str:
+    """Return the line that says whose hardware addresses are made permanent: networks; ADDRESS=MAC where known."""
+    if not card.pin_neighbours:
+        return ""
+    known = [f"{address}={mac}" for address, mac in card.neighbours.items() if parse_address(address)]
+    return f"# neighbours: {' '.join([*allowed.ipv4, *allowed.ipv6])};{' '.join(known)}\n"
+
+
+def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.Streamed]:
+    """Have the one conversation, over a connection that is up already, or over a new one where none is or it is dead.
+
+    Nothing was sent to a host that has said nothing, so that it can be asked again. A dead connection looks like a
+    slow one: it is given ``JOIN_SECONDS``, not the half minute after which ssh would notice.
+
+    A host whose snapshot has no end is asked again without one: the rules are sent after the snapshot, so that
+    nothing was done yet, and nothing is left on the host that would load them later.
+    """
+    begun = time.monotonic()
+    target = card.target_without_become
+    master = ssh.shared_connection(target)
+    exchange, answer = None, None
+    if master is not None:
+        exchange = _Exchange(allowed, rules, JOIN_SECONDS)
+        answer = _stream(card, replace(target, master=master), exchange)
+    if exchange is None or answer is None or not (exchange.sent or _stuck(exchange, answer)):
+        exchange, answer = _knock(card, target, lambda: _Exchange(allowed, rules), begun)
+    if _stuck(exchange, answer):
+        partial = exchange.snapshot
+        exchange, answer = _knock(card, target, lambda: _Exchange(allowed, rules, with_snapshot=False), begun)
+        exchange.partial = partial
+    return exchange, replace(answer, seconds=time.monotonic() - begun)
+
+
+def _stuck(exchange: _Exchange, answer: ssh.Streamed) -> bool:
+    """Whether the host began to read its state and did not come to an end."""
+    over = answer.ending in (ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA)
+    return over and exchange.with_snapshot and bool(exchange.said) and not exchange.sent
+
+
+def _knock(
+    card: Card, target: ssh.Target, new: Callable[[], _Exchange], begun: float
+) -> tuple[_Exchange, ssh.Streamed]:
+    """Talk over a new connection, again and again for ``AGAIN_SECONDS`` while the host turns callers away.
+
+    sshd turns callers away by chance while others crowd it (its ``MaxStartups``), and whenever it can't fork, which may
+    be after the login too.
+    """
+    while True:
+        exchange = new()
+        answer = _stream(card, target, exchange)
+        if not _turned_away(exchange, answer) or time.monotonic() - begun > AGAIN_SECONDS:
+            return exchange, answer
+        time.sleep(0.1)
+
+
+def _turned_away(exchange: _Exchange, answer: ssh.Streamed) -> bool:
+    """Whether nothing was done on the host, and the next moment may be better."""
+    if answer.ending is ssh.Ending.NOT_REACHED:
+        return _TURNED_AWAY.match(answer.detail) is not None
+    if answer.ending is ssh.Ending.LOST:
+        return not exchange.sent
+    return answer.ending is ssh.Ending.EXITED and answer.returncode != 0 and b"fork" in answer.stderr
+
+
+def _stream(card: Card, target: ssh.Target, exchange: _Exchange) -> ssh.Streamed:
+    return ssh.stream(
+        target, script(card, exchange.with_snapshot), exchange.take, reply=exchange.reply, timeout=CUT_SECONDS,
+        quota=SNAPSHOT_QUOTA + (1 << 20), deadline=exchange.deadline,
+    )  # fmt: skip
+
+
+def cut_all(
+    cards: Sequence[Card],
+    mode: str = "full",
+    more: Sequence[str] = (),
+    ended: Callable[[Cut], object] = lambda _cut: None,
+) -> list[Cut]:
+    """Cut several hosts off at once; each has its own outcome, and none waits for another.
+
+    ``ended`` is called with each outcome as it comes, from that host's thread.
+    """
+
+    def one(card: Card) -> Cut:
+        found = cut(card, mode, more)
+        ended(found)
+        return found
+
+    if len(cards) == 1:
+        return [one(cards[0])]
+    import concurrent.futures  # late: one host, the usual case, does without
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(32, len(cards) or 1)) as pool:
+        return list(pool.map(one, cards))
+
+
+class _Exchange:
+    """The controller's side of the one connection, and its clock: the host's own limits may be the intruder's."""
+
+    def __init__(
+        self, allowed: AllowList, rules: bytes, seconds: float = WORD_SECONDS, *, with_snapshot: bool = True
+    ) -> None:
+        self.allowed, self.rules, self.with_snapshot = allowed, rules, with_snapshot
+        self.said = bytearray()
+        self.seen = ""
+        self.sent = False
+        self.partial = b""
+        self._end = time.monotonic() + seconds
+
+    def take(self, piece: bytes) -> None:
+        if not self.said:
+            self._end = time.monotonic() + SNAPSHOT_SECONDS + 0.5
+        self.said += piece
+
+    def deadline(self) -> float:
+        """When the step under way must have ended, on the monotonic clock."""
+        return self._end
+
+    def reply(self, piece: bytes) -> bytes | None:
+        """Give the rules when the host has read its state, and only when its view of us stays allowed."""
+        line, ended, _rest = bytes(self.said[:512]).partition(b"\n")
+        if not ended:
+            return None if len(self.said) < 512 else self._refuse("")
+        words = line.decode("ascii", "replace").split()
+        seen = parse_address(words[1]) if len(words) > 1 and words[0] == "from" else None
+        self.seen = str(seen) if seen else ""
+        if not self.allowed.holds(self.seen):
+            return self._refuse(self.seen)
+        if _SNAPSHOT_END not in self.said[-len(piece) - len(_SNAPSHOT_END) :]:
+            return None
+        self.sent, self._end = True, time.monotonic() + LOAD_SECONDS
+        return self.rules
+
+    @property
+    def snapshot(self) -> bytes:
+        """What the host read before the cut, as far as it came."""
+        return self.partial or bytes(self.said).partition(b"\n")[2].partition(_SNAPSHOT_END)[0]
+
+    @staticmethod
+    def _refuse(seen: str) -> bytes:
+        raise NotAllowed(seen)
+
+
+def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
+    rest = bytes(exchange.said).partition(_SNAPSHOT_END)[2]
+    hooks = rest.partition(b"== hooks ")[2].partition(b"\n")[0].decode("ascii", "replace")
+    hooks = hooks if hooks in HOOKS else "unknown"
+
+    def end(ending: str, detail: str) -> Cut:
+        return Cut(host, ending, answer.seconds, detail, exchange.seen, exchange.snapshot, hooks)
+
+    if answer.ok and exchange.sent and bytes(exchange.said).endswith(b"\n== cut\n"):
+        return end("cut", "" if exchange.with_snapshot else "without a whole snapshot: the host did not end it in time")
+    if answer.ending is ssh.Ending.NOT_REACHED:
+        return Cut(host, "not reached", answer.seconds, answer.detail)
+    if not exchange.sent:
+        return end("not sent", _not_asked(answer, exchange))
+    if answer.ending is ssh.Ending.EXITED:
+        return end("failed", _reason(answer))
+    return end("unknown", answer.detail)
+
+
+def _not_asked(answer: ssh.Streamed, exchange: _Exchange) -> str:
+    """Why the rules were never sent: the host lets us in and then does not do its part."""
+    if answer.ending is ssh.Ending.EXITED:
+        said = answer.stderr.decode("utf-8", "replace").strip()[-300:]
+        return f"it ended before it asked for the rules: {said}"
+    if answer.ending is ssh.Ending.LOST:
+        return answer.detail
+    if exchange.said:
+        return "it answers without end and does not ask for the rules"
+    return f"it lets us in, but did not ask for the rules for {answer.seconds:.0f} s"
+
+
+def _reason(answer: ssh.Streamed) -> str:
+    known = {_INCOMPLETE: "the rules did not arrive whole", _NOT_LOADED: "nft refused the rules"}
+    said = answer.stderr.decode("utf-8", "replace").strip()[-300:]
+    return f"{known.get(answer.returncode or 0, 'the host could not load the rules')}: {said}"
+
+
+def _snapshot_part() -> str:
+    return (
+        f"timeout {SNAPSHOT_SECONDS} sh -c '\n"
+        + "".join(f'echo "== {name}"; {{ {what}; }} 2>&1\n' for name, what in SNAPSHOT.items())
+        + f"' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
+    )
+
+
+def script(card: Card, with_snapshot: bool = True) -> str:
+    """Return the shell script that runs on the host. It holds no data: the rules come on standard input.
+
+    Without the snapshot it holds nothing before the cut that the host could delay, but sudo and the shell.
+
+    Where the rules leave the site's ports open to answers, connections that those ports had before are ended: one
+    of them may be the intruder's own way out, from port 80 on purpose. A visitor comes again.
+    """
+    ports = " ".join(str(port) for port in card.public_ports)
+    inner = (
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH LC_ALL=C; printf "from %s\\n" "$1"\n'
+        + (_snapshot_part() if with_snapshot else "")
+        + 'printf "\\n== end\\n"\n'
+        "rules=$(cat)\n"
+        f'case "$rules" in *"{LAST_LINE}") ;; *) exit {_INCOMPLETE} ;; esac\n'
+        f"{FUNCTIONS}"
+        f'load_rules "" || exit {_NOT_LOADED}\n'
+        '[ "$hooks" = yes ] && [ -z "$left" ] && left=yes\n'
+        "line=${rules%%;*}; known=${rules#*;}; known=${known%%#*}; peer=${1%% *}\n"
+        'case $rules in "# neighbours: "*) '
+        "mkdir -p -m 700 /run/ungcuu && "
+        '(pin /run/ungcuu "${line#*: }" "$known" "$peer") </dev/null >/dev/null 2>&1 & ;; esac\n'
+        f'case "$rules" in *"mode full."*) ;; *) for port in {ports}; do '
+        'ss -HKtn state connected "( sport = :$port )"; done >/dev/null 2>&1 ;; esac\n'
+        'printf "\\n== hooks %s\\n\\n== cut\\n" "$left"\n'
+    )
+    quoted = "'" + inner.replace("'", "'\\''") + "'"
+    root = "sudo -n " if card.become else ""
+    return f'exec {root}sh -c {quoted} cut "$SSH_CONNECTION"'

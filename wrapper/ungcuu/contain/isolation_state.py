@@ -1,0 +1,109 @@
+"""That a host was cut off, as the controller noted it, and what speaks against releasing it.
+
+``hosts/<host>/isolation.json`` is written with the cut and set aside with the release. It says that the host should be
+isolated; whether it is, :mod:`ungcuu.run.isolation_watch` asks from outside. The host's own word counts for
+nothing here, and the re-assessment counts only with this controller's signature. Nothing but the standard library is
+imported before the gate (but `core.atomic`, which needs no more): the fast cut imports this.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ungcuu.core.atomic import make_private, put
+
+MARK = "isolation.json"
+REASSESSMENT = "reassessment.json"
+MOST_AGE = timedelta(hours=24)  # a re-assessment says nothing about what happened since
+
+
+def isolated_since(folder: Path) -> datetime | None:
+    """Return when the host was cut off, or None where it is not isolated."""
+    return _time(_read(folder / MARK).get("time"))
+
+
+def mode_of(folder: Path) -> str:
+    """Return the mode that the host was cut off in; ``full`` where that is not known."""
+    mode = _read(folder / MARK).get("mode")
+    return mode if mode in ("full", "maintenance", "egress") else "full"
+
+
+def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
+    """Write down that the host is cut off; the time of the first cut stays. Returns whether that is news."""
+    known = _read(folder / MARK)
+    if known.get("mode") == mode and _time(known.get("time")):
+        return False
+    data = {
+        "host": host,
+        "mode": mode,
+        "time": known.get("time") or f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "undo": f"ungcuu release {host}",
+    }
+    put(make_private(folder) / MARK, json.dumps(data, sort_keys=True) + "\n")
+    return True
+
+
+def mark_released(folder: Path, now: datetime) -> bool:
+    """Set the mark aside under the time of the release. Returns whether there was one."""
+    mark = folder / MARK
+    if not mark.exists():
+        return False
+    mark.rename(folder / f"isolation-until-{now:%Y%m%dT%H%M%SZ}.json")
+    return True
+
+
+def against_release(folder: Path, host: str, now: datetime, override: str = "") -> list[str]:
+    """Return every reason against returning the host to service; an empty list means none.
+
+    ``override`` is a person's reason for a release although root was lost; it answers that alone.
+    """
+    from ungcuu.core.errors import Tampered
+    from ungcuu.detect import baseline, root_loss
+
+    try:
+        loss = root_loss.load(folder.parents[1], host)
+    except Tampered:
+        return ["the record of whether root was lost does not match its signature"]
+    excused = loss is not None and (loss.ended.get("how") == "override" or root_loss.is_reason(override))
+    against = [loss.sentence()] if loss is not None and loss.standing and not excused else []
+    try:
+        found = baseline.verified(folder / REASSESSMENT, folder.parents[1] / "keys", host)
+    except FileNotFoundError:
+        return ["it has not been re-assessed", *against]
+    except Tampered:
+        return ["the re-assessment does not match its signature, or is another host's"]
+    outcome = found.get("outcome")
+    if outcome == "root lost" and not excused and not against:
+        against.append("the re-assessment is of the machine whose root was lost")
+    elif outcome not in ("clean", "root lost"):
+        against.append("the re-assessment did not find it clean")
+    entry = found.get("entry")
+    if not (isinstance(entry, dict) and entry.get("closed") is True):
+        against.append("the re-assessment does not say that the way in is closed")
+    when, since = _time(found.get("time")), isolated_since(folder)
+    if when is None or when > now + timedelta(minutes=5):
+        against.append("the re-assessment has no valid time")
+    elif since is not None and when < since:
+        against.append("the re-assessment is older than the isolation")
+    elif now - when > MOST_AGE:
+        against.append("the re-assessment is older than 24 hours")
+    return against
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when

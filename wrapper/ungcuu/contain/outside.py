@@ -1,0 +1,215 @@
+"""The view from outside of a host that is isolated, or should be: what answers, asked without the host's help.
+
+1. Nothing here logs in to the host, reads from it or waits for it: a TCP connection is answered or it is not.
+2. Two places look at once: this controller, and a vantage (a second machine; the vault, where no other is named).
+3. Silence is proof only where a packet was sent and the host is seen to be up; else the proof was not taken.
+4. A look ends within ``SECONDS + VANTAGE_SECONDS``, whatever any machine does.
+
+What is needed for it stands in the containment card, so that it works without the inventory.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ungcuu.contain import proofs
+from ungcuu.contain.vantage_point import PORTS, may_log_in
+from ungcuu.core.i18n import _, ngettext
+from ungcuu.hosts import ssh
+from ungcuu.remote import reachability
+
+if TYPE_CHECKING:
+    from ungcuu.contain.card import Card
+
+SECONDS = 1.6  # for one connection: a first packet that got lost is sent again after one second
+VANTAGE_SECONDS = 4.0
+CONTROLLER = "from the controller"
+OUTSIDE = "from outside"
+SSH_CLOSED = "SSH is closed to others"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look saw. ``state`` is silent (no port answers), open (one does) or unknown (nobody could look).
+
+    ``alive`` names the ports that are open, or refuse where none is open, by side; ``missing`` names the proofs that
+    were not taken.
+    """
+
+    host: str
+    state: str
+    proofs: tuple[proofs.Proof, ...] = ()
+    alive: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """From where it was seen that no port answers."""
+        return tuple(row["side"] for row in self.proofs if row["passed"] is True)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Proofs that were not taken, each with its side and why."""
+        return tuple(f"{row['name']} ({row['side']}): {row['detail']}" for row in self.proofs if row["passed"] is None)
+
+    def as_data(self) -> dict[str, object]:
+        """Return it as a record of the journal."""
+        return {
+            "state": self.state,
+            "alive": [{"side": side, "ports": list(ports)} for side, ports in self.alive],
+            "seen": list(self.sides),
+            "missing": list(self.missing),
+        }
+
+
+# --- the look -----------------------------------------------------------------------------------------------------
+
+
+def look(card: Card, mode: str = "full", *, with_vantage: bool = True) -> Look:
+    """Look at a host from both places at once. Never raises because of what a machine does."""
+    begun = time.monotonic()
+    allowed_open = set() if mode == "full" else set(card.public_ports)
+    ports = [port for port in card.outside.get("ports", PORTS) if port not in allowed_open]
+    addresses = [str(address) for address in card.outside.get("addresses") or [card.address]]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        near = pool.submit(_from_controller, card, addresses, ports)
+        far = pool.submit(_from_vantage, card, addresses, ports) if with_vantage else None
+        seen = [near.result(), *([far.result()] if far else [])]
+    rows = [row for found, _alive in seen for row in found]
+    alive = tuple(answer for _found, answer in seen if answer is not None)
+    passed = [row["passed"] for row in rows if row["name"].startswith("no port answers")]
+    state = "open" if False in [row["passed"] for row in rows] else "silent" if True in passed else "unknown"
+    return Look(card.host, state, tuple(rows), alive, time.monotonic() - begun)
+
+
+def look_all(cards: Sequence[Card], mode: str = "full") -> dict[str, Look]:
+    """Look at several hosts at once."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(16, len(cards) or 1)) as pool:
+        return {found.host: found for found in pool.map(lambda card: look(card, mode), cards)}
+
+
+_Seen = tuple[list[proofs.Proof], "tuple[str, tuple[int, ...]] | None"]
+
+
+def _from_controller(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:
+    dead = [port for port in ports if port != card.port]
+    answer = {"ports": reachability.ports(list(addresses), [*dead, card.port], SECONDS)}
+    found, alive = _judged(answer, CONTROLLER, addresses, dead, card.port)
+    if any(option.startswith(("ProxyJump=", "ProxyCommand=")) for option in card.options):
+        why = "not proven: it is reached through a jump host, not from here"
+        found = [row if row["passed"] is not None else {**row, "detail": why} for row in found]
+    return found, alive
+
+
+def _from_vantage(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:
+    vantage = card.outside.get("vantage")
+    if not isinstance(vantage, Mapping):
+        why = "not proven from outside: the inventory names no second machine (isolation_vantage)"
+        return [proofs.not_seen("no port answers", OUTSIDE, why)], None
+    return ask_vantage(vantage, addresses, ports, card.port, may_log_in(vantage, card.allow))
+
+
+def ask_vantage(
+    vantage: Mapping[str, Any], addresses: Sequence[str], ports: Sequence[int], ssh_port: int, allowed: bool
+) -> _Seen:
+    """Have the vantage try every port. One that may log in can't prove that SSH is silent, but that the host is up."""
+    side = f"{OUTSIDE} ({vantage['name']})"
+    dead = [port for port in ports if port != ssh_port] if allowed else sorted({*ports, ssh_port})
+    order = {"ask": "ports", "addresses": list(addresses), "ports": sorted({*dead, ssh_port}), "timeout": SECONDS}
+    answer, why = _run_probe(_target(vantage), order)
+    if answer is None:
+        return [proofs.not_seen("no port answers", side, f"not proven: {why}")], None
+    found, alive = _judged(answer, side, addresses, dead, ssh_port if allowed else 0)
+    if allowed:
+        why = f"not proven: {vantage['name']} may log in itself; name another machine as isolation_vantage"
+        found.append(proofs.not_seen(SSH_CLOSED, side, why))
+    return found, alive
+
+
+def _target(vantage: Mapping[str, Any]) -> ssh.Target:
+    key = vantage.get("key")
+    return ssh.Target(
+        str(vantage["name"]), str(vantage["address"]), int(vantage["port"]), str(vantage["user"]),
+        Path(str(key)) if key else None, Path(str(vantage["known_hosts"])), False, tuple(vantage.get("options") or ()),
+    )  # fmt: skip
+
+
+def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """Return the probe's answer, or None and why there is none."""
+    program = Path(reachability.__file__).read_bytes()
+    command = ["python3", "-I", "-S", "-B", "-", json.dumps(order)]
+    try:
+        done = ssh.run(target, command, stdin=program, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)
+        answer = json.loads(done.stdout) if done.ok else None
+    except ssh.HostKeyRefused as gap:
+        return None, f"{target.name} could not be asked ({gap.detail})"
+    except (OSError, ValueError):
+        return None, f"{target.name} gave no answer"
+    if not isinstance(answer, dict) or not isinstance(answer.get("ports"), list):
+        return None, f"{target.name} gave no answer"
+    return answer, ""
+
+
+def _judged(
+    answer: Mapping[str, Any], side: str, addresses: Sequence[str], ports: Sequence[int], ssh_port: int
+) -> _Seen:
+    found = proofs.contained(answer, side, addresses, ports, ssh_port)
+    alive = proofs.alive_of(answer, addresses, ports)
+    # A port that refuses shows that packets pass, too; where some are open, those are what a reader needs.
+    named = sorted({port for _address, port, state in alive if state == "open"}) or sorted(
+        {port for _a, port, _s in alive}
+    )
+    return found, (side, tuple(named)) if named else None
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def proof_words(row: Mapping[str, Any], *, detail: bool = False) -> str:
+    """Return a proof's name and side in the reader's language: ``no port answers (from outside (vault01))``."""
+    from ungcuu.core.sentences import said
+
+    name = f"{said(row['name'])} ({said(row['side'])})"
+    return f"{name}: {said(row['detail'])}" if detail else name
+
+
+def side_words(side: str) -> str:
+    """Return a side in the reader's language: ``from outside (vault01)``."""
+    from ungcuu.core.sentences import said
+
+    return said(side)
+
+
+def alive_words(found: Look) -> str:
+    """Return what answers, and from where that was seen."""
+    return "; ".join(
+        ngettext("port {ports} answers, seen {side}", "ports {ports} answer, seen {side}", len(ports)).format(
+            ports=", ".join(map(str, ports)), side=side_words(side)
+        )
+        for side, ports in found.alive
+    )
+
+
+def silent_words(found: Look) -> str:
+    """Return from where it was seen that no port answers."""
+    return _("no port answers, seen {sides}").format(sides=", ".join(dict.fromkeys(map(side_words, found.sides))))
+
+
+def unknown_words(found: Look) -> str:
+    """Return why nobody could look."""
+    rows = [row for row in found.proofs if row["passed"] is None]
+    return "; ".join(proof_words(row, detail=True) for row in rows) or _("nobody could look")
+
+
+def switch_words(card: Card) -> str:
+    """Return the advice that needs nothing of the host, with the site's own note on where that is."""
+    note = str(card.outside.get("switch") or "")
+    if note:
+        return _("Cut it off at the switch or the hypervisor: {note}").format(note=note)
+    return _("Cut it off at the switch or the hypervisor.")

@@ -1,0 +1,101 @@
+"""Sentences of ungcuu that records hold in English, in the reader's language.
+
+A record keeps one wording, whatever the operator's language, so that two journals can be compared. A sentence that is
+none of these is shown as it is: it came from a host or from a person. Adding one here is all that it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from ungcuu.core.i18n import N_, _
+
+_VALUE = re.compile(r"\\\{(\w+)\\\}")
+_LONGEST = 600  # characters; a sentence of ungcuu is shorter
+
+SENTENCES = (
+    # what was tried
+    N_("no port answers"), N_("no port answers on {families}"),
+    N_("nothing gets out"), N_("DNS is dead"), N_("sessions of others are dead"),
+    N_("the site works inside"), N_("the site serves"), N_("visitors get the notice"), N_("SSH is closed to others"),
+    N_("management gets in"), N_("it outlasts a restart"),
+    N_("contained from outside"), N_("served from outside"), N_("website health"),
+    N_("manifest"), N_("links"), N_("programs in writable folders"), N_("files that anyone may write"),
+    N_("PHP syntax"), N_("database import"), N_("every file's hash"), N_("every table's rows"),
+    N_("recovery time"), N_("restore drill"), N_("backup before patch"), N_("tables"), N_("page"),
+    # from where
+    N_("from the controller"), N_("from outside"), N_("from outside ({host})"),
+    # what was seen
+    N_("{count} ports on {families}: all silent"), N_("{count} ports on {families}: {alive}"),
+    N_("{count} connections to outside tried, {escaped} got out"), N_("no outside address to try"),
+    N_("{count} servers asked, {answered} answered"),
+    N_("{open} open, {moving} of them moved bytes within a second"),
+    N_("the page holds its text at {count} addresses"), N_("status {status} at {count} addresses"),
+    N_("status {status}, with its text"), N_("status {status}, without its text"),
+    N_("status {status}, without its text: the intruder may have changed it"),
+    N_("status {status}, {bytes} bytes, expected phrase found, {milliseconds} ms"),
+    N_("status {status}, {bytes} bytes, expected phrase missing, {milliseconds} ms in all"),
+    N_("no answer ({why}) after {tries} attempts"), N_("the probe gave no readable answer"),
+    N_("no answer"), N_("no answer from the probe"), N_("over a new connection"), N_("silent"),
+    N_("not proven: the host has no Python for the probe"),
+    N_("the unit that loads the rules is enabled"), N_("the unit that loads the rules is not enabled"),
+    N_("the rules are kept in memory alone: the host's disk takes no file"),
+    N_("not proven from outside: the inventory has no host with a foreign address"),
+    N_("not proven from outside: the inventory names no second machine (isolation_vantage)"),
+    N_("not proven: SSH does not answer either, so the host may be off"),
+    N_("not proven: it is reached through a jump host, not from here"),
+    N_("not proven: no packet could be sent on {families}"),
+    N_("not proven: {host} may log in itself; name another machine as isolation_vantage"),
+    N_("not proven: {host} gave no answer"), N_("not proven: {host} could not be asked ({why})"),
+    N_("its host key isn't pinned"), N_("its host key has changed since it was enrolled"),
+    N_("not proven: the host's Python does not work"), N_("there is no containment card: ungcuu enrol {host}"),
+    N_("no address to try"),
+    N_("{count} files as in the restore point"), N_("{count} tables as in the restore point"),
+    N_("{count} files as in the vault"), N_("{count} rows in {tables} tables"), N_("{count} programs parse"),
+    N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
+    N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
+    N_("IPv4 and IPv6"),
+    # what was changed
+    N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
+    N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),
+    # what was done with an account
+    N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
+    # what was expected, and what stands there
+    N_("not present"), N_("present"), N_("gone"), N_("not loaded"), N_("media only"), N_("closed"),
+    # what stands in a staged copy
+    N_("{count} files, as in the baseline or on the live website"),
+    N_("{count} files that neither the baseline nor the live website has"),
+    # why a control was not assessed
+    N_("fact {name} is missing"),
+    # why an item of evidence is not there
+    N_("the command ran and had nothing to say"), N_("not on this host"), N_("none of these places exists"),
+    N_("a program that it needs is not on this host"), N_("over its {seconds} s"), N_("over its {bytes} bytes"),
+    N_("over its {seconds} s, and the host did not stop it itself"), N_("the connection ended: {why}"),
+    N_("exit status {status}: {why}"),
+)  # fmt: skip
+
+
+def said(text: object) -> str:
+    """The text in the reader's language where it is one of our sentences, else as it is."""
+    told = str(text)
+    for sentence, pattern in _patterns() if len(told) <= _LONGEST else ():
+        if found := pattern.fullmatch(told):
+            return _(sentence).format(**{name: said(value) for name, value in found.groupdict().items()})
+    return told
+
+
+def title(text: object) -> str:
+    """The title of an item of evidence: one of a profile's, or one with the operator's value in brackets after it."""
+    whole = str(text)
+    if _(whole) != whole:
+        return _(whole)
+    first, bracket, rest = whole.rpartition(" (")
+    return f"{_(first)}{bracket}{rest}" if first else whole
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple(
+        (sentence, re.compile(_VALUE.sub(r"(?P<\1>[^{}]{1,300}?)", re.escape(sentence)))) for sentence in SENTENCES
+    )

@@ -1,0 +1,289 @@
+"""One scan: read the host, compare with its baseline, look into what differs, keep the findings.
+
+read (one SSH session) → read again without Python and compare (ungcuu/detect/second_reader.py) → compare with what the
+vault saw in the newest restore point (ungcuu/detect/vault_view.py) → detect → fetch the bytes of suspicious files (only
+when there are some) → detect again with the bytes → findings.json
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from ungcuu.core.atomic import put
+from ungcuu.core.clock import now
+from ungcuu.detect import baseline, detectors, heuristics, package_check, root_loss, second_reader, vault_view
+from ungcuu.detect.comparison import Comparison, Policy
+from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
+from ungcuu.hosts import deployed_files, remote_program, ssh, vault
+
+FETCH_FILES = 200
+FETCH_BYTES = 32 << 20
+TREES = (
+    "/etc",
+    "/usr/local",
+    "/opt",
+    "/var/www",
+    "/var/spool/cron",
+    "/var/lib/systemd/linger",
+    "/var/lib/polkit-1",
+    "/run/dbus-1",
+    "/run/polkit-1",
+    "/run/udev/rules.d",
+    "/run/tmpfiles.d",
+    "/run/systemd/system",
+    "/run/systemd/transient",
+    "/run/systemd/generator",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator.late",
+    "/run/systemd/system.control",
+    "/run/systemd/system-generators",
+    "/run/systemd/user",
+    "/run/systemd/user-generators",
+)
+EXCLUDED = (
+    "/etc/mtab",
+    "/etc/ld.so.cache",  # read entry by entry
+    "/var/spool/cron/atjobs/.SEQ",
+    "/etc/adjtime",
+    "/etc/.pwd.lock",
+    "/etc/fake-hwclock.data",
+    "/etc/letsencrypt/archive",
+    "/etc/letsencrypt/csr",
+    "/etc/letsencrypt/keys",
+    "/etc/letsencrypt/live",
+    "/etc/lvm/archive",
+    "/etc/lvm/backup",
+    "/etc/lvm/cache",
+    "/etc/apparmor.d/cache",
+    "/var/spool/cron/crontabs/.placeholder",
+)
+
+
+class Past(Protocol):
+    """What the controller wrote down of the host before; see :mod:`ungcuu.case.host_past`. It is handed in."""
+
+    def in_incident(self) -> bool:
+        """Whether the host is isolated or has an open case."""
+
+    def isolation_mode(self) -> str:
+        """Return the mode that the host is isolated in; empty where it is not."""
+
+    def patched_versions(self) -> Iterable[tuple[str, str]]:
+        """Return (package, version) of each patch run of ours that was done on the host."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the inventory says of one host, as far as a scan needs it."""
+
+    host: str
+    target: ssh.Target
+    state: Path
+    past: Past
+    web_root: str
+    writable: tuple[str, ...]
+    web_user: str
+    ports: tuple[int, ...]
+    engine: str = ""
+    database: str = ""
+    application: str = ""
+    exclude: tuple[str, ...] = ()
+    trees: tuple[str, ...] = ()
+    package_sources: tuple[str, ...] = ()
+    config_paths: tuple[str, ...] = ()
+    vault: str = ""
+    vault_variables: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 90.0
+
+    def reader_config(self) -> dict[str, Any]:
+        """Return the settings of the program on the host."""
+        return {
+            "web_root": self.web_root,
+            "web_writable": list(self.writable),
+            "web_user": self.web_user,
+            "engine": self.engine,
+            "database": self.database,
+            "application": self.application,
+            "words": heuristics.GAMBLING,
+            "hidden": heuristics.HIDDEN,
+            "trees": [*TREES, *self.trees],
+            "exclude": [*EXCLUDED, *self.exclude],
+        }
+
+    def policy(self) -> Policy:
+        """Return what is right on this host."""
+        areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
+        known = deployed_files.load(self.state, self.host)
+        cut = self.past.isolation_mode()
+        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths, cut)
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What one scan found. ``seconds`` from its start to its findings."""
+
+    host: str
+    time: str
+    findings: Sequence[Finding]
+    baseline: str
+    complete: bool
+    seconds: float
+    first_sign: str
+    checked: Mapping[str, object] = field(default_factory=dict)
+    root_lost: root_loss.Loss | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing of severity medium or above was found; an incomplete reading is a finding."""
+        return all(item.severity is Severity.LOW for item in self.findings)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the scan without its findings."""
+        return {
+            "host": self.host,
+            "time": self.time,
+            "baseline": self.baseline,
+            "complete": self.complete,
+            "clean": self.clean,
+            "seconds": self.seconds,
+            "first_sign": self.first_sign,
+            "counts": counts(self.findings),
+            "checked": dict(self.checked),
+            "root_lost": list(self.root_lost.findings) if self.root_lost else [],
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return it as findings.json holds it."""
+        return {"format": 1, **self.summary(), "findings": [item.document() for item in self.findings]}
+
+
+def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline.Snapshot:
+    """Read the host's state now; what the baseline knows of programs spares the host slow sums.
+
+    Raises:
+        UngcuuError: It could not be reached, or did not answer as expected.
+    """
+    config = subject.reader_config() | {"known": _known_programs(against)}
+    return baseline.parse(baseline.read_host(subject.target, config, subject.seconds).splitlines())
+
+
+def _known_programs(against: baseline.Baseline | None) -> list[str]:
+    """Short digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
+    if against is None:
+        return []
+    rows = [row for row in against.snapshot.of("file").values() if row.get("sha256")]
+    known = {str(row["sha256"])[:16] for row in rows if row.get("package_ok")}
+    known |= {_path_digest(row) for row in rows if row.get("bytecode") == "same"}
+    facts = against.snapshot.of("fact")
+    return sorted(known | {str(row.get("detail", ""))[:16] for key, row in facts.items() if key[0] == "filter"})
+
+
+def _path_digest(row: baseline.Row) -> str:
+    return hashlib.sha256(f"{row['path']} {row['sha256']}".encode()).hexdigest()[:16]
+
+
+def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
+    """Return the bytes of these files in base64, as far as the host gives them; at most 200 files and 32 MiB."""
+    if not paths:
+        return {}
+    wanted = [base64.b64encode(baseline.path_bytes(path)).decode() for path in paths[:FETCH_FILES]]
+    raw = remote_program.run_program(subject.target, "host_state", {"contents": wanted, "seconds": 30}, 60, FETCH_BYTES)
+    return baseline.parse(raw.splitlines()).contents
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What should not be there, worst first, and against what the host's word was checked."""
+
+    findings: Sequence[Finding]
+    checked: Mapping[str, object]
+
+
+def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None, begun: float) -> Judged:
+    """Judge a reading. ``begun``: when the reading began, on the monotonic clock."""
+    config = subject.reader_config() | {"known": _known_programs(against)}
+    look = second_reader.look_on_host(subject.target, config)
+    confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
+    claimed = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    packages = package_check.check(subject.state, claimed, subject.past.patched_versions, subject.package_sources)
+    backup = vault_view.compare(snapshot, _vault_view(subject))
+    comparison = packages.comparison
+    contents = fetch(subject, detectors.interesting(comparison))
+    found = [*detectors.detect(replace(comparison, contents=contents)), *packages.findings]
+    found += detectors.readers(comparison, confirmed.disagreements, confirmed.why)
+    found += vault_view.vault_view(comparison, backup)
+    second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
+    checked = {"second_reader": second, "packages": dict(packages.told), "vault": backup.summary()}
+    return Judged(worst_first(found), checked)
+
+
+def _vault_view(subject: Subject) -> vault_view.VaultView:
+    """Return what the vault saw in the newest restore point that it looked into."""
+    if not subject.vault:
+        return vault_view.VaultView(why="the inventory names no vault")
+    return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", subject.host))
+
+
+def scan(subject: Subject) -> ScanResult:
+    """Scan the host and keep what was found.
+
+    Raises:
+        UngcuuError: The host could not be read, or its baseline was tampered with.
+    """
+    started, begun = datetime.now(UTC), time.monotonic()
+    against = baseline.load(subject.state, subject.host)
+    snapshot = read(subject, against)
+    judged = judge(subject, snapshot, against, begun)
+    found = judged.findings
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
+    taken = against.taken if against else ""
+    lost = root_loss.remember(subject.state, subject.target, found, subject.past.in_incident())
+    result = ScanResult(
+        subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
+    )
+    folder = baseline.host_folder(subject.state, subject.host)
+    put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
+    return result
+
+
+def first_sign(found: Sequence[Finding]) -> str:
+    """Return when the oldest suspicious file last changed, by the host's clock: a hint for choosing a restore point.
+
+    The time of change (ctime) can't be set by a user, yet root can forge it: it is a claim.
+    """
+    times = [
+        item.evidence.get("ctime")
+        for item in found
+        if item.severity in (Severity.CRITICAL, Severity.HIGH) and item.action.get("do") != Do.PERSON.value
+    ]
+    known = [time for time in times if isinstance(time, int) and 0 < time < 1 << 36]
+    return datetime.fromtimestamp(min(known), UTC).isoformat().replace("+00:00", "Z") if known else ""
+
+
+def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Finding]]:
+    """Sign the host's state as known-good. Returns whether it differs from the one before, and what speaks against it.
+
+    With critical or high findings that need no baseline (code among the uploads, a changed program, a second root)
+    nothing is signed, unless ``accept``.
+
+    Raises:
+        UngcuuError: The host could not be read whole, or the baseline before was tampered with.
+    """
+    begun = time.monotonic()
+    snapshot = read(subject)
+    found = judge(subject, snapshot, None, begun).findings
+    doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
+    if doubts and not accept and snapshot.complete:
+        return False, doubts
+    changed = baseline.save(subject.state, subject.host, snapshot)
+    if not subject.past.in_incident():
+        root_loss.accepted(subject.state, subject.host)
+    return changed, doubts

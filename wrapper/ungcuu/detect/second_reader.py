@@ -1,0 +1,329 @@
+"""A second account of the host, taken without Python, and what it says otherwise than the first.
+
+1. The first reader is a Python program: whoever controls Python on the host controls what it says. The second one is a
+   shell script with ``find`` and ``sha256sum``. To hide a file an intruder must now change both in the same way.
+2. Which files are summed is chosen here, at random, after the first reader has spoken.
+3. Files come and go. What differs is looked at again by both; what differs twice, or was there before the first reading
+   began and was left out, is a disagreement.
+4. No answer is no agreement.
+
+A changed libc or kernel lies to both alike: only a view from outside (a restore point, another machine) shows that.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from ungcuu.core.errors import HostKeyMismatch
+from ungcuu.detect import baseline
+from ungcuu.detect.baseline import Row, Snapshot, path_bytes
+from ungcuu.hosts import ssh
+
+QUOTA = 48 << 20
+RECORDS = 400_000
+SECONDS = 240.0
+SAMPLES = 200
+SAMPLE_BYTES = 4 << 20  # of one file; larger ones are not sampled
+RECHECKED = 500  # paths; more than that is no coincidence
+_LINE = re.compile(
+    rb"L([a-zA-Z?]) ([0-7]{1,5}) (\d{1,10}) (\d{1,10}) (\d{1,18}) (-?\d{1,12})(?:\.\d+)? (/.*)", re.DOTALL
+)
+_SUM = re.compile(rb"([0-9a-f]{64})  (/.*)", re.DOTALL)
+_QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
+_CODE_NAME = re.compile(
+    rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)[^/]*$", re.IGNORECASE
+)
+_TYPES = {"f": "file", "d": "dir", "l": "link", "c": "char", "b": "block", "p": "fifo", "s": "socket"}
+# Ungcuu's own login makes one, and takes it away again.
+_SESSION = re.compile(rb"^/run/systemd/transient/session-c?\d+\.scope(?:\.d(?:/.*)?)?$", re.DOTALL)
+_ALWAYS = (b"/proc", b"/sys", b"/var/lib/ungcuu")
+
+Look = Callable[[Sequence[tuple[str, str]]], Snapshot]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One directory entry as ``find`` shows it. ``ctime`` in seconds."""
+
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    ctime: int
+
+
+@dataclass
+class Account:
+    """What the second reader said."""
+
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    sums: dict[bytes, str] = field(default_factory=dict)
+    code: set[bytes] = field(default_factory=set)
+    web: bytes = b""
+    writable: list[bytes] = field(default_factory=list)
+    clock: int = 0
+    cut: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One thing that two readers say differently. ``path`` in the first reader's escaped form."""
+
+    path: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of the comparison. ``why`` is set when there was no whole second account to compare with."""
+
+    disagreements: Sequence[Disagreement] = ()
+    compared: int = 0
+    why: str = ""
+
+
+def parse(raw: bytes) -> Account:
+    """Return the account that these records give; what is not of the expected form is left out."""
+    said = Account()
+    for record in _records(raw):
+        kind, rest = record[:1], record[1:]
+        if kind == b"L" and (found := _LINE.fullmatch(record)):
+            mode, uid, gid, _size, ctime = (int(found[n], 8 if n == 2 else 10) for n in range(2, 7))
+            said.entries[found[7]] = Entry(_TYPES.get(found[1].decode(), "?"), mode, uid, gid, ctime)
+        elif found := _SUM.fullmatch(record):
+            said.sums[found[2]] = found[1].decode()
+        elif kind == b"B" and (found := _SUM.fullmatch(rest)):
+            if said.sums.setdefault(found[2], found[1].decode()) != found[1].decode():
+                said.sums[found[2]] = "coreutils and busybox differ"
+        elif kind == b"C":
+            said.code.add(rest)
+        elif kind == b"W":
+            said.web = rest
+        elif kind == b"U" and rest:
+            said.writable.append(rest)
+        elif kind == b"N" and rest.isdigit():
+            said.clock = int(rest[:12])
+        elif record == b"T":
+            said.cut = True
+        elif record == b"E":
+            said.ended = True
+    return said
+
+
+def _records(raw: bytes) -> Iterator[bytes]:
+    """Yield the records one by one, up to a number: a host may answer with NULs alone."""
+    start = 0
+    for _number in range(RECORDS):
+        end = raw.find(b"\0", start)
+        if end < 0:
+            return
+        yield raw[start:end]
+        start = end + 1
+
+
+def ask(
+    target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes], demanded: bool = True
+) -> tuple[Account | None, str]:
+    """Return the host's second account, or None and why there is none. ``demanded``: all samples are files to sum.
+
+    Raises:
+        HostKeyMismatch: The host is not the one that was enrolled.
+    """
+    script = resources.files("ungcuu.remote").joinpath("second_reader.sh").read_text("ascii")
+    root, trees = str(config["web_root"]).rstrip("/"), list(config["trees"])
+    places = [f"{root}/{name.strip('/')}" for name in config["web_writable"]]
+    command = ["sh", "-s", "--", root, str(len(trees)), *trees, *places]
+    wanted = [path for path in samples if b"\0" not in path]
+    paths = base64.encodebytes(b"".join(path + b"\0" for path in wanted)).decode("ascii")
+    # Base64 has no character that could end the text before its end: paths stay data.
+    script += f"listings \"$@\" </dev/null\nsamples <<'SAMPLES'\n{paths}SAMPLES\nprintf 'E\\0'\n"
+    try:
+        answer = ssh.run(target, command, stdin=script.encode(), timeout=SECONDS, byte_quota=QUOTA)
+    except ssh.HostKeyRefused as error:
+        raise HostKeyMismatch(str(error), "", error.next_command) from error
+    said = parse(answer.stdout)
+    if answer.ok and said.ended:
+        summed = sum(path in said.sums for path in wanted)
+        if demanded and summed * 2 < len(wanted):
+            return None, f"it gave the sums of {summed} of {len(wanted)} files"
+        return said, ""
+    return None, answer.detail or answer.stderr[-200:].decode("utf-8", "backslashreplace") or "it broke off"
+
+
+# --- what the first reader must have reported -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which paths both readers look at."""
+
+    trees: tuple[bytes, ...]
+    exclude: tuple[bytes, ...]
+    homes: tuple[bytes, ...]
+    uploads: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], snapshot: Snapshot) -> Scope:
+        """Return the scope of this reading; homes are those of the accounts that the first reader reported."""
+        homes = {path_bytes(str(row.get("home", ""))).rstrip(b"/") for row in snapshot.of("account").values()}
+        trees, exclude = (tuple(name.encode() for name in config[key]) for key in ("trees", "exclude"))
+        uploads = tuple(name.strip("/").encode() for name in config["web_writable"])
+        known = {home for home in homes if home.count(b"/") > 1} | {b"/root"}
+        return cls(trees, exclude, tuple(sorted(known)), uploads)
+
+    def staged_upload(self, path: bytes, web: bytes) -> bool:
+        """Whether a path is in a writable folder of a staged copy of the website: media are not reported there."""
+        stages = web.rpartition(b"/")[0] + b"/.ungcuu-stage/"
+        name, _slash, place = path[len(stages) :].partition(b"/")[2].partition(b"/")
+        return path.startswith(stages) and name == web.rpartition(b"/")[2] and _below(place, self.uploads)
+
+
+def area(path: bytes, entry: Entry | None, said: Account, scope: Scope) -> str:
+    """Return the area in which the first reader must have reported this path; empty where it need not have."""
+    if _below(path, scope.exclude) or _below(path, _ALWAYS) or _SESSION.match(path):
+        return ""
+    if path in said.code or _below(path, said.writable) or scope.staged_upload(path, said.web):
+        named = entry is not None and entry.type == "file" and _CODE_NAME.search(path)
+        return "upload" if named or path in said.code else ""
+    if said.web and _below(path, (said.web,)):
+        return "web"
+    if _below(path, scope.trees):
+        return "system"
+    if b"/.ssh/" in path and _below(path, scope.homes):
+        return "" if _QUIET_HOME.search(path) else "home"
+    return _program_area(path, entry)
+
+
+def _program_area(path: bytes, entry: Entry | None) -> str:
+    runs = entry is not None and entry.type == "file" and bool(entry.mode & 0o111)
+    if runs and entry is not None and entry.mode & 0o6000:
+        return "privileged"
+    known = runs and path.startswith((b"/usr/bin/", b"/usr/sbin/"))
+    return "program" if known or path.startswith(b"/usr/lib/python3") else ""
+
+
+def _below(path: bytes, places: Iterable[bytes]) -> bool:
+    return any(path == place or path.startswith(place + b"/") for place in places)
+
+
+# --- comparison ---------------------------------------------------------------------------------------------------
+
+
+def differences(snapshot: Snapshot, said: Account, scope: Scope) -> dict[bytes, Disagreement]:
+    """Return what the two say differently, by path."""
+    rows = {path_bytes(key[0]): row for key, row in snapshot.of("file").items()}
+    found: dict[bytes, Disagreement] = {}
+    for path in said.entries.keys() | said.code:
+        entry = said.entries.get(path)
+        row = rows.get(path)
+        if row is None:
+            # A first reading that was cut short says so itself: what it did not reach is no disagreement.
+            if snapshot.complete and area(path, entry, said, scope):
+                found[path] = Disagreement(_escaped(path), "no such file", _shown(entry))
+        elif entry is not None and (told := _rights(row)) != _shown(entry):
+            found[path] = Disagreement(row["path"], told, _shown(entry))
+    for path, row in rows.items():
+        if path not in said.entries and not said.cut and _both_list(path, row, said, scope):
+            found[path] = Disagreement(row["path"], _rights(row), "no such file")
+    sums = {path_bytes(key[0]): row for key, row in snapshot.of("runtime").items()} | rows
+    for path, digest in said.sums.items():
+        known = sums.get(path, {}).get("sha256")
+        if known and known != digest:
+            found[path] = Disagreement(_escaped(path), str(known), digest)
+    return found
+
+
+def _both_list(path: bytes, row: Row, said: Account, scope: Scope) -> bool:
+    """Whether the second reader lists this path, so that its silence means something."""
+    if row.get("area") == "system":
+        return not _SESSION.match(path) and _below(path, scope.trees) and not _below(path, scope.exclude)
+    return row.get("area") == "web" and bool(said.web) and area(path, None, said, scope) == "web"
+
+
+def _rights(row: Row) -> str:
+    return f"{row.get('type')} {row.get('uid')}:{row.get('gid')} {row.get('mode', 0):04o}"
+
+
+def _shown(entry: Entry | None) -> str:
+    return f"{entry.type} {entry.uid}:{entry.gid} {entry.mode:04o}" if entry else "a file with PHP code"
+
+
+def _escaped(path: bytes) -> str:
+    from ungcuu.remote.host_state.reading import escaped
+
+    return escaped(path)
+
+
+def choose(snapshot: Snapshot, now: int) -> list[bytes]:
+    """Return the files to be summed again: all that matter most, code that changed lately, and others at random."""
+    rows = list(snapshot.of("file").values())
+    small = [row for row in rows if row.get("sha256") and int(row.get("size", 0)) <= SAMPLE_BYTES]
+    recent = [row for row in small if row.get("area") in ("web", "upload") and row.get("ctime", 0) > now - 60 * 86400]
+    lots = random.Random(secrets.randbits(64))  # noqa: S311  (seeded by the system's own source)
+    chosen = [*snapshot.of("runtime").values(), *[row for row in small if row.get("area") == "privileged"]]
+    chosen += lots.sample(recent, min(len(recent), SAMPLES)) + lots.sample(small, min(len(small), SAMPLES))
+    return list(dict.fromkeys(path_bytes(str(row["path"])) for row in chosen))
+
+
+def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, look: Look, elapsed: float) -> Verdict:
+    """Take the second account and compare. What the first reader shows on a second look is added to the snapshot.
+
+    ``elapsed`` are the seconds since the first reading began, by this machine's clock.
+
+    Raises:
+        HostKeyMismatch: The host is not the one that was enrolled.
+    """
+    said, why = ask(target, config, choose(snapshot, snapshot.clock))
+    if said is None:
+        return Verdict(why=why)
+    scope = Scope.of(config, snapshot)
+    found = differences(snapshot, said, scope)
+    begun = said.clock - elapsed - 5
+    old = {
+        path: gap
+        for path, gap in found.items()
+        if gap.first == "no such file" and path in said.entries and said.entries[path].ctime < begun
+    }
+    doubted = {path: gap for path, gap in found.items() if path not in old}
+    if doubted and len(doubted) <= RECHECKED:
+        _read_again(doubted, said, scope, snapshot, look)
+        said, why = ask(target, config, doubted, demanded=False)
+        if said is None:
+            return Verdict(why=why)
+        left = differences(snapshot, said, scope)
+        doubted = {path: gap for path, gap in left.items() if path in doubted}
+    both = old | doubted
+    why = "it did not reach the end of a folder in time" if said.cut else ""
+    return Verdict([both[path] for path in sorted(both)], len(said.entries) + len(said.sums), why)
+
+
+def _read_again(doubted: Iterable[bytes], said: Account, scope: Scope, snapshot: Snapshot, look: Look) -> None:
+    rows = snapshot.rows["file"]
+    wanted = []
+    for path in doubted:
+        row = rows.pop((_escaped(path),), None)
+        where = str(row.get("area")) if row else area(path, said.entries.get(path), said, scope)
+        wanted.append((base64.b64encode(path).decode(), where or "system"))
+    again = look(wanted)
+    rows.update(again.rows["file"])
+    if not again.ended:
+        snapshot.problems.append("the first reader did not answer a second time")
+
+
+def look_on_host(target: ssh.Target, config: Mapping[str, Any]) -> Look:
+    """Return how the first reader is asked again about single paths."""
+
+    def look(wanted: Sequence[tuple[str, str]]) -> Snapshot:
+        raw = baseline.read_host(target, {**config, "look": [list(row) for row in wanted]}, 60)
+        return baseline.parse(raw.splitlines())
+
+    return look

@@ -1,0 +1,119 @@
+"""Programs that run on a host without being put there: their sources go over SSH's standard input.
+
+1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
+2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library and its own.
+3. What is asked of it is data, never source: no value of the inventory is ever read as code.
+4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from ungcuu.core.errors import HostKeyMismatch, StepFailed, Undetermined, Unreachable
+from ungcuu.core.i18n import _
+from ungcuu.hosts import ssh
+
+BYTE_QUOTA = 48 << 20  # a host may lie at any length
+
+# What the host runs: it finds the modules that were sent with it as an import elsewhere finds files.
+_START = """\
+import importlib.abc, importlib.util, json, sys
+
+SOURCES, START = json.loads({sources}), {start}
+
+
+class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        if name in SOURCES:
+            package = any(other.startswith(name + ".") for other in SOURCES)
+            return importlib.util.spec_from_loader(name, self, is_package=package)
+
+    def exec_module(self, module):
+        name = module.__name__
+        exec(compile(SOURCES[name], name, "exec"), module.__dict__)
+
+
+sys.meta_path.insert(0, Sent())
+sys.exit(importlib.import_module(START).main())
+"""
+
+
+def python_command(*words: str) -> list[str]:
+    """Return the argv that starts Python on a host without anything that an intruder may have left for it.
+
+    Root can write a ``.pyc`` that Python takes for the compiled form of a module that nobody changed (same time, same
+    size). ``pycache_prefix`` moves the place of all of them into ``/proc``, where nobody can make a file, so that each
+    module is compiled from its source; ``-B`` writes none, ``-I -S`` read no environment, user or site folder.
+    """
+    nowhere = f"pycache_prefix=/proc/ungcuu-{secrets.token_hex(8)}"
+    return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
+
+
+def program(name: str, config: Mapping[str, Any]) -> bytes:
+    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input."""
+    remote = resources.files("ungcuu.remote")
+    whole, start = f"ungcuu.remote.{name}", f"ungcuu.remote.{name}"
+    sources = {"ungcuu": "", "ungcuu.remote": ""}
+    if (package := remote / name).is_dir():
+        start = f"{whole}.__main__"
+        for file in package.iterdir():
+            if file.name.endswith(".py"):
+                module = whole if file.name == "__init__.py" else f"{whole}.{file.name.removesuffix('.py')}"
+                sources[module] = file.read_text("utf-8")
+    else:
+        sources[whole] = (remote / f"{name}.py").read_text("utf-8")
+    sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
+    return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
+
+
+def run_program(
+    target: ssh.Target,
+    name: str,
+    config: Mapping[str, Any],
+    seconds: float,
+    quota: int = BYTE_QUOTA,
+    *,
+    changes: bool = False,
+) -> bytes:
+    """Run a program of ``ungcuu.remote`` on the host as root and return its standard output.
+
+    ``changes`` says that it changes the host: a connection that is lost then leaves the outcome unknown.
+
+    Raises:
+        HostKeyMismatch: The host is not the one that was enrolled.
+        Unreachable: It could not be reached.
+        StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
+        Undetermined: The connection was lost while something was being changed.
+    """
+    command = python_command()
+    feed = program(name, config)
+    try:
+        result = ssh.run(target, command, stdin=feed, timeout=seconds, byte_quota=quota)
+    except ssh.HostKeyRefused as error:
+        raise HostKeyMismatch(str(error), _("Nothing was sent to it."), error.next_command) from error
+    if result.ending is ssh.Ending.NOT_REACHED:
+        raise Unreachable(
+            _("{host} could not be reached: {why}").format(host=target.name, why=result.detail),
+            _("Nothing was changed on it."),
+            f"ungcuu doctor {target.name}",
+        )
+    if result.unknown and changes:
+        raise Undetermined(
+            _("The connection to {host} was lost midway: {why}").format(host=target.name, why=result.detail),
+            _("What was begun may be done, in part or whole; the next run finds out and finishes it."),
+            f"ungcuu scan {target.name}",
+        )
+    if not result.ok:
+        raise StepFailed(
+            _("{host} did not answer as expected: {why}").format(
+                host=target.name, why=result.detail or result.stderr[-300:].decode("utf-8", "backslashreplace")
+            ),
+            "",
+            f"ungcuu doctor {target.name}",
+        )
+    return result.stdout

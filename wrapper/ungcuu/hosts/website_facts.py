@@ -1,0 +1,218 @@
+"""The facts that a website's inventory must state: what each must look like, and which verbs fail without it.
+
+A fact that is missing or malformed is refused before a host is asked anything; `doctor` shows all of them at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ungcuu.core.errors import InventoryError
+from ungcuu.core.i18n import N_, _
+from ungcuu.hosts import inventory_files
+from ungcuu.hosts.site import Site
+
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\Z"
+)
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]*\Z")
+_DATABASE = re.compile(r"[A-Za-z0-9_$-]+\Z")
+ENGINES = ("mariadb", "postgresql")
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _absolute(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("/") and value.rstrip("/") != "" and ".." not in value.split("/")
+
+
+def _relative(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and not value.startswith("/") and ".." not in value.split("/")
+
+
+def _address_or_name(value: Any) -> bool:
+    try:
+        ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        return isinstance(value, str) and bool(_NAME.match(value))
+    return True
+
+
+def _port(value: Any) -> bool:
+    return str(value).isdecimal() and 0 < int(value) < 65536
+
+
+def _all(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and bool(value) and all(map(form, value))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One inventory variable. ``verbs`` are those that read it, and fail without it unless it is ``optional``."""
+
+    name: str
+    form: Callable[[Any], bool]
+    looks: str  # what it has to look like, for a person
+    verbs: tuple[str, ...]
+    optional: bool = False
+
+
+_SCANS = ("scan", "baseline", "reassess", "eradicate")
+_VAULT = ("backup", "restore", "restore-points", "restore-drill", "rebuild")
+
+FACTS = (
+    Fact(
+        "management_addresses",
+        _all(_address_or_name),
+        N_("a list of addresses, networks or names, such as [192.0.2.100]"),
+        ("isolate", "block", "harden"),
+    ),
+    Fact("ungcuu_known_hosts", _text, N_("the path of a file"), ("enrol",)),
+    Fact(
+        "website_name",
+        lambda value: isinstance(value, str) and bool(_NAME.match(value)),
+        N_("a name that visitors type, such as www.example.gov.vn"),
+        ("harden", "patch", "rotate", "release", *_VAULT),
+    ),
+    Fact(
+        "website_root",
+        _absolute,
+        N_("an absolute path, such as /var/www/portal"),
+        ("harden", "rotate", *_SCANS, *_VAULT),
+    ),
+    Fact(
+        "website_writable_paths",
+        lambda value: value == [] or _all(_relative)(value),
+        N_("a list of paths below website_root, without a leading slash; [] for none"),
+        ("harden", *_SCANS, *_VAULT),
+        optional=True,
+    ),
+    Fact(
+        "website_user",
+        lambda value: isinstance(value, str) and bool(_ACCOUNT.match(value)),
+        N_("the name of an account"),
+        ("harden", *_VAULT),
+    ),
+    Fact(
+        "website_health_path",
+        lambda value: isinstance(value, str) and value.startswith("/"),
+        N_("a path that begins with a slash, such as /"),
+        ("harden", "patch", "rotate", "release", "restore", "rebuild"),
+    ),
+    Fact(
+        "website_health_text",
+        _text,
+        N_("words that appear on that page when the website works"),
+        ("harden", "patch", "rotate", "release", "restore", "rebuild"),
+    ),
+    Fact(
+        "website_ports",
+        _all(_port),
+        N_("a list of ports, such as [80, 443]"),
+        ("harden", "isolate", "release", *_SCANS),
+        optional=True,
+    ),
+    Fact(
+        "isolation_vantage",
+        _text,
+        N_("the inventory's name of a second machine, which looks at an isolated host from outside"),
+        ("isolate", "release"),
+        optional=True,
+    ),
+    Fact(
+        "isolation_switch_note",
+        _text,
+        N_("where to cut the host off without its help, such as “switch sw1, port 7; Mr An, 0912 345 678”"),
+        ("isolate",),
+        optional=True,
+    ),
+    Fact("website_config_paths", _all(_absolute), N_("a list of absolute paths, such as [/etc/nginx]"), _VAULT),
+    Fact("website_database_engine", lambda value: value in ENGINES, "mariadb | postgresql", ("rotate", *_VAULT)),
+    Fact(
+        "website_database_name",
+        lambda value: isinstance(value, str) and bool(_DATABASE.match(value)),
+        N_("the name of a database"),
+        ("rotate", *_VAULT),
+    ),
+    Fact("website_vault_host", _text, N_("the name of a host of the inventory"), _VAULT),
+    Fact("website_vault_address", _address_or_name, N_("an address"), ("backup",)),
+)
+
+
+# What a site may state beside them; nothing fails without it, and what it looks like is not asked.
+OPTIONAL = frozenset(
+    {
+        "controls_waivers",
+        "host_address_ipv6",
+        "patching_batches",
+        "restore_drill_on",
+        "ungcuu_state",
+        "website_application",
+        "website_backup_exclude",
+        "website_contacts",
+        "website_database_user",
+        "website_second_vault_host",
+    }
+)
+
+
+def problems(site: Site, host: str, verb: str = "") -> list[str]:
+    """Return what is wrong with a website's facts, one line each: those of one verb, or all of them.
+
+    Empty for a host that serves no website.
+    """
+    if host not in site.groups.get("website", ()):
+        return []
+    known = site.variables(host)
+    wanted = [fact for fact in FACTS if not verb or verb in fact.verbs]
+    lines = []
+    for fact in wanted:
+        if problem := _problem(site, known, fact):
+            verbs = ", ".join(fact.verbs)
+            lines.append(problem if verb else _("{problem}   (for {verbs})").format(problem=problem, verbs=verbs))
+    return lines
+
+
+def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
+    value = known.get(fact.name)
+    looks = _(fact.looks)
+    if value is None or value == "":
+        return "" if fact.optional else _("{name} is missing: {looks}").format(name=fact.name, looks=looks)
+    if fact.form(value):
+        return ""
+    return _("{name} is {value}; it has to be {looks}   ({place})").format(
+        name=fact.name,
+        value=repr(value)[:80],
+        looks=looks,
+        place=inventory_files.place_of(site.inventory, fact.name) or "?",
+    )
+
+
+def require(site: Site, hosts: Iterable[str], verb: str) -> None:
+    """Refuse a verb on a website whose inventory lacks what the verb needs. No host is asked.
+
+    Raises:
+        InventoryError: All that is wrong, each with its place.
+    """
+    for host in hosts:
+        if wrong := problems(site, host, verb):
+            raise InventoryError(
+                _("The inventory's facts about {host} are missing or invalid for {verb}:").format(host=host, verb=verb)
+                + "".join(f"\n  {line}" for line in wrong),
+                _("Nothing was touched."),
+                mend(site),
+            )
+
+
+def mend(site: Site) -> str:
+    """Return where the facts of a website are set."""
+    own = site.inventory / "group_vars" if site.inventory.is_dir() else site.inventory
+    return _("Set it in {path} ({example} shows each).").format(
+        path=own, example=site.settings.content / "inventory" / "example" / "group_vars"
+    )

@@ -1,0 +1,1 @@
+"""What Ansible loads: action plugins (``action/``) and what they share."""

@@ -1,0 +1,1 @@
+"""Callback plugins: what is noted of a play while it runs."""

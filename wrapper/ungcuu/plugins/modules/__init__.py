@@ -1,0 +1,1 @@
+"""The documentation of the action plugins, where ansible-doc looks for it."""

@@ -1,0 +1,1 @@
+"""Prepare: controls, audit, the roles' own tests, what a patch will do."""

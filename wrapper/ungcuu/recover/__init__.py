@@ -1,0 +1,1 @@
+"""Recover: quarantine, re-assessment, restore points."""

@@ -1,0 +1,113 @@
+"""The gate before a host returns to service: checks passed, a new scan clean, the way in closed by a person's word.
+
+The record is signed. ``release`` demands it (ungcuu/contain/isolation_state.py). What is not clean says what is left.
+Where root was lost (ungcuu/detect/root_loss.py) no scan says that the host may be released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ungcuu.core.clock import now
+from ungcuu.core.settings import Settings
+from ungcuu.detect import baseline
+from ungcuu.detect.scan import ScanResult, Subject, scan
+from ungcuu.hosts.site import Site
+from ungcuu.prepare.verify import Check, verify
+from ungcuu.recover import quarantine
+
+RECORD = "reassessment.json"
+SHORTEST_STATEMENT = 10  # characters: "ok" is no statement of cause and fix
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A person's statement of what the way in was and how it was closed."""
+
+    how: str
+    by: str
+
+    @property
+    def closed(self) -> bool:
+        """Whether something was said at all."""
+        return len(self.how.strip()) >= SHORTEST_STATEMENT
+
+
+@dataclass(frozen=True)
+class Reassessment:
+    """What a re-assessment found. ``left`` names everything that stands against the return to service."""
+
+    host: str
+    time: str
+    scan: Mapping[str, Any]
+    checks: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    left: tuple[str, ...]
+    root_lost: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """``clean``, ``not clean``, or ``root lost``: nothing more was found, and that proves nothing."""
+        return "not clean" if self.left else "root lost" if self.root_lost else "clean"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as reassessment.json holds it."""
+        return {
+            "format": baseline.FORMAT, "host": self.host, "time": self.time, "outcome": self.outcome,
+            "scan": dict(self.scan), "verify": dict(self.checks), "entry": dict(self.entry), "left": list(self.left),
+            "root_lost": dict(self.root_lost),
+        }  # fmt: skip
+
+
+def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -> Reassessment:
+    """Put the three together. Pure but for the clock."""
+    left = [
+        f"{item.severity.value} {item.rule}: {item.path}" for item in found.findings if item.severity.value != "low"
+    ]
+    if not found.baseline:
+        left.append("there is no baseline to compare with")
+    if not found.complete:
+        left.append("the scan could not see everything")
+    failed = [check for check in checks if not check.ok]
+    left += [f"check {check.role} {check.name}: {check.why or check.outcome}" for check in failed]
+    if not any(check.outcome == "passed" for check in checks):
+        left.append("no check could be carried out")
+    if not entry.closed:
+        left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
+    told = {"passed": sum(c.outcome == "passed" for c in checks), "failed": [f"{c.role} {c.name}" for c in failed],
+            "skipped": sum(c.outcome == "skipped" for c in checks)}  # fmt: skip
+    said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
+    lost = found.root_lost.record() if found.root_lost else {}
+    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost)
+
+
+def reassess(
+    subject: Subject, site: Site, settings: Settings, entry: Entry, roles: Sequence[str] = ()
+) -> tuple[Reassessment, ScanResult]:
+    """Scan and verify the host, and keep the signed record; one that is not clean replaces one that was.
+
+    Raises:
+        UngcuuError: The host could not be read or checked; an old record is set aside by then.
+    """
+    set_aside(subject.state, subject.host)
+    found = scan(subject)
+    checks = verify(settings, site, subject.host, roles)
+    result = judge(subject.host, found, checks, entry)
+    path = baseline.host_folder(subject.state, subject.host) / RECORD
+    baseline.sign(path, result.document(), subject.state / "keys")
+    return result, found
+
+
+def set_aside(state: Path, host: str) -> None:
+    """From here on the host is not re-assessed, until the new record is there."""
+    path = baseline.host_folder(state, host) / RECORD
+    if path.exists():
+        path.replace(path.with_name("reassessment-before.json"))
+
+
+def open_quarantine(state: Path, host: str) -> list[str]:
+    """Return what was put back from quarantine: a person's decision that the record shows."""
+    return [row["path"] for row in quarantine.remembered(state, host) if row.get("put_back")]

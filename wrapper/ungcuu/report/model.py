@@ -1,0 +1,81 @@
+"""Everything that the report shows, from the journal. Pure but for the language in use and the time of drawing up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ungcuu import __version__
+from ungcuu.case.case import TLP
+from ungcuu.case.extent import CaseScope
+from ungcuu.case.facts import TITLES, Facts, derive, from_host
+from ungcuu.case.integrity import CaseCheck
+from ungcuu.case.record import Record
+from ungcuu.core.clock import format_time
+from ungcuu.core.i18n import _, language
+from ungcuu.recover.restore_points import Backups
+from ungcuu.report import actions, backups, extent, findings, overview, people
+from ungcuu.report.format import shown_time, word, zone_name
+from ungcuu.report.labels import LABELS
+from ungcuu.report.runs import by_run
+
+
+def tlp_of(facts: Facts) -> str:
+    """The marking of a case; one that TLP 2.0 does not know is handled as the strictest."""
+    return facts.tlp if facts.tlp in TLP else "RED"
+
+
+def build(
+    records: Sequence[Record],
+    checked: CaseCheck | None,
+    key: str = "",
+    now: datetime | None = None,
+    *,
+    reach: CaseScope | None = None,
+    known: Sequence[Backups] = (),
+) -> dict[str, Any]:
+    """Return everything that the template shows. Pure but for the language in use and ``now``.
+
+    ``reach`` is how far the intruder came, where somebody read it from the evidence; ``known`` is what the vault last
+    reported of the backups.
+    """
+    facts = derive(records)
+    all_runs = by_run(records, facts)
+    present = now or datetime.now(UTC)
+    owed = people.people(records, facts, present)
+    return {
+        "L": {name: _(text) for name, text in LABELS.items()},
+        "lang": language(),
+        "zone": zone_name(present),
+        "version": __version__,
+        "facts": facts,
+        "tlp": tlp_of(facts),
+        "phase": _(TITLES[facts.phase]),
+        "severity": word(facts.severity),
+        "drawn_up": shown_time(format_time(present)),
+        "clocks": overview.clocks(facts),
+        "summary": overview.summary(facts, all_runs, reach),
+        "root_lost": overview.root_lost(facts),
+        "pressing": people.pressing(owed),
+        "picture": overview.picture(facts, all_runs),
+        "timeline": overview.timeline(records, facts, all_runs, reach),
+        "findings": findings.findings(facts),
+        "scope": extent.section(reach),
+        "containment": [
+            findings.proofs(one) for one in all_runs if one.run.verb in ("isolate", "release") and one.of("proof")
+        ],
+        "undo": [row for one in all_runs for row in actions.undo(one)],
+        "evidence": actions.evidence(all_runs),
+        "custody": [actions.custody(data) for one in all_runs for data in one.of("custody")] + actions.exports(records),
+        "quarantine": [actions.quarantine(one, data) for one in all_runs for data in one.of("quarantine")],
+        "changes": [row for one in all_runs if actions.cleans(one) for row in actions.changes(one)],
+        "recovery": actions.recovery(all_runs),
+        "backups": backups.section(known),
+        "reassessment": actions.reassessment(all_runs),
+        "verifications": [findings.checks(one) for one in all_runs if one.of("check")],
+        "runs": [findings.run(one) for one in all_runs],
+        "people": owed,
+        "notes": [people.note(record) for record in records if record.kind == "note" and not from_host(record)],
+        "integrity": people.integrity(records, checked, key, present),
+    }

@@ -1,0 +1,1 @@
+"""One command from plan to outcome: verbs, flow, the runner, locks, resume."""

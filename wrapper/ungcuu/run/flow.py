@@ -1,0 +1,400 @@
+"""One command, end to end.
+
+::
+
+    check, plan (pure; --plan stops here) → confirm → lock → preflight → start → journal: run_started
+    → before → playbook, each report journaled → after → journal: run_finished (on every path) → document and exit code
+
+A run belongs to the open case of its host. Drills, timers and tests call :func:`execute`: nobody needs the command
+line.
+"""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ungcuu import __version__
+from ungcuu.core.errors import Exit, Outcome, Terminated, UngcuuError
+from ungcuu.core.i18n import _
+from ungcuu.core.live_line import Doing, working
+from ungcuu.run import liveness
+from ungcuu.run.plan import Plan, hide, playbook_steps
+from ungcuu.run.verb import Context, Result, Verb
+from ungcuu.run.verb_plan import make_plan, resolve_hosts, secret_options
+
+if TYPE_CHECKING:
+    from ungcuu.core.settings import Settings
+    from ungcuu.core.terminal import Screen
+    from ungcuu.run.runner import RunResult
+
+_begun: list[str] = []
+
+
+def begun() -> bool:
+    """Return whether a run was begun in this process."""
+    return bool(_begun)
+
+
+Confirm = Callable[[Verb, Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: a verb, the hosts and groups as typed, and the options."""
+
+    verb: Verb
+    names: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    case: str | None = None
+    plan_only: bool = False
+
+
+@dataclass
+class Report:
+    """What came of it: one JSON document and an exit code."""
+
+    document: dict[str, object]
+    code: Exit
+    error: UngcuuError | None = None
+
+
+def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
+    """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
+    verb = request.verb
+    ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
+    ctx.confirm, ctx.play = confirm, run_playbook
+    document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
+    try:
+        ctx.hosts = resolve_hosts(ctx, request.names)
+        ctx.plan = make_plan(ctx)
+        _name_unknown(ctx, document)
+        begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
+        if request.plan_only:
+            with working(out, begun):
+                return _planned(ctx, document)
+        if verb.dangerous:
+            confirm(verb, ctx.hosts)
+        with working(out, begun):
+            return _Run(ctx, document).go()
+    except UngcuuError as error:
+        return failed(document, error, ctx.hosts)
+    except Exception as fault:  # a fault of ungcuu, or a host's key that ssh refuses, before the run began
+        return failed(document, _fault(ctx, fault), ctx.hosts)
+
+
+def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
+    """Warn of names in the site's files that nothing reads. A cut must not wait for that; `doctor` lists them too."""
+    if not ctx.hosts or ctx.verb.from_card or not ctx.verb.journaled:
+        return
+    from ungcuu.hosts.unread_variables import doubts
+
+    if found := [doubt.told for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
+        document["warnings"] = found
+        for text in found:
+            ctx.out.line(text, "warn")
+
+
+def _planned(ctx: Context, document: dict[str, object]) -> Report:
+    details = ctx.verb.plan_details(ctx) if ctx.verb.plan_details else {}
+    assert ctx.plan is not None  # noqa: S101  (set by the caller)
+    document |= {"plan": ctx.plan.as_data() | ({"details": dict(details)} if details else {}), "outcome": "PLANNED"}
+    return Report(document, Exit.OK)
+
+
+def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[str]) -> Report:
+    """Return the report of a command that ended before its run began. Every document has these keys."""
+    told: dict[str, object] = {
+        "ungcuu": __version__,
+        "verb": "",
+        **document,
+        "outcome": error.outcome.value,
+        "exit_code": int(error.code),
+        "hosts": {host: {"outcome": error.outcome.value} for host in hosts},
+        "error": {"what": error.what, "state": error.state, "next": error.mend},
+    }
+    return Report(told, error.code, error)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let neither Ctrl-C nor SIGTERM come between the end of the work and its record."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """One run, from the lock to the last record."""
+
+    def __init__(self, ctx: Context, document: dict[str, object]) -> None:
+        self.ctx, self.document = ctx, document
+        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        ctx.run = self.id
+        self.started = time.monotonic()
+        self.result: RunResult | None = None
+        self.error: UngcuuError | None = None
+        self.touched = False
+
+    def go(self) -> Report:
+        ctx = self.ctx
+        with ExitStack() as stack:
+            if not ctx.verb.read_only and ctx.hosts:
+                from ungcuu.run import locks
+
+                stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))
+            if ctx.verb.preflight:
+                ctx.verb.preflight(ctx)
+            if ctx.verb.start:
+                ctx.started = ctx.verb.start(ctx)
+            _begun.append(self.id)
+            self._start()
+            outcome, code = self._guarded()
+            with _uninterrupted():
+                self._finish(outcome, code)
+        return Report(self.document, code, self.error)
+
+    def _start(self) -> None:
+        """Open the journals and write the first record. No journal, no run."""
+        ctx = self.ctx
+        self.document |= {"run": self.id, "reason": ctx.reason}
+        if not ctx.verb.journaled:
+            return
+        from ungcuu.run.ledger import open_ledger
+
+        ledger, cases = open_ledger(ctx.settings, ctx.hosts, ctx.case, ctx.verb.without_journal, self._warn)
+        ctx.journal = ledger
+        ctx.cases = cases
+        self.document["case"] = ctx.case = ctx.case or next(iter(cases.values()), None)
+        assert ctx.plan is not None  # noqa: S101  (set by execute)
+        ledger.append(
+            "run_started",
+            {
+                "run": self.id,
+                "verb": ctx.verb.name,
+                "hosts": list(ctx.hosts),
+                "playbook": ctx.verb.playbook,
+                "options": hide(ctx.options, secret_options(ctx.verb)),
+                "variables": dict(ctx.plan.variables),
+                "reason": ctx.reason,
+                "operator": ctx.settings.operator,
+                "steps": len(ctx.plan.steps),
+                "version": __version__,
+                "process": liveness.this_process(),
+                "inventory": _inventory_in_use(ctx.settings),
+                "typed_inventory": ctx.settings.typed_inventory,
+            },
+        )
+
+    def _guarded(self) -> tuple[Outcome, Exit]:
+        """Do the work; whatever happens becomes an outcome and an exit code."""
+        try:
+            result = self._work()
+        except UngcuuError as error:
+            self.error = error
+            unknown = self.result is not None and self.result.outcome is Outcome.UNKNOWN and not self.ctx.verb.read_only
+            return Outcome.UNKNOWN if unknown else error.outcome, error.code
+        except (KeyboardInterrupt, Terminated) as stop:
+            code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
+            self.error = _stopped(self.ctx, code)
+            return Outcome.UNKNOWN, code
+        except Exception as fault:  # a fault of ungcuu must still close the journal
+            self.error = _fault(self.ctx, fault)
+            known = self.ctx.verb.read_only and self.error.code is not Exit.FAULT
+            return self.error.outcome if known else Outcome.UNKNOWN, self.error.code
+        self.document |= dict(result.data)
+        if result.message:
+            self.document["message"] = result.message
+        return result.outcome, result.code if result.code is not None else _code_of(result.outcome)
+
+    def _work(self) -> Result:
+        ctx, verb = self.ctx, self.ctx.verb
+        if verb.before:
+            self._announce(0, verb.steps_before)
+        more = dict((verb.before(ctx) if verb.before else None) or {})
+        if verb.run:
+            given = verb.run(ctx)
+            return given if isinstance(given, Result) else Result(given)
+        result = Result()
+        if verb.playbook:
+            variables = dict(verb.variables(ctx.options)) if verb.variables else {}
+            self.result = run_playbook(
+                ctx,
+                verb.playbook,
+                {**variables, **more},
+                ctx.hosts,
+                deadline=verb.deadline,
+                steps_before=len(verb.steps_before),
+            )
+            problem = _problem(ctx, self.result)
+            if verb.after and problem is None:
+                self._announce(len(ctx.plan.steps) - len(verb.steps_after) if ctx.plan else 0, verb.steps_after)
+            given_after = verb.after(ctx, self.result) if verb.after else None
+            if problem is not None:
+                raise problem
+            return given_after or result
+        return result
+
+    def _announce(self, first: int, names: Sequence[str]) -> None:
+        """Report steps that are no part of a playbook."""
+        from ungcuu.run.progress import step_line
+
+        total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
+        for number, name in enumerate(names, first + 1):
+            self.ctx.step_counts.setdefault(number - 1, 0)
+            self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
+            self.ctx.doing(_(name), f"{number}/{total}", ", ".join(self.ctx.hosts))
+
+    def _finish(self, outcome: Outcome, code: Exit) -> None:
+        """Write the last record and complete the document."""
+        ctx = self.ctx
+        seconds = round(time.monotonic() - self.started, 3)
+        hosts = self._hosts(outcome)
+        self.document |= {"outcome": outcome.value, "exit_code": int(code), "seconds": seconds, "hosts": hosts}
+        self.document.setdefault("records", ctx.records)
+        if ctx.verb.playbook and ctx.plan is not None:
+            steps = [
+                {"number": number, "name": step.name, "reached": number - 1 in ctx.step_counts}
+                | {"changed": ctx.step_counts.get(number - 1, 0)}
+                for number, step in enumerate(ctx.plan.steps, 1)
+            ]
+            self.document.setdefault("steps", steps)
+        if self.error is not None:
+            self.document["error"] = {"what": self.error.what, "state": self.error.state, "next": self.error.mend}
+        if ctx.journal is not None:
+            try:
+                ctx.journal.append(
+                    "run_finished",
+                    {
+                        "run": self.id,
+                        "verb": ctx.verb.name,
+                        "hosts": list(ctx.hosts),
+                        "outcome": outcome.value,
+                        "outcomes": {host: data["outcome"] for host, data in hosts.items()},
+                        "exit_code": int(code),
+                        "seconds": seconds,
+                        "message": self.error.what if self.error else self.document.get("message", ""),
+                    },
+                )
+            except UngcuuError as error:
+                self._warn(error.what)
+
+    def _hosts(self, outcome: Outcome) -> dict[str, dict[str, object]]:
+        rows: dict[str, dict[str, object]] = {host: {"outcome": outcome.value} for host in self.ctx.hosts}
+        for host, data in self.ctx.host_results.items():
+            if host in rows:
+                rows[host] = {k: v for k, v in vars(data).items() if k != "cut" and v not in ("", None)} | {
+                    "outcome": data.outcome.value
+                }
+                if data.outcome is Outcome.DONE and outcome is not Outcome.DONE and len(rows) == 1:
+                    rows[host]["outcome"] = outcome.value
+        return rows
+
+    def _warn(self, text: str) -> None:
+        self.document.setdefault("warnings", []).append(text)  # type: ignore[attr-defined]
+        self.ctx.out.line(text, "warn")
+
+
+def run_playbook(
+    ctx: Context,
+    playbook: str,
+    variables: Mapping[str, object],
+    hosts: tuple[str, ...],
+    *,
+    deadline: float,
+    steps_before: int = 0,
+) -> RunResult:
+    """Run a playbook inside a run: reported on the screen step by step, every report journaled as it comes."""
+    from ungcuu.hosts.site import inventory_of
+    from ungcuu.run import runner
+    from ungcuu.run.progress import Listener
+
+    inventory = inventory_of(ctx.settings)
+    own = ctx.plan is not None and playbook == ctx.verb.playbook
+    steps = ctx.plan.steps if own and ctx.plan else playbook_steps(ctx.settings.content, playbook)
+    listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
+    limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
+    if ctx.verb.each_alone and len(hosts) > 1:
+        result = runner.run_each(
+            ctx.settings,
+            inventory,
+            playbook,
+            hosts,
+            variables,
+            on_event=listener.take,
+            deadline=deadline,
+            run_id=ctx.run,
+        )
+    else:
+        result = runner.run(
+            ctx.settings,
+            inventory,
+            playbook,
+            tuple(dict.fromkeys(limit)),
+            variables,
+            on_event=listener.take,
+            deadline=deadline,
+            run_id=ctx.run,
+        )
+    ctx.host_results.update(result.hosts)
+    if result.cut_short == "interrupted":
+        raise result.fault if result.fault is not None else KeyboardInterrupt
+    return result
+
+
+def _inventory_in_use(settings: Settings) -> str:
+    """Return the inventory's path, for whoever takes the run up again; empty where none can be found."""
+    from ungcuu.hosts.site import inventory_of
+
+    try:
+        return str(inventory_of(settings).absolute())
+    except UngcuuError:
+        return ""
+
+
+def _plan_of(ctx: Context) -> Plan:
+    return ctx.plan or Plan(ctx.verb.name, ctx.verb.phase.value, ctx.hosts, ())
+
+
+def _problem(ctx: Context, result: RunResult) -> UngcuuError | None:
+    """Return the error that a run's result amounts to, or None when it is done."""
+    from ungcuu.run.failures import problem_of
+
+    return problem_of(ctx.verb.name, ctx.verb.read_only, result)
+
+
+def _code_of(outcome: Outcome) -> Exit:
+    return {Outcome.DONE: Exit.OK, Outcome.NOT_DONE: Exit.NOT_DONE, Outcome.UNKNOWN: Exit.UNKNOWN}[outcome]
+
+
+def _stopped(ctx: Context, code: Exit) -> UngcuuError:
+    from ungcuu.core.errors import Undetermined
+
+    hosts = " ".join(ctx.hosts)
+    return Undetermined(
+        _("Stopped by {signal} before the end.").format(signal="Ctrl-C" if code is Exit.INTERRUPTED else "SIGTERM"),
+        _("The step under way on {hosts} may or may not have happened.").format(hosts=hosts or "–")
+        if not ctx.verb.read_only
+        else _("Nothing was changed: {verb} only reads.").format(verb=ctx.verb.name),
+        f"ungcuu resume {hosts}" if hosts and not ctx.verb.read_only else f"ungcuu {ctx.verb.name} {hosts}".strip(),
+    )
+
+
+def _fault(ctx: Context, fault: Exception) -> UngcuuError:
+    from ungcuu.run.failures import fault_of
+
+    return fault_of(ctx.verb.name, ctx.hosts, fault, ctx.settings.verbosity, read_only=ctx.verb.read_only)

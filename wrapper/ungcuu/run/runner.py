@@ -1,0 +1,483 @@
+"""Runs one playbook; the only place that imports ansible_runner.
+
+What holds for every run:
+
+1. A fresh private folder, mode 0700, removed afterwards. Variables are one JSON document in it, never an argument.
+2. Text given to Ansible is data: a value is marked so that Ansible never evaluates it as a template (CVE-2021-3583).
+3. The environment is an allow-list. The run gets no terminal and can't ask anything.
+4. Output, events and memory are bounded (a host may answer with 300 MB), and so is time.
+5. A lost connection, a cut-short run or one stopped by Ctrl-C is UNKNOWN: the remote effect may have happened. So is
+   a run whose ansible-playbook ended before its own summary, once a task began: it was killed, or it broke down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ungcuu.core import process_guard
+from ungcuu.core.errors import ControllerFault, Outcome
+from ungcuu.core.i18n import _
+from ungcuu.core.scratch import private_folder
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen, clean
+from ungcuu.run import liveness
+from ungcuu.run.events import OWN_CHECK, RESULT_LIMIT, Event, Report, Status, parse
+
+MOST_EVENTS = 50_000
+MOST_REPORT_BYTES = 64 << 20
+MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
+MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
+FORKS = 10
+POLL_SECONDS = 1
+WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milliseconds
+
+# What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
+_INHERITED = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK",
+     "TERM", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
+     "ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "UNGCUU_LAB_SLOT", "UNGCUU_STATE"}
+)  # fmt: skip
+
+_NEVER_CONNECTED = re.compile(
+    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Could not resolve hostname"
+    r"|Permission denied \(|Operation timed out|Connection closed by .* port \d+\s*$"
+)
+_KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
+
+KILLED = 254  # the exit code that we give to an ansible-playbook that a signal ended
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What became of one host.
+
+    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, no result, interrupted, cut
+    short, stopped, not started. ``helper`` is the other host that the step was to be done on (the vault), where it was
+    that one which failed or did not answer. ``cut`` names a task whose result did not arrive, though the playbook went
+    on to judge that.
+    """
+
+    outcome: Outcome
+    problem: str = ""
+    task: str = ""
+    message: str = ""
+    ok: int = 0
+    changed: int = 0
+    helper: str = ""
+    cut: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of one playbook run. ``cut_short`` says why it was stopped, if it was."""
+
+    playbook: str
+    outcome: Outcome
+    hosts: Mapping[str, HostResult]
+    reports: tuple[Report, ...] = ()
+    seconds: float = 0.0
+    cut_short: str = ""
+    message: str = ""
+    fault: BaseException | None = None
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something."""
+        return sum(host.changed for host in self.hosts.values())
+
+    def data_of(self, kind: str, host: str | None = None) -> list[Mapping[str, object]]:
+        """Return the data of every report of a kind."""
+        return [r.data for r in self.reports if r.kind == kind and host in (None, r.host)]
+
+
+@dataclass
+class _Tally:
+    """Counts events while a run goes on."""
+
+    on_event: OnEvent
+    screen: Screen | None = None  # where Ansible's own words go, if anywhere
+    hosts: dict[str, HostResult] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    events: int = 0
+    report_bytes: int = 0
+    stop: str = ""
+    fault: BaseException | None = None
+    last_output: str = ""
+    unmatched: bool = False  # a play named none of the hosts
+    plays: int = 0
+    started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
+    ended: bool = False  # Ansible's summary arrived: all that was started has a result
+
+    def take(self, raw: Mapping[str, Any]) -> bool:
+        """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
+        try:
+            self._take(raw)
+        except BaseException as error:  # whatever it is, the run must stop and the user must see it
+            self.fault = self.fault or error
+            self.stop = self.stop or "fault"
+        return False  # nothing is written to the folder of artifacts
+
+    def _take(self, raw: Mapping[str, Any]) -> None:
+        self.events += 1
+        if self.events > MOST_EVENTS:
+            self.stop = self.stop or "quota"
+            return
+        if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
+            self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
+        self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
+        if self.screen is not None and raw.get("stdout"):
+            self.screen.block(raw["stdout"])
+        self._follow(raw)
+        event = parse(raw)
+        if event is None or self.stop:
+            return
+        self._count(event)
+        self.on_event(event)
+
+    def _follow(self, raw: Mapping[str, Any]) -> None:
+        """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
+        kind, data = raw.get("event"), raw.get("event_data") or {}
+        self.plays += kind == "playbook_on_play_start"
+        self.ended = self.ended or kind == "playbook_on_stats"
+        if kind == "runner_on_start":
+            self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
+
+    def interrupted(self, code: int) -> bool:
+        """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
+        return not self.ended and bool(self.started or (code == KILLED and self.plays))
+
+    def _count(self, event: Event) -> None:
+        self.report_bytes += sum(len(str(r.data)) for r in event.reports)
+        if event.lost or self.report_bytes > MOST_REPORT_BYTES:
+            self.stop = "quota"
+        self.reports.extend(event.reports)
+        if event.host:
+            before = self.hosts.get(event.host, HostResult(Outcome.DONE))
+            self.hosts[event.host] = _after(before, event)
+
+
+def _after(host: HostResult, event: Event) -> HostResult:
+    """Return a host's result after one more event. The run's own verdict clears a fixed failure."""
+    if event.cut:
+        host = replace(host, cut=host.cut or event.task)
+    if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
+        # Neither asks the host: only what does distinguishes a host that was lost from one that was never reached.
+        asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
+        return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
+    if event.status is Status.FAILED:
+        outcome, problem = (Outcome.UNKNOWN, "no result") if host.cut else (Outcome.NOT_DONE, "failed")
+        return replace(
+            host, outcome=outcome, problem=problem, task=event.task, message=event.message, helper=event.delegate
+        )
+    return _unreached(host, event) if event.status is Status.UNREACHABLE else host
+
+
+def _unreached(host: HostResult, event: Event) -> HostResult:
+    """Return what a task without connection means: refused, never begun, failed at a helper, or unknown."""
+    outcome, problem, message = Outcome.NOT_DONE, "unreachable", event.message
+    never = _NEVER_CONNECTED.search(message)
+    if _KEY_REFUSED.search(message):
+        problem = "host key"
+    elif never and event.delegate:
+        problem = "helper unreachable"
+    elif not never or host.ok:
+        outcome, problem = Outcome.UNKNOWN, "lost"
+    return replace(host, outcome=outcome, problem=problem, task=event.task, message=message, helper=event.delegate)
+
+
+class Runner:
+    """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
+
+    def __init__(
+        self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str], run_id: str = ""
+    ) -> None:
+        self.run_id = run_id
+        self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
+        self._tally = _Tally(lambda _event: None)
+        self._main = 0  # process id of ansible-playbook
+
+    def cancel(self, why: str) -> None:
+        """Ask the run to end."""
+        self._tally.stop = self._tally.stop or why
+
+    def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
+        """Run to the end; see :func:`run`."""
+        started = time.monotonic()
+        self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
+        with private_folder("env", "tmp") as folder:
+            _write(folder / "env" / "extravars", untemplated(variables))
+            _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
+            config = self._config(folder, check)
+            code = self._watch(config, folder, started + deadline)
+        return self._result(code, time.monotonic() - started)
+
+    def _watch(self, config: Any, folder: Path, deadline: float) -> int:
+        """Run Ansible in a thread, so that Ctrl-C reaches this one at any time."""
+        from ansible_runner import Runner as AnsibleRunner
+
+        runner = AnsibleRunner(
+            config=config, event_handler=self._tally.take, cancel_callback=lambda: bool(self._tally.stop)
+        )
+        thread = threading.Thread(target=_quietly, args=(runner.run, self._tally), name="ansible", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(WATCH_SECONDS)
+                self._supervise(folder, deadline)
+        except BaseException as error:
+            self._tally.fault = error
+            self.cancel("interrupted")
+            process_guard.end(str(folder))
+            thread.join(10)
+        if runner.rc == 0:
+            return 0
+        process_guard.end(
+            str(folder)
+        )  # what an ansible-playbook that was killed leaves behind would go on changing hosts
+        liveness.end_left_behind(self._mark(folder))
+        return int(runner.rc) if runner.rc is not None else KILLED
+
+    def _mark(self, folder: Path) -> str:
+        """Return what the processes of this playbook run carry in their environment."""
+        return f"{self.run_id or 'none'}/{folder.name}"
+
+    def _supervise(self, folder: Path, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            self.cancel("deadline")
+        most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
+        ours = process_guard.children(str(folder))
+        self._main = self._main or (ours[0] if ours else 0)
+        if process_guard.memory(ours) > most:
+            self.cancel("quota")
+        if self._tally.stop or (self._main and not process_guard.alive(self._main)):
+            process_guard.end(str(folder))  # a killed ansible-playbook leaves workers behind
+
+    def _config(self, folder: Path, check: bool) -> Any:
+        from ansible_runner import RunnerConfig
+
+        config = RunnerConfig(
+            private_data_dir=str(folder),
+            playbook=str(self.settings.playbooks / f"{self.playbook}.yml"),
+            inventory=str(self.inventory),
+            limit=",".join(self.hosts) or None,
+            verbosity=self.settings.verbosity or None,
+            cmdline="--check --diff" if check else None,
+            project_dir=str(self.settings.content),
+            envvars=self._environment(folder),
+        )
+        config.prepare()
+        config.env = {
+            name: value for name, value in config.env.items() if name in _INHERITED or os.environ.get(name) != value
+        }
+        return config
+
+    def _runner_settings(self) -> dict[str, object]:
+        """Return the settings of ansible-runner: no files of events and output, and look often whether to stop."""
+        return {
+            "pexpect_timeout": POLL_SECONDS,
+            "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see _Tally
+            "suppress_output_file": True,
+        }
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        """Return what a run gets besides the inherited: where everything is, from a tree and from a wheel alike."""
+        content = self.settings.content
+        return {
+            "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
+            "ANSIBLE_ROLES_PATH": str(self.settings.roles),
+            "ANSIBLE_ACTION_PLUGINS": str(self.settings.action_plugins),
+            "ANSIBLE_CALLBACK_PLUGINS": str(self.settings.callback_plugins),
+            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+            "ANSIBLE_HOST_KEY_CHECKING": "true",  # ansible-runner turns it off for whoever does not say so
+            "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "ANSIBLE_NOCOLOR": "1",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "UNGCUU_STATE": str(self.settings.state),
+            liveness.RUN_VARIABLE: self._mark(folder),
+            "LC_ALL": "C.UTF-8",
+            "MAX_EVENT_RES": str(RESULT_LIMIT),
+        }
+
+    def _result(self, code: int, seconds: float) -> RunResult:
+        tally = self._tally
+        hosts = {host: tally.hosts.get(host) for host in self.hosts}
+        settled = {host: self._settle(host, result, code) for host, result in hosts.items()}
+        others = {host: result for host, result in tally.hosts.items() if host not in settled and code != 0}
+        outcome = _overall([r.outcome for r in (*settled.values(), *others.values())], code, tally.stop)
+        message = clean_tail(tally.last_output) if code and not any(h.problem for h in tally.hosts.values()) else ""
+        if tally.unmatched and not tally.hosts:
+            message = _("none of these hosts is in a group that its playbook works on")
+        return RunResult(
+            self.playbook,
+            outcome,
+            {**settled, **others},
+            tuple(tally.reports),
+            seconds,
+            tally.stop,
+            message,
+            tally.fault,
+        )
+
+    def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
+        """Return the final result of a host: a rescued failure is none, an unfinished host is not done or unknown."""
+        stop, broken = self._tally.stop, code != 0 and self._tally.interrupted(code)
+        if stop or broken:
+            known = result or HostResult(Outcome.UNKNOWN)
+            task = known.task if stop else self._tally.started.get(host, known.task)
+            problem = "cut short" if stop else "interrupted"
+            return replace(
+                known, outcome=Outcome.UNKNOWN, problem=problem, task=task, message=self._why(known.message, code)
+            )
+        if result is None:
+            return HostResult(Outcome.NOT_DONE, "not started")
+        if code == 0:
+            return HostResult(Outcome.DONE, ok=result.ok, changed=result.changed)
+        if result.problem:
+            return result
+        return HostResult(Outcome.NOT_DONE, "stopped", result.task, result.message, result.ok, result.changed)
+
+    def _why(self, message: str, code: int) -> str:
+        """Return what is known about why ansible-playbook ended in the middle of its work."""
+        if self._tally.stop:
+            return message
+        if code == KILLED:
+            return _("ansible-playbook was killed")
+        said = clean_tail(self._tally.last_output)
+        return _("ansible-playbook ended with code {code}. {said}").format(code=code, said=said).strip()
+
+
+def run(
+    settings: Settings,
+    inventory: Path,
+    playbook: str,
+    hosts: Sequence[str],
+    variables: Mapping[str, object],
+    *,
+    on_event: OnEvent = lambda _event: None,
+    deadline: float = 3600.0,
+    check: bool = False,
+    run_id: str = "",
+) -> RunResult:
+    """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
+
+    An exception of ``on_event`` (a journal that can't be written) ends the run; Ctrl-C ends it too. Both are UNKNOWN.
+
+    Args:
+        settings: Where things are.
+        inventory: Folder or file given to Ansible.
+        playbook: Name below ``playbooks/`` without suffix.
+        hosts: What the run is limited to.
+        variables: Extra variables; plain data.
+        on_event: Called in a thread of the run.
+        deadline: Seconds.
+        check: Ansible's check mode.
+        run_id: The run that it is part of; its processes carry the id in their environment.
+    """
+    if not (settings.playbooks / f"{playbook}.yml").is_file():
+        raise ControllerFault(
+            _("There is no playbook {name}.").format(name=playbook),
+            _("Nothing was touched."),
+            _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
+        )
+    return Runner(settings, inventory, playbook, hosts, run_id).run(variables, on_event, deadline, check)
+
+
+def run_each(
+    settings: Settings,
+    inventory: Path,
+    playbook: str,
+    hosts: Sequence[str],
+    variables: Mapping[str, object],
+    *,
+    on_event: OnEvent = lambda _event: None,
+    deadline: float = 3600.0,
+    run_id: str = "",
+) -> RunResult:
+    """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
+    from concurrent.futures import ThreadPoolExecutor, wait
+
+    runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
+    with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
+        futures = [
+            pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
+            for runner in runners
+        ]
+        try:
+            wait(futures)
+        except BaseException as error:
+            for runner in runners:
+                runner.cancel("interrupted")
+            results = [future.result() for future in futures]
+            return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=error)
+        return _merged(playbook, [future.result() for future in futures])
+
+
+def _about(host: str, on_event: OnEvent, event: Event) -> None:
+    """Hand an event on with the name of its run's host, also where Ansible names none."""
+    on_event(event if event.host else replace(event, host=host))
+
+
+def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
+    """Return several runs as one; the worst outcome counts."""
+    outcomes = [result.outcome for result in results]
+    worst = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else max(outcomes, key=lambda o: o is Outcome.NOT_DONE)
+    return RunResult(
+        playbook,
+        worst,
+        {host: data for result in results for host, data in result.hosts.items()},
+        tuple(report for result in results for report in result.reports),
+        max(result.seconds for result in results),
+        next((result.cut_short for result in results if result.cut_short), ""),
+        next((result.message for result in results if result.message), ""),
+        next((result.fault for result in results if result.fault), None),
+    )
+
+
+def untemplated(value: object) -> object:
+    """Return the value as Ansible's JSON for data that must not be evaluated: text with a brace is marked unsafe."""
+    if isinstance(value, Mapping):
+        return {str(key): untemplated(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [untemplated(item) for item in value]
+    if isinstance(value, Path):
+        return untemplated(str(value))
+    if isinstance(value, str):
+        return {"__ansible_unsafe": value} if "{" in value else value
+    return value
+
+
+def clean_tail(text: str) -> str:
+    """Return the end of what ansible-playbook itself said, when it stopped before any task."""
+    return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
+
+
+def _write(path: Path, data: object) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(data, file)
+
+
+def _quietly(work: Callable[[], object], tally: _Tally) -> None:
+    """Run in a thread; what it raises is kept for the one that waits."""
+    try:
+        work()
+    except BaseException as error:  # re-raised or reported by the waiting thread
+        tally.fault = tally.fault or error
+        tally.stop = tally.stop or "fault"
+
+
+def _overall(outcomes: Sequence[Outcome], code: int, stop: str) -> Outcome:
+    if stop or Outcome.UNKNOWN in outcomes:
+        return Outcome.UNKNOWN
+    return Outcome.NOT_DONE if code or Outcome.NOT_DONE in outcomes else Outcome.DONE

@@ -1,0 +1,139 @@
+"""A verb by the clock: a systemd timer on this controller, of the account that runs ungcuu.
+
+The units run the verb as it would be typed, with the inventory and the state folder of now. A person's own timers run
+only while that person has a session, unless lingering is on: :func:`install` says so where it is off.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ungcuu.core.atomic import put
+from ungcuu.core.errors import ControllerFault, UsageFault
+from ungcuu.core.i18n import _
+from ungcuu.core.settings import Settings
+
+NEVER = "never"
+_SERVICE = """\
+[Unit]
+Description=ungcuu {words} by the clock
+
+[Service]
+Type=oneshot
+WorkingDirectory={folder}
+Environment={state}
+ExecStart={command}
+TimeoutStartSec=12h
+Nice=10
+"""
+_TIMER = """\
+[Unit]
+Description=ungcuu {words} by the clock
+
+[Timer]
+OnCalendar={calendar}
+RandomizedDelaySec=15min
+# A controller that was off at that time catches up.
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[str]) -> Path:
+    """Have ``ungcuu WORDS`` run at these times (systemd's OnCalendar) from now on; gives the timer's file.
+
+    Raises:
+        UsageFault: systemd does not know such a time.
+        ControllerFault: the units can't be written or started.
+    """
+    _check(calendar)
+    program = [sys.executable, "-m", "ungcuu", "--inventory", str(inventory.absolute()), *words]
+    service = _SERVICE.format(
+        words=" ".join(words[:2]),
+        folder=_escaped(str(settings.content)),
+        state=_quoted(f"UNGCUU_STATE={settings.state}"),
+        command=" ".join(map(_quoted, program)).replace("$", "$$"),
+    )
+    timer = _unit(words).with_suffix(".timer")
+    try:
+        timer.parent.mkdir(parents=True, exist_ok=True)
+        put(_unit(words).with_suffix(".service"), service, 0o644)
+        put(timer, _TIMER.format(words=" ".join(words[:2]), calendar=calendar), 0o644)
+    except OSError as error:
+        raise _fault(str(error)) from error
+    _systemctl("daemon-reload")
+    _systemctl("enable", "--now", timer.name)
+    return timer
+
+
+def remove(words: Sequence[str]) -> bool:
+    """Stop and take away the timer of these words; False where there is none."""
+    timer = _unit(words).with_suffix(".timer")
+    if not timer.exists():
+        return False
+    _systemctl("disable", "--now", timer.name)
+    for path in (timer, timer.with_suffix(".service")):
+        path.unlink(missing_ok=True)
+    _systemctl("daemon-reload")
+    return True
+
+
+def lingers() -> bool:
+    """Whether timers of this account run while nobody is logged in."""
+    return os.geteuid() == 0 or Path("/var/lib/systemd/linger", _name()).exists()
+
+
+def _name() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _unit(words: Sequence[str]) -> Path:
+    """Root's units belong to the system, a person's to the person."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "systemd/user"
+    folder = Path("/etc/systemd/system") if os.geteuid() == 0 else home
+    return folder / f"ungcuu-{words[0]}-{words[1]}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    """A word as systemd reads it: in quotes, nothing in it expanded."""
+    return '"' + _escaped(word).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _check(calendar: str) -> None:
+    known = "\n" not in calendar
+    if (
+        not known
+        or subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, check=False).returncode
+    ):
+        raise UsageFault(
+            _("{text} is no time that systemd knows.").format(text=repr(calendar)),
+            _("Nothing was changed."),
+            "man systemd.time; for example: --schedule 'Sun *-*-* 03:00'",
+        )
+
+
+def _systemctl(*words: str) -> None:
+    scope = [] if os.geteuid() == 0 else ["--user"]
+    done = subprocess.run(["systemctl", *scope, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _fault(done.stderr.strip())
+
+
+def _fault(reason: str) -> ControllerFault:
+    return ControllerFault(
+        _("The timer can't be set up on this controller: {reason}").format(reason=reason),
+        _("Hosts were not touched."),
+        _("Start the verb by cron or by hand instead."),
+    )
