@@ -1,0 +1,142 @@
+"""Every playbook in check mode: host and vault are the same afterwards, and the run then changes what was foretold.
+
+The playbooks come out of the folder: one that is new fails here until it says how it is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu.detect import baseline
+from ungcuu.lab import Lab
+from ungcuu.recover import restore_points
+
+pytestmark = pytest.mark.nightly
+
+ROOT = Path(__file__).parents[3]
+Playbook = Callable[..., subprocess.CompletedProcess[str]]
+Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
+IMPLANT = "/var/www/portal/wp-content/uploads/checked.php"
+# What lives by itself: logs, caches, what services and Ansible's own logins write.
+ALIVE = (
+    "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd"
+)
+LOOK = f"""
+find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -path '*/.ansible' \\) -prune \
+    -o ! -type d -printf '%p %y %m %U %G %s %l\\n' -o -type d -printf '%p %m %U %G\\n'
+find /etc /usr/local /root /home /var/www /var/spool/cron -xdev -path '*/.ansible' -prune -o -type f -print0 |
+    xargs -0 sha256sum
+systemctl list-unit-files --no-legend --plain | sed 's/^/unit file /'
+systemctl list-units --no-legend --plain --type=service,timer,socket --state=active,failed |
+    awk '$1 !~ /^(user|session|run-)/ {{ print "unit", $1, $3 }}'
+nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
+mariadb -N -e 'select user, host, priv from mysql.global_priv; select user_login, user_pass from portal.wp_users' \
+    2>/dev/null | sed 's/^/account /'
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How one playbook is run here. ``foretold``: its changes in check mode are those of the run that follows."""
+
+    variables: dict[str, Any] = field(default_factory=dict)
+    foretold: bool = False
+    limit: str = "web01"
+
+
+# In this order: a later one finds what an earlier one made.
+CASES = {
+    "harden": Case(foretold=True),
+    "backup": Case(),
+    "baseline": Case(),
+    "restore_points": Case(),
+    "accept_point": Case({"website_backup_accept_point": "POINT", "website_backup_accept_reason": "test"}),
+    "restore_drill": Case(limit="web01,spare01"),
+    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True}, foretold=True),
+    "block": Case({"isolation_block": ["203.0.113.9"], "isolation_block_reason": "test"}),
+    "lock": Case(foretold=True),
+    "eradicate": Case({"quarantine_paths": [IMPLANT]}, foretold=True),
+    "rotate": Case({"credential_rotation_local": False}, foretold=True),
+    "restore": Case({"website_restore_only": ["files"]}, foretold=True),
+    "isolate": Case(),
+    "scan": Case(),
+    "collect": Case({"evidence_profile": "volatile"}),
+    "reassess": Case({"reassessment_entry_closed": "the upload form was removed"}),
+    "release": Case(foretold=True),
+    "rebuild": Case(),
+}
+
+
+def test_no_playbook_is_left_out() -> None:
+    """A playbook that nobody tried promises what nobody knows."""
+    assert set(CASES) == {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
+
+
+@pytest.fixture(scope="module")
+def lab_hosts(fresh: Callable[..., Lab]) -> Lab:
+    return fresh("web01", "vault01", "spare01", "intruder01")
+
+
+def state(lab: Lab) -> set[str]:
+    """What the hosts are like, line by line."""
+    lines = set()
+    for host in ("web01", "vault01", "spare01"):
+        said = lab.exec(host, ["sh", "-c", LOOK]).stdout.decode("utf-8", "backslashreplace")
+        lines |= {f"{host} {line}" for line in said.splitlines()}
+    return lines
+
+
+def changed(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """The changes of each host, as the recap counts them."""
+    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", done.stdout, re.M)}
+
+
+def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
+    """Bring the host into the state in which this playbook has something to do."""
+    if name == "eradicate":
+        lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
+        assert ungcuu("scan", "web01")[0] in (0, 13)
+    if name == "collect":
+        assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
+    if name == "release":
+        record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}
+        folder = Path(os.environ["UNGCUU_STATE"])
+        baseline.sign(folder / "hosts/web01/reassessment.json", record, folder / "keys")
+
+
+def variables(case: Case) -> dict[str, Any]:
+    if "POINT" not in case.variables.values():
+        return case.variables
+    point = restore_points.newest(Path(os.environ["UNGCUU_STATE"], "hosts/web01"))
+    assert point is not None
+    return {name: point.id if value == "POINT" else value for name, value in case.variables.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_mode_changes_nothing_and_says_what_the_run_does(
+    lab_hosts: Lab, ungcuu: Ungcuu, playbook: Playbook, name: str
+) -> None:
+    case = CASES[name]
+    prepare(lab_hosts, name, ungcuu)
+    given, before = variables(case), state(lab_hosts)
+    checked = playbook(name, case.limit, "--check", "--diff", **given)
+    after = state(lab_hosts)
+    assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-1000:]
+    gone, new = sorted(before - after)[:20], sorted(after - before)[:20]
+    assert not gone and not new, json.dumps({"gone": gone, "new": new}, indent=1)
+    if case.foretold or name in ("backup", "baseline"):
+        done = playbook(name, case.limit, **given)
+        assert done.returncode == 0, done.stdout[-3000:]
+        if case.foretold:
+            assert changed(checked) == changed(done), done.stdout[-3000:]
