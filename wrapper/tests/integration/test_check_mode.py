@@ -42,7 +42,7 @@ systemctl list-units --no-legend --plain --type=service,timer,socket --state=act
 nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
 mariadb -N -e 'select user, host, priv from mysql.global_priv; select user_login, user_pass from portal.wp_users' \
     2>/dev/null | sed 's/^/account /'
-"""
+"""  # noqa: S608  (constants)
 
 
 @dataclass(frozen=True)
