@@ -21,6 +21,7 @@ from ungcuu.contain.allowlist import MODES, AllowList, allow_list, parse_address
 from ungcuu.core.atomic import make_private, put
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
+from ungcuu.core.templates import text_environment
 from ungcuu.hosts.ssh import Target, run
 
 if TYPE_CHECKING:
@@ -183,15 +184,16 @@ def fingerprint(site: Site, host: str) -> str:
 
 def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...], hooks: bool = True) -> str:
     """Render the role's template the way Ansible does, with marks in the place of the addresses."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)  # noqa: S701 - not HTML
-    return environment.from_string((settings.roles / TEMPLATE).read_text("utf-8")).render(
-        isolation_mode=mode,
-        isolation_ssh_port=ssh_port,
-        isolation_public_ports=list(public_ports),
-        isolation_device_hooks=hooks,
-        **{f"__isolation_{family}": [mark] for family, mark in _ELEMENTS.items()},
+    return (
+        text_environment()
+        .from_string((settings.roles / TEMPLATE).read_text("utf-8"))
+        .render(
+            isolation_mode=mode,
+            isolation_ssh_port=ssh_port,
+            isolation_public_ports=list(public_ports),
+            isolation_device_hooks=hooks,
+            **{f"__isolation_{family}": [mark] for family, mark in _ELEMENTS.items()},
+        )
     )
 
 

@@ -24,17 +24,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from ungcuu.core.atomic import held, make_private, put
+from ungcuu.core.debian import CODENAMES
 from ungcuu.core.terminal import clean
 from ungcuu.detect.packages_truth import Key, Packaged, usual_path
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-RELEASES: Mapping[str, str] = {"12": "bookworm", "13": "trixie", "14": "forky"}
 FRESH = 6 * 3600  # seconds for which lists are not fetched again
 RETRY = 600  # seconds, where a version is not in them
 UPDATE_SECONDS = 150
 FETCH_SECONDS = 240
 FETCH_BYTES = 300 << 20  # of one scan
-_CODENAME = re.compile(r"(?:bookworm|trixie|forky|stable|oldstable|testing)(-[a-z]+)?")
+_CODENAME = re.compile(rf"(?:{'|'.join(CODENAMES.values())}|stable|oldstable|testing)(-[a-z]+)?")
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def archive_of(state: Path, packages: Iterable[Mapping[str, object]], sources: S
     """
     rows = list(packages)
     base = next((str(row.get("version")) for row in rows if row.get("name") == "base-files"), "")
-    codename = RELEASES.get(re.split(r"[^0-9]", base)[0], "")
+    codename = CODENAMES.get(re.split(r"[^0-9]", base)[0], "")
     architecture = next((str(row.get("architecture")) for row in rows if row.get("name") == "dpkg"), "")
     if not codename or not re.fullmatch(r"[a-z0-9]{2,12}", architecture):
         return None

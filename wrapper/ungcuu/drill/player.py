@@ -30,6 +30,7 @@ from typing import Any
 import yaml
 
 from ungcuu.core.atomic import make_private
+from ungcuu.core.debian import DEFAULT
 from ungcuu.core.errors import Exit, NotVerified
 from ungcuu.core.settings import Settings
 from ungcuu.lab import Lab, LabHost
@@ -126,7 +127,7 @@ class Drill:
         self.known_good: dict[str, str] = {}
         self.moments: dict[str, float] = {}
 
-    def run(self, debian: str = "12") -> Report:
+    def run(self, debian: str = DEFAULT) -> Report:
         """Play all phases in order; the report says how far it came. A failed proof ends it, it doesn't raise."""
         phases: list[tuple[str, Callable[[Phase], None]]] = [
             ("lab", lambda phase: self._bring_up(phase, debian)),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ungcuu.core.debian import DEFAULT, SUPPORTED
 from ungcuu.lab.hosts import DEFAULT_HOSTS, Lab
 from ungcuu.lab.podman import LabError
 
@@ -23,7 +24,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--debian", type=click.Choice(sorted(("12", "13"))), default="12", show_default=True)
+@click.option("--debian", type=click.Choice(SUPPORTED), default=DEFAULT, show_default=True)
 @click.argument("hosts", nargs=-1)
 def up(debian: str, hosts: tuple[str, ...]) -> None:
     """Bring up HOSTS (default: web01 vault01 intruder01)."""

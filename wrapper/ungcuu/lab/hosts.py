@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ungcuu.core.atomic import make_private, put
+from ungcuu.core.debian import DEFAULT
 from ungcuu.lab import images
 from ungcuu.lab.machines import Machine, Seed
 from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect, installed, podman, run_options
@@ -83,7 +84,9 @@ class Lab:
                 return candidate
         raise LabError(f"The lab has no host {host!r}; it has {', '.join(known.name for known in HOSTS)}.")
 
-    def up(self, hosts: Sequence[str] = DEFAULT_HOSTS, debian: str = "12", say: Callable[[str], None] = _quiet) -> None:
+    def up(
+        self, hosts: Sequence[str] = DEFAULT_HOSTS, debian: str = DEFAULT, say: Callable[[str], None] = _quiet
+    ) -> None:
         """Bring up the hosts; what already runs is left as it is.
 
         Raises:
@@ -166,7 +169,7 @@ class Lab:
         if not hosts:
             podman("network", "rm", "-f", self._network_name, check=False)
 
-    def replace(self, host: str, debian: str = "12", say: Callable[[str], None] = _quiet) -> None:
+    def replace(self, host: str, debian: str = DEFAULT, say: Callable[[str], None] = _quiet) -> None:
         """A new machine in the host's place: bare Debian, an empty disk, and a new host key that nobody has pinned.
 
         Raises:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from ungcuu.core.debian import CODENAMES, SUPPORTED
 from ungcuu.core.scratch import private_folder
 from ungcuu.lab.podman import LabError, find_runtime, image_exists, podman, run_options
 
-SUITES = {"12": "bookworm", "13": "trixie"}
 _BASE_PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,nftables,iproute2,procps,ca-certificates,sudo,rsync,"
     "tzdata,kmod,less,libpam-systemd"
@@ -47,8 +47,8 @@ def ensure(kind: str, debian: str, network: str, say: Say) -> str:
     Raises:
         LabError: an unknown Debian version, or a build that failed.
     """
-    if debian not in SUITES:
-        raise LabError(f"The lab knows Debian {' and '.join(SUITES)}, not {debian!r}.")
+    if debian not in SUPPORTED:
+        raise LabError(f"The lab knows Debian {' and '.join(SUPPORTED)}, not {debian!r}.")
     wanted = tag(kind, debian)
     if image_exists(wanted):
         return wanted
@@ -67,7 +67,7 @@ def _build_base(wanted: str, debian: str, say: Say) -> None:
         recipe.write_text(_recipe("base"), encoding="utf-8")
         command = ["mmdebstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}"]
         command += [f'--customize-hook=copy-in "{recipe}" /tmp', '--customize-hook=chroot "$1" sh /tmp/base.sh']
-        command += ['--customize-hook=rm "$1/tmp/base.sh"', SUITES[debian], str(archive)]
+        command += ['--customize-hook=rm "$1/tmp/base.sh"', CODENAMES[debian], str(archive)]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         if built.returncode:
             raise LabError(f"mmdebstrap failed: {built.stderr.strip()[-800:]}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ungcuu.core.atomic import make_private, put
 from ungcuu.core.i18n import _, language
+from ungcuu.core.templates import html_environment
 from ungcuu.core.terminal import clean
 from ungcuu.prepare.audit import FAIL, NOT_ASSESSED, STATUSES, Audit
 from ungcuu.recover.restore_points import known_backups
@@ -35,10 +35,7 @@ def render(audit: Audit, backups: Mapping[str, Any]) -> str:
 
     ``backups`` is one entry of ``report.backups.section``: whoever signs sees them.
     """
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    page = (files("ungcuu") / "templates" / "audit.html.j2").read_text("utf-8")
+    environment = html_environment()
     environment.filters["clean"] = lambda text: clean(str(text), 400)
     environment.filters["moment"] = lambda text: (
         f"{datetime.fromisoformat(text).astimezone(zone()):%d/%m/%Y %H:%M} ({zone_name()})"
@@ -47,7 +44,7 @@ def render(audit: Audit, backups: Mapping[str, Any]) -> str:
     unassessed = [row for row in audit.rows if row.status == NOT_ASSESSED]
     rest = [row for row in audit.rows if row.status not in (FAIL, NOT_ASSESSED)]
     last = _("Everything else") if failed or unassessed else _("All controls")
-    return environment.from_string(page).render(
+    return environment.get_template("audit.html.j2").render(
         audit=audit, _=_, language=language(), statuses=STATUSES,
         tables=[(_("What fails"), failed), (_("What was not assessed"), unassessed), (last, rest)],
         backups=backups, states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},

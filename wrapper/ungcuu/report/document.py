@@ -17,7 +17,7 @@ from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _
 from ungcuu.core.scratch import private_folder
 from ungcuu.core.signing import fingerprint, public_key
-from ungcuu.core.terminal import clean
+from ungcuu.core.templates import html_environment
 from ungcuu.recover.restore_points import known_backups
 from ungcuu.report.model import build
 
@@ -26,21 +26,7 @@ PDF_SECONDS = 120
 
 def render(context: Mapping[str, Any], template: str = "report.html.j2") -> str:
     """Return the HTML document."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    def gate(value: object) -> object:
-        return value if isinstance(value, Markup) else clean(value, 8000, lines=True)
-
-    environment = Environment(
-        loader=PackageLoader("ungcuu"),
-        autoescape=True,
-        finalize=gate,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(context)
+    return html_environment().get_template(template).render(context)
 
 
 def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Path]:

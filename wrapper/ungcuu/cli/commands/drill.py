@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 
+from ungcuu.core.debian import DEFAULT, SUPPORTED
 from ungcuu.core.errors import Exit, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Outcome, Phase, Result, Verb
@@ -80,7 +81,7 @@ VERB = Verb(
             arguments=(Argument("scenario", complete=_scenarios),),
             options=(
                 Option(
-                    "--debian", N_("Debian release of the hosts"), kind="choice", choices=("12", "13"), default="12"
+                    "--debian", N_("Debian release of the hosts"), kind="choice", choices=SUPPORTED, default=DEFAULT
                 ),
                 Option("--keep", N_("Leave the hosts running afterwards"), kind="flag", default=False),
             ),

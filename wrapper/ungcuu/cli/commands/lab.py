@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ungcuu.core.debian import DEFAULT, SUPPORTED
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Outcome, Phase, Result, Verb
 
@@ -59,7 +60,7 @@ def _verb(name: str, summary: str, **fields: object) -> Verb:
 
 _NAMES = Argument("names", required=False, many=True)
 _RELEASE = Option(
-    "--debian", N_("Debian release of hosts that are made"), kind="choice", choices=("12", "13"), default="12"
+    "--debian", N_("Debian release of hosts that are made"), kind="choice", choices=SUPPORTED, default=DEFAULT
 )
 
 VERB = Verb(
