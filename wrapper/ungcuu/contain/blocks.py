@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.contain.allowlist import AllowList, parse_address
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.i18n import _
 
 FILE = "blocks.json"
@@ -65,7 +65,7 @@ def load(folder: Path) -> tuple[Block, ...]:
 
 def save(folder: Path, blocks: Sequence[Block]) -> None:
     """Write the list in one step."""
-    put(make_private(folder) / FILE, json.dumps([asdict(block) for block in blocks], indent=1) + "\n")
+    put_json(make_private(folder) / FILE, [asdict(block) for block in blocks])
 
 
 def network(text: str) -> str:

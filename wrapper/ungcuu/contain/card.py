@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.contain.allowlist import MODES, AllowList, allow_list, parse_address
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put, put_json
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 from ungcuu.core.templates import text_environment
@@ -212,7 +212,7 @@ def write(settings: Settings, card: Card) -> Card:
         seen["vantage"] = {**seen["vantage"], "known_hosts": str(known)}
     kept = replace(card, known_hosts=str(known), outside=seen)
     data = {**vars(kept), "allow": vars(kept.allow), "version": VERSION}
-    put(folder / "card.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
+    put_json(folder / "card.json", data)
     return kept
 
 

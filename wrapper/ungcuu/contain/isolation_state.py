@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put_json
 
 MARK = "isolation.json"
 REASSESSMENT = "reassessment.json"
@@ -42,7 +42,7 @@ def mark_isolated(folder: Path, host: str, mode: str, now: datetime) -> bool:
         "time": known.get("time") or f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "undo": f"ungcuu release {host}",
     }
-    put(make_private(folder) / MARK, json.dumps(data, sort_keys=True) + "\n")
+    put_json(make_private(folder) / MARK, data)
     return True
 
 

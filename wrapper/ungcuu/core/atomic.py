@@ -6,6 +6,7 @@ The standard library alone, and little of it: the fast cut writes its mark throu
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ def put(path: Path, data: bytes | str, mode: int = 0o600) -> Path:
         raise
     sync_folder(path.parent)
     return path
+
+
+def put_json(path: Path, document: object, *, indent: int | None = 1) -> Path:
+    """Write a document as JSON in the way of :func:`put`; ``indent=None`` for what is large and read by programs."""
+    return put(path, json.dumps(document, indent=indent) + "\n")
 
 
 def make_private(folder: Path) -> Path:

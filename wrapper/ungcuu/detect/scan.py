@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from ungcuu.core.atomic import put
+from ungcuu.core.atomic import put_json
 from ungcuu.core.clock import now
 from ungcuu.detect import baseline, detectors, heuristics, package_check, root_loss, second_reader, vault_view
 from ungcuu.detect.comparison import Comparison, Policy
@@ -250,7 +249,7 @@ def scan(subject: Subject) -> ScanResult:
         subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
     )
     folder = baseline.host_folder(subject.state, subject.host)
-    put(folder / "findings.json", json.dumps(result.document(), indent=1).encode("ascii"))
+    put_json(folder / "findings.json", result.document())
     return result
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ungcuu.core.atomic import held, make_private, put
+from ungcuu.core.atomic import held, make_private, put, put_json
 from ungcuu.core.debian import CODENAMES
 from ungcuu.core.terminal import clean
 from ungcuu.detect.packages_truth import Key, Packaged, usual_path
@@ -158,7 +158,7 @@ class Archive:
         old = {tuple(row) for row in json.loads(kept.read_bytes())} if kept.exists() else set()
         new = old | {(*key, row.sha256, row.size) for key, row in found.items()}
         if new != old:
-            put(kept, json.dumps(sorted(new)))
+            put_json(kept, sorted(new), indent=None)
 
     # --- packages ---
 
@@ -179,7 +179,8 @@ class Archive:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                 if digest in by_sum:
                     content = dict(contents(deb))
-                    put(self._sums_file(digest), json.dumps({path: row.fields() for path, row in content.items()}))
+                    rows = {path: row.fields() for path, row in content.items()}
+                    put_json(self._sums_file(digest), rows, indent=None)
                     found[by_sum[digest]] = content
                 deb.unlink()
         return found

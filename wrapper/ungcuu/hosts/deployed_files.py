@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put_json
 
 NAME = "expected.json"
 
@@ -49,4 +49,4 @@ def remember_digests(state: Path, host: str, digests: Mapping[str, str | None]) 
                 known.pop(path, None)
             else:
                 known[path] = digest
-        put(folder / NAME, json.dumps(known, sort_keys=True, indent=1) + "\n")
+        put_json(folder / NAME, dict(sorted(known.items())))

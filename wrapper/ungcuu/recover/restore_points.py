@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import vault
@@ -186,13 +186,13 @@ def refresh(site: Site, host: str, host_folder: Path) -> bool:
     second = str(variables.get("website_second_vault_host") or "")
     if second:
         document = _points(site, second, host) or {"outcome": "UNKNOWN"}
-        put(make_private(host_folder) / SECOND_FILE, json.dumps(document | {"vault": second}) + "\n")
+        put_json(make_private(host_folder) / SECOND_FILE, document | {"vault": second})
     else:
         (host_folder / SECOND_FILE).unlink(missing_ok=True)
     known = _points(site, str(variables.get("website_vault_host") or ""), host)
     if known is None:
         return False
-    put(make_private(host_folder) / FILE, json.dumps(known) + "\n")
+    put_json(make_private(host_folder) / FILE, known)
     return True
 
 

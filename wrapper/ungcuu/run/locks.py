@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ungcuu.core.atomic import make_private, put
+from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.errors import ControllerFault, Locked
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
@@ -54,7 +54,7 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
     try:
         with contextlib.suppress(OSError):  # a full disk must not stop a run that holds the lock
             who = {"user": settings.operator, "pid": os.getpid(), "verb": verb, "reason": reason, "since": _now()}
-            put(holder, json.dumps(who))
+            put_json(holder, who)
         yield
     finally:
         with contextlib.suppress(OSError):
