@@ -67,6 +67,7 @@ def kept(fresh: Callable[..., Lab], ungcuu: Run, playbook: Callable[..., Any]) -
     return lab, vault(lab, "choose", "web01")["point"]
 
 
+@pytest.mark.nightly
 def test_what_is_left_out_is_what_was_named(kept: tuple[Lab, dict[str, Any]]) -> None:
     """A cache of gigabytes need not be kept; a pattern that takes more with it would be found at the restore."""
     lab, point = kept
@@ -91,6 +92,7 @@ def test_packages_and_facts_are_what_the_host_has(kept: tuple[Lab, dict[str, Any
     assert facts["config_missing"] == []
 
 
+@pytest.mark.nightly
 def test_the_dump_is_one_moment(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """A writer goes on all the while. Seen failing with --single-transaction taken out of the dump."""
     lab, _ = kept

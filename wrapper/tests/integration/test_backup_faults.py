@@ -92,6 +92,7 @@ def last_good_point_survives(saved: Lab) -> Iterator[None]:
     assert run(saved, "web01", "ls -A /var/lib/ungcuu/backup").strip() == "", "a dump was left behind"
 
 
+@pytest.mark.nightly
 def test_connection_cut_in_mid_backup(slow: Lab) -> None:
     """The dump must go, and restic with it: nobody would come back for them."""
     process = start(slow, "backup", "web01")
@@ -216,6 +217,7 @@ def test_swap_killed_halfway_can_be_undone(saved: Lab) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_disk_full_ten_times_over(saved: Lab, playbook: Callable[..., Any]) -> None:
     """Each failed run must leave things as they were: the tenth is refused like the first, and then a restore works."""
     stuff = f"mount -t tmpfs -o size=900m tmpfs /mnt && cp -a {STORE}/. /mnt/ && mount --bind /mnt {STORE}"

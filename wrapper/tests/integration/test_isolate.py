@@ -368,6 +368,7 @@ def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
     assert all(name in document["message"] for name in untaken), document["message"]
 
 
+@pytest.mark.nightly
 def test_full_disk_of_the_host(opened: Stage, ungcuu: Run) -> None:
     """The intruder, or a flood of log lines, fills the disk: all is done but what needs a file, and that is said.
 
@@ -398,6 +399,7 @@ def test_full_disk_of_the_host(opened: Stage, ungcuu: Run) -> None:
     assert opened.on("web01", "find /etc /run \\( -path '*ungcuu-isolation*' -o -path '*/ungcuu/*nft*' \\)") == ""
 
 
+@pytest.mark.nightly
 def test_a_host_without_memory_is_cut(opened: Stage) -> None:
     """A leak, or malware that wants it so: processes die at random, and the cut must not need one of them."""
     kept = opened.card()
@@ -415,6 +417,7 @@ def test_a_host_without_memory_is_cut(opened: Stage) -> None:
     assert alive == []
 
 
+@pytest.mark.nightly
 def test_a_full_process_table_is_said_and_outlasted(opened: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """No program can start there, sshd's children neither: the responder must hear that the host is NOT cut off.
 
@@ -439,6 +442,7 @@ def test_a_full_process_table_is_said_and_outlasted(opened: Stage, monkeypatch: 
     opened.on("web01", IDLE)
 
 
+@pytest.mark.nightly
 def test_callers_who_crowd_sshd_do_not_hold_the_cut(opened: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handful of connections that never log in keep a responder out, unless the responder keeps knocking.
 
