@@ -196,7 +196,11 @@ def attack(lab: Lab, sent: Sent, instead: bool = False) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+BY_DAY: list[Any] = list(ATTACKS)[:1]
+BY_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in list(ATTACKS)[1:]]
+
+
+@pytest.mark.parametrize("name", BY_DAY + BY_NIGHT)
 def test_garbage_costs_no_earlier_point_a_byte(taken_over: tuple[Lab, dict[str, str]], name: str) -> None:
     """The run is refused by its cause, earlier points stay what they were, the next honest backup is made."""
     lab, whole = taken_over

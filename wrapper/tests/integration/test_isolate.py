@@ -268,6 +268,7 @@ def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
     assert session.told["last"] > loaded + 1
 
 
+@pytest.mark.nightly
 def test_cut_and_playbook_leave_the_same_rules(opened: Stage, playbook: Any) -> None:
     """Two ways to the same state would drift apart: one template, one rule set, nothing for the playbook to change."""
     assert cut_off.cut(opened.card()).done

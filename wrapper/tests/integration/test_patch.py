@@ -194,6 +194,7 @@ def test_when_going_back_does_not_help_the_restore_is_offered(vandal: PatchHost,
     assert vandal.version("vandal") == "ii  1.0"
 
 
+@pytest.mark.nightly
 def test_when_going_back_does_not_help_the_website_is_restored(vandal: PatchHost, playbook: Playbook) -> None:
     """The point that the run itself took before; and the operator still hears that the upgrade failed."""
     words = QUICK | {"patching_backup_missing": "make"}
@@ -215,6 +216,7 @@ def patched_until(web: PatchHost, sign: str) -> None:
         os.killpg(first.pid, signal.SIGKILL)
 
 
+@pytest.mark.nightly
 def test_a_killed_controller_is_joined_and_restores_too(vandal: PatchHost, ungcuu: Cli) -> None:
     """Also for who comes later: the point from before the upgrade, not one that was taken of the broken website."""
     broken = "/etc/nginx/conf.d/zz-broken.conf"

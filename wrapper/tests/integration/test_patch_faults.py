@@ -13,6 +13,8 @@ from patch_host import Package, PatchHost
 
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def web(fresh: Callable[..., Lab]) -> PatchHost:
