@@ -77,7 +77,7 @@ _OWN_RULES = re.compile(
     r"|meta protocol arp accept"
     r"|ip6? (?:saddr|daddr) @management_ipv[46] tcp [ds]port \d+ accept"
     r"|ip6 hoplimit 255 icmpv6 type \{ nd-[a-z-]+, nd-neighbor-solicit, nd-neighbor-advert \} accept"
-    r"|icmp type destination-unreachable icmp code frag-needed limit rate 10/second(?: burst 5 packets)? accept"
+    r"|icmp type destination-unreachable icmp code (?:frag-needed|4) limit rate 10/second(?: burst 5 packets)? accept"
     r"|icmpv6 type packet-too-big limit rate 10/second(?: burst 5 packets)? accept"
     r"|icmpv6 type mld2-listener-report accept"
     r"|ip daddr 255\.255\.255\.255 udp sport 68 udp dport 67 accept"
