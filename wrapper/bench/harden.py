@@ -40,9 +40,16 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = "web01"
 LEAST_LYNIS = 90
 SITE = {
-    "name": "portal.lab.test", "root": "/var/www/portal", "user": "portal", "path": "/", "text": "Sở Công Thương",
-    "application": "wordpress", "engine": "mariadb", "database": "portal", "deep": True,
-}  # fmt: skip
+    "name": "portal.lab.test",
+    "root": "/var/www/portal",
+    "user": "portal",
+    "path": "/",
+    "text": "Sở Công Thương",
+    "application": "wordpress",
+    "engine": "mariadb",
+    "database": "portal",
+    "deep": True,
+}
 # Points that Lynis takes from every container, whatever is set in it.
 CONTAINER = {
     "TIME-3104": "systemd-timesyncd does not start in a container: the machine keeps the clock",
@@ -54,9 +61,11 @@ EFFECTIVE = "/run/ungcuu-bench"
 # A dhparam file of 4096 bits takes five minutes and nothing here uses it; kernel settings are read-only in the lab's
 # container, where the os role stops at the first. Both are left out, in their favour. The host has no ECDSA key.
 DEV_SEC: dict[str, Any] = {
-    "nginx_dh_size": 2048, "os_sysctl_enabled": False, "login_unix_socket": "/run/mysqld/mysqld.sock",
+    "nginx_dh_size": 2048,
+    "os_sysctl_enabled": False,
+    "login_unix_socket": "/run/mysqld/mysqld.sock",
     "ssh_host_key_files": ["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ed25519_key"],
-}  # fmt: skip
+}
 
 
 class Tools(NamedTuple):
@@ -73,9 +82,13 @@ def playbook(path: Path, *options: str, environment: dict[str, str] | None = Non
     load = round(os.getloadavg()[0], 1)
     begin = time.monotonic()
     done = subprocess.run(
-        [*command, *options, str(path)], cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True,
+        [*command, *options, str(path)],
+        cwd=ROOT,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     recap = re.search(r"changed=(\d+)", done.stdout)
     row: dict[str, Any] = {"seconds": round(time.monotonic() - begin, 1), "load": load, "code": done.returncode}
     row["changed"] = int(recap[1]) if recap else None
@@ -215,9 +228,11 @@ def podman_socket(path: Path) -> Iterator[str]:
 def scores(lab: Lab, tools: Tools) -> dict[str, Any]:
     """Scores, and beside them whether the website lives."""
     return {
-        "website": website(lab), "lynis": lynis(lab), "ssh_audit": ssh_audit(lab, tools.ssh_audit),
+        "website": website(lab),
+        "lynis": lynis(lab),
+        "ssh_audit": ssh_audit(lab, tools.ssh_audit),
         "baselines": baselines(lab, tools),
-    }  # fmt: skip
+    }
 
 
 def fresh(lab: Lab, debian: str) -> None:
@@ -286,10 +301,12 @@ def main() -> int:
     theirs = measure_dev_sec(*asked, given.dev_sec) if given.dev_sec else None
     targets = judged(ours, theirs)
     result = {
-        "debian": given.debian, "cores": os.cpu_count(), "ungcuu": ours,
+        "debian": given.debian,
+        "cores": os.cpu_count(),
+        "ungcuu": ours,
         "dev-sec": theirs or "not measured: give --dev-sec FOLDER",
         "targets": targets,
-    }  # fmt: skip
+    }
     print(json.dumps(result, indent=1))
     return 0 if all(targets.values()) else 1
 

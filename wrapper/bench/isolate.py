@@ -101,9 +101,13 @@ class Bench:
     def command(self, *hosts: str) -> None:
         """The real command line, stopped once it has reported every cut: what follows is the playbook."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "ungcuu", "-i", "lab", "isolate", *hosts], cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+            [sys.executable, "-m", "ungcuu", "-i", "lab", "isolate", *hosts],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
         assert process.stdout is not None
         left = len(hosts)
         for line in process.stdout:

@@ -36,8 +36,16 @@ def test_rules_are_exactly_the_expected_ones(host: Host) -> None:
     assert chains == {"input": "drop", "forward": "drop"}
     lines = [line.strip() for line in host.check_output("nft -s list chain inet ungcuu_firewall input").splitlines()]
     accepted = [line for line in lines if line.endswith("accept")]
-    names = ["iif", "ct state", "icmp", "icmpv6", "icmpv6", "tcp dport 22 ip saddr @management_ipv4",
-             "tcp dport 22 ip6 saddr @management_ipv6", "tcp dport {"]  # fmt: skip
+    names = [
+        "iif",
+        "ct state",
+        "icmp",
+        "icmpv6",
+        "icmpv6",
+        "tcp dport 22 ip saddr @management_ipv4",
+        "tcp dport 22 ip6 saddr @management_ipv6",
+        "tcp dport {",
+    ]
     assert len(accepted) == len(names), accepted
     assert [line for line, name in zip(accepted, names, strict=True) if not line.startswith(name)] == []
     assert host.service("ungcuu-firewall").is_enabled

@@ -74,9 +74,12 @@ def patching_debsecan(text: str, path: str, state: Mapping[str, Any] | None = No
         if version and affected(version, fixed, others):
             cve = names[int(number)].split(",", 1)[0]
             found[cve, package] = {
-                "cve": cve, "package": package, "urgency": URGENCY.get(flags[1], "not yet set"),
-                "remote": flags[2] == "R", "fix": flags[3] == "F",
-            }  # fmt: skip
+                "cve": cve,
+                "package": package,
+                "urgency": URGENCY.get(flags[1], "not yet set"),
+                "remote": flags[2] == "R",
+                "fix": flags[3] == "F",
+            }
     return sorted(found.values(), key=lambda row: (not row["fix"], row["package"], row["cve"]))[:MAX_ROWS]
 
 

@@ -153,7 +153,7 @@ def patching_state(text: str) -> dict[str, Any]:
         "reboot": [words(reason) for reason in rows(state.get("reboot"))],
         "repaired": [words(name) for name in rows(state.get("repaired"))],
         "went_back": words(state.get("went_back")),
-    }  # fmt: skip
+    }  # fmt: skip # a table
 
 
 def in_window(window: str, moment: datetime) -> bool:
@@ -222,9 +222,15 @@ def patching_changes(plan: Mapping[str, Any], state: Mapping[str, Any], now: str
             for entry in wanted["cves"]
         ]
         found.append(
-            {"action": "upgrade" if row["from"] else "install", "package": row["name"], "from": row["from"],
-             "to": row["to"], "security": wanted["security"], "cves": closed}
-        )  # fmt: skip
+            {
+                "action": "upgrade" if row["from"] else "install",
+                "package": row["name"],
+                "from": row["from"],
+                "to": row["to"],
+                "security": wanted["security"],
+                "cves": closed,
+            }
+        )
     return found
 
 
@@ -325,7 +331,15 @@ class FilterModule:
         return {
             name: globals()[name]
             for name in (
-                "patching_plan", "patching_state", "patching_not_now", "patching_refusals", "patching_changes",
-                "patching_kept_to", "patching_result", "patching_request", "patching_verdict", "patching_backup_age",
+                "patching_plan",
+                "patching_state",
+                "patching_not_now",
+                "patching_refusals",
+                "patching_changes",
+                "patching_kept_to",
+                "patching_result",
+                "patching_request",
+                "patching_verdict",
+                "patching_backup_age",
             )
-        }  # fmt: skip
+        }

@@ -127,8 +127,9 @@ def test_login_attempts_are_slowed(host: Host, site: Mapping[str, Any]) -> None:
     path = f"/wp-login.php/{secrets.token_hex(4)}?[1-30]"  # thirty addresses to curl
     answers = host.check_output(
         "curl -s -Z --parallel-immediate --parallel-max 30 -o /dev/null -w '%%{http_code} ' -X POST -H %s %s",
-        f"Host: {site['website_name']}", f"http://127.0.0.1{path}",
-    )  # fmt: skip
+        f"Host: {site['website_name']}",
+        f"http://127.0.0.1{path}",
+    )
     assert "429" in answers
     assert status(host, site, "/") == 200
 

@@ -48,11 +48,16 @@ def _shell(place: str, script: str, rule: str, severity: str, path: str) -> Impl
 SCHEDULED = (
     _file("cron: file", "/etc/cron.d/cap-nhat", "0 4 1 1 * root true", "persistence.cron"),
     _file("cron: daily script", "/etc/cron.daily/cap-nhat", "true", "persistence.cron"),
-    _shell("cron: line of a shared file", "echo '0 4 1 1 * root true' >> /etc/crontab", "persistence.cron-line", "high",
-           "/etc/crontab"),
+    _shell(
+        "cron: line of a shared file",
+        "echo '0 4 1 1 * root true' >> /etc/crontab",
+        "persistence.cron-line",
+        "high",
+        "/etc/crontab",
+    ),
     _file("cron: an account's table", "/var/spool/cron/crontabs/portal", "0 4 1 1 * true", "persistence.cron"),
     _file("at job", "/var/spool/cron/atjobs/a0000101d1b3f2", "true", "persistence.cron"),
-)  # fmt: skip
+)
 UNITS = (
     _shell("unit named like a transient one", "unit /etc/systemd/system/run-r3f2a.service", "persistence.unit", "high",
            "/etc/systemd/system/run-r3f2a.service"),
@@ -81,7 +86,7 @@ UNITS = (
     _file("linger", "/var/lib/systemd/linger/portal", "", "persistence.linger"),
     _shell("manager's environment", "systemctl set-environment PYTHONSTARTUP=/opt/none.py", "persistence.environment",
            "critical", "PYTHONSTARTUP"),
-)  # fmt: skip
+)  # fmt: skip # a table
 STARTUP = (
     _file("/etc/environment", "/etc/environment", "X=1", "persistence.startup"),
     _file("profile.d", "/etc/profile.d/zz.sh", "true", "persistence.startup"),
@@ -102,16 +107,31 @@ STARTUP = (
     _file("D-Bus policy", "/etc/dbus-1/system.d/zz.conf", "<busconfig/>", "persistence.activation"),
     _file("module of the kernel", "/usr/lib/modules/6.1.0-zz/extra/zz.ko", "inert", "kernel.module"),
     _file("module of the kernel, loaded at start", "/etc/modules-load.d/zz.conf", "# inert", "persistence.startup"),
-)  # fmt: skip
+)  # fmt: skip # a table
 PACKAGES = (
-    _shell("dpkg maintainer script", "echo '# inert' >> /var/lib/dpkg/info/cron.postinst", "package.script", "high",
-           "/var/lib/dpkg/info/cron.postinst"),
+    _shell(
+        "dpkg maintainer script",
+        "echo '# inert' >> /var/lib/dpkg/info/cron.postinst",
+        "package.script",
+        "high",
+        "/var/lib/dpkg/info/cron.postinst",
+    ),
     _file("dpkg maintainer script of no package", "/var/lib/dpkg/info/zz.prerm", "true", "package.script"),
-    _shell("dpkg md5sums", "echo 'd41d8cd98f00b204e9800998ecf8427e  srv/zz' >> /var/lib/dpkg/info/cron.md5sums",
-           "package.record", "high", "/var/lib/dpkg/info/cron.md5sums"),
-    _shell("dpkg status", "sed -i '/^Package: cron$/,/^$/s/^Maintainer:.*/Maintainer: x/' /var/lib/dpkg/status",
-           "package.record", "high", "/var/lib/dpkg/status cron:amd64"),
-)  # fmt: skip
+    _shell(
+        "dpkg md5sums",
+        "echo 'd41d8cd98f00b204e9800998ecf8427e  srv/zz' >> /var/lib/dpkg/info/cron.md5sums",
+        "package.record",
+        "high",
+        "/var/lib/dpkg/info/cron.md5sums",
+    ),
+    _shell(
+        "dpkg status",
+        "sed -i '/^Package: cron$/,/^$/s/^Maintainer:.*/Maintainer: x/' /var/lib/dpkg/status",
+        "package.record",
+        "high",
+        "/var/lib/dpkg/status cron:amd64",
+    ),
+)
 ACCESS = (
     _shell("PAM line", "echo 'session optional pam_permit.so' >> /etc/pam.d/common-session", "access.login", "high",
            "/etc/pam.d/common-session"),
@@ -132,7 +152,7 @@ ACCESS = (
     _file("polkit rule", "/etc/polkit-1/rules.d/00-zz.rules", "// inert", "access.login"),
     _file("polkit action among the packages' ones", "/usr/share/polkit-1/actions/zz.policy", "<policyconfig/>",
           "access.login"),
-)  # fmt: skip
+)  # fmt: skip # a table
 CODE = (
     _shell("ld.so.preload", "echo > /etc/ld.so.preload", "persistence.preload", "critical", "/etc/ld.so.preload"),
     _file("ld.so.conf.d", "/etc/ld.so.conf.d/00-zz.conf", "/opt/zz", "persistence.startup"),
@@ -162,36 +182,79 @@ CODE = (
            "chmod 4755 /var/lib/ungcuu/zz", "privilege.file", "critical", "/var/lib/ungcuu/zz"),
     _shell("file capability", "cp /bin/true /home/zz; chmod 755 /home/zz; setcap cap_net_raw+ep /home/zz",
            "privilege.file", "critical", "/home/zz"),
-)  # fmt: skip
+)  # fmt: skip # a table
 NETWORK = (
-    _shell("resolv.conf", "echo 'nameserver 192.0.2.1' >> /etc/resolv.conf", "network.names", "medium",
-           "/etc/resolv.conf"),
+    _shell(
+        "resolv.conf", "echo 'nameserver 192.0.2.1' >> /etc/resolv.conf", "network.names", "medium", "/etc/resolv.conf"
+    ),
     _shell("hosts", "echo '192.0.2.1 zz.test' >> /etc/hosts", "network.names", "medium", "/etc/hosts"),
-    _shell("nsswitch.conf", "sed -i 's/^networks:.*/networks: files dns/' /etc/nsswitch.conf", "access.login", "high",
-           "/etc/nsswitch.conf"),
-    _shell("nft table that leads packets elsewhere", "nft 'table ip zz { chain pre { type nat hook prerouting priority "
-           "-100; tcp dport 9 redirect to :10; }; }'", "network.filter", "high", "table ip zz"),
-)  # fmt: skip
+    _shell(
+        "nsswitch.conf",
+        "sed -i 's/^networks:.*/networks: files dns/' /etc/nsswitch.conf",
+        "access.login",
+        "high",
+        "/etc/nsswitch.conf",
+    ),
+    _shell(
+        "nft table that leads packets elsewhere",
+        "nft 'table ip zz { chain pre { type nat hook prerouting priority -100; tcp dport 9 redirect to :10; }; }'",
+        "network.filter",
+        "high",
+        "table ip zz",
+    ),
+)
 RUNNING = (
-    _shell("root's loop", "setsid bash -c 'while :; do sleep 600; done' </dev/null >/dev/null 2>&1 & sleep 0.2",
-           "process.unexplained", "high", "/usr/bin/bash"),
-    _shell("deleted program", "cp /bin/sleep /opt/zz-gone; setsid /opt/zz-gone 900 </dev/null >/dev/null 2>&1 & "
-           "sleep 0.3; rm /opt/zz-gone", "process.hidden", "high", "/opt/zz-gone"),
-    _shell("program in memory", "setsid python3 -c \"import os; f=os.memfd_create('zz',0); "
-           "os.write(f,open('/bin/sleep','rb').read()); os.execv(f'/proc/self/fd/{f}',['zz','900'])\" "
-           "</dev/null >/dev/null 2>&1 & sleep 0.5", "process.hidden", "critical", "/memfd:zz"),
-    _shell("script outside of known places", "file /srv/agent.py 'import time; time.sleep(900)'; "
-           "setsid python3 /srv/agent.py </dev/null >/dev/null 2>&1 & sleep 0.3", "process.unexplained", "high",
-           "/usr/bin/python*"),
-    _shell("loop in a service's own unit",
-           "setsid sh -c 'while :; do sleep 600; done' </dev/null >/dev/null 2>&1 & P=$!; "
-           "D=$(sed -n 's/^[0-9]*:name=systemd://p;s/^0:://p' /proc/$(pidof -s cron)/cgroup | head -n1); "
-           "for root in /sys/fs/cgroup/systemd /sys/fs/cgroup; do [ ! -w $root$D/cgroup.procs ] || "
-           "{ echo $P > $root$D/cgroup.procs && break; }; done", "process.unexplained", "high", "/usr/bin/dash"),
-    _shell("library in a running program", "cp $LIB/libgdbm.so.6 /srv/libzz.so; setsid python3 -c "
-           "\"import ctypes, time; ctypes.CDLL('/srv/libzz.so'); time.sleep(900)\" </dev/null >/dev/null 2>&1 & "
-           "sleep 0.3", "process.unexplained", "high", "/usr/bin/python*"),
-)  # fmt: skip
+    _shell(
+        "root's loop",
+        "setsid bash -c 'while :; do sleep 600; done' </dev/null >/dev/null 2>&1 & sleep 0.2",
+        "process.unexplained",
+        "high",
+        "/usr/bin/bash",
+    ),
+    _shell(
+        "deleted program",
+        "cp /bin/sleep /opt/zz-gone; setsid /opt/zz-gone 900 </dev/null >/dev/null 2>&1 & sleep 0.3; rm /opt/zz-gone",
+        "process.hidden",
+        "high",
+        "/opt/zz-gone",
+    ),
+    _shell(
+        "program in memory",
+        "setsid python3 -c \"import os; f=os.memfd_create('zz',0); "
+        "os.write(f,open('/bin/sleep','rb').read()); os.execv(f'/proc/self/fd/{f}',['zz','900'])\" "
+        "</dev/null >/dev/null 2>&1 & sleep 0.5",
+        "process.hidden",
+        "critical",
+        "/memfd:zz",
+    ),
+    _shell(
+        "script outside of known places",
+        "file /srv/agent.py 'import time; time.sleep(900)'; "
+        "setsid python3 /srv/agent.py </dev/null >/dev/null 2>&1 & sleep 0.3",
+        "process.unexplained",
+        "high",
+        "/usr/bin/python*",
+    ),
+    _shell(
+        "loop in a service's own unit",
+        "setsid sh -c 'while :; do sleep 600; done' </dev/null >/dev/null 2>&1 & P=$!; "
+        "D=$(sed -n 's/^[0-9]*:name=systemd://p;s/^0:://p' /proc/$(pidof -s cron)/cgroup | head -n1); "
+        "for root in /sys/fs/cgroup/systemd /sys/fs/cgroup; do [ ! -w $root$D/cgroup.procs ] || "
+        "{ echo $P > $root$D/cgroup.procs && break; }; done",
+        "process.unexplained",
+        "high",
+        "/usr/bin/dash",
+    ),
+    _shell(
+        "library in a running program",
+        "cp $LIB/libgdbm.so.6 /srv/libzz.so; setsid python3 -c "
+        "\"import ctypes, time; ctypes.CDLL('/srv/libzz.so'); time.sleep(900)\" </dev/null >/dev/null 2>&1 & "
+        "sleep 0.3",
+        "process.unexplained",
+        "high",
+        "/usr/bin/python*",
+    ),
+)
 WEBSITE = (
     _file(".user.ini", f"{ROOT}/.user.ini", "; inert", "web.code-added"),
     _file(".htaccess", f"{ROOT}/wp-includes/.htaccess", "# inert", "web.code-added"),
@@ -206,7 +269,7 @@ WEBSITE = (
     _file("PHP inside media of a theme", f"{ROOT}/wp-content/themes/zz.png", "<?php echo 1;", "web.code-added"),
     _file("git hook", f"{ROOT}/.git/hooks/post-merge", "#!/bin/true", "web.code-added"),
     _file("git configuration", f"{ROOT}/.git/config", "[core]", "web.code-added"),
-)  # fmt: skip
+)  # fmt: skip # a table
 DATABASE = (
     _shell("database trigger", "sql 'CREATE TRIGGER zz BEFORE INSERT ON wp_links FOR EACH ROW SET @x=1'",
            "database.code", "high", "trigger portal.zz"),
@@ -244,8 +307,8 @@ DATABASE = (
            "WHERE ID=1\"", "content.script", "high", "script post 1"),
     _shell("script in an option", "wp \"update_option('widget_zz', ['x'=>'<script>1</script>']);\"", "content.script",
            "high", "script option widget_zz"),
-)  # fmt: skip
+)  # fmt: skip # a table
 
 IMPLANTS = (
     *SCHEDULED, *UNITS, *STARTUP, *PACKAGES, *ACCESS, *CODE, *NETWORK, *RUNNING, *WEBSITE, *DATABASE,
-)  # fmt: skip
+)  # fmt: skip # a table

@@ -45,7 +45,7 @@ MORE = (
     ("setsid runuser -u portal -- sleep 900 </dev/null >/dev/null 2>&1 & sleep 0.2", "process.website"),
     ("sql \"UPDATE wp_posts SET post_content=CONCAT(post_content,'<div style=\\\"display:none\\\">"
      "<a href=https://x.test>nhà cái casino</a></div>') WHERE ID=5\"", "content.hidden-link"),
-)  # fmt: skip
+)  # fmt: skip # a table
 # Nothing to do on the host, or tested elsewhere: why.
 ELSEWHERE = {
     "kernel.module": "rebuild (test_rebuild.py); a file of a module goes to quarantine, below",

@@ -319,9 +319,10 @@ def test_older_points_survive_a_damaged_newest(saved: Lab) -> None:
     run(saved, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/new.bin")
     newest = vault(saved, "backup", "web01")["point"]["id"]
     fresh = [
-        path for path in run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k").split()
+        path
+        for path in run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k").split()
         if path not in known
-    ]  # fmt: skip
+    ]
     pack, live, restore = fresh[0], tree(saved), next(RESTORES)
     run(
         saved, "vault01", f"cp -a {pack} /root/pack; chmod u+w {pack}; printf X | dd of={pack} bs=1 seek=9 conv=notrunc"

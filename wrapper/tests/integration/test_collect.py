@@ -432,8 +432,10 @@ def test_another_host_key_is_refused(target: Target, tmp_path: Path) -> None:
 
 def test_a_connection_that_is_killed_costs_one_item(target: Target, tmp_path: Path) -> None:
     """The intruder kills the session that collects: the item under way is a failure, and the next one is taken."""
-    kill = "pid=$$; while [ \"$pid\" -gt 1 ]; do case $(cat /proc/$pid/comm) in sshd*) kill -9 $pid; sleep 5;; esac;" \
-           " pid=$(cut -d' ' -f4 /proc/$pid/stat); done"  # fmt: skip
+    kill = (
+        'pid=$$; while [ "$pid" -gt 1 ]; do case $(cat /proc/$pid/comm) in sshd*) kill -9 $pid; sleep 5;; esac;'
+        " pid=$(cut -d' ' -f4 /proc/$pid/stat); done"
+    )
     items = take(target, tmp_path, spec("a", "echo one"), spec("b", f"echo part; {kill}"), spec("c", "echo three"))
     assert [items[name].outcome.value for name in "abc"] == ["SUCCESS", "FAILURE", "SUCCESS"]
     assert "connection ended" in items["b"].reason

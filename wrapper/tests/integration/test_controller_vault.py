@@ -189,8 +189,14 @@ def test_root_on_the_website_host_reaches_nothing_of_the_controller(onesite: Lab
 
 def test_what_talks_with_the_host_can_not_read_the_controller(onesite: Lab) -> None:
     """Whoever takes over ssh, server or restic there is an account that knows no key but its own."""
-    kept = (f"{HOME}/.ssh/lab", f"{HOME}/.local/state/ungcuu/keys", f"{HOME}/.local/state/ungcuu/operations",
-            "/etc/ungcuu-vault/passwords", "/etc/ungcuu-vault/sites", "/etc/shadow")  # fmt: skip
+    kept = (
+        f"{HOME}/.ssh/lab",
+        f"{HOME}/.local/state/ungcuu/keys",
+        f"{HOME}/.local/state/ungcuu/operations",
+        "/etc/ungcuu-vault/passwords",
+        "/etc/ungcuu-vault/sites",
+        "/etc/shadow",
+    )
     as_account = "setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups"
     for path in kept:
         run(onesite, CONTROLLER, f"test -e {path}")

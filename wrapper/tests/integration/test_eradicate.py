@@ -59,8 +59,14 @@ def test_everything_goes_and_comes_back_as_it_was(host: Lab, ungcuu: Ungcuu) -> 
     code, document, said = ungcuu("eradicate", "web01", "--reason", "t", "--confirm-host", "web01", "--kill-processes")
     assert code == 0, said
     assert {row["do"] for row in document["taken"]} == {
-        "move", "remove_lines", "stop_unit", "lock_account", "remove_member", "set_mode", "kill",
-    }  # fmt: skip
+        "move",
+        "remove_lines",
+        "stop_unit",
+        "lock_account",
+        "remove_member",
+        "set_mode",
+        "kill",
+    }
     gone = do(
         host,
         "ls /var/www/portal/wp-content/uploads/2026/a.php /etc/cron.d/cap-nhat /tmp/.k 2>&1 | grep -c 'No such'; "
@@ -93,10 +99,16 @@ def test_a_lying_host_can_not_aim(host: Lab, ungcuu: Ungcuu) -> None:
     document = json.loads(right)
     targets = ["/usr/sbin/sshd", "/etc/passwd", "/etc/../etc/shadow", "/etc/nginx/nginx.conf", "/var/log/dpkg.log"]
     document["findings"] = [
-        {"id": f"{n:016x}", "rule": "upload.code", "severity": "critical", "path": target, "mend": "",
-         "action": {"do": "move", "path": target, "sha256": "0" * 64}}
+        {
+            "id": f"{n:016x}",
+            "rule": "upload.code",
+            "severity": "critical",
+            "path": target,
+            "mend": "",
+            "action": {"do": "move", "path": target, "sha256": "0" * 64},
+        }
         for n, target in enumerate(targets)
-    ]  # fmt: skip
+    ]
     path.write_text(json.dumps(document))
     try:
         code, document, said = ungcuu("eradicate", "web01", "--reason", "t", "--confirm-host", "web01")

@@ -542,9 +542,11 @@ def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run)
     code, document, said = ungcuu("isolate", "web01", "--mode", "maintenance")
     assert code == 0, said
     page = opened.probe(
-        "intruder01", ask="site", addresses=[opened.lab.address("web01")],
+        "intruder01",
+        ask="site",
+        addresses=[opened.lab.address("web01")],
         site={"name": "portal.lab.test", "path": "/", "text": "Bảo trì"},
-    )["site"][0]  # fmt: skip
+    )["site"][0]
     assert (page["status"], page["found"]) == (503, True)
     for address in (opened.lab.address("web01"), f"[{opened.lab.address('web01', 6)}]"):
         told = opened.on("intruder01", f"python3 -c {shlex.quote(RETRY_AFTER)} '{address}'").split()
@@ -587,8 +589,11 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     assert opened.on("web01", f"{called}; systemctl start nginx").split() == ["dead", "dead"]
     code, document, said = ungcuu("isolate", "web01", "--mode", "egress")
     assert code == 0, said
-    taken = {(row["data"]["name"], row["data"]["side"]): row["data"]["passed"] for row in document["records"]
-             if row["kind"] == "proof"}  # fmt: skip
+    taken = {
+        (row["data"]["name"], row["data"]["side"]): row["data"]["passed"]
+        for row in document["records"]
+        if row["kind"] == "proof"
+    }
     assert set(taken.values()) == {True}, taken
     wanted = {("nothing gets out", "inside"), ("DNS is dead", "inside"), ("the site serves", "from the controller")}
     assert taken.keys() >= wanted

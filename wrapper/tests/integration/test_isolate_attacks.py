@@ -42,9 +42,13 @@ class Run:
         command = [sys.executable, "-m", "ungcuu", "-i", inventory, *words]
         begun = time.monotonic()
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
         assert process.stdout is not None
         self.lines: list[tuple[float, str]] = []
         for line in process.stdout:
@@ -124,8 +128,12 @@ def load() -> float:
 
 def test_untrue_words_are_recognised() -> None:
     """The test above proves nothing if it allows what it must find."""
-    for line in ("web01: isolated, and proven; back with: x", "State now: web01 is cut off: only management gets in.",
-                 "isolated as far as could be seen", "DONE, cut off"):  # fmt: skip
+    for line in (
+        "web01: isolated, and proven; back with: x",
+        "State now: web01 is cut off: only management gets in.",
+        "isolated as far as could be seen",
+        "DONE, cut off",
+    ):
         assert untrue_words(line) == [line]
 
 
@@ -215,8 +223,11 @@ def test_units_removed_and_a_restart(opened: Stage, isolated: str, ungcuu: Any) 
     Not tried without the look from outside.
     """
     _isolate(ungcuu)
-    opened.on("web01", "rm -rf /etc/systemd/system/ungcuu-isolation* /etc/systemd/system/*/ungcuu-isolation* "
-                       "/etc/systemd/system/nftables.service.d /etc/ungcuu")  # fmt: skip
+    opened.on(
+        "web01",
+        "rm -rf /etc/systemd/system/ungcuu-isolation* /etc/systemd/system/*/ungcuu-isolation* "
+        "/etc/systemd/system/nftables.service.d /etc/ungcuu",
+    )
     opened.restart()
     assert truth(opened) == OPEN
     _name, _true, said = LATER[0]
@@ -240,8 +251,10 @@ def test_a_table_that_is_deleted_later(opened: Stage, isolated: str, ungcuu: Any
     Not tried without the look from outside.
     """
     later = "systemctl stop ungcuu-isolation-guard 2>/dev/null; /usr/sbin/nft.real delete table inet ungcuu_isolation"
-    body = (f'/usr/sbin/nft.real "$@"; code=$?\ncase "$*" in *-c*|*list*) exit $code;; esac\n'
-            f"systemd-run -q --unit=later-$$ --on-active=40 sh -c '{later}' 2>/dev/null\nexit $code")  # fmt: skip
+    body = (
+        f'/usr/sbin/nft.real "$@"; code=$?\ncase "$*" in *-c*|*list*) exit $code;; esac\n'
+        f"systemd-run -q --unit=later-$$ --on-active=40 sh -c '{later}' 2>/dev/null\nexit $code"
+    )
     from isolation_attacks import replaced
 
     setup, undo = replaced("/usr/sbin/nft", body)

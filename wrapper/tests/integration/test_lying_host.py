@@ -94,8 +94,12 @@ def _below(pid: int) -> list[int]:
     """All descendants of a process."""
     found, new = [], [pid]
     while new:
-        new = [int(one) for parent in new for task in Path(f"/proc/{parent}/task").glob("*/children")
-               for one in _read(task).split()]  # fmt: skip
+        new = [
+            int(one)
+            for parent in new
+            for task in Path(f"/proc/{parent}/task").glob("*/children")
+            for one in _read(task).split()
+        ]
         found += new
     return found
 
@@ -121,8 +125,11 @@ def endless_login(host: Lab) -> Iterator[None]:
     """Every command over SSH is answered with the right first line, and then with no end."""
     seen = f"from {host.address('controller')} 1 {host.address('web01')} 22"
     drop = "/etc/ssh/sshd_config.d/00-endless.conf"
-    on(host, f"printf '#!/bin/sh\\necho {seen}\\nexec yes x\\n' > /usr/bin/endless; chmod 755 /usr/bin/endless;"
-             f"echo 'ForceCommand /usr/bin/endless' > {drop}; {SSH_ANEW}")  # fmt: skip
+    on(
+        host,
+        f"printf '#!/bin/sh\\necho {seen}\\nexec yes x\\n' > /usr/bin/endless; chmod 755 /usr/bin/endless;"
+        f"echo 'ForceCommand /usr/bin/endless' > {drop}; {SSH_ANEW}",
+    )
     yield
     on(host, f"rm {drop}; {SSH_ANEW}; nft delete table inet ungcuu_isolation 2>/dev/null; true")
 

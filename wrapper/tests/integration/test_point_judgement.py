@@ -83,10 +83,18 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
 
 def test_a_website_in_use_stays_clean(site: Lab, ungcuu: Run) -> None:
     """An alarm that cries wolf is switched off. A post and uploads are what a website is for."""
-    on(site, "web01", f"runuser -u portal -- php -r 'require \"{ROOT}/wp-load.php\"; "
-       'wp_insert_post(["post_title" => "Tin", "post_content" => "x", "post_status" => "publish"]);\'')  # fmt: skip
-    on(site, "web01", f"head -c 200000 /dev/urandom > {ROOT}/wp-content/uploads/bao-cao.pdf; "
-       f"echo '<?php // Silence is golden.' > {ROOT}/wp-content/uploads/index.php")  # fmt: skip
+    on(
+        site,
+        "web01",
+        f'runuser -u portal -- php -r \'require "{ROOT}/wp-load.php"; '
+        'wp_insert_post(["post_title" => "Tin", "post_content" => "x", "post_status" => "publish"]);\'',
+    )
+    on(
+        site,
+        "web01",
+        f"head -c 200000 /dev/urandom > {ROOT}/wp-content/uploads/bao-cao.pdf; "
+        f"echo '<?php // Silence is golden.' > {ROOT}/wp-content/uploads/index.php",
+    )
     point, said = saved(ungcuu)
     assert (point["verdict"]["verdict"], point["whole"]["shrunk"], point["whole"]["missing_total"]) == ("clean", [], 0)
     assert point["verdict"]["baseline"] and point["verdict"]["files"] > 2000 and point["verdict"]["code"] > 1000
@@ -210,9 +218,11 @@ def test_another_layout_without_database_and_baseline(fresh: Callable[..., Lab],
     lab = fresh("web01", "vault01")
     on(lab, "web01", HAND_WRITTEN)
     facts: dict[str, object] = {
-        "website_root": "/srv/site", "website_writable_paths": ["public/dinh-kem"], "website_database_engine": "",
+        "website_root": "/srv/site",
+        "website_writable_paths": ["public/dinh-kem"],
+        "website_database_engine": "",
         "website_config_paths": ["/etc/nginx"],
-    }  # fmt: skip
+    }
 
     def point() -> dict[str, Any]:
         done = playbook("backup", "web01", **facts)

@@ -66,7 +66,7 @@ PLANTS = {
         "printf '<?php system($_GET[0]);' > \"$UP/$(printf 'a\\033]0;x\\007\\n.php')\"",
         ("/var/www/portal/wp-content/uploads/a\\x1b]0;x\\x07\\x0a.php", "upload.code", "critical"),
     ),
-}  # fmt: skip
+}  # fmt: skip # a table
 HEAD = "set -e; W=/var/www/portal; UP=$W/wp-content/uploads; mkdir -p $UP/2026; "
 
 

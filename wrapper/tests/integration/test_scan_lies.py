@@ -104,8 +104,10 @@ def test_the_second_reader_contradicts_a_lying_python(planted: Lab, ungcuu: Ungc
     Seen failing with the second reader taken out of ``scan.judge``: none of the three, though the wrapper itself was.
     """
     wrapper = '#!/bin/sh\\n/usr/bin/python3.real "$@" | grep -v -e zz-hidden -e bin/python3\\n'
-    do(planted, f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{wrapper}' > /usr/bin/python3; "
-                "chmod 755 /usr/bin/python3")  # fmt: skip
+    do(
+        planted,
+        f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{wrapper}' > /usr/bin/python3; chmod 755 /usr/bin/python3",
+    )
     try:
         code, document, said = ungcuu("scan", "web01")
     finally:
@@ -129,9 +131,12 @@ def test_the_vault_contradicts_two_lying_readers(host: Lab, ungcuu: Ungcuu) -> N
     assert before["compared"] > 1000 and not before["contradictions"], before
     python = '#!/bin/sh\\n/usr/bin/python3.real "$@" | grep -v -e version.php\\n'
     find = '#!/bin/sh\\n/usr/bin/find.real "$@" | grep -zv -e version.php\\n'
-    do(host, f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{python}' > /usr/bin/python3; "
-             f"mv /usr/bin/find /usr/bin/find.real; printf '{find}' > /usr/bin/find; "
-             "chmod 755 /usr/bin/python3 /usr/bin/find")  # fmt: skip
+    do(
+        host,
+        f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{python}' > /usr/bin/python3; "
+        f"mv /usr/bin/find /usr/bin/find.real; printf '{find}' > /usr/bin/find; "
+        "chmod 755 /usr/bin/python3 /usr/bin/find",
+    )
     try:
         code, document, said = ungcuu("scan", "web01")
     finally:
@@ -161,8 +166,11 @@ def test_a_changed_standard_library_is_told(host: Lab, ungcuu: Ungcuu) -> None:
     source = do(host, "ls /usr/lib/python3.*/json/__init__.py").strip()
     sums = do(host, f"grep -l {source.removeprefix('/')}$ /var/lib/dpkg/info/*.md5sums").strip()
     name = source.removeprefix("/")
-    do(host, f"cp -p {source} /root/source; cp -p {sums} /root/sums; echo '# changed' >> {source}; "
-             f"sum=$(md5sum<{source} | cut -c1-32); sed -i \"s#^[0-9a-f]*  {name}#$sum  {name}#\" {sums}")  # fmt: skip
+    do(
+        host,
+        f"cp -p {source} /root/source; cp -p {sums} /root/sums; echo '# changed' >> {source}; "
+        f'sum=$(md5sum<{source} | cut -c1-32); sed -i "s#^[0-9a-f]*  {name}#$sum  {name}#" {sums}',
+    )
     try:
         _code, document, _said = ungcuu("scan", "web01")
     finally:

@@ -77,8 +77,11 @@ def host(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Iterator[tuple[Lab, list[
         pytest.skip("no apt on this machine")
     lab = fresh("web01", "vault01")
     behind = older(lab)
-    do(lab, "DEBIAN_FRONTEND=noninteractive apt-get -qy --allow-downgrades -o Dpkg::Options::=--force-confold "
-            f"install {' '.join(behind)}")  # fmt: skip
+    do(
+        lab,
+        "DEBIAN_FRONTEND=noninteractive apt-get -qy --allow-downgrades -o Dpkg::Options::=--force-confold "
+        f"install {' '.join(behind)}",
+    )
     Path(os.environ["UNGCUU_STATE"], "hosts/web01/baseline.json").unlink(missing_ok=True)
     code, _document, said = ungcuu("baseline", "web01", "--reason", "test")
     assert code == 0, said
@@ -128,8 +131,11 @@ def test_a_real_version_with_a_false_file_excuses_nothing(
     """
     name = host[1][0].partition("=")[0]
     newest = do(forged, f"apt-cache madison {name} | grep -v Sources | cut -d'|' -f2").split()[0]
-    do(forged, FORGE + f"claim {name} /usr/bin/bashbug2 {shlex.quote(newest)}; "
-                       f"claim {name} /etc/cron.d/zz-claimed {shlex.quote(newest)}")  # fmt: skip
+    do(
+        forged,
+        FORGE + f"claim {name} /usr/bin/bashbug2 {shlex.quote(newest)}; "
+        f"claim {name} /etc/cron.d/zz-claimed {shlex.quote(newest)}",
+    )
     code, document, said = ungcuu("scan", "web01")
     found = rules(document)
     assert code == 13, said
@@ -152,14 +158,19 @@ def test_an_upgrade_from_the_archive_is_no_alarm(host: tuple[Lab, list[str]], un
     """What unattended-upgrades installs by night is compared with the packages, file by file, and passes."""
     lab, behind = host
     names = " ".join(name.partition("=")[0] for name in behind)
-    do(lab, "DEBIAN_FRONTEND=noninteractive apt-get -qy -o Dpkg::Options::=--force-confold install "
-            f"--only-upgrade {names}")  # fmt: skip
+    do(
+        lab,
+        f"DEBIAN_FRONTEND=noninteractive apt-get -qy -o Dpkg::Options::=--force-confold install --only-upgrade {names}",
+    )
     code, document, said = ungcuu("scan", "web01")
     assert {row["rule"] for row in document["findings"]} == {"package.changed"}, said
     assert code == 0
     assert document["scans"][0]["checked"]["packages"]["packages_compared"] >= 1
-    do(lab, "DEBIAN_FRONTEND=noninteractive apt-get -qy --allow-downgrades -o Dpkg::Options::=--force-confold "
-            f"install {' '.join(behind)}")  # fmt: skip
+    do(
+        lab,
+        "DEBIAN_FRONTEND=noninteractive apt-get -qy --allow-downgrades -o Dpkg::Options::=--force-confold "
+        f"install {' '.join(behind)}",
+    )
     assert ungcuu("scan", "web01")[1]["findings"] == []
 
 

@@ -117,7 +117,7 @@ def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
         "symlink /etc/passwd /web01/repository/data/passwd", "get /etc/passwd /tmp/loot", "ls /etc/ungcuu-vault",
         "get /../../../../etc/passwd /tmp/loot", "get /var/lib/ungcuu-vault/account/id_ed25519 /tmp/loot",
         "ls /web01/incoming", "ls /web01/arrived", "ls /web01/sets", "ls /web01/views",
-    )  # fmt: skip
+    )  # fmt: skip # a table
     reads = f"{AS_ACCOUNT} sh -c \"echo 'get /web01/ledger.json /tmp/read' | sftp -q -b - {OPTIONS} {target}\""
     run(copied, SECOND, reads)
     for words in wanted:

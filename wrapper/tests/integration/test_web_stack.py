@@ -240,8 +240,15 @@ def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None
         assert re.search(r"^Content-Security-Policy: ", inside(web, page), re.MULTILINE)
 
         file = "/etc/nginx/conf.d/00-ungcuu.conf"
-        order = {"name": "portal.lab.test", "path": "/", "text": "", "deep": False, "application": "", "engine": "",
-                 "only": ["content policy"]}  # fmt: skip
+        order = {
+            "name": "portal.lab.test",
+            "path": "/",
+            "text": "",
+            "deep": False,
+            "application": "",
+            "engine": "",
+            "only": ["content policy"],
+        }
         program = program_text("website_probe", order).encode()
         seen: dict[str, str] = {}
         for what, origin in [(what, origin) for what, origins in named.items() for origin in origins]:
@@ -353,8 +360,16 @@ def test_postgresql_asks_everybody(web: Lab, tmp_path: Path, ungcuu: Callable[..
     assert "Read-only file system" in refused
     login = "PGPASSWORD=only-in-the-lab psql -XAtqw -h 127.0.0.1 -U portal -c 'SELECT 1' portal"
     assert inside(web, login, "spare01").strip() == "1"
-    order = {"name": "x", "path": "/", "text": "", "deep": False, "application": "", "engine": "postgresql",
-             "database": "portal", "only": ["database dump"]}  # fmt: skip
+    order = {
+        "name": "x",
+        "path": "/",
+        "text": "",
+        "deep": False,
+        "application": "",
+        "engine": "postgresql",
+        "database": "portal",
+        "only": ["database dump"],
+    }
     done = web.exec("spare01", ["/usr/bin/python3", "-I", "-"], stdin=program_text("website_probe", order).encode())
     assert parse_reply(done.stdout.decode())["results"]["database dump"]["passed"]
 

@@ -36,7 +36,7 @@ CLICK = (
     "Invalid value: {message}", "Invalid value for {param_hint}: {message}", "Choose from:\n\t{choices}",
     ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."), "{value!r} is not a valid {number_type}.",
     "Try '{command} {option}' for help.", ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 def messages() -> Catalog:

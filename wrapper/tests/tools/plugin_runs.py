@@ -45,9 +45,14 @@ def load(name: str, arguments: Mapping[str, Any], host: Host = no_host, *, check
     task.action, task.args, task.check_mode, task.diff = name, dict(arguments), check, True
     loader, play = DataLoader(), PlayContext()
     action = action_loader.get(
-        name, task=task, connection=connection_loader.get("local", play), play_context=play, loader=loader,
-        templar=Templar(loader=loader), shared_loader_obj=None,
-    )  # fmt: skip
+        name,
+        task=task,
+        connection=connection_loader.get("local", play),
+        play_context=play,
+        loader=loader,
+        templar=Templar(loader=loader),
+        shared_loader_obj=None,
+    )
 
     def asked(command: str, *_rest: Any, in_data: Any = None, **_more: Any) -> dict[str, Any]:
         sent = in_data.encode() if isinstance(in_data, str) else in_data or b""

@@ -78,11 +78,16 @@ def key_file(master: Key, password: str) -> bytes:
     plain = json.dumps({"mac": {"k": text[1], "r": text[2]}, "encrypt": text[0]}).encode()
     salt = os.urandom(64)
     row = {
-        "created": "2026-01-01T00:00:00Z", "username": "root", "hostname": "web01",
-        "kdf": "scrypt", "N": 2, "r": 8, "p": 1,
+        "created": "2026-01-01T00:00:00Z",
+        "username": "root",
+        "hostname": "web01",
+        "kdf": "scrypt",
+        "N": 2,
+        "r": 8,
+        "p": 1,
         "salt": base64.b64encode(salt).decode(),
         "data": base64.b64encode(user_key(password, salt, 2, 8, 1).seal(plain)).decode(),
-    }  # fmt: skip
+    }
     return json.dumps(row).encode()
 
 

@@ -78,9 +78,11 @@ class World:
             (self.base / name).mkdir(parents=True)
         (self.base / "store").chmod(0o711)
         row = {
-            "name": "web01", "keep": {"hourly": "2d"}, "source": {},
+            "name": "web01",
+            "keep": {"hourly": "2d"},
+            "source": {},
             "site": {"root": str(self.base / "source/www"), "config_paths": []},
-        }  # fmt: skip
+        }
         (self.base / "settings/sites/web01.json").write_text(json.dumps(row))
         (self.base / "settings/passwords/web01").write_text(PASSWORD)
 

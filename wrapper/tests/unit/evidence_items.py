@@ -24,7 +24,7 @@ def host_journal(start: datetime) -> bytes:
         len(text).to_bytes(8, "little"), text, b"\n\n",
         b"__REALTIME_TIMESTAMP=", micro(start + timedelta(seconds=9)), b"\nSYSLOG_IDENTIFIER=useradd\n",
         b"MESSAGE=new user: name=backd00r, UID=0, GID=0\n\n",
-    ))  # fmt: skip
+    ))  # fmt: skip # a table
 
 
 def _row(path: str, stamp: float, kind: str = "f") -> str:

@@ -21,9 +21,16 @@ MAPPING = {"cis_debian12": "", "devsec": "", "tcvn_14423": ""}
 def control(name: str, **more: object) -> controls.Control:
     """A control whose test is test_NAME in the role `r`."""
     fields: dict[str, object] = {
-        "id": name, "title": name, "title_vi": name, "why": "w", "level": 2, "default": "enforce", "role": "r",
-        "check": f"roles/r/tests/test_r.py::test_{name}", "mapping": MAPPING,
-    }  # fmt: skip
+        "id": name,
+        "title": name,
+        "title_vi": name,
+        "why": "w",
+        "level": 2,
+        "default": "enforce",
+        "role": "r",
+        "check": f"roles/r/tests/test_r.py::test_{name}",
+        "mapping": MAPPING,
+    }
     return controls.Control(**{**fields, **more})  # type: ignore[arg-type]
 
 
@@ -92,8 +99,11 @@ def test_states_follow_level_and_overrides() -> None:
     known = [control("a"), control("b", level=3), control("c", needs=["nginx"]), control("d", default="audit")]
     assert controls.decide(known, {}, 2, set()) == {"a": "enforce", "b": "audit", "c": "absent", "d": "audit"}
     assert controls.decide(known, {"a": False, "d": "enforce"}, 3, {"nginx"}) == {
-        "a": "off", "b": "enforce", "c": "enforce", "d": "enforce",
-    }  # fmt: skip
+        "a": "off",
+        "b": "enforce",
+        "c": "enforce",
+        "d": "enforce",
+    }
     with pytest.raises(ValueError, match="typo"):
         controls.decide(known, {"typo": "audit"}, 2, set())
 

@@ -51,12 +51,15 @@ def run(server: ssh.Target, tmp_path: Path, **more: str) -> runner.RunResult:
     settings = content.make(tmp_path, ask=TASKS)
     shutil.copy(Settings.from_environment().content / "ansible.cfg", settings.content / "ansible.cfg")
     variables = {
-        "ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": server.port,
-        "ansible_user": server.user, "ansible_ssh_private_key_file": str(server.key),
+        "ansible_connection": "ssh",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": server.port,
+        "ansible_user": server.user,
+        "ansible_ssh_private_key_file": str(server.key),
         "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={known} -o HostKeyAlias=web01"
         " -o ControlPath=none -o IdentitiesOnly=yes -o IdentityAgent=none",
         **more,
-    }  # fmt: skip
+    }
     assert settings.inventory
     return runner.run(settings, settings.inventory, "ask", ("web01",), variables)
 

@@ -133,9 +133,13 @@ def sent_program(config: dict[str, Any], more: bytes = b"") -> subprocess.Comple
     text = remote_program.program("host_state", config)
     start = b"sys.exit("
     return subprocess.run(
-        [sys.executable, "-I", "-S", "-"], input=text.replace(start, more + start), capture_output=True, check=True,
-        timeout=30, cwd="/",
-    )  # fmt: skip
+        [sys.executable, "-I", "-S", "-"],
+        input=text.replace(start, more + start),
+        capture_output=True,
+        check=True,
+        timeout=30,
+        cwd="/",
+    )
 
 
 def test_program_carries_its_configuration_as_data() -> None:

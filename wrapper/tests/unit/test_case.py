@@ -104,9 +104,16 @@ def test_a_typed_time_needs_no_zone_but_keeps_one() -> None:
 # --- phases -------------------------------------------------------------------------------------------------------
 
 ALLOWED = {
-    ("detect", "contain"), ("detect", "recover"), ("detect", "review"), ("contain", "recover"), ("contain", "review"),
-    ("recover", "contain"), ("recover", "review"), ("review", "contain"), ("review", "recover"),
-}  # fmt: skip
+    ("detect", "contain"),
+    ("detect", "recover"),
+    ("detect", "review"),
+    ("contain", "recover"),
+    ("contain", "review"),
+    ("recover", "contain"),
+    ("recover", "review"),
+    ("review", "contain"),
+    ("review", "recover"),
+}
 
 
 @pytest.mark.parametrize("start", case_facts.PHASES[:-1])

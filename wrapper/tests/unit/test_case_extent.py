@@ -47,9 +47,7 @@ def test_the_evidence_tells_who_came_and_what_was_done(settings: Settings, skew:
     assert set(by_address) == {"203.0.113.77", "192.0.2.8"}
     assert (by_address["203.0.113.77"].requests, by_address["203.0.113.77"].first) == (2, START)
     accounts = {row.account: row.acts for row in host.scope.accounts}
-    assert accounts == {
-        "root": ("login", "login from a suspicious address"), "backd00r": ("changed by useradd",)
-    }  # fmt: skip
+    assert accounts == {"root": ("login", "login from a suspicious address"), "backd00r": ("changed by useradd",)}
     assert host.root == ROOT
     assert {SHELL, "/etc/cron.d/php-session-clean"} <= set(host.scope.changed)
     assert f"{ROOT}/old.php" not in host.scope.changed
@@ -64,9 +62,13 @@ def test_indicators_name_the_intruder_and_no_visitor(settings: Settings) -> None
     with clock_of() as clock:
         Book(case, clock).report(
             "finding",
-            {"id": "1", "severity": "high", "path": f"{ROOT}/wp-content/themes/portal/footer.php",
-             "action": {"do": "restore"}},
-        )  # fmt: skip
+            {
+                "id": "1",
+                "severity": "high",
+                "path": f"{ROOT}/wp-content/themes/portal/footer.php",
+                "action": {"do": "restore"},
+            },
+        )
         case.judge(_footer(case), "false alarm", "x")
     case = find(settings, case.id)
     seen = intruders(scope_of_case(case), case.facts, case.records())
@@ -117,8 +119,16 @@ def test_addresses_that_findings_name_are_told(settings: Settings) -> None:
 def test_the_report_tells_it(settings: Settings) -> None:
     case = incident(settings)
     text = render(build(case.records(), None, reach=scope_of_case(case)))
-    for words in ("How far it went", "203.0.113.77", "backd00r", "7.0 MiB sent to 203.0.113.77", SHELL,
-                  "First request of 203.0.113.77", "File changed", "login from a suspicious address"):  # fmt: skip
+    for words in (
+        "How far it went",
+        "203.0.113.77",
+        "backd00r",
+        "7.0 MiB sent to 203.0.113.77",
+        SHELL,
+        "First request of 203.0.113.77",
+        "File changed",
+        "login from a suspicious address",
+    ):
         assert words in text, words
     assert "192.0.2.9" not in text
 
@@ -167,8 +177,10 @@ def scope_after(
     case = incident(settings)
     good = {"path": "", "area": "web", "type": "file", "size": 9, "mode": 0o644, "uid": 33, "gid": 33}
     page, ssh = (hashlib.sha256(text).hexdigest() for text in (b"page", b"ssh"))
-    rows = [good | {"path": PAGE, "sha256": page},
-            good | {"path": "/etc/ssh/sshd_config", "uid": 0, "gid": 0, "sha256": ssh}]  # fmt: skip
+    rows = [
+        good | {"path": PAGE, "sha256": page},
+        good | {"path": "/etc/ssh/sshd_config", "uid": 0, "gid": 0, "sha256": ssh},
+    ]
     path = baseline.host_folder(settings.state, "web01") / "baseline.json"
     document = {"format": baseline.FORMAT, "host": "web01", "taken": taken, "rows": {"file": rows}}
     baseline.sign(path, document, settings.keys)
@@ -186,8 +198,13 @@ def scope_after(
 def test_what_ungcuu_wrote_is_told_apart(settings: Settings) -> None:
     """Fifty files of ungcuu among five of the intruder's: a reader would miss the five."""
     link = "/etc/systemd/system/sysinit.target.wants/ungcuu-isolation.service"
-    changed = listed(("f", "644", 0, UNIT, ""), ("f", "600", 0, KEPT, ""), ("l", "777", 0, link, UNIT),
-                     ("d", "700", 0, "/var/lib/ungcuu/before", ""), ("f", "644", 0, "/etc/cron.d/x", ""))  # fmt: skip
+    changed = listed(
+        ("f", "644", 0, UNIT, ""),
+        ("f", "600", 0, KEPT, ""),
+        ("l", "777", 0, link, UNIT),
+        ("d", "700", 0, "/var/lib/ungcuu/before", ""),
+        ("f", "644", 0, "/etc/cron.d/x", ""),
+    )
     found = scope_after(settings, changed, {UNIT: WROTE, KEPT: b"ssh", PAGE: b"page"})
     assert set(found.ours) == {UNIT, KEPT, link, "/var/lib/ungcuu/before", PAGE}
     assert set(found.changed) == {"/etc/cron.d/x", ROOT}

@@ -76,8 +76,17 @@ def test_a_case_is_never_called_changed_while_it_is_written(case: Case) -> None:
 def test_a_copy_without_a_lock_is_read_until_it_stands_still(case: Case) -> None:
     """Who checks a case from another account can't take the writers' lock."""
     (case.settings.heads / f"{case.id}.lock").unlink()
-    command = [sys.executable, "-c", WRITER.replace('journal, store = case.journal()', "import fcntl\nfcntl.flock = "
-               "lambda *_: None\njournal, store = case.journal()"), str(case.settings.state), case.id, "2"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-c",
+        WRITER.replace(
+            "journal, store = case.journal()",
+            "import fcntl\nfcntl.flock = lambda *_: None\njournal, store = case.journal()",
+        ),
+        str(case.settings.state),
+        case.id,
+        "2",
+    ]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     alarms = []
     while writer.poll() is None:

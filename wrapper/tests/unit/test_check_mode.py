@@ -161,9 +161,13 @@ def people(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def ungcuu_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     known = people(monkeypatch)
     arguments = {
-        "state": "locked", "folder": str(tmp_path), "keep": ["ungcuu"],
-        "application": "wordpress", "engine": "mariadb", "database": "portal",
-    }  # fmt: skip
+        "state": "locked",
+        "folder": str(tmp_path),
+        "keep": ["ungcuu"],
+        "application": "wordpress",
+        "engine": "mariadb",
+        "database": "portal",
+    }
     return Scenario(arguments, answering(accounts.perform), changes=True, state=lambda: json.dumps(known))
 
 
@@ -200,9 +204,13 @@ def rotate_credentials(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
         return {"stdout": json.dumps(answer)}
 
     arguments = {
-        "what": "accounts", "accounts": [], "keep": ["ungcuu"], "state": str(tmp_path),
-        "store": str(tmp_path / "secrets.yml"), "store_password": str(tmp_path / "password"),
-    }  # fmt: skip
+        "what": "accounts",
+        "accounts": [],
+        "keep": ["ungcuu"],
+        "state": str(tmp_path),
+        "store": str(tmp_path / "secrets.yml"),
+        "store_password": str(tmp_path / "password"),
+    }
     return Scenario(arguments, host, changes=True, state=lambda: list(rotated))
 
 
@@ -260,9 +268,11 @@ def ungcuu_command(_: Path, __: pytest.MonkeyPatch) -> Scenario:
         return {"rc": 0}
 
     arguments = {
-        "argv": ["mariadb", "-e", "x"], "changes": ["ALTER USER ''@'localhost' ACCOUNT LOCK;"],
-        "what": "database rights", "item": "anonymous accounts locked",
-    }  # fmt: skip
+        "argv": ["mariadb", "-e", "x"],
+        "changes": ["ALTER USER ''@'localhost' ACCOUNT LOCK;"],
+        "what": "database rights",
+        "item": "anonymous accounts locked",
+    }
     return Scenario(arguments, host, changes=True, state=lambda: list(ran))
 
 
@@ -454,9 +464,13 @@ def test_an_unlock_and_a_release_are_foretold(tmp_path: Path, monkeypatch: pytes
 
 def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
     arguments = {
-        "what": "accounts", "accounts": [], "keep": ["ungcuu"], "state": str(tmp_path),
-        "store": str(tmp_path / "secrets.yml"), "store_password": str(tmp_path / "password"),
-    }  # fmt: skip
+        "what": "accounts",
+        "accounts": [],
+        "keep": ["ungcuu"],
+        "state": str(tmp_path),
+        "store": str(tmp_path / "secrets.yml"),
+        "store_password": str(tmp_path / "password"),
+    }
     nobody = {"stdout": json.dumps({"event": "done", "accounts": [], "left": []})}
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
 

@@ -27,9 +27,14 @@ def ungcuu(tmp_path: Path, *words: str, **environment: str) -> subprocess.Comple
         "LANG": "C.UTF-8",
     }
     return subprocess.run(
-        [sys.executable, "-m", "ungcuu", *words], cwd=tmp_path, env=env | environment, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "ungcuu", *words],
+        cwd=tmp_path,
+        env=env | environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def site(tmp_path: Path) -> str:
@@ -94,10 +99,13 @@ def test_the_name_is_typed_on_a_terminal(tmp_path: Path) -> None:
     inventory = site(tmp_path)
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ungcuu", name, "web01", "-i", inventory], stdin=slave, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
+        [sys.executable, "-m", "ungcuu", name, "web01", "-i", inventory],
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         env={**os.environ, "UNGCUU_STATE": str(tmp_path / "state"), "LANGUAGE": "en"},
-    )  # fmt: skip
+    )
     os.write(master, b"web02\n")
     output, _ = process.communicate(timeout=30)
     os.close(master)
@@ -116,7 +124,7 @@ def test_language_is_chosen_by_option_and_by_locale(tmp_path: Path) -> None:
 def test_completion_offers_hosts(tmp_path: Path) -> None:
     done = ungcuu(
         tmp_path, COMP_WORDS=f"ungcuu verify -i {site(tmp_path)} web", COMP_CWORD="4", _UNGCUU_COMPLETE="bash_complete"
-    )  # fmt: skip
+    )
     assert done.stdout.split() == ["plain,web01", "plain,web02", "plain,website"]
 
 

@@ -479,14 +479,20 @@ _TOO_BIG = "icmp type destination-unreachable icmp code"
         *(
             (_CLOSED.replace("counter drop", rule), "full", "high")
             for rule in (
-                "accept", "ip saddr 203.0.113.9 accept", "ip daddr set 203.0.113.9 accept", "tcp dport set 22 accept",
-                "notrack accept", "meta mark set 1 accept", "tcp dport { 80, 443 } accept", "redirect",
+                "accept",
+                "ip saddr 203.0.113.9 accept",
+                "ip daddr set 203.0.113.9 accept",
+                "tcp dport set 22 accept",
+                "notrack accept",
+                "meta mark set 1 accept",
+                "tcp dport { 80, 443 } accept",
+                "redirect",
             )
         ),
         (_CLOSED.replace("counter drop", "tcp dport { 80, 443 } accept"), "maintenance", "low"),
         (_CLOSED.replace("counter drop", "tcp dport { 25, 443 } accept"), "maintenance", "high"),
     ],
-)  # fmt: skip
+)
 def test_the_isolation_s_table_excuses_no_other_rule_and_nobody_is_told_to_delete_it(
     text: str, mode: str, severity: str
 ) -> None:

@@ -35,11 +35,19 @@ def test_a_good_host_passes() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "subject"),
-    [({"python": [""]}, "Python"), ({"python": ["2.7"]}, "Python"), ({"root": ["1000"]}, "sudo"),
-     ({"nft": [""]}, "nft"),
-     ({"rules": [""]}, "nft"), ({"clock": [str(NOW - 3600)]}, "clock"), ({"clock": ["?"]}, "clock"),
-     ({"free": ["10 /"]}, "disk"), ({"inodes": ["3 /var"]}, "disk"), ({"lacks": ["ss"]}, "programs")],
-)  # fmt: skip
+    [
+        ({"python": [""]}, "Python"),
+        ({"python": ["2.7"]}, "Python"),
+        ({"root": ["1000"]}, "sudo"),
+        ({"nft": [""]}, "nft"),
+        ({"rules": [""]}, "nft"),
+        ({"clock": [str(NOW - 3600)]}, "clock"),
+        ({"clock": ["?"]}, "clock"),
+        ({"free": ["10 /"]}, "disk"),
+        ({"inodes": ["3 /var"]}, "disk"),
+        ({"lacks": ["ss"]}, "programs"),
+    ],
+)
 def test_each_lack_is_refused(changes: dict[str, list[str]], subject: str) -> None:
     """Each would make a verb fail later, in the middle of an incident."""
     assert bad(**changes) == {subject}

@@ -208,9 +208,16 @@ def test_each_outcome_is_told_apart(tmp_path: Path, local_host: None) -> None:
         spec("last", "echo still here"),
     )
     assert {name: item.outcome.value for name, item in items.items()} == {
-        "good": "SUCCESS", "empty": "EMPTY", "failed": "FAILURE", "accepted": "SUCCESS", "missing": "MISSING",
-        "no_program": "MISSING", "too_long": "CUT_OFF", "too_large": "CUT_OFF", "last": "SUCCESS",
-    }  # fmt: skip
+        "good": "SUCCESS",
+        "empty": "EMPTY",
+        "failed": "FAILURE",
+        "accepted": "SUCCESS",
+        "missing": "MISSING",
+        "no_program": "MISSING",
+        "too_long": "CUT_OFF",
+        "too_large": "CUT_OFF",
+        "last": "SUCCESS",
+    }
     assert (tmp_path / items["good"].sha256).read_bytes() == b"a\0b\xff\n"
     assert items["failed"].reason == "exit status 3: why"
     assert (tmp_path / items["failed"].sha256).read_bytes() == b"part\n"

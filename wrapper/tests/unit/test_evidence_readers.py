@@ -48,8 +48,12 @@ def test_lines_of_an_archive(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc/passwd")
     found = list(archive_lines(pack(tmp_path, long, odd, "old.log.1.gz", "empty", "link")))
     assert found == [
-        (long, b"one"), (long, b"two"), (odd, b"three"), ("old.log.1.gz", b"four"), ("old.log.1.gz", b"five")
-    ]  # fmt: skip
+        (long, b"one"),
+        (long, b"two"),
+        (odd, b"three"),
+        ("old.log.1.gz", b"four"),
+        ("old.log.1.gz", b"five"),
+    ]
 
 
 def test_a_bomb_and_an_endless_line_take_no_memory(tmp_path: Path) -> None:
@@ -125,8 +129,9 @@ LOG = [
     b'192.0.2.7 - - [21/Nov/2026:09:00:00 +0700] "GET /index.php HTTP/1.1" 200 100 "-" "Mozilla"',
     b'192.0.2.7 - - [21/Nov/2026:09:00:00 +0700] "GET /photo.jpg HTTP/1.1" 200 9000000 "-" "Mozilla"',
     b'2001:db8::5 - - [21/Nov/2026:10:00:00 +0700] "GET /up/%78.php/\x1b[2J HTTP/1.1" 403 - "-" "-"',
-    b"not a log line", b'999.1.1.1 - - [21/Nov/2026:10:00:00 +0700] "GET / HTTP/1.1" 200 1 "-" "-"',
-]  # fmt: skip
+    b"not a log line",
+    b'999.1.1.1 - - [21/Nov/2026:10:00:00 +0700] "GET / HTTP/1.1" 200 1 "-" "-"',
+]
 
 
 def entry(who: bytes, message: bytes, day: int) -> dict[str, bytes]:
@@ -152,8 +157,9 @@ def test_scope() -> None:
     ]
     found = scope(SINCE, ["/up/x.php"], lambda: filter(None, map(request, LOG)), entries, files)
     assert [(row.address, row.requests, row.sent) for row in found.addresses] == [
-        ("192.0.2.9", 3, 5000220), ("2001:db8::5", 1, 0)
-    ]  # fmt: skip
+        ("192.0.2.9", 3, 5000220),
+        ("2001:db8::5", 1, 0),
+    ]
     assert {row.account: row.acts for row in found.accounts} == {
         "root": ("login", "login from a suspicious address"),
         "portal": ("sudo as root",),

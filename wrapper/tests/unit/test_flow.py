@@ -213,9 +213,14 @@ def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     screen = io.StringIO()
     verb = Verb(
-        "greet", Phase.PREPARE, "x", playbook="greet", steps_before=("Get ready",),
-        before=lambda _ctx: {"greeting_text": "hi"}, variables=lambda options: {"greeting_file": options["file"]},
-    )  # fmt: skip
+        "greet",
+        Phase.PREPARE,
+        "x",
+        playbook="greet",
+        steps_before=("Get ready",),
+        before=lambda _ctx: {"greeting_text": "hi"},
+        variables=lambda options: {"greeting_file": options["file"]},
+    )
     request = flow.Request(verb, ("web01",), {"file": str(tmp_path / "out")})
     report = flow.execute(request, settings, Screen(screen), nothing)
     assert report.document["outcome"] == "DONE"
@@ -228,8 +233,11 @@ def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
     ]
     told = json.loads(json.dumps(report.document))["steps"]
     assert [(step["number"], step["reached"], step["changed"]) for step in told] == [
-        (1, True, 0), (2, True, 0), (3, True, 1), (4, True, 0),
-    ]  # fmt: skip
+        (1, True, 0),
+        (2, True, 0),
+        (3, True, 1),
+        (4, True, 0),
+    ]
     proof = next(record for record in read_records(settings.operations) if record.kind == "proof")
     assert proof.data["data"]["name"] == "greeted"
     assert proof.data["data"]["password"] == "(hidden)"

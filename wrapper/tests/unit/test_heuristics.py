@@ -57,11 +57,14 @@ def test_no_file_makes_the_rules_slow(piece: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "runs"),
     [
-        (b"auto_prepend_file =\n\nfoo", False), (b"; auto_prepend_file = /x.php", False),
-        (b"auto_prepend_file = none", False), (b"auto_prepend_file=/x", True),
+        (b"auto_prepend_file =\n\nfoo", False),
+        (b"; auto_prepend_file = /x.php", False),
+        (b"auto_prepend_file = none", False),
+        (b"auto_prepend_file=/x", True),
         (b"php_admin_value[auto_prepend_file] = /tmp/x", True),
-        (b'fastcgi_param PHP_VALUE "auto_prepend_file=/x";', True), (b"php_value auto_append_file /x", True),
+        (b'fastcgi_param PHP_VALUE "auto_prepend_file=/x";', True),
+        (b"php_value auto_append_file /x", True),
     ],
-)  # fmt: skip
+)
 def test_configuration_that_makes_php_run_another_file(line: bytes, runs: bool) -> None:
     assert heuristics.runs_other_code(line) is runs

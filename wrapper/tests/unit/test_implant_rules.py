@@ -16,8 +16,17 @@ from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Finding
 
 POLICY = Policy("web01", "/var/www/portal")
-BASH = {"path": "/usr/bin/bash", "area": "program", "type": "file", "mode": 0o755, "uid": 0, "gid": 0,
-        "sha256": "a" * 64, "package": "bash", "package_ok": True}  # fmt: skip
+BASH = {
+    "path": "/usr/bin/bash",
+    "area": "program",
+    "type": "file",
+    "mode": 0o755,
+    "uid": 0,
+    "gid": 0,
+    "sha256": "a" * 64,
+    "package": "bash",
+    "package_ok": True,
+}
 
 
 def snapshot(processes: list[dict[str, Any]] | None = None, **rows: list[dict[str, Any]]) -> Snapshot:

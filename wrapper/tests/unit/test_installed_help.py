@@ -64,8 +64,12 @@ def test_no_installed_program_is_left_out(programs: dict[str, Path]) -> None:
     found |= set(re.findall(r"__patching_program: (\S+)", text))
     installed = {path for path in found if path.endswith((".sh", ".py")) or "/sbin/" in path}
     assert {Path(path).name for path in installed} - {"isolation-guard.sh"} == {  # one of an earlier release, removed
-        SITE, VAULT, "patch.py", "isolation.sh", "maintenance.py",
-    }  # fmt: skip
+        SITE,
+        VAULT,
+        "patch.py",
+        "isolation.sh",
+        "maintenance.py",
+    }
 
 
 def test_the_vault_s_program(programs: dict[str, Path]) -> None:

@@ -56,9 +56,17 @@ def test_names_are_resolved_to_every_address() -> None:
 
 @pytest.mark.parametrize(
     ("address", "held"),
-    [("192.0.2.1", True), ("192.0.2.2", False), ("2001:db8::99", True), ("2001:db8:1::", False),
-     ("::ffff:192.0.2.1", True), ("fe80::1%eth0", False), ("", False), ("$(reboot)", False)],
-)  # fmt: skip
+    [
+        ("192.0.2.1", True),
+        ("192.0.2.2", False),
+        ("2001:db8::99", True),
+        ("2001:db8:1::", False),
+        ("::ffff:192.0.2.1", True),
+        ("fe80::1%eth0", False),
+        ("", False),
+        ("$(reboot)", False),
+    ],
+)
 def test_what_the_list_holds(address: str, held: bool) -> None:
     """What the host says about our address decides whether it is cut; anything odd must not pass."""
     assert allowlist.allow_list(MANAGEMENT).holds(address) is held
@@ -332,9 +340,18 @@ def test_clean_reassessment_opens_the_gate(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"outcome": "not clean"}, {"outcome": None}, {"host": "web02"}, {"entry": {"closed": False}}, {"entry": None},
-     {"time": "2026-11-22T09:59:59Z"}, {"time": "tomorrow"}, {"time": "2026-11-22T13:30:00Z"}, {"time": None}],
-)  # fmt: skip
+    [
+        {"outcome": "not clean"},
+        {"outcome": None},
+        {"host": "web02"},
+        {"entry": {"closed": False}},
+        {"entry": None},
+        {"time": "2026-11-22T09:59:59Z"},
+        {"time": "tomorrow"},
+        {"time": "2026-11-22T13:30:00Z"},
+        {"time": None},
+    ],
+)
 def test_everything_else_keeps_it_shut(folder: Path, fields: dict[str, object]) -> None:
     """Sites that return without the cause being found are hit again."""
     isolation_state.mark_isolated(folder, "web01", "full", NOW - timedelta(hours=2))

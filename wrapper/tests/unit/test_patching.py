@@ -187,9 +187,13 @@ def plan_of(*rows: dict[str, Any]) -> dict[str, Any]:
 
 
 DEMO = {
-    "name": "demo", "from": "1.0", "to": "2.0", "security": True, "changelog": True,
+    "name": "demo",
+    "from": "1.0",
+    "to": "2.0",
+    "security": True,
+    "changelog": True,
     "cves": [{"id": "CVE-2026-0001", "published": "2026-11-01T00:00:00Z"}, {"id": "CVE-2026-0002", "published": ""}],
-}  # fmt: skip
+}
 
 
 def test_exposure_is_counted_in_days_by_hole() -> None:
@@ -296,10 +300,13 @@ def test_plan_rows_for_the_screen() -> None:
 def test_the_summary_tells_what_is_open_kept_and_due() -> None:
     """The run is over when somebody has read this."""
     result = {
-        "packages": 1, "exposure_days": {"CVE-2026-0001": 21}, "reboot": ["a newer kernel is installed"],
-        "kept_back": [{"package": "held", "why": "held"}], "still_open": [{"fix": True}, {"fix": False}],
+        "packages": 1,
+        "exposure_days": {"CVE-2026-0001": 21},
+        "reboot": ["a newer kernel is installed"],
+        "kept_back": [{"package": "held", "why": "held"}],
+        "still_open": [{"fix": True}, {"fix": False}],
         "kept_configurations": ["/etc/x.dpkg-dist"],
-    }  # fmt: skip
+    }
     text = "\n".join(patch_view.summary("web01", result))
     for part in ("1 known vulnerabilities", "21 days", "held", "2, 1 of them", "/etc/x.dpkg-dist", "newer kernel"):
         assert part in text

@@ -56,13 +56,27 @@ def test_critical_and_high_findings_are_taken() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/etc/../etc/shadow", "/etc//passwd", "/etc/./x", "relative", "/", "", "/proc/1/root/x", "/boot/vmlinuz",
+        "/etc/../etc/shadow",
+        "/etc//passwd",
+        "/etc/./x",
+        "relative",
+        "/",
+        "",
+        "/proc/1/root/x",
+        "/boot/vmlinuz",
         "/etc/passwd",
-        "/etc/ssh/sshd_config", "/var/lib/ungcuu/quarantine/x/content", "/var/lib/mysql/ibdata1", "/usr/sbin/sshd",
-        "/usr/bin/python3.11", "/usr/bin/sudo", "/etc/x\\x00y", "/etc/\\x2e\\x2e/shadow", "/var/log/auth.log",
+        "/etc/ssh/sshd_config",
+        "/var/lib/ungcuu/quarantine/x/content",
+        "/var/lib/mysql/ibdata1",
+        "/usr/sbin/sshd",
+        "/usr/bin/python3.11",
+        "/usr/bin/sudo",
+        "/etc/x\\x00y",
+        "/etc/\\x2e\\x2e/shadow",
+        "/var/log/auth.log",
         "/etc/cron.d/",
     ],
-)  # fmt: skip
+)
 def test_a_path_that_a_host_names_is_checked(path: str) -> None:
     """A lying host must not get its sshd, its logs or its database moved away."""
     assert plan(row(path=path)).orders == ()

@@ -97,9 +97,18 @@ def test_a_device_without_hooks_is_named() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"tables": 5}, {"chains": ["zz"]}, {"parts": [{"family": "x"}]}, {"links": ["00"]}, {"sessions": ["x"]},
-     {"namespaces": 3}, {"neighbours": ["00" * 13]}, {"parts": None}],
-)  # fmt: skip
+    [
+        {},
+        {"tables": 5},
+        {"chains": ["zz"]},
+        {"parts": [{"family": "x"}]},
+        {"links": ["00"]},
+        {"sessions": ["x"]},
+        {"namespaces": 3},
+        {"neighbours": ["00" * 13]},
+        {"parts": None},
+    ],
+)
 def test_an_answer_that_is_none_is_no_proof(change: dict[str, Any]) -> None:
     """The host writes it: whatever it writes, the run goes on, and nothing counts as proven."""
     answer = RECORDED | change if change else {}

@@ -376,14 +376,18 @@ def test_the_report_is_written_beside_the_journal_and_its_hash_into_it(settings:
 DRILLED = {
     "points": [
         {
-            "id": "4e3a0bd1" * 8, "time": "2026-11-24T18:30:00Z", "host": "web01", "bytes": 5 << 20, "files": 12,
+            "id": "4e3a0bd1" * 8,
+            "time": "2026-11-24T18:30:00Z",
+            "host": "web01",
+            "bytes": 5 << 20,
+            "files": 12,
             "proven": "2026-11-24T20:00:00Z",
             "drill": {"on": "spare01", "rto_seconds": 61.4, "rpo_seconds": 5400},
         }
     ],
     "asked": "2026-11-25T02:00:00Z",
     "schedule": {"active": False},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,13 @@ from ungcuu.run.resume import open_runs
 from ungcuu.run.verb import Option, Phase, Verb
 
 GREET = Verb(
-    "greet", Phase.PREPARE, "x", playbook="greet", options=(Option("--file", "x"), Option("--text", "x", secret=True)),
+    "greet",
+    Phase.PREPARE,
+    "x",
+    playbook="greet",
+    options=(Option("--file", "x"), Option("--text", "x", secret=True)),
     variables=lambda options: {"greeting_file": options["file"], "greeting_text": options["text"] or "hi"},
-)  # fmt: skip
+)
 
 DRIVER = """
 import os, signal, sys

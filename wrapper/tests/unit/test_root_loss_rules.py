@@ -31,15 +31,24 @@ def target(tmp_path: Path) -> ssh.Target:
     return ssh.Target(HOST, "192.0.2.1", known_hosts=known)
 
 
-def seen(rule: str = "privilege.file", path: str = "/usr/bin/find", severity: Severity = Severity.CRITICAL,
-         **evidence: object) -> Finding:  # fmt: skip
+def seen(
+    rule: str = "privilege.file",
+    path: str = "/usr/bin/find",
+    severity: Severity = Severity.CRITICAL,
+    **evidence: object,
+) -> Finding:
     return finding(HOST, rule, severity, "file", path, evidence=evidence)
 
 
 def record_outcome(state: Path, outcome: str) -> None:
     folder = baseline.host_folder(state, HOST)
-    document = {"format": baseline.FORMAT, "host": HOST, "time": "2026-11-28T09:00:00Z", "outcome": outcome,
-                "entry": {"closed": True}}  # fmt: skip
+    document = {
+        "format": baseline.FORMAT,
+        "host": HOST,
+        "time": "2026-11-28T09:00:00Z",
+        "outcome": outcome,
+        "entry": {"closed": True},
+    }
     baseline.sign(folder / isolation_state.REASSESSMENT, document, state / "keys")
 
 
@@ -127,8 +136,10 @@ def test_a_changed_record_is_refused(tmp_path: Path, target: ssh.Target) -> None
 
 def records(*rows: tuple[str, dict[str, object]]) -> list[Record]:
     opened = ("case_opened", {"case": "UC-20261128-001", "title": "t", "hosts": [HOST]})
-    return [Record(n, f"2026-11-28T08:00:{n:02d}.000Z", "op", kind, data, genesis("x"), "")
-            for n, (kind, data) in enumerate((opened, *rows), 1)]  # fmt: skip
+    return [
+        Record(n, f"2026-11-28T08:00:{n:02d}.000Z", "op", kind, data, genesis("x"), "")
+        for n, (kind, data) in enumerate((opened, *rows), 1)
+    ]
 
 
 LOST = ("root_lost", {"host": HOST, "data": {"since": "2026-11-28T08:00:00Z", "findings": ["access.sudo /etc/x"]}})

@@ -43,9 +43,11 @@ def test_a_run_tells_events_and_reports(tmp_path: Path, monkeypatch: pytest.Monk
     before = set(Path(tempfile.gettempdir()).glob("ungcuu-*"))
     hostile = "{{ lookup('ansible.builtin.pipe', 'touch " + str(tmp_path / "pwned") + "') }}"
     result = go(
-        settings, "greet",
-        variables={"greeting_text": hostile, "greeting_file": str(tmp_path / "out")}, on_event=seen.append,
-    )  # fmt: skip
+        settings,
+        "greet",
+        variables={"greeting_text": hostile, "greeting_file": str(tmp_path / "out")},
+        on_event=seen.append,
+    )
     assert result.outcome is Outcome.DONE
     assert result.hosts["web01"].changed == 1
     assert [r.kind for r in result.reports] == ["proof"]

@@ -14,7 +14,7 @@ ROW = {
     "files": 2, "added_bytes": 3, "seconds": 1.5, "skewed": False, "paths": ["/var/www/portal"],
     "counts": {"files": 1, "database": 1, "config": 0},
     "source": {"root": "/var/www/portal", "config_paths": [], "config_missing": [], "consistency": "one transaction"},
-}  # fmt: skip
+}  # fmt: skip # a table
 
 
 @pytest.fixture
@@ -36,12 +36,21 @@ def test_a_scan_and_a_proof_are_not_believed(pull: Any) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"id": "--help"}, {"id": "ab"}, {"host": "web02"}, {"time": "2099-01-01T00:00:00Z"}, {"arrived": 7},
-        {"arrived": "soon"}, {"bytes": "many"}, {"paths": "/"}, {"paths": [1]}, {"counts": {}},
-        {"source": {"root": "/"}}, {"source": ROW["source"] | {"root": 1}},
+        {"id": "--help"},
+        {"id": "ab"},
+        {"host": "web02"},
+        {"time": "2099-01-01T00:00:00Z"},
+        {"arrived": 7},
+        {"arrived": "soon"},
+        {"bytes": "many"},
+        {"paths": "/"},
+        {"paths": [1]},
+        {"counts": {}},
+        {"source": {"root": "/"}},
+        {"source": ROW["source"] | {"root": 1}},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_row_of_another_kind_is_refused(pull: Any, wrong: dict[str, Any]) -> None:
     """One such row in the second vault's own ledger, and no point could be chosen there any more."""
     from ungcuu_vault.common import VaultError  # type: ignore[import-not-found]

@@ -30,8 +30,13 @@ def taken() -> list[dict[str, Any]]:
     silent = {"ports": [{"address": a, "port": p, "state": "silent"} for a in addresses for p in ports]}
     pages = {"site": [{"address": a, "status": 200, "found": True} for a in addresses]}
     notices = {"site": [{"address": a, "status": 503, "found": False} for a in addresses]}
-    inside = {"out": [{"state": "blocked"}], "dns": [{"state": "silent"}], "moving": [], "held": 3,
-              "site": {"status": 200, "found": True}}  # fmt: skip
+    inside = {
+        "out": [{"state": "blocked"}],
+        "dns": [{"state": "silent"}],
+        "moving": [],
+        "held": 3,
+        "site": {"status": 200, "found": True},
+    }
     return [
         *proofs.contained(silent, "from the controller", addresses, ports),
         *proofs.contained(silent, "from outside (intruder01)", addresses, ports),

@@ -70,9 +70,7 @@ def test_all_sources_are_in_one_table(settings: Settings) -> None:
     made = [entry for entry in entries if entry.source == "file times" and "logo.php" in entry.text]
     assert [entry.what for entry in made] == ["file changed, inode changed", "file made"]
     asked = next(entry for entry in entries if entry.what == "POST 200")
-    assert (asked.time, asked.text) == (
-        START, "203.0.113.77 /wp-content/uploads/2026/11/logo.php?c=id (77 bytes)"
-    )  # fmt: skip
+    assert (asked.time, asked.text) == (START, "203.0.113.77 /wp-content/uploads/2026/11/logo.php?c=id (77 bytes)")
     assert not [entry for entry in entries if "twice.php" in entry.text], "the web root has a list of its own"
 
 
@@ -137,11 +135,22 @@ def test_damaged_evidence_ends_the_reading_and_nothing_else(tmp_path: Path, name
     good = items(START)[name]
     source, read = timeline._READERS[name]
     assert source
-    for number, attack in enumerate((
-        b"", b"\0" * 5000, b"\xff" * 5000, b"MESSAGE\n" + b"\xff" * 8, b"A" * (3 << 20), b"\t" * 40 + b"\0",
-        b"__REALTIME_TIMESTAMP=9e99\n\n", b"__REALTIME_TIMESTAMP=nan\n\n", b"__REALTIME_TIMESTAMP=-1\n\n",
-        b"f\t644\t1\t1\t1\t1\t1\tnan\t1e300\t-1\tinf\t/x\0\0", good[:-7], good[7:],
-    )):  # fmt: skip
+    for number, attack in enumerate(
+        (
+            b"",
+            b"\0" * 5000,
+            b"\xff" * 5000,
+            b"MESSAGE\n" + b"\xff" * 8,
+            b"A" * (3 << 20),
+            b"\t" * 40 + b"\0",
+            b"__REALTIME_TIMESTAMP=9e99\n\n",
+            b"__REALTIME_TIMESTAMP=nan\n\n",
+            b"__REALTIME_TIMESTAMP=-1\n\n",
+            b"f\t644\t1\t1\t1\t1\t1\tnan\t1e300\t-1\tinf\t/x\0\0",
+            good[:-7],
+            good[7:],
+        )
+    ):
         path = tmp_path / str(number)
         path.write_bytes(attack)
         list(read({name: path}))

@@ -44,8 +44,22 @@ class Authority:
         new = ["req", "-config", "conf", "-newkey", "rsa:2048", "-nodes", "-subj"]
         self.openssl(*new, "/CN=root", "-x509", "-keyout", "root.key", "-out", "root.pem")
         self.openssl(*new, "/CN=tsa", "-keyout", "tsa.key", "-out", "tsa.csr")
-        self.openssl("x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key", "-out", "tsa.pem",
-                     "-extfile", "conf", "-extensions", "tsa_extensions")  # fmt: skip
+        self.openssl(
+            "x509",
+            "-req",
+            "-in",
+            "tsa.csr",
+            "-CA",
+            "root.pem",
+            "-CAkey",
+            "root.key",
+            "-out",
+            "tsa.pem",
+            "-extfile",
+            "conf",
+            "-extensions",
+            "tsa_extensions",
+        )
         self.answer: bytes | None = None
         self.server = HTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -59,8 +73,9 @@ class Authority:
 
     def sign(self, query: bytes) -> bytes:
         (self.folder / "q").write_bytes(query)
-        self.openssl("ts", "-reply", "-config", "conf", "-queryfile", "q", "-signer", "tsa.pem", "-inkey", "tsa.key",
-                     "-out", "a")  # fmt: skip
+        self.openssl(
+            "ts", "-reply", "-config", "conf", "-queryfile", "q", "-signer", "tsa.pem", "-inkey", "tsa.key", "-out", "a"
+        )
         return (self.folder / "a").read_bytes()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -134,8 +149,12 @@ def test_another_journal_under_the_same_stamp_is_found(case: Case, authority: Au
 def test_a_stamp_of_someone_else_is_refused(case: Case, authority: Authority, tmp_path: Path) -> None:
     """Neither a stranger's stamp nor an old answer to another question may be kept as proof."""
     stranger = Authority(tmp_path / "stranger")
-    answers = {"stranger": (stranger.url, None), "replayed": (authority.url, authority.sign(_query(case, tmp_path))),
-               "rubbish": (authority.url, b"<html>"), "empty": (authority.url, b"")}  # fmt: skip
+    answers = {
+        "stranger": (stranger.url, None),
+        "replayed": (authority.url, authority.sign(_query(case, tmp_path))),
+        "rubbish": (authority.url, b"<html>"),
+        "empty": (authority.url, b""),
+    }
     before = sorted(case.folder.iterdir())
     for name, (url, said) in answers.items():
         authority.answer = said
@@ -153,8 +172,9 @@ def _query(case: Case, folder: Path) -> bytes:
     """Another question about the same head: it has another nonce."""
     subprocess.run(
         ["openssl", "ts", "-query", "-data", str(case.head), "-sha256", "-cert", "-out", str(folder / "query")],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     return (folder / "query").read_bytes()
 
 

@@ -25,9 +25,12 @@ class Vault:
 
         self.judge, self.known, self.look, self.whole = judge, known, look, whole
         self.settings: dict[str, Any] = {
-            "root": ROOT, "writable_paths": ["wp-content/uploads"], "config_paths": ["/etc/nginx"],
-            "database": {"engine": "mariadb", "name": "portal"}, "exclude": ["*.tmp", f"{ROOT}/cache"],
-        }  # fmt: skip
+            "root": ROOT,
+            "writable_paths": ["wp-content/uploads"],
+            "config_paths": ["/etc/nginx"],
+            "database": {"engine": "mariadb", "name": "portal"},
+            "exclude": ["*.tmp", f"{ROOT}/cache"],
+        }
         self.rows: list[dict[str, Any]] = []
         self.name = "web01"
 
@@ -74,8 +77,16 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Any:
 def point(time: str, files: int = 100, size: int = 50 << 20, **more: Any) -> dict[str, Any]:
     counts = {"files": files, "database": 5, "config": 10}
     source = {"root": ROOT, "config_paths": ["/etc/nginx"]}
-    return {"id": (time[9] * 64), "time": time, "arrived": time, "files": files + 15, "bytes": size, "counts": counts,
-            "source": source, **more}  # fmt: skip
+    return {
+        "id": (time[9] * 64),
+        "time": time,
+        "arrived": time,
+        "files": files + 15,
+        "bytes": size,
+        "counts": counts,
+        "source": source,
+        **more,
+    }
 
 
 def web(name: str, digest: str = GOOD, **more: Any) -> dict[str, Any]:
@@ -132,9 +143,11 @@ def test_without_an_older_baseline_the_content_rules_alone_judge(vault: Vault) -
 def test_uploads_hold_media(vault: Vault) -> None:
     signed = vault.signed(T0, **{"a.php": GOOD, "wp-content/uploads/.htaccess": GOOD})
     good = (
-        upload("index.php", marks=["php"], idle=True), upload("empty.php", size=0), upload(".htaccess"),
+        upload("index.php", marks=["php"], idle=True),
+        upload("empty.php", size=0),
+        upload(".htaccess"),
         upload("x.png", marks=["short-tag"]),
-    )  # fmt: skip
+    )
     assert vault.verdict(*good, lists=(signed,))["verdict"] == "clean"
     bad = {
         "upload-code": upload("a.jpg", digest=OTHER, marks=["php"]),
@@ -156,8 +169,12 @@ def test_a_person_s_word_and_our_own_files_excuse_exactly_that_content(vault: Va
     assert vault.verdict(web("x.php", OTHER), lists=(signed,), ours={path: OTHER})["verdict"] == "clean"
 
 
-WHOLE = {f"{ROOT}/index.php": 10, f"{ROOT}/a.php": 50 << 20, "/var/lib/ungcuu/backup/current/tables.sql": 200_000,
-         "/etc/nginx/nginx.conf": 100}  # fmt: skip
+WHOLE = {
+    f"{ROOT}/index.php": 10,
+    f"{ROOT}/a.php": 50 << 20,
+    "/var/lib/ungcuu/backup/current/tables.sql": 200_000,
+    "/etc/nginx/nginx.conf": 100,
+}
 
 
 def test_half_of_what_was_there_is_not_whole(vault: Vault) -> None:

@@ -46,7 +46,7 @@ class Intruder:
         return [
             self.garbage, self.misnamed, self.odd_name, self.known_content, self.cut_pack, self.index, self.forged_pack,
             self.key, self.point, self.replaced, self.honest_pack, self.lock,
-        ]  # fmt: skip
+        ]  # fmt: skip # a table
 
     def _known(self, folder: Path, kind: str) -> list[Path]:
         return sorted(path for path in (folder / kind).rglob("*") if path.is_file())

@@ -61,8 +61,12 @@ def test_the_same_is_no_contradiction() -> None:
     found = compare(reading(*WHOLE), VIEW)
     assert (found.compared, list(found.contradictions)) == (3, [])
     assert found.summary() == {
-        "point": "0123456789", "time": "2026-01-01T00:00:00Z", "compared": 3, "contradictions": 0, "why": "",
-    }  # fmt: skip
+        "point": "0123456789",
+        "time": "2026-01-01T00:00:00Z",
+        "compared": 3,
+        "contradictions": 0,
+        "why": "",
+    }
 
 
 def test_a_file_that_is_hidden_in_quiet_folders() -> None:

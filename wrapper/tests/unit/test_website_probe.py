@@ -107,9 +107,11 @@ def test_the_sites_own_style_sheets_are_read() -> None:
         loads.feed('<link rel="stylesheet" href="/a.css"><link rel="stylesheet" href="/gone.css">')
         website_probe.read_styles(loads, site, sheets)  # type: ignore[arg-type]
         assert website_probe.sources(loads) == {
-            ("style-src", "'self'"), ("style-src", "https://c.example"), ("img-src", "'self'"),
+            ("style-src", "'self'"),
+            ("style-src", "https://c.example"),
+            ("img-src", "'self'"),
             ("font-src", "https://f.example"),
-        }  # fmt: skip
+        }
     assert sorted(site.asked) == ["/a.css", "/gone.css", "/sub/b.css"]
 
 

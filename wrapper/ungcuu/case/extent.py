@@ -127,8 +127,7 @@ def _host(
     findings = [one for one in facts.findings if one.host == host and one.state != "false alarm"]
     root = root_of(held)
     paths = [one.path for one in findings if one.path.startswith("/")]
-    found = scope_from(held, since, paths, root, known=_named(findings), skew=skew, good=known[0],
-                       altered=known[1])  # fmt: skip
+    found = scope_from(held, since, paths, root, known=_named(findings), skew=skew, good=known[0], altered=known[1])
     return HostScope(host, root, skew, found, tuple(name for name in READ if name not in held))
 
 
@@ -193,10 +192,15 @@ def _asked_for(host: HostScope, why: str, files: Collection[tuple[str, str]]) ->
 def as_data(found: CaseScope) -> dict[str, Any]:
     """The scope as plain data, times in the journal's form."""
     hosts = [
-        {"host": one.host, "root": one.root, "clock_skew_seconds": one.skew.total_seconds(),
-         "lacking": list(one.lacking), **_plain(asdict(one.scope))}
+        {
+            "host": one.host,
+            "root": one.root,
+            "clock_skew_seconds": one.skew.total_seconds(),
+            "lacking": list(one.lacking),
+            **_plain(asdict(one.scope)),
+        }
         for one in found.hosts
-    ]  # fmt: skip
+    ]
     return {"since": found.since, "reckoned_from": found.reckoned, "scope": hosts}
 
 

@@ -40,7 +40,7 @@ _SCANS = ("scan", "reassess")
 _OURS = {
     "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
     "outside", "root_lost_override", "root_regained",
-}  # fmt: skip
+}  # fmt: skip # a table
 
 
 @dataclass(frozen=True)

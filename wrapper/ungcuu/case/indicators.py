@@ -70,8 +70,10 @@ def _of_findings(facts: Facts) -> Iterator[dict[str, Any]]:
                 kind = "compromised" if name.startswith("path") else "malicious-activity"
                 message = clean(f"{finding.title} ({facts.case}, {finding.severity})", 500)
                 yield _indicator(facts, pattern, name, finding.seen) | {
-                    "description": message, "indicator_types": [kind], "labels": [clean(finding.severity, 20)],
-                }  # fmt: skip
+                    "description": message,
+                    "indicator_types": [kind],
+                    "labels": [clean(finding.severity, 20)],
+                }
 
 
 def _of_log(facts: Facts, seen: Seen) -> dict[str, Any]:
@@ -80,8 +82,11 @@ def _of_log(facts: Facts, seen: Seen) -> dict[str, Any]:
     message = clean(f"asked for {seen.why}, as the host's log says ({facts.case})", 500)
     made = _indicator(facts, f"[ipv{address.version}-addr:value = '{address}']", f"address {address}", seen.time)
     return made | {
-        "description": message, "indicator_types": ["malicious-activity"], "labels": ["from-log"], "confidence": 50
-    }  # fmt: skip
+        "description": message,
+        "indicator_types": ["malicious-activity"],
+        "labels": ["from-log"],
+        "confidence": 50,
+    }
 
 
 def _indicator(facts: Facts, pattern: str, name: str, since: str) -> dict[str, Any]:

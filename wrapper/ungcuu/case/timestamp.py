@@ -137,9 +137,12 @@ def _ask(url: str, query: bytes) -> bytes:
 def _openssl(*arguments: str | Path) -> bytes:
     try:
         return subprocess.run(
-            ["openssl", "ts", *map(str, arguments)], check=True, capture_output=True, timeout=SECONDS,
+            ["openssl", "ts", *map(str, arguments)],
+            check=True,
+            capture_output=True,
+            timeout=SECONDS,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-        ).stdout  # fmt: skip
+        ).stdout
     except subprocess.CalledProcessError as error:
         why = error.stderr.decode("utf-8", "replace").strip().splitlines()
         message = _("openssl refuses the time stamp: {why}").format(why=why[-1][-200:] if why else "?")

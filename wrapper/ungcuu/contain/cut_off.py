@@ -187,9 +187,14 @@ def _turned_away(exchange: _Exchange, answer: ssh.Streamed) -> bool:
 
 def _stream(card: Card, target: ssh.Target, exchange: _Exchange) -> ssh.Streamed:
     return ssh.stream(
-        target, script(card, exchange.with_snapshot), exchange.take, reply=exchange.reply, timeout=CUT_SECONDS,
-        quota=SNAPSHOT_QUOTA + (1 << 20), deadline=exchange.deadline,
-    )  # fmt: skip
+        target,
+        script(card, exchange.with_snapshot),
+        exchange.take,
+        reply=exchange.reply,
+        timeout=CUT_SECONDS,
+        quota=SNAPSHOT_QUOTA + (1 << 20),
+        deadline=exchange.deadline,
+    )
 
 
 def cut_all(

@@ -24,8 +24,15 @@ from datetime import UTC, datetime
 from ungcuu.contain import allowlist, card, cut_off, isolation_state
 from ungcuu.core.settings import Settings
 
-_WITH_VALUE = {"-i": "", "--inventory": "", "--reason": "", "--confirm-host": "", "--lang": "", "--mode": "mode",
-               "--allow": "allow"}  # fmt: skip
+_WITH_VALUE = {
+    "-i": "",
+    "--inventory": "",
+    "--reason": "",
+    "--confirm-host": "",
+    "--lang": "",
+    "--mode": "mode",
+    "--allow": "allow",
+}
 _FLAGS = frozenset({"--json", "-v", "-vv", "--verbose"})
 
 

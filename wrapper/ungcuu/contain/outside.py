@@ -135,9 +135,15 @@ def ask_vantage(
 def _target(vantage: Mapping[str, Any]) -> ssh.Target:
     key = vantage.get("key")
     return ssh.Target(
-        str(vantage["name"]), str(vantage["address"]), int(vantage["port"]), str(vantage["user"]),
-        Path(str(key)) if key else None, Path(str(vantage["known_hosts"])), False, tuple(vantage.get("options") or ()),
-    )  # fmt: skip
+        str(vantage["name"]),
+        str(vantage["address"]),
+        int(vantage["port"]),
+        str(vantage["user"]),
+        Path(str(key)) if key else None,
+        Path(str(vantage["known_hosts"])),
+        False,
+        tuple(vantage.get("options") or ()),
+    )
 
 
 def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:

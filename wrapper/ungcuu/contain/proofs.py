@@ -81,14 +81,27 @@ def contained_inside(answer: Mapping[str, Any], outside: Sequence[str], wants_si
     moving, held = answer.get("moving"), answer.get("held")
     still = len(moving) if isinstance(moving, list) else -1
     found = [
-        proof("nothing gets out", "inside", None if not outside else bool(out) and not escaped,
-              f"{len(out)} connections to outside tried, {len(escaped)} got out" if outside else
-              "no outside address to try"),
-        proof("DNS is dead", "inside", None if not dns else not resolved,
-              f"{len(dns)} servers asked, {len(resolved)} answered"),
-        proof("sessions of others are dead", "inside", still == 0,
-              f"{held if isinstance(held, int) else '?'} open, {max(still, 0)} of them moved bytes within a second"),
-    ]  # fmt: skip
+        proof(
+            "nothing gets out",
+            "inside",
+            None if not outside else bool(out) and not escaped,
+            f"{len(out)} connections to outside tried, {len(escaped)} got out"
+            if outside
+            else "no outside address to try",
+        ),
+        proof(
+            "DNS is dead",
+            "inside",
+            None if not dns else not resolved,
+            f"{len(dns)} servers asked, {len(resolved)} answered",
+        ),
+        proof(
+            "sessions of others are dead",
+            "inside",
+            still == 0,
+            f"{held if isinstance(held, int) else '?'} open, {max(still, 0)} of them moved bytes within a second",
+        ),
+    ]
     if wants_site:
         page = answer.get("site")
         works = isinstance(page, dict) and page.get("status") == 200 and page.get("found") is True

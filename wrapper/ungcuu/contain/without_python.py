@@ -42,9 +42,12 @@ def has_python(card: Card) -> bool:
     word = secrets.token_hex(16)
     try:
         said = ssh.run(
-            card.target, ["/usr/bin/python3", "-"], stdin=_QUESTION.format(word=word).encode(),
-            timeout=PYTHON_SECONDS, byte_quota=1 << 12,
-        )  # fmt: skip
+            card.target,
+            ["/usr/bin/python3", "-"],
+            stdin=_QUESTION.format(word=word).encode(),
+            timeout=PYTHON_SECONDS,
+            byte_quota=1 << 12,
+        )
     except ssh.HostKeyRefused:
         return False
     return said.ok and said.stdout.strip() == hashlib.sha256(word.encode()).hexdigest().encode()

@@ -73,7 +73,7 @@ SENTENCES = (
     N_("a program that it needs is not on this host"), N_("over its {seconds} s"), N_("over its {bytes} bytes"),
     N_("over its {seconds} s, and the host did not stop it itself"), N_("the connection ended: {why}"),
     N_("exit status {status}: {why}"),
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 def said(text: object) -> str:

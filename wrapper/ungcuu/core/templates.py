@@ -21,9 +21,13 @@ def html_environment() -> Environment:
         return value if isinstance(value, Markup) else clean(value, _LONGEST, lines=True)
 
     return Environment(
-        loader=PackageLoader("ungcuu"), autoescape=True, finalize=gate, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("ungcuu"),
+        autoescape=True,
+        finalize=gate,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
 
 
 def text_environment() -> Environment:

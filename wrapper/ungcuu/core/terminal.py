@@ -170,9 +170,12 @@ class Screen:
 
         indent = line[: len(line) - len(line.lstrip())]
         return textwrap.wrap(
-            line.strip(), max(self.room, len(indent) + 20), initial_indent=indent, subsequent_indent=indent,
+            line.strip(),
+            max(self.room, len(indent) + 20),
+            initial_indent=indent,
+            subsequent_indent=indent,
             break_on_hyphens=False,
-        )  # fmt: skip
+        )
 
     def _styled(self, text: str, style: str) -> str:
         code = _STYLES.get(style)

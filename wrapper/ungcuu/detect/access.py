@@ -38,13 +38,29 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
         )
         evidence = {"line": row.get("number"), "line_sha256": row["sha256"], "account": row.get("account", "")}
         action = {"do": Do.LINES.value, "path": path, "lines": [row["sha256"]]}
-        yield comparison.find(rule, severity, "line", path, expected="not present", seen=shown or "",
-                              evidence=evidence, action=action, mark=row["sha256"])  # fmt: skip
+        yield comparison.find(
+            rule,
+            severity,
+            "line",
+            path,
+            expected="not present",
+            seen=shown or "",
+            evidence=evidence,
+            action=action,
+            mark=row["sha256"],
+        )
     for key, row in before.items():
         if key not in now and not is_expected(comparison, key[1]):
             rule = {"key": "access.key-removed", "names": "network.names"}.get(key[0], "config.changed")
-            yield comparison.find(rule, MEDIUM, "line", key[1], expected=row.get("fingerprint") or row.get("text", ""),
-                                  seen="gone", mark=key[2])  # fmt: skip
+            yield comparison.find(
+                rule,
+                MEDIUM,
+                "line",
+                key[1],
+                expected=row.get("fingerprint") or row.get("text", ""),
+                seen="gone",
+                mark=key[2],
+            )
 
 
 def _is_powerful(snapshot: Snapshot, account: str) -> bool:
@@ -101,10 +117,15 @@ def _is_locked(row: Row) -> bool:
 def _account(comparison: Comparison, rule: str, severity: Severity, row: Row, old: Row | None) -> Finding:
     act = old is None and not _is_locked(row)
     return comparison.find(
-        rule, severity, "account", row["name"], expected=_account_text(old) if old else "not present",
-        seen=_account_text(row), evidence=_fields(old),
+        rule,
+        severity,
+        "account",
+        row["name"],
+        expected=_account_text(old) if old else "not present",
+        seen=_account_text(row),
+        evidence=_fields(old),
         action={"do": Do.LOCK.value, "account": row["name"]} if act else None,
-    )  # fmt: skip
+    )
 
 
 def _fields(old: Row | None) -> dict[str, object]:
@@ -127,10 +148,23 @@ def groups(comparison: Comparison) -> Iterator[Finding]:
         owner = numbers.get(row.get("gid"), name)
         if owner != name or old.get("gid", row.get("gid")) != row.get("gid"):
             severity = CRITICAL if owner in POWER_GROUPS else HIGH
-            yield comparison.find("account.group", severity, "account", name, evidence={"number": old.get("gid", "")},
-                                  seen=f"number {row.get('gid')}, of {owner}",
-                                  expected=f"number {old.get('gid', 'of its own')}")  # fmt: skip
+            yield comparison.find(
+                "account.group",
+                severity,
+                "account",
+                name,
+                evidence={"number": old.get("gid", "")},
+                seen=f"number {row.get('gid')}, of {owner}",
+                expected=f"number {old.get('gid', 'of its own')}",
+            )
         for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
             severity = CRITICAL if name in POWER_GROUPS else MEDIUM
-            yield comparison.find("account.member", severity, "account", f"{name}: {member}", seen=member, mark=member,
-                                  action={"do": Do.MEMBER.value, "group": name, "account": member})  # fmt: skip
+            yield comparison.find(
+                "account.member",
+                severity,
+                "account",
+                f"{name}: {member}",
+                seen=member,
+                mark=member,
+                action={"do": Do.MEMBER.value, "group": name, "account": member},
+            )

@@ -114,9 +114,15 @@ ADVICE: Mapping[str, Advice] = {
 }
 
 _BY_ACTION = {
-    "move": "quarantine", "remove_lines": "lines", "stop_unit": "stop-unit", "lock_account": "lock",
-    "remove_member": "leave-group", "set_mode": "rights", "kill": "kill", "reinstall": "reinstall",
-}  # fmt: skip
+    "move": "quarantine",
+    "remove_lines": "lines",
+    "stop_unit": "stop-unit",
+    "lock_account": "lock",
+    "remove_member": "leave-group",
+    "set_mode": "rights",
+    "kill": "kill",
+    "reinstall": "reinstall",
+}
 _BY_RULE = {
     "kernel.module": "rebuild", "persistence.environment": "unset-variable", "persistence.library-path": "loader-cache",
     "unit.loaded": "stop", "unit.stopped": "start-unit", "account.changed": "account-fields",
@@ -125,7 +131,7 @@ _BY_RULE = {
     "account.removed": "baseline", "access.key-removed": "baseline", "database.option": "restore-database",
     "database.administrator": "restore-database", "database.capability": "restore-database",
     "database.application-password": "rotate", "content.script": "restore-database",
-}  # fmt: skip
+}  # fmt: skip # a table
 _PAM = re.compile(r"^/etc/pam\.d/common-")
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~-]{1,300}")
 _TABLE = re.compile(r"(?:ip|ip6|inet|arp|bridge|netdev) [A-Za-z0-9_.-]{1,100}")
@@ -269,6 +275,10 @@ def commands(name: str, values: Mapping[str, str]) -> list[str]:
 
 
 _SPECIAL = {
-    "database.code": _code, "database.user": _user, "database.server": _server, "content.hidden-link": _hidden_link,
-    "network.filter": _filter, "account.group": _group,
-}  # fmt: skip
+    "database.code": _code,
+    "database.user": _user,
+    "database.server": _server,
+    "content.hidden-link": _hidden_link,
+    "network.filter": _filter,
+    "account.group": _group,
+}

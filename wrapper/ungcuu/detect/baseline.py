@@ -42,7 +42,7 @@ _FILE: dict[str, type] = {
     "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
     "ctime": int, "sha256": str, "target": str, "xattrs": dict, "marks": list, "package": str, "package_ok": bool,
     "big": bool, "bytecode": str, "conffile": bool,
-}  # fmt: skip
+}  # fmt: skip # a table
 SCHEMA: Mapping[str, Mapping[str, type]] = {
     "file": _FILE,
     "line": {"set": str, "path": str, "number": int, "sha256": str, "text": str, "account": str,
@@ -67,7 +67,7 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
     "section": {"name": str, "seconds": float},
     "content": {"path": str, "data": str},
     "end": {"seconds": float, "time": int},
-}  # fmt: skip
+}  # fmt: skip # a table
 IDENTITY: Mapping[str, tuple[str, ...]] = {
     "file": ("path",),
     "line": ("set", "path", "sha256"),

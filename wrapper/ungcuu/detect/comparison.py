@@ -57,9 +57,16 @@ class Comparison:
         """Make a finding of this host, with the advice that helps against it."""
         made = finding(self.policy.host, rule, severity, kind, path, **rest)
         seen = advice.Seen(
-            rule, kind, path, str(rest.get("expected", "")), str(rest.get("seen", "")), rest.get("evidence") or {},
-            made.action, self.policy.web_root, self.policy.config_paths,
-        )  # fmt: skip
+            rule,
+            kind,
+            path,
+            str(rest.get("expected", "")),
+            str(rest.get("seen", "")),
+            rest.get("evidence") or {},
+            made.action,
+            self.policy.web_root,
+            self.policy.config_paths,
+        )
         name, values = advice.choose(seen)
         commands = advice.commands(name, {"host": made.host, "id": made.id, **values})
         return replace(made, advice=name, commands=tuple(commands))

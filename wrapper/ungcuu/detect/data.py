@@ -50,9 +50,15 @@ def data(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
         return
     action = change.move(new) if new is not None and old is None and not package else _reinstall(package, path)
     yield comparison.find(
-        rule, gone if new is None else severity, "file", path, expected=change.state(old), seen=change.state(new),
-        evidence=change.evidence(new or old, bytecode=row.get("bytecode")), action=action,
-    )  # fmt: skip
+        rule,
+        gone if new is None else severity,
+        "file",
+        path,
+        expected=change.state(old),
+        seen=change.state(new),
+        evidence=change.evidence(new or old, bytecode=row.get("bytecode")),
+        action=action,
+    )
 
 
 def _place(
@@ -93,9 +99,16 @@ def bytecode(comparison: Comparison) -> Iterator[Finding]:
     """Compiled Python code that is not what its source says."""
     for (path,), row in comparison.now.of("file").items():
         if row.get("bytecode") == "differs":
-            yield comparison.find("program.bytecode", CRITICAL, "file", path, expected="as its source says",
-                                  seen=str(row.get("sha256", "")), evidence=change.evidence(row),
-                                  action=change.move(row))  # fmt: skip
+            yield comparison.find(
+                "program.bytecode",
+                CRITICAL,
+                "file",
+                path,
+                expected="as its source says",
+                seen=str(row.get("sha256", "")),
+                evidence=change.evidence(row),
+                action=change.move(row),
+            )
 
 
 def _reinstall(package: str, path: str) -> dict[str, object]:
@@ -109,8 +122,15 @@ def dpkg_file(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     package = posixpath.basename(path).rpartition(".")[0]
     if not path.startswith("/var/lib/dpkg/info/"):
         if not packages_changed(comparison):
-            yield comparison.find("package.record", MEDIUM, "file", path, expected=change.state(old),
-                                  seen=change.state(new), evidence=change.evidence(new or old))  # fmt: skip
+            yield comparison.find(
+                "package.record",
+                MEDIUM,
+                "file",
+                path,
+                expected=change.state(old),
+                seen=change.state(new),
+                evidence=change.evidence(new or old),
+            )
         return
     known = comparison.before is not None and version(comparison.before, package)
     if updated(comparison, package):
@@ -118,9 +138,15 @@ def dpkg_file(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     script = bool(_SCRIPT.search(path))
     severity = HIGH if script or known else MEDIUM
     yield comparison.find(
-        "package.script" if script else "package.record", severity, "file", path, expected=change.state(old),
-        seen=change.state(new), evidence=change.evidence(new or old), action=_reinstall(package if known else "", path),
-    )  # fmt: skip
+        "package.script" if script else "package.record",
+        severity,
+        "file",
+        path,
+        expected=change.state(old),
+        seen=change.state(new),
+        evidence=change.evidence(new or old),
+        action=_reinstall(package if known else "", path),
+    )
 
 
 def package_records(comparison: Comparison) -> Iterator[Finding]:
@@ -131,6 +157,12 @@ def package_records(comparison: Comparison) -> Iterator[Finding]:
         if key[0] != "package-record" or old is None or old.get("detail") == row.get("detail"):
             continue
         if old.get("text") == row.get("text"):
-            yield comparison.find("package.record", HIGH, "package", f"/var/lib/dpkg/status {key[1]}",
-                                  expected=str(old.get("detail")), seen=str(row.get("detail")),
-                                  action=_reinstall(key[1], "/var/lib/dpkg/status"))  # fmt: skip
+            yield comparison.find(
+                "package.record",
+                HIGH,
+                "package",
+                f"/var/lib/dpkg/status {key[1]}",
+                expected=str(old.get("detail")),
+                seen=str(row.get("detail")),
+                action=_reinstall(key[1], "/var/lib/dpkg/status"),
+            )

@@ -46,10 +46,15 @@ def database(comparison: Comparison) -> Iterator[Finding]:
         elif key[0] == "capability" and old is None and set(str(new.get("detail", "")).split()) <= _STOCK_ROLES:
             severity = LOW  # a new author: reported, so that somebody can say whose that is
         yield comparison.find(
-            rule, severity, "database", f"{key[0]} {key[1]}", expected=(old or {}).get("detail", "not present"),
-            seen=(new or {}).get("detail", "gone"), evidence={"set": key[0], "name": key[1]},
+            rule,
+            severity,
+            "database",
+            f"{key[0]} {key[1]}",
+            expected=(old or {}).get("detail", "not present"),
+            seen=(new or {}).get("detail", "gone"),
+            evidence={"set": key[0], "name": key[1]},
             action={"do": Do.RESTORE.value},
-        )  # fmt: skip
+        )
 
 
 def _is_left_out(comparison: Comparison, kind: str, old: Row | None, new: Row | None) -> bool:

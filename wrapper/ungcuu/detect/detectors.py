@@ -24,7 +24,7 @@ __all__ = ["DETECTORS", "detect", "interesting", "readers"]
 DETECTORS: Sequence[Detector] = (
     files, bytecode, package_records, lines, accounts, groups, units, listeners, processes, modules, facts, packages,
     database, reading, runtime,
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 def detect(comparison: Comparison) -> list[Finding]:

@@ -41,8 +41,14 @@ def environment(comparison: Comparison) -> Iterator[Finding]:
     for name, old, new in _differing(comparison, "environment"):
         if new is not None:
             severity = CRITICAL if _FORCES.match(name) else MEDIUM
-            yield comparison.find("persistence.environment", severity, "unit", name, seen=str(new.get("detail")),
-                                  expected=str((old or {}).get("detail", "not set")))  # fmt: skip
+            yield comparison.find(
+                "persistence.environment",
+                severity,
+                "unit",
+                name,
+                seen=str(new.get("detail")),
+                expected=str((old or {}).get("detail", "not set")),
+            )
 
 
 def libraries(comparison: Comparison) -> Iterator[Finding]:
@@ -53,9 +59,16 @@ def libraries(comparison: Comparison) -> Iterator[Finding]:
         if new is None or (not strange and (packages_changed(comparison) or name != "cache")):
             continue
         severity = CRITICAL if old is not None or any(path.startswith(TEMPORARY) for path in strange) else HIGH
-        yield comparison.find("persistence.library-path", severity, "file", "/etc/ld.so.cache", mark=name,
-                              expected=str((old or {}).get("detail", "not present")), seen=" ".join(strange or paths),
-                              evidence={"library": name})  # fmt: skip
+        yield comparison.find(
+            "persistence.library-path",
+            severity,
+            "file",
+            "/etc/ld.so.cache",
+            mark=name,
+            expected=str((old or {}).get("detail", "not present")),
+            seen=" ".join(strange or paths),
+            evidence={"library": name},
+        )
 
 
 def _is_good_library(comparison: Comparison, path: str, steps: int = 8) -> bool:
@@ -106,8 +119,14 @@ def packet_filters(comparison: Comparison) -> Iterator[Finding]:
         severity = _filter_severity(old, new)
         if name in _ISOLATION:  # its advice is never to delete it
             severity = LOW if _is_isolation(comparison, name, text) else HIGH
-        yield comparison.find("network.filter", severity, "filter", f"table {name}", seen=text or "gone",
-                              expected=str((old or {}).get("text", "not present")))  # fmt: skip
+        yield comparison.find(
+            "network.filter",
+            severity,
+            "filter",
+            f"table {name}",
+            seen=text or "gone",
+            expected=str((old or {}).get("text", "not present")),
+        )
 
 
 def _filter_severity(old: Row | None, new: Row | None) -> Severity:

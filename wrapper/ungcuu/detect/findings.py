@@ -209,8 +209,13 @@ class Finding:
         """Return it as plain data, with the rule's title, and what helps against this finding."""
         rule = RULES[self.rule]
         helps = ADVICE[self.advice].text if self.advice else rule.mend
-        return {**asdict(self), "severity": self.severity.value, "title": rule.title, "mend": helps,
-                "commands": list(self.commands)}  # fmt: skip
+        return {
+            **asdict(self),
+            "severity": self.severity.value,
+            "title": rule.title,
+            "mend": helps,
+            "commands": list(self.commands),
+        }
 
 
 def reported(findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -246,9 +251,17 @@ def finding(
     known = {name: shown(value) for name, value in (evidence or {}).items()}
     digest = hashlib.sha256("\0".join((host, rule, kind, path, mark)).encode("utf-8", "backslashreplace")).hexdigest()
     return Finding(
-        digest[:16], rule, severity, host, kind, clean(path, TEXT_LIMIT), clean(expected, TEXT_LIMIT),
-        clean(seen, TEXT_LIMIT), known, dict(action or {"do": Do.PERSON.value}),
-    )  # fmt: skip
+        digest[:16],
+        rule,
+        severity,
+        host,
+        kind,
+        clean(path, TEXT_LIMIT),
+        clean(expected, TEXT_LIMIT),
+        clean(seen, TEXT_LIMIT),
+        known,
+        dict(action or {"do": Do.PERSON.value}),
+    )
 
 
 def shown(value: object) -> Any:

@@ -43,11 +43,13 @@ def check(
         proven = Truth({**proven.versions, **ours}, proven.files, proven.others, proven.why)
     after, findings = packages_truth.judged(comparison, proven, claimed)
     told: dict[str, object] = {
-        "claims": len(claimed), "in_index": sum(source == "signed index" for source in proven.versions.values()),
+        "claims": len(claimed),
+        "in_index": sum(source == "signed index" for source in proven.versions.values()),
         "by_patch_run": sum(source == "patch run" for source in proven.versions.values()),
-        "packages_compared": len(proven.files), "source": "signed index" if proven.versions else "baseline",
+        "packages_compared": len(proven.files),
+        "source": "signed index" if proven.versions else "baseline",
         "why": proven.why,
-    }  # fmt: skip
+    }
     return Checked(after, findings, told)
 
 

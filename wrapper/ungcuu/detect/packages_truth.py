@@ -25,9 +25,22 @@ _MERGED = re.compile(r"^/(bin|sbin|lib|lib32|lib64|libx32)/")
 # Without a baseline: programs by which everything else is judged, or by which people get in.
 _JUDGES = frozenset(
     f"/usr/{place}"
-    for place in ("bin/dash", "bin/bash", "bin/sudo", "bin/find", "bin/sha256sum", "bin/dpkg", "bin/dpkg-query",
-                  "sbin/sshd", "sbin/nft", "bin/login", "bin/su", "bin/passwd", "sbin/cron")
-)  # fmt: skip
+    for place in (
+        "bin/dash",
+        "bin/bash",
+        "bin/sudo",
+        "bin/find",
+        "bin/sha256sum",
+        "bin/dpkg",
+        "bin/dpkg-query",
+        "sbin/sshd",
+        "sbin/nft",
+        "bin/login",
+        "bin/su",
+        "bin/passwd",
+        "sbin/cron",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -161,10 +174,15 @@ class _Verdict:
             severity = HIGH if self._comparison.before else LOW
             self._findings.append(
                 self._comparison.find(
-                    "package.unproven", severity, "package", "dpkg", seen=self._proven.why or "not in the archive",
-                    expected="as in the signed archive", evidence={"packages": sorted(self._unproven)},
+                    "package.unproven",
+                    severity,
+                    "package",
+                    "dpkg",
+                    seen=self._proven.why or "not in the archive",
+                    expected="as in the signed archive",
+                    evidence={"packages": sorted(self._unproven)},
                 )
-            )  # fmt: skip
+            )
         return self._findings
 
     def take(self, claim: Claim) -> None:
@@ -228,10 +246,15 @@ class _Verdict:
             self._rows[row["path"],] = {**row, "package_ok": False}
         self._findings.append(
             self._comparison.find(
-                "package.unknown", HIGH, "package", name, expected=str((old or {}).get("version", "not installed")),
-                seen=version, evidence={"files": [row["path"] for row in claim.rows]},
+                "package.unknown",
+                HIGH,
+                "package",
+                name,
+                expected=str((old or {}).get("version", "not installed")),
+                seen=version,
+                evidence={"files": [row["path"] for row in claim.rows]},
             )
-        )  # fmt: skip
+        )
 
     def _refute(self, row: Row, claim: Claim, expected: str, owned: bool = True) -> None:
         known = {name: value for name, value in row.items() if owned or name != "package"}
@@ -239,10 +262,16 @@ class _Verdict:
         action = _reinstall(row) if owned else change.move(row)
         self._findings.append(
             self._comparison.find(
-                "package.forged", CRITICAL, "file", str(row["path"]), expected=expected, seen=change.state(row),
-                evidence=change.evidence(row, claimed=_key_text(claim.key)), action=action,
+                "package.forged",
+                CRITICAL,
+                "file",
+                str(row["path"]),
+                expected=expected,
+                seen=change.state(row),
+                evidence=change.evidence(row, claimed=_key_text(claim.key)),
+                action=action,
             )
-        )  # fmt: skip
+        )
 
     def _old(self, row: Row) -> Row | None:
         return self._comparison.before.file(str(row["path"])) if self._comparison.before else None

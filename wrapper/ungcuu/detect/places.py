@@ -32,19 +32,30 @@ def _at(pattern: str, rule: str, severity: Severity, gone: Severity = MEDIUM) ->
 # Places that hold in every tree; they stand before the general ones of detect/system.py.
 PLACES: tuple[Place, ...] = (
     _at(r"^/etc/(?:resolv\.conf|hosts|host\.conf|gai\.conf)$", "network.names", MEDIUM),
-    _at(r"^/etc/apt/(?:sources\.list|trusted\.gpg|keyrings/|auth\.conf|preferences)|^/usr/share/keyrings/",
-        "package.source", HIGH),
+    _at(
+        r"^/etc/apt/(?:sources\.list|trusted\.gpg|keyrings/|auth\.conf|preferences)|^/usr/share/keyrings/",
+        "package.source",
+        HIGH,
+    ),
     _at(r"^(?:/etc|/run|/usr/share|/usr/local/share|/.+/\.local/share)/dbus-1/", "persistence.activation", HIGH),
-    _at(r"^(?:/run|/var/lib|/usr/share|/usr/local/share)/polkit-1/|^/usr/share/pam-configs/|^/usr/lib/pam\.d/|"
-        r"^/usr/share/pam/", "access.login", HIGH, HIGH),
+    _at(
+        r"^(?:/run|/var/lib|/usr/share|/usr/local/share)/polkit-1/|^/usr/share/pam-configs/|^/usr/lib/pam\.d/|"
+        r"^/usr/share/pam/",
+        "access.login",
+        HIGH,
+        HIGH,
+    ),
     _at(r"^/var/lib/systemd/linger/", "persistence.linger", HIGH, LOW),
     _at(r"^/usr/lib/modules/.+\.ko(?:\.[a-z0-9]+)?$", "kernel.module", HIGH),
-    _at(r"^(?:/run|/usr/lib|/usr/local/lib)/(?:udev/(?:rules|hwdb)\.d|modprobe\.d|modules-load\.d|sysctl\.d|tmpfiles\.d|"
+    _at(
+        r"^(?:/run|/usr/lib|/usr/local/lib)/(?:udev/(?:rules|hwdb)\.d|modprobe\.d|modules-load\.d|sysctl\.d|tmpfiles\.d|"
         r"sysusers\.d|binfmt\.d|environment\.d|kernel|NetworkManager|dracut|initramfs-tools)/|^/usr/share/initramfs-tools/|"
         r"^/usr/share/(?:bash-completion|zsh|fish|xsessions|autostart)/|^/usr/lib/(?:apt|dpkg|cnf-update-db|needrestart)/",
-        "persistence.startup", HIGH),
+        "persistence.startup",
+        HIGH,
+    ),
     (INTERPRETER, "persistence.interpreter", HIGH, MEDIUM),
-)  # fmt: skip
+)
 
 # Made again by triggers when packages are installed; with unchanged packages a change of one is a plain finding.
 GENERATED = re.compile(

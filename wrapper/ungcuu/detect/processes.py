@@ -35,10 +35,16 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
             continue  # its parent is reported, and what that one started goes with it
         exe = str(row.get("exe", "")).removesuffix(" (deleted)")
         yield comparison.find(
-            rule, severity, "process", exe or str(row.get("comm", "")), expected=why, seen=str(row.get("argv", "")),
-            evidence=dict(row), action={"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")},
+            rule,
+            severity,
+            "process",
+            exe or str(row.get("comm", "")),
+            expected=why,
+            seen=str(row.get("argv", "")),
+            evidence=dict(row),
+            action={"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")},
             mark=f"{row.get('pid')} {row.get('start')}",
-        )  # fmt: skip
+        )
 
 
 def _judge(

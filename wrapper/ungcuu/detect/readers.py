@@ -45,14 +45,22 @@ def runtime(comparison: Comparison) -> Iterator[Finding]:
         if good is None and before is not None and not known:
             continue  # a baseline of an earlier release does not know what a scan runs on
         unknown = "not part of Python" if known and posixpath.dirname(path) not in places else "not known"
-        yield comparison.find("reader.changed", CRITICAL, "reading", path, expected=(good or {}).get("sha256", unknown),
-                              seen=digest)  # fmt: skip
+        yield comparison.find(
+            "reader.changed", CRITICAL, "reading", path, expected=(good or {}).get("sha256", unknown), seen=digest
+        )
 
 
 def readers(comparison: Comparison, gaps: Sequence[Gap], why: str) -> Iterator[Finding]:
     """What the second reader says otherwise; no word of it at all is no agreement."""
     for gap in gaps[:MOST_SHOWN]:
-        yield comparison.find("reader.disagrees", CRITICAL, "reading", gap.path, expected=gap.second, seen=gap.first,
-                              evidence={"of": len(gaps)})  # fmt: skip
+        yield comparison.find(
+            "reader.disagrees",
+            CRITICAL,
+            "reading",
+            gap.path,
+            expected=gap.second,
+            seen=gap.first,
+            evidence={"of": len(gaps)},
+        )
     if why:
         yield comparison.find("reader.unconfirmed", HIGH, "reading", "host", seen=why)

@@ -114,9 +114,14 @@ class Loss:
     def document(self) -> dict[str, Any]:
         """Return it as root-lost.json holds it."""
         return {
-            "format": baseline.FORMAT, "host": self.host, "since": self.since, "kept": self.kept,
-            "findings": list(self.findings), "host_keys": list(self.keys), "ended": dict(self.ended),
-        }  # fmt: skip
+            "format": baseline.FORMAT,
+            "host": self.host,
+            "since": self.since,
+            "kept": self.kept,
+            "findings": list(self.findings),
+            "host_keys": list(self.keys),
+            "ended": dict(self.ended),
+        }
 
     def record(self) -> dict[str, Any]:
         """Return it as the journal's ``root_lost`` record."""
@@ -134,9 +139,13 @@ def load(state: Path, host: str) -> Loss | None:
         return None
     known = baseline.verified(path, state / "keys", host)
     return Loss(
-        host, str(known["since"]), tuple(map(str, known["findings"])), tuple(map(str, known["host_keys"])),
-        known.get("kept") is True, dict(known.get("ended") or {}),
-    )  # fmt: skip
+        host,
+        str(known["since"]),
+        tuple(map(str, known["findings"])),
+        tuple(map(str, known["host_keys"])),
+        known.get("kept") is True,
+        dict(known.get("ended") or {}),
+    )
 
 
 def standing(state: Path, host: str) -> Loss | None:

@@ -12,10 +12,17 @@ from ungcuu.detect.findings import Finding
 _GUARDS = frozenset(
     f"{name}.service"
     for name in (
-        "auditd", "nftables", "fail2ban", "ssh", "apparmor", "rsyslog", "unattended-upgrades", "systemd-journald",
+        "auditd",
+        "nftables",
+        "fail2ban",
+        "ssh",
+        "apparmor",
+        "rsyslog",
+        "unattended-upgrades",
+        "systemd-journald",
         "cron",
     )
-) | {"apt-daily-upgrade.timer"}  # fmt: skip
+) | {"apt-daily-upgrade.timer"}
 
 
 def units(comparison: Comparison) -> Iterator[Finding]:
@@ -35,8 +42,15 @@ def units(comparison: Comparison) -> Iterator[Finding]:
         yield comparison.find("unit.stopped", severity, "unit", name, expected=_unit_text(old), seen=_unit_text(row))
     for (name,), row in now.items():
         if (name,) not in before and _is_strange_unit(comparison, row):
-            yield comparison.find("unit.loaded", HIGH, "unit", name, expected="not loaded", seen=_unit_text(row),
-                                  evidence={"file": row.get("path", "")})  # fmt: skip
+            yield comparison.find(
+                "unit.loaded",
+                HIGH,
+                "unit",
+                name,
+                expected="not loaded",
+                seen=_unit_text(row),
+                evidence={"file": row.get("path", "")},
+            )
 
 
 def _unit_text(row: Row) -> str:
@@ -71,9 +85,15 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
         trusted = local and row.get("exe") == "/usr/sbin/sshd"
         severity = LOW if trusted else MEDIUM if local or row.get("exe") == "/usr/sbin/nginx" else HIGH
         where = f"{proto} {address} port {port}"
-        yield comparison.find("listener.added", severity, "listener", where, evidence=dict(row),
-                              expected=(old or {}).get("exe", "closed"),
-                              seen=row.get("exe") or row.get("comm") or "unknown program")  # fmt: skip
+        yield comparison.find(
+            "listener.added",
+            severity,
+            "listener",
+            where,
+            evidence=dict(row),
+            expected=(old or {}).get("exe", "closed"),
+            seen=row.get("exe") or row.get("comm") or "unknown program",
+        )
 
 
 def _is_loopback(address: str) -> bool:
@@ -102,16 +122,18 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
             f"{key[0]}: {before.get(key, {}).get('version', '–')} → {now.get(key, {}).get('version', '–')}"
             for key in sorted(changed)
         ]
-        yield comparison.find("package.changed", LOW, "package", "dpkg", seen=f"{len(told)} packages",
-                              evidence={"packages": told})  # fmt: skip
+        yield comparison.find(
+            "package.changed", LOW, "package", "dpkg", seen=f"{len(told)} packages", evidence={"packages": told}
+        )
 
 
 def reading(comparison: Comparison) -> Iterator[Finding]:
     """A scan that saw half proves nothing."""
     if not comparison.now.complete:
         problems = comparison.now.problems
-        yield comparison.find("reading.incomplete", HIGH, "reading", "host", seen="; ".join(problems[:5]),
-                              evidence={"problems": problems})  # fmt: skip
+        yield comparison.find(
+            "reading.incomplete", HIGH, "reading", "host", seen="; ".join(problems[:5]), evidence={"problems": problems}
+        )
     if comparison.before is None:
         yield comparison.find("baseline.missing", MEDIUM, "reading", "baseline")
     elif comparison.before.reader < comparison.now.reader:

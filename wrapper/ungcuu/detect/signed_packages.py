@@ -127,13 +127,17 @@ class Archive:
             "Acquire::AllowInsecureRepositories": "false", "Acquire::AllowWeakRepositories": "false",
             "Acquire::GzipIndexes": "false", "Acquire::http::Timeout": "15", "Acquire::https::Timeout": "15",
             "Acquire::Retries": "1",
-        }  # fmt: skip
+        }  # fmt: skip # a table
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         try:
             done = subprocess.run(
-                ["apt-get", "-q", *options, *words], capture_output=True, timeout=seconds, check=False, cwd=cwd,
+                ["apt-get", "-q", *options, *words],
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+                cwd=cwd,
                 env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             return f"apt did not end within {seconds:.0f} s"
         except OSError as error:
@@ -171,8 +175,10 @@ class Archive:
         by_sum = {row.sha256: key for key, row in wanted.items()}
         make_private(self.folder / "files")
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=self.folder) as place:
-            names = [f"{name}:{self.architecture}={version}" if architecture != "all" else f"{name}={version}"
-                     for name, architecture, version in wanted]  # fmt: skip
+            names = [
+                f"{name}:{self.architecture}={version}" if architecture != "all" else f"{name}={version}"
+                for name, architecture, version in wanted
+            ]
             self.why = self._apt(["download", *names], FETCH_SECONDS, Path(place)) or self.why
             for deb in sorted(Path(place).glob("*.deb")):
                 with deb.open("rb") as file:

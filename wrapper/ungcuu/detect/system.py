@@ -67,9 +67,15 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
     yield comparison.find(
-        rule, severity, "file", path, expected=change.state(old), seen=change.state(new), evidence=evidence,
+        rule,
+        severity,
+        "file",
+        path,
+        expected=change.state(old),
+        seen=change.state(new),
+        evidence=evidence,
         action=action or {"do": Do.PERSON.value},
-    )  # fmt: skip
+    )
 
 
 def _is_run_level_link(path: str, row: Row) -> bool:
@@ -233,15 +239,30 @@ def program(comparison: Comparison, path: str, old: Row | None, new: Row | None)
         return
     if new is None:
         if old is not None and old.get("package"):
-            yield comparison.find("program.removed", MEDIUM, "file", path, expected="present", seen="gone",
-                                  evidence=change.evidence(old), action=_reinstall(old))  # fmt: skip
+            yield comparison.find(
+                "program.removed",
+                MEDIUM,
+                "file",
+                path,
+                expected="present",
+                seen="gone",
+                evidence=change.evidence(old),
+                action=_reinstall(old),
+            )
         return
     if new.get("package"):
         if comparison.before is None or old is None or old.get("sha256") != new.get("sha256"):
             expected = (old or {}).get("sha256", f"as in package {new['package']}")
-            yield comparison.find("program.modified", CRITICAL, "file", path, expected=expected,
-                                  seen=new.get("sha256", ""), evidence=change.evidence(new),
-                                  action=_reinstall(new))  # fmt: skip
+            yield comparison.find(
+                "program.modified",
+                CRITICAL,
+                "file",
+                path,
+                expected=expected,
+                seen=new.get("sha256", ""),
+                evidence=change.evidence(new),
+                action=_reinstall(new),
+            )
         elif old.get("mode") != new.get("mode") or old.get("uid") != new.get("uid"):
             worse = new.get("mode", 0) & 0o6022
             yield comparison.find(
@@ -289,8 +310,16 @@ def privileged(comparison: Comparison, path: str, old: Row | None, new: Row | No
     action = (
         change.mode(path, old, new) if old is not None and old.get("sha256") == new.get("sha256") else change.move(new)
     )
-    yield comparison.find("privilege.file", CRITICAL, "file", path, expected=change.state(old), seen=change.state(new),
-                          evidence=change.evidence(new, capability=new.get("xattrs")), action=action)  # fmt: skip
+    yield comparison.find(
+        "privilege.file",
+        CRITICAL,
+        "file",
+        path,
+        expected=change.state(old),
+        seen=change.state(new),
+        evidence=change.evidence(new, capability=new.get("xattrs")),
+        action=action,
+    )
 
 
 def temporary(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> Iterator[Finding]:
@@ -302,5 +331,12 @@ def temporary(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     if not marks and not new.get("mode", 0) & 0o111:
         return
     severity = CRITICAL if verdict.suspicious else HIGH if "elf" in marks or new.get("mode", 0) & 0o6000 else MEDIUM
-    yield comparison.find("program.temporary", severity, "file", path, seen=verdict.excerpt,
-                          evidence=change.evidence(new, marks=sorted(marks)), action=change.move(new))  # fmt: skip
+    yield comparison.find(
+        "program.temporary",
+        severity,
+        "file",
+        path,
+        seen=verdict.excerpt,
+        evidence=change.evidence(new, marks=sorted(marks)),
+        action=change.move(new),
+    )

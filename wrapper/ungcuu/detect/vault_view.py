@@ -58,9 +58,12 @@ class VaultComparison:
         """Return it as findings.json holds it."""
         moment = datetime.fromtimestamp(self.view.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if self.view.point else ""
         return {
-            "point": self.view.point, "time": moment, "compared": self.compared,
-            "contradictions": len(self.contradictions), "why": self.view.why,
-        }  # fmt: skip
+            "point": self.view.point,
+            "time": moment,
+            "compared": self.compared,
+            "contradictions": len(self.contradictions),
+            "why": self.view.why,
+        }
 
 
 def parse(answer: Mapping[str, Any] | None) -> VaultView:
@@ -136,5 +139,12 @@ def _shown(kind: str, value: str) -> str:
 def vault_view(comparison: Comparison, seen: VaultComparison) -> Iterator[Finding]:
     """What the vault saw otherwise than the host says."""
     for one in seen.contradictions[:MOST_SHOWN]:
-        yield comparison.find("reader.vault", HIGH, "reading", one.path, expected=one.vault, seen=one.host,
-                              evidence={"of": len(seen.contradictions), "point": seen.view.point[:8]})  # fmt: skip
+        yield comparison.find(
+            "reader.vault",
+            HIGH,
+            "reading",
+            one.path,
+            expected=one.vault,
+            seen=one.host,
+            evidence={"of": len(seen.contradictions), "point": seen.view.point[:8]},
+        )

@@ -36,9 +36,15 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
         if not verdict.names and data and heuristics.only_remarks(data):
             return
         yield comparison.find(
-            "upload.code", CRITICAL, "file", path, expected="media only", seen=verdict.excerpt, evidence=evidence,
+            "upload.code",
+            CRITICAL,
+            "file",
+            path,
+            expected="media only",
+            seen=verdict.excerpt,
+            evidence=evidence,
             action=change.move(new),
-        )  # fmt: skip
+        )
     elif marks & {"elf", "script"} or (_CODE.search(path) and new.get("size", 0)):
         yield comparison.find("upload.program", HIGH, "file", path, evidence=evidence, action=change.move(new))
     elif new.get("mode", 0) & 0o6000 and new.get("type") == "file":
@@ -59,13 +65,21 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
     evidence = change.evidence(new or old, signs=list(verdict.names), excerpt=verdict.excerpt)
     if new is not None and (links := heuristics.hidden_links(data)).suspicious:
         action = change.move(new) if old is None else {"do": Do.RESTORE.value}
-        yield comparison.find("content.hidden-link", CRITICAL, "file", path, seen=links.excerpt, action=action,
-                              evidence=change.evidence(new, signs=list(links.names)))  # fmt: skip
+        yield comparison.find(
+            "content.hidden-link",
+            CRITICAL,
+            "file",
+            path,
+            seen=links.excerpt,
+            action=action,
+            evidence=change.evidence(new, signs=list(links.names)),
+        )
     if new is None:
         if old is not None and old.get("type") != "dir":
             restore = {"do": Do.RESTORE.value}
-            yield comparison.find("web.removed", MEDIUM, "file", path, expected="present", seen="gone",
-                                  evidence=evidence, action=restore)  # fmt: skip
+            yield comparison.find(
+                "web.removed", MEDIUM, "file", path, expected="present", seen="gone", evidence=evidence, action=restore
+            )
         return
     if old is None:
         yield from _web_added(comparison, path, new, verdict, evidence)
@@ -74,10 +88,15 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
     rule = "web.rights" if same_content else "web.changed"
     severity = MEDIUM if same_content else CRITICAL if verdict.suspicious else HIGH
     yield comparison.find(
-        rule, severity, "file", path, expected=change.rights(old) if same_content else old.get("sha256", old["type"]),
-        seen=change.rights(new) if same_content else new.get("sha256", new["type"]), evidence=evidence,
+        rule,
+        severity,
+        "file",
+        path,
+        expected=change.rights(old) if same_content else old.get("sha256", old["type"]),
+        seen=change.rights(new) if same_content else new.get("sha256", new["type"]),
+        evidence=evidence,
         action=change.mode(path, old, new) if same_content else {"do": Do.RESTORE.value},
-    )  # fmt: skip
+    )
 
 
 def _is_code(path: str, row: Row | None) -> bool:
@@ -101,5 +120,13 @@ def _web_added(
         rule, severity = "web.code-added", CRITICAL if verdict.suspicious else HIGH
     elif _PAGE.search(path):
         rule, severity = "web.page-added", HIGH
-    yield comparison.find(rule, severity, "file", path, expected="not present", seen=verdict.excerpt,
-                          evidence=evidence, action=change.move(new))  # fmt: skip
+    yield comparison.find(
+        rule,
+        severity,
+        "file",
+        path,
+        expected="not present",
+        seen=verdict.excerpt,
+        evidence=evidence,
+        action=change.move(new),
+    )

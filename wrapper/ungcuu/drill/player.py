@@ -195,9 +195,18 @@ class Drill:
         titled = self.data["title"][self.language]
         clocks = ["--detected-at", self._stamp("detected"), "--first-sign", self._stamp("attack")]
         opened = self._verb(
-            "case", "open", self.host.name, "--title", titled, "--drill", "--severity", "critical",
-            "--detected-by", f"ungcuu scan ({self.report.scenario})", *clocks,
-        )  # fmt: skip
+            "case",
+            "open",
+            self.host.name,
+            "--title",
+            titled,
+            "--drill",
+            "--severity",
+            "critical",
+            "--detected-by",
+            f"ungcuu scan ({self.report.scenario})",
+            *clocks,
+        )
         self.report.case = str(opened["case"])
         # Once more, so that the findings stand in the case's own journal.
         self._verb("scan", self.host.name, codes=(Exit.OK, Exit.FOUND))
@@ -239,8 +248,12 @@ class Drill:
             return
         said = self._verb(*words, codes=[int(Exit.NOT_VERIFIED)])
         judged: Mapping[str, Any] = next((row["data"] for row in said["records"] if row["kind"] == "reassessment"), {})
-        self._prove(phase, "nothing is left but that root was lost", judged.get("outcome") == "root lost",
-                    "; ".join(judged.get("left") or []) or str(judged.get("outcome")))  # fmt: skip
+        self._prove(
+            phase,
+            "nothing is left but that root was lost",
+            judged.get("outcome") == "root lost",
+            "; ".join(judged.get("left") or []) or str(judged.get("outcome")),
+        )
 
     def _release(self, phase: Phase) -> None:
         override = self.data.get("root_lost_override")

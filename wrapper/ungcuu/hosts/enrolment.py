@@ -249,8 +249,14 @@ def _space(said: Mapping[str, Sequence[str]]) -> list[Check]:
         amount, _sep, place = row.partition(" ")
         if place in NEEDED_KIB and amount.isdecimal() and int(amount) < NEEDED_KIB[place]:
             message = _("{place} has {free} MiB left").format(place=place, free=int(amount) >> 10)
-            checks.append(Check(_("disk"), "bad", message, _("Free space there; {need} MiB are needed.").format(
-                need=NEEDED_KIB[place] >> 10)))  # fmt: skip
+            checks.append(
+                Check(
+                    _("disk"),
+                    "bad",
+                    message,
+                    _("Free space there; {need} MiB are needed.").format(need=NEEDED_KIB[place] >> 10),
+                )
+            )
     for row in said.get("inodes", ()):
         amount, _sep, place = row.partition(" ")
         if place in NEEDED_KIB and amount.isdecimal() and int(amount) < 1000:

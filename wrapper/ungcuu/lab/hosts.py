@@ -254,11 +254,28 @@ class Lab:
     def _create(self, host: LabHost, image: str, debian: str, runtime: list[str]) -> None:
         container = self.container(host.name)
         podman(
-            *runtime, "create", "--name", container, "--hostname", host.name, "--network", self._network_name,
-            "--ip", self.address(host.name), "--ip6", self.address(host.name, 6),
-            "--mac-address", self._hardware_address(host), "--label", f"ungcuu.debian={debian}",
-            "--add-host", "portal.lab.test:127.0.0.1", *run_options([]), image, "/sbin/init",
-        )  # fmt: skip
+            *runtime,
+            "create",
+            "--name",
+            container,
+            "--hostname",
+            host.name,
+            "--network",
+            self._network_name,
+            "--ip",
+            self.address(host.name),
+            "--ip6",
+            self.address(host.name, 6),
+            "--mac-address",
+            self._hardware_address(host),
+            "--label",
+            f"ungcuu.debian={debian}",
+            "--add-host",
+            "portal.lab.test:127.0.0.1",
+            *run_options([]),
+            image,
+            "/sbin/init",
+        )
         key, public = self.folder / f"host_{host.name}", self.folder / f"host_{host.name}.pub"
         podman("cp", str(key), f"{container}:/etc/ssh/ssh_host_ed25519_key")
         podman("cp", str(public), f"{container}:/etc/ssh/ssh_host_ed25519_key.pub")

@@ -16,7 +16,7 @@ _REACHED_BY = frozenset(
         "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
         "ansible_connection", "ungcuu_known_hosts",
     }
-)  # fmt: skip
+)  # fmt: skip # a table
 _WANTED = _REACHED_BY | frozenset(
     {
         "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
@@ -24,7 +24,7 @@ _WANTED = _REACHED_BY | frozenset(
         "website_config_paths", "website_vault_host", "host_state_exclude", "host_state_trees", "host_state_seconds",
         "host_state_package_sources",
     }
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 def facts(templar: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,10 +83,15 @@ class Audit:
         """The audit as one JSON document."""
         counts = {name: self.count(name) for name in STATUSES}
         return {
-            "host": self.host, "time": self.time, "score": self.score, "of": self.denominator, "counts": counts,
-            "controls": [asdict(row) for row in self.rows], "drift": [dict(row) for row in self.drift],
+            "host": self.host,
+            "time": self.time,
+            "score": self.score,
+            "of": self.denominator,
+            "counts": counts,
+            "controls": [asdict(row) for row in self.rows],
+            "drift": [dict(row) for row in self.drift],
             "previous": self.previous,
-        }  # fmt: skip
+        }
 
 
 def waivers(variables: Mapping[str, Any], catalogue: Sequence[Control], today: date) -> dict[str, Waiver]:

@@ -228,9 +228,12 @@ def _ssh_config(folder: Path, site: Site) -> Path:
 def _hang_up(config: Path, host: str, folder: Path) -> None:
     if any(folder.glob("cm-*")):
         subprocess.run(
-            ["ssh", "-F", str(config), "-O", "exit", host], check=False, capture_output=True, timeout=10,
+            ["ssh", "-F", str(config), "-O", "exit", host],
+            check=False,
+            capture_output=True,
+            timeout=10,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
 
 
 def _write(path: Path, text: str) -> Path:

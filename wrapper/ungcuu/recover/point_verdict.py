@@ -100,8 +100,10 @@ class CodeVerdict:
 
     def _outcome(self) -> str:
         if self.verdict == NOT_JUDGED:
-            return _("not judged: no baseline is older than the point; its code was judged by {rules} content rules "
-                     "alone, which found nothing").format(rules=self.rules)  # fmt: skip
+            return _(
+                "not judged: no baseline is older than the point; its code was judged by {rules} content rules "
+                "alone, which found nothing"
+            ).format(rules=self.rules)
         said = _("clean: {code} code files, pages and links are as the baseline of {baseline} knows them")
         words = said.format(code=self.code, baseline=self.baseline)
         if self.accepted:
@@ -136,8 +138,10 @@ class Shrink:
 
     def words(self) -> str:
         """Both amounts."""
-        now, before = (shown_size(n) if self.what == "bytes" else _("{count} files").format(count=n)
-                       for n in (self.now, self.before))  # fmt: skip
+        now, before = (
+            shown_size(n) if self.what == "bytes" else _("{count} files").format(count=n)
+            for n in (self.now, self.before)
+        )
         if self.part in _PARTS:
             said = _("holds {now} of {part} where the one of {time} held {before}")
             return said.format(now=now, before=before, time=self.time, part=_(_PARTS[self.part]))
@@ -217,9 +221,13 @@ def code_verdict(row: Mapping[str, Any]) -> CodeVerdict:
         name: int(found.get(name) or 0) for name in ("files", "bytes", "code", "rules", "accepted", "others", "total")
     }
     return CodeVerdict(
-        str(found["verdict"]), _text(found.get("why") or ""), _text(found.get("time") or ""),
-        _moment((found.get("baseline") or {}).get("taken") or ""), suspects=suspects, **counts,
-    )  # fmt: skip
+        str(found["verdict"]),
+        _text(found.get("why") or ""),
+        _text(found.get("time") or ""),
+        _moment((found.get("baseline") or {}).get("taken") or ""),
+        suspects=suspects,
+        **counts,
+    )
 
 
 def completeness(row: Mapping[str, Any]) -> Completeness:
@@ -236,9 +244,13 @@ def completeness(row: Mapping[str, Any]) -> Completeness:
         for one in found["shrunk"][:_MOST]
     )
     return Completeness(
-        True, shrunk, tuple(map(_text, found["lacks"][:_MOST])), tuple(map(_text, found["missing"][:_MOST])),
-        int(found["missing_total"]), *(_text(word.get(name) or "") for name in ("by", "reason", "time")),
-    )  # fmt: skip
+        True,
+        shrunk,
+        tuple(map(_text, found["lacks"][:_MOST])),
+        tuple(map(_text, found["missing"][:_MOST])),
+        int(found["missing_total"]),
+        *(_text(word.get(name) or "") for name in ("by", "reason", "time")),
+    )
 
 
 def _text(value: object) -> str:

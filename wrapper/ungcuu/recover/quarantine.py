@@ -38,7 +38,7 @@ _ALLOWED = (
     "/etc/", "/usr/local/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/opt/", "/srv/", "/var/www/",
     "/var/spool/cron/", "/tmp/", "/var/tmp/", "/dev/shm/",  # noqa: S108  looked into, not written
     "/run/systemd/", "/run/udev/rules.d/", "/run/dbus-1/", "/usr/share/", "/root/", "/home/", "/var/lib/",
-)  # fmt: skip
+)  # fmt: skip # a table
 # Without these nobody gets in again, or nothing is left to judge by.
 _NEVER = re.compile(
     r"^(?:/etc/(?:passwd|shadow|group|gshadow|sudoers|fstab|ssh/sshd_config|ssh/ssh_host_[^/]*|nsswitch\.conf|"
@@ -227,7 +227,7 @@ class Taken:
             "id": self.order.id, "host": host, "finding": self.order.finding, "rule": self.order.rule,
             "do": self.order.do.value, "path": self.order.path, "outcome": self.outcome, "why": self.why,
             "known": dict(self.known), "inverse": undo(host, self.order) if self.outcome == "done" else "",
-        }  # fmt: skip
+        }  # fmt: skip # a table
 
 
 def undo(host: str, order: Order) -> str:
@@ -243,8 +243,12 @@ def carry_out(subject: Subject, orders: Sequence[Order], check: bool = False) ->
     """
     if not orders:
         return []
-    config = {"store": STORE, "check": check, "protected": [subject.target.user],
-              "actions": [order.wire() for order in orders]}  # fmt: skip
+    config = {
+        "store": STORE,
+        "check": check,
+        "protected": [subject.target.user],
+        "actions": [order.wire() for order in orders],
+    }
     answers = _answers(
         remote_program.run_program(subject.target, "quarantine", config, SECONDS, 16 << 20, changes=not check)
     )
@@ -270,7 +274,7 @@ _KNOWN: Mapping[str, type] = {
     "mode": int, "uid": int, "gid": int, "size": int, "mtime_ns": int, "atime_ns": int, "flags": int, "sha256": str,
     "type": str, "after": str, "enabled": str, "active": str, "shell": str, "expires": str, "locked": bool,
     "xattrs": dict,
-}  # fmt: skip
+}  # fmt: skip # a table
 
 
 def _taken(order: Order, answer: Mapping[str, Any] | None) -> Taken:
@@ -309,11 +313,19 @@ def remember(subject: Subject, taken: Sequence[Taken]) -> None:
         return
     rows = remembered(subject.state, subject.host)
     rows += [
-        {"id": item.order.id, "finding": item.order.finding, "rule": item.order.rule, "do": item.order.do.value,
-         "path": item.order.path, "details": dict(item.order.details), "known": dict(item.known),
-         "time": now(), "put_back": ""}
+        {
+            "id": item.order.id,
+            "finding": item.order.finding,
+            "rule": item.order.rule,
+            "do": item.order.do.value,
+            "path": item.order.path,
+            "details": dict(item.order.details),
+            "known": dict(item.known),
+            "time": now(),
+            "put_back": "",
+        }
         for item in taken
-    ]  # fmt: skip
+    ]
     _write(subject, rows)
 
 

@@ -56,10 +56,16 @@ class Reassessment:
     def document(self) -> dict[str, Any]:
         """Return it as reassessment.json holds it."""
         return {
-            "format": baseline.FORMAT, "host": self.host, "time": self.time, "outcome": self.outcome,
-            "scan": dict(self.scan), "verify": dict(self.checks), "entry": dict(self.entry), "left": list(self.left),
+            "format": baseline.FORMAT,
+            "host": self.host,
+            "time": self.time,
+            "outcome": self.outcome,
+            "scan": dict(self.scan),
+            "verify": dict(self.checks),
+            "entry": dict(self.entry),
+            "left": list(self.left),
             "root_lost": dict(self.root_lost),
-        }  # fmt: skip
+        }
 
 
 def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -> Reassessment:
@@ -77,8 +83,11 @@ def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -
         left.append("no check could be carried out")
     if not entry.closed:
         left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
-    told = {"passed": sum(c.outcome == "passed" for c in checks), "failed": [f"{c.role} {c.name}" for c in failed],
-            "skipped": sum(c.outcome == "skipped" for c in checks)}  # fmt: skip
+    told = {
+        "passed": sum(c.outcome == "passed" for c in checks),
+        "failed": [f"{c.role} {c.name}" for c in failed],
+        "skipped": sum(c.outcome == "skipped" for c in checks),
+    }
     said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
     lost = found.root_lost.record() if found.root_lost else {}
     return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost)

@@ -170,9 +170,16 @@ def arm(revert: dict[str, Any], paths: list[Path], modes: list[Path]) -> str:
     script = folder / "revert.sh"
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
     code, said = run(
-        ["systemd-run", f"--unit={unit_of(name)}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s",
-         "--collect", "/bin/sh", str(script)]
-    )  # fmt: skip
+        [
+            "systemd-run",
+            f"--unit={unit_of(name)}",
+            f"--on-active={seconds}",
+            "--timer-property=AccuracySec=1s",
+            "--collect",
+            "/bin/sh",
+            str(script),
+        ]
+    )
     if code:
         shutil.rmtree(folder, ignore_errors=True)
         raise Failed(f"the timer that would take the change back could not be armed: {said}")

@@ -29,9 +29,14 @@ ROOM = 400 << 20
 LOCK = Path("/run/ungcuu-packages.lock")  # dropins.py waits for it before it takes a change back
 ARMED = Path("/var/lib/ungcuu/armed")
 _ENVIRONMENT = {
-    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root",
-    "NEEDRESTART_MODE": "l", "APT_LISTCHANGES_FRONTEND": "none", "UCF_FORCE_CONFFOLD": "1",
-}  # fmt: skip
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "HOME": "/root",
+    "NEEDRESTART_MODE": "l",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    "UCF_FORCE_CONFFOLD": "1",
+}
 _OPTIONS = [
     "-o",
     "Dpkg::Options::=--force-confdef",

@@ -55,8 +55,11 @@ def apache_files() -> list[str]:
 
 def largest_post() -> int:
     """Bytes of the largest request that PHP takes: what the site needs, so no limit may be smaller. 0: unknown."""
-    texts = [path.read_text(errors="replace") for path in sorted(Path("/etc/php").glob("*/fpm/**/*"))
-             if path.suffix in (".ini", ".conf") and path.is_file()]  # fmt: skip
+    texts = [
+        path.read_text(errors="replace")
+        for path in sorted(Path("/etc/php").glob("*/fpm/**/*"))
+        if path.suffix in (".ini", ".conf") and path.is_file()
+    ]
     found = re.findall(r"^[^;\n]*post_max_size\]?\s*=\s*\"?(\d+)([KMGkmg]?)", "\n".join(texts), re.MULTILINE)
     return max((int(number) << {"K": 10, "M": 20, "G": 30}.get(unit.upper(), 0) for number, unit in found), default=0)
 

@@ -124,8 +124,12 @@ class Wordpress:
         given = {"name": self.order["name"], "root": self.order["root"], "prefix": PREFIX, "login": self.login_name}
         done = subprocess.run(
             ["runuser", "-u", self.order["user"], "--", "php", "-r", _PHP.removeprefix("<?php")],
-            input=json.dumps(given | {"password": password}), capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            input=json.dumps(given | {"password": password}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         if done.returncode:
             raise Broken(f"the probe's account: {(done.stderr or done.stdout).strip()[-300:]}")
 

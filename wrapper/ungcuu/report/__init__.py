@@ -39,4 +39,4 @@ __all__ = [
     "write_report",
     "zone",
     "zone_name",
-]  # fmt: skip
+]  # fmt: skip # a table

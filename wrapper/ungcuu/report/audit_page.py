@@ -45,7 +45,11 @@ def render(audit: Audit, backups: Mapping[str, Any]) -> str:
     rest = [row for row in audit.rows if row.status not in (FAIL, NOT_ASSESSED)]
     last = _("Everything else") if failed or unassessed else _("All controls")
     return environment.get_template("audit.html.j2").render(
-        audit=audit, _=_, language=language(), statuses=STATUSES,
+        audit=audit,
+        _=_,
+        language=language(),
+        statuses=STATUSES,
         tables=[(_("What fails"), failed), (_("What was not assessed"), unassessed), (last, rest)],
-        backups=backups, states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
-    )  # fmt: skip
+        backups=backups,
+        states={"enforce": _("enforced"), "audit": _("checked only"), "off": "–"},
+    )

@@ -43,9 +43,13 @@ def drill(point: RestorePoint | None) -> str:
         "last restore drill: {when} on {host}, point {point} of {time}; every file and every row was what had been "
         "saved; recovery time (RTO) {rto}, age of the data (RPO) {rpo}"
     ).format(
-        when=_time(point.proven), host=point.proven_on or "–", point=point.short, time=_time(point.time),
-        rto=shown_seconds(point.rto_seconds), rpo=shown_seconds(point.rpo_seconds),
-    )  # fmt: skip
+        when=_time(point.proven),
+        host=point.proven_on or "–",
+        point=point.short,
+        time=_time(point.time),
+        rto=shown_seconds(point.rto_seconds),
+        rpo=shown_seconds(point.rpo_seconds),
+    )
 
 
 def _time(text: str) -> str:

@@ -59,14 +59,18 @@ def _host(one: HostScope) -> dict[str, Any]:
         "left": shown_bytes(scope.left_bytes),
         "responses": [_response(row) for row in scope.responses[:MOST]],
         "more_responses": max(0, len(scope.responses) - MOST),
-    }  # fmt: skip
+    }  # fmt: skip # a table
 
 
 def _address(row: Address) -> dict[str, Any]:
     return {
-        "address": row.address, "why": _(row.why), "requests": row.requests, "sent": shown_bytes(row.sent),
-        "first": _time(row.first) if row.requests else "–", "last": _time(row.last) if row.requests else "–",
-    }  # fmt: skip
+        "address": row.address,
+        "why": _(row.why),
+        "requests": row.requests,
+        "sent": shown_bytes(row.sent),
+        "first": _time(row.first) if row.requests else "–",
+        "last": _time(row.last) if row.requests else "–",
+    }
 
 
 def _files(paths: tuple[str, ...], count: int, first: set[str]) -> dict[str, Any]:

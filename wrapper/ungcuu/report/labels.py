@@ -249,7 +249,7 @@ FIELDS = (
     N_("network"), N_("owner"), N_("passed over"), N_("path"), N_("point"), N_("points"), N_("reason"), N_("role"),
     N_("seconds"), N_("seen from"), N_("since"), N_("site accounts"), N_("size"), N_("snapshot"), N_("time"),
     N_("to"), N_("type"), N_("uid"), N_("undo"), N_("unit"), N_("until"), N_("version"), N_("what"), N_("why"),
-)  # fmt: skip
+)  # fmt: skip # a table
 
 # What was done to one thing on a host, by the word that starts the action's record.
 ACTIONS = {

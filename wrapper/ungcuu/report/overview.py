@@ -19,7 +19,7 @@ from ungcuu.report.runs import RunRecords, outline, run_title, run_tone, size_of
 _TELLING = (
     "custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase", "root_lost_override",
     "root_regained",
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 def clocks(facts: Facts) -> list[dict[str, Any]]:
@@ -161,10 +161,16 @@ def timeline(
         if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
             rows.append((record.time, record.seq, ours, "quiet", _(EVENTS[record.kind]), _event_text(record)))
     return [
-        {"local": shown_time(time), "utc": shown_utc(time), "source": source, "tone": tone, "what": what,
-         "details": details}
+        {
+            "local": shown_time(time),
+            "utc": shown_utc(time),
+            "source": source,
+            "tone": tone,
+            "what": what,
+            "details": details,
+        }
         for time, _seq, source, tone, what, details in sorted(rows, key=lambda row: (row[0], row[1]))
-    ][:MOST_ROWS]  # fmt: skip
+    ][:MOST_ROWS]
 
 
 def _event_text(record: Record) -> str:

@@ -33,9 +33,15 @@ def people(records: Sequence[Record], facts: Facts, present: datetime) -> list[d
             else ""
         )
         rows.append(
-            {"key": key, "text": text, "due": shown_time(due) if due else "", "state": word(state), "proof": proof,
-             "tone": {"done": "good", "overdue": "bad"}.get(state, "warn")}
-        )  # fmt: skip
+            {
+                "key": key,
+                "text": text,
+                "due": shown_time(due) if due else "",
+                "state": word(state),
+                "proof": proof,
+                "tone": {"done": "good", "overdue": "bad"}.get(state, "warn"),
+            }
+        )
     return rows
 
 

@@ -37,17 +37,33 @@ def _with_evidence(context: Context, cut: Cut) -> None:
     partial.write(cut.snapshot)
     digest = partial.keep()
     item = Item(
-        host=cut.host, profile="isolate", id="snapshot_before_cut",
-        what=N_("Sockets, processes, sessions and packet filter just before the cut"), why="The cut ends what it shows",
-        how="ungcuu isolate", form="text", outcome=Taken.SUCCESS if digest else Taken.EMPTY, reason="", sha256=digest,
-        size=len(cut.snapshot), exit_status=0, complaint="", started=utc_now(), finished=utc_now(),
-    )  # fmt: skip
+        host=cut.host,
+        profile="isolate",
+        id="snapshot_before_cut",
+        what=N_("Sockets, processes, sessions and packet filter just before the cut"),
+        why="The cut ends what it shows",
+        how="ungcuu isolate",
+        form="text",
+        outcome=Taken.SUCCESS if digest else Taken.EMPTY,
+        reason="",
+        sha256=digest,
+        size=len(cut.snapshot),
+        exit_status=0,
+        complaint="",
+        started=utc_now(),
+        finished=utc_now(),
+    )
     store.add(item.as_data())
     context.record("evidence" if case else "snapshot", item.as_data(), cut.host)
     hand_over = {
-        "from": cut.host, "to": str(folder), "who": context.settings.operator, "when": item.finished,
-        "what": item.what, "items": 1, "bytes": item.size,
-    }  # fmt: skip
+        "from": cut.host,
+        "to": str(folder),
+        "who": context.settings.operator,
+        "when": item.finished,
+        "what": item.what,
+        "items": 1,
+        "bytes": item.size,
+    }
     context.record("custody", hand_over, cut.host)
 
 

@@ -46,7 +46,7 @@ _INHERITED = frozenset(
     {"HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK",
      "TERM", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
      "ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "UNGCUU_LAB_SLOT", "UNGCUU_STATE"}
-)  # fmt: skip
+)  # fmt: skip # a table
 
 _NEVER_CONNECTED = re.compile(
     r"Connection refused|No route to host|Network is unreachable|Connection timed out|Could not resolve hostname"

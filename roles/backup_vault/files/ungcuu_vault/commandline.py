@@ -41,7 +41,7 @@ ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "proven": ("Record that a point was restored and tried.", (*_CHOICE, "--to", "--seconds")),
     "hashes": ("Show the hashes that a restore of the point must have.", _CHOICE),
     "packages": ("List the packages that were installed by hand on the host of the point.", _CHOICE),
-}  # fmt: skip
+}  # fmt: skip # a table
 
 
 def parser() -> argparse.ArgumentParser:

@@ -179,9 +179,13 @@ def restic(repository: Path, password: str, arguments: Sequence[str], **options:
     command = [*WITH_US, "restic", *options_of_restic, *arguments]
     try:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[descriptor], **as_account(),
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            pass_fds=[descriptor],
+            **as_account(),
             **({"stderr": subprocess.PIPE} | options),
-        )  # fmt: skip
+        )
     finally:
         os.close(descriptor)
 

@@ -178,16 +178,20 @@ def _row(run: dict[str, Any], identity: str, sizes: dict[str, Any], heading: dic
     began, arrived = parse_time(run["began"]), parse_time(run["arrived"])
     seconds = (arrived - began).total_seconds()
     skew = (parse_time(str(heading["time"])) - began).total_seconds()
-    return run["point"] | sizes | {
-        "id": identity,
-        "time": run["began"],
-        "arrived": run["arrived"],
-        "paths": [str(path) for path in heading["paths"]],
-        "seconds": seconds,
-        "skewed": not -_SKEW_SECONDS < skew < seconds + _SKEW_SECONDS,
-        "added_bytes": int(run["summary"].get("data_added", 0)),
-        "checked": stamp(now()),
-    }  # fmt: skip
+    return (
+        run["point"]
+        | sizes
+        | {
+            "id": identity,
+            "time": run["began"],
+            "arrived": run["arrived"],
+            "paths": [str(path) for path in heading["paths"]],
+            "seconds": seconds,
+            "skewed": not -_SKEW_SECONDS < skew < seconds + _SKEW_SECONDS,
+            "added_bytes": int(run["summary"].get("data_added", 0)),
+            "checked": stamp(now()),
+        }
+    )
 
 
 def _check_copy(site: Site, arrived: Path, run: dict[str, Any], new: Files) -> dict[str, Any]:

@@ -83,8 +83,10 @@ def load(site: Site) -> Known:
     accepted = _read(site.store / _ACCEPTED)
     return Known(
         tuple(sorted(lists, key=lambda one: one.moment)),
-        _read(site.store / _OURS), accepted.get("files", {}), accepted.get("gone", {}),
-    )  # fmt: skip
+        _read(site.store / _OURS),
+        accepted.get("files", {}),
+        accepted.get("gone", {}),
+    )
 
 
 def know(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:

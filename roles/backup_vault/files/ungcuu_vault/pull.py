@@ -39,7 +39,7 @@ from ungcuu_vault.common import (
     secret_pipe,
     stamp,
     write_json,
-)  # fmt: skip
+)
 from ungcuu_vault.site import Site
 from ungcuu_vault.tunnel import ssh_options
 
@@ -163,7 +163,7 @@ def _restic(site: Site, repository: Path, *arguments: str) -> None:
         *WITH_US, "restic", "--no-cache", "--no-lock", f"--repo={repository}", f"--password-file=/dev/fd/{mine}",
         "-o", f"sftp.command={shlex.join(_ssh(source))} -s sftp", verb, f"--from-password-file=/dev/fd/{other}",
         f"--from-repo=sftp:{source['name']}:/{site.name}/repository", *rest,
-    ]  # fmt: skip
+    ]  # fmt: skip # a table
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, pass_fds=[mine, other], **as_account()

@@ -29,7 +29,7 @@ from ungcuu_vault.common import (
     last_words,
     printable,
     run_folder,
-)  # fmt: skip
+)
 from ungcuu_vault.site import Site
 
 # Gigabytes go through: with AES in the processor this costs a third of OpenSSH's first choice. Not among `ssh_options`,
@@ -56,9 +56,12 @@ def server(site: Site, folder: Path) -> Iterator[tuple[int, str]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        _server_command(folder, port, str(accounts)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, **as_account(),
-    )  # fmt: skip
+        _server_command(folder, port, str(accounts)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **as_account(),
+    )
     try:
         _wait_for(process, port)
         yield port, f"{user}:{password}"

@@ -144,8 +144,14 @@ def _shrunk(
     for part, what, amount in _amounts(point, sizes):
         most, row = largest.get((part, what), (0, point))
         if most >= (_LEAST_BYTES if what == "bytes" else _LEAST_FILES) and amount < HALF * most:
-            yield {"part": part, "what": what, "now": amount, "before": most, "before_id": row["id"],
-                   "before_time": row["time"]}  # fmt: skip
+            yield {
+                "part": part,
+                "what": what,
+                "now": amount,
+                "before": most,
+                "before_id": row["id"],
+                "before_time": row["time"],
+            }
 
 
 def _lacks(

@@ -73,7 +73,7 @@ def start(question: dict[str, Any]) -> dict[str, Any]:
     started = run(
         ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--description=ungcuu: upgrade of packages",
          "--property=KillMode=mixed", "--property=OOMScoreAdjust=-500", "/usr/bin/python3", "-I", PROGRAM, "unit"]
-    )  # fmt: skip
+    )  # fmt: skip # a table
     if started.returncode:
         raise Fault("unit_not_started", f"systemd did not start the unit: {started.stderr.strip()[:200]}")
     return {"started": True, "state": read_json(upgrade.STATE)}

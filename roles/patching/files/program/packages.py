@@ -66,7 +66,7 @@ class Apt:
         done = run(
             ["apt-get", *self.options, "-q", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=2",
              "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20", "update"]
-        )  # fmt: skip
+        )  # fmt: skip # a table
         if done.returncode:
             raise Fault("mirror_unreachable", f"the package lists could not be fetched: {errors_of(done.stderr)}")
 

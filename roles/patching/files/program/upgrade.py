@@ -29,9 +29,15 @@ ANSWER = HOME / "answer"
 UNTOUCHED = "No package was changed"
 POLL_SECONDS = 0.5
 DPKG_OPTIONS = [
-    "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
-    "-o", "APT::Install-Recommends=false", "-o", "DPkg::Lock::Timeout=60",
-]  # fmt: skip
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-o",
+    "APT::Install-Recommends=false",
+    "-o",
+    "DPkg::Lock::Timeout=60",
+]
 
 
 def now() -> str:
@@ -49,7 +55,7 @@ class Run:
         self.state: dict[str, Any] = {
             "id": request["id"], "stage": "started", "outcome": "", "started": now(), "finished": "", "fault": None,
             "saved": [], "changed": [], "restarted": [], "set_aside": [], "reboot": [], "repaired": [], "went_back": "",
-        }  # fmt: skip
+        }  # fmt: skip # a table
 
     def at(self, stage: str, **more: Any) -> None:
         """Note the stage on disk."""

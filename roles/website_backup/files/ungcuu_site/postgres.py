@@ -178,9 +178,14 @@ def _pg_restore(path: Path, scratch: str, password: str) -> None:
         environment = os.environ | {"PGPASSFILE": f"/proc/self/fd/{descriptor}"}
         with path.open("rb") as handle:
             done = subprocess.run(
-                [*command, "--no-privileges", "--exit-on-error"], stdin=handle, capture_output=True, check=False,
-                pass_fds=[descriptor], env=environment, cwd="/",
-            )  # fmt: skip
+                [*command, "--no-privileges", "--exit-on-error"],
+                stdin=handle,
+                capture_output=True,
+                check=False,
+                pass_fds=[descriptor],
+                env=environment,
+                cwd="/",
+            )
     finally:
         os.close(descriptor)
     if done.returncode:

@@ -27,7 +27,7 @@ from ungcuu_site.common import (
     secret_pipe,
     stop_when_hung_up,
     write_json,
-)  # fmt: skip
+)
 
 DUMP_FOLDER = SAVE_AREA / "current"
 _STOP_SECONDS = 10
@@ -117,7 +117,7 @@ class _Engine:
             f"--repository-file=/dev/fd/{repository}", "backup", f"--host={request['name']}", "--tag=ungcuu",
             *(f"--exclude={pattern}" for pattern in request["site"].get("exclude", [])),
             f"--exclude-file=/dev/fd/{waiting}", "--", *paths,
-        ]  # fmt: skip
+        ]  # fmt: skip # a table
         passed = [password, repository, waiting]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=passed

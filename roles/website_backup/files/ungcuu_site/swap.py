@@ -30,7 +30,7 @@ from ungcuu_site.common import (
     run,
     say,
     write_json,
-)  # fmt: skip
+)
 from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
 

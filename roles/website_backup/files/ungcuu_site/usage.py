@@ -17,7 +17,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "rotate": ("Set a new database password and new keys of the application.", "site, secrets"),
     "accounts": ("List the accounts that have a password or SSH keys.", "accounts, keep"),
     "rotate_accounts": ("Set new passwords and SSH keys of accounts.", "accounts, keep"),
-}  # fmt: skip
+}  # fmt: skip # a table
 ASKED = ("-h", "--help", "help")
 
 

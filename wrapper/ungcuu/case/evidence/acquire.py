@@ -171,10 +171,22 @@ class _Work:
     def item(self, spec: Spec, outcome: Outcome, reason: str, started: str) -> Item:
         """Make a record without content."""
         return Item(
-            host=self.request.target.name, profile=spec.profile, id=spec.id, what=spec.what, why=spec.why, how=spec.how,
-            form=spec.form, outcome=outcome, reason=clean(reason, 300), sha256="", size=0, exit_status=None,
-            complaint="", started=started, finished=utc_now(),
-        )  # fmt: skip
+            host=self.request.target.name,
+            profile=spec.profile,
+            id=spec.id,
+            what=spec.what,
+            why=spec.why,
+            how=spec.how,
+            form=spec.form,
+            outcome=outcome,
+            reason=clean(reason, 300),
+            sha256="",
+            size=0,
+            exit_status=None,
+            complaint="",
+            started=started,
+            finished=utc_now(),
+        )
 
     def _note(self, item: Item) -> None:
         try:

@@ -164,9 +164,20 @@ def scope(
     for row in files:
         told.take(row)
     return Scope(
-        since, addresses, touched.accounts(), tuple(told.changed), told.counts[0], tuple(told.read), told.counts[1],
-        left, responses, tuple(told.named.values()), tuple(told.ours), told.counts[2], tuple(told.altered),
-    )  # fmt: skip
+        since,
+        addresses,
+        touched.accounts(),
+        tuple(told.changed),
+        told.counts[0],
+        tuple(told.read),
+        told.counts[1],
+        left,
+        responses,
+        tuple(told.named.values()),
+        tuple(told.ours),
+        told.counts[2],
+        tuple(told.altered),
+    )
 
 
 def scope_of(
@@ -204,8 +215,17 @@ def scope_from(
             yield from (found for _name, line in archive_lines(held["web_logs"]) if (found := request(line)))
 
     entries = journal_entries(held["journal"]) if "journal" in held else ()
-    found = scope(since + skew, suspects, requests, entries, _rows(held, base), known=known, watched=paths, good=good,
-                  altered=altered)  # fmt: skip
+    found = scope(
+        since + skew,
+        suspects,
+        requests,
+        entries,
+        _rows(held, base),
+        known=known,
+        watched=paths,
+        good=good,
+        altered=altered,
+    )
     return _by_our_clock(found, since, skew) if skew else found
 
 
@@ -283,9 +303,13 @@ def _sum_up(
         if one.address in marked:
             before = sums.get(one.address) or Address(one.address, marked[one.address], 0, 0, one.time, one.time)
             sums[one.address] = Address(
-                one.address, before.why, before.requests + 1, before.sent + one.size,
-                min(before.first, one.time), max(before.last, one.time),
-            )  # fmt: skip
+                one.address,
+                before.why,
+                before.requests + 1,
+                before.sent + one.size,
+                min(before.first, one.time),
+                max(before.last, one.time),
+            )
         if one.time >= since and one.status in (200, 206):
             known = one.address in marked
             left += one.size if known else 0
@@ -372,8 +396,12 @@ class _Files:
         if row.kind == "d":
             return row.path in self.folders and (row.uid, row.mode & 0o7022) == (0, 0)
         place = PurePosixPath(row.path)
-        return row.kind == "l" and place.name.startswith("ungcuu-") and place.name == PurePosixPath(row.target).name \
-            and row.target in self.good  # fmt: skip
+        return (
+            row.kind == "l"
+            and place.name.startswith("ungcuu-")
+            and place.name == PurePosixPath(row.target).name
+            and row.target in self.good
+        )
 
 
 def moment(seconds: float | None) -> datetime | None:

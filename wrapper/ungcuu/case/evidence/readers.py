@@ -58,9 +58,19 @@ def _file_row(record: bytes, target: bytes) -> FileRow | None:
     kind, mode, uid, gid, size, inode, _links, accessed, modified, changed, born, name = fields
     try:
         return FileRow(
-            _text(kind), int(mode, 8), int(uid), int(gid), int(size), int(inode), float(accessed), float(modified),
-            float(changed), _born(born), _text(name), _text(target),
-        )  # fmt: skip
+            _text(kind),
+            int(mode, 8),
+            int(uid),
+            int(gid),
+            int(size),
+            int(inode),
+            float(accessed),
+            float(modified),
+            float(changed),
+            _born(born),
+            _text(name),
+            _text(target),
+        )
     except ValueError:
         return None
 

@@ -45,8 +45,12 @@ def run(ctx: Context) -> Result:
         _document, page = audit_page.keep(found, folder)
         _show(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
-        ctx.record("audit", {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}
-                   | {"not assessed": _ids(found, audit.NOT_ASSESSED)}, host)  # fmt: skip
+        ctx.record(
+            "audit",
+            {"score": found.score, "of": found.denominator, "failed": _ids(found, audit.FAIL)}
+            | {"not assessed": _ids(found, audit.NOT_ASSESSED)},
+            host,
+        )
         done.append(found)
     failed = sum(found.count(audit.FAIL) for found in done)
     unassessed = sum(found.count(audit.NOT_ASSESSED) for found in done)

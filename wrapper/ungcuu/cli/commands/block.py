@@ -55,11 +55,15 @@ def after(context: Context, result: RunResult) -> Result | None:
     counts = {row["network"]: row.get("packets") for row in told} if isinstance(told, list) else {}
     lines = [
         _("{network}  {packets} packets  {owner}: {reason}  {since} – {until}").format(
-            network=row.network, packets=counts.get(row.network, "?"), owner=row.owner, reason=row.reason,
-            since=row.since, until=row.until or "…",
+            network=row.network,
+            packets=counts.get(row.network, "?"),
+            owner=row.owner,
+            reason=row.reason,
+            since=row.since,
+            until=row.until or "…",
         )
         for row in known
-    ]  # fmt: skip
+    ]
     data = {"blocks": [{**vars(row), "packets": counts.get(row.network)} for row in known]}
     return Result(message="\n".join(lines) or _("nothing is blocked"), data=data)
 

@@ -67,8 +67,13 @@ def _run(context: Context) -> Result:
 def _controller(context: Context) -> list[Check]:
     state = context.settings.state
     checks = [
-        _programs(), _state(state), *_modes(context), *_lost_cases(context), _room(state), *_names(context),
-    ]  # fmt: skip
+        _programs(),
+        _state(state),
+        *_modes(context),
+        *_lost_cases(context),
+        _room(state),
+        *_names(context),
+    ]
     return [check for check in checks if check is not None]
 
 
@@ -147,7 +152,7 @@ def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
         _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline, _backup, _vault,
-    ]  # fmt: skip
+    ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
         try:

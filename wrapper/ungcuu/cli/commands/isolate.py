@@ -195,9 +195,13 @@ def _result(
     for card in cutting.cards:
         host = card.host
         seen = verdict.Seen(
-            cutting.ended[host], last[host], outside.switch_words(card), _proofs(context, host),
-            kept.get(host, False), _problem(context, result, host, kept),
-        )  # fmt: skip
+            cutting.ended[host],
+            last[host],
+            outside.switch_words(card),
+            _proofs(context, host),
+            kept.get(host, False),
+            _problem(context, result, host, kept),
+        )
         outcome, line, error = verdict.judge(seen)
         known = context.host_results.get(host, HostResult(outcome))
         context.host_results[host] = replace(known, outcome=outcome, problem="" if error is None else known.problem)
@@ -242,9 +246,14 @@ def _problem(context: Context, result: RunResult | None, host: str, kept: Mappin
 
 def _data(cut: Cut) -> dict[str, object]:
     return {
-        "host": cut.host, "ending": cut.ending, "seconds": round(cut.seconds, 3), "seen_from": cut.seen,
-        "snapshot": cut.sha256 if cut.snapshot else "", "detail": cut.detail, "hooks": cut.hooks,
-    }  # fmt: skip
+        "host": cut.host,
+        "ending": cut.ending,
+        "seconds": round(cut.seconds, 3),
+        "seen_from": cut.seen,
+        "snapshot": cut.sha256 if cut.snapshot else "",
+        "detail": cut.detail,
+        "hooks": cut.hooks,
+    }
 
 
 def _show_cut(context: Context, cut: Cut) -> None:

@@ -30,7 +30,7 @@ from ungcuu.plugins.documented_action import DocumentedAction
 _CONNECTION = (
     "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user", "ansible_become",
     "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ungcuu_known_hosts",
-)  # fmt: skip
+)  # fmt: skip # a table
 
 
 class ActionModule(DocumentedAction):

@@ -52,8 +52,11 @@ class ActionModule(DocumentedAction):
             return result | {"failed": required, "changed": False, "given": False, "msg": why}
         changed = bool(answer.get("changed"))
         return result | {
-            "changed": changed, "given": not check, "baseline": document["taken"], **(shown if changed else {}),
-        }  # fmt: skip
+            "changed": changed,
+            "given": not check,
+            "baseline": document["taken"],
+            **(shown if changed else {}),
+        }
 
     def _hand_over(self, host: str, document: dict[str, Any], required: bool, check: bool) -> dict[str, Any]:
         """What the vault's program answers; a lost connection is Ansible's own error where the list is required."""

@@ -37,11 +37,15 @@ class ActionModule(DocumentedAction):
         if args["state"] == "unlocked" and not undo:
             return result | {"changed": False, "locked": [], "site": 0, "left": []}
         order = {
-            "state": args["state"], "keep": keep, "accounts": wanted, "undo": undo,
-            "check": bool(self._task.check_mode), "application": str(args.get("application") or ""),
+            "state": args["state"],
+            "keep": keep,
+            "accounts": wanted,
+            "undo": undo,
+            "check": bool(self._task.check_mode),
+            "application": str(args.get("application") or ""),
             "engine": str(args.get("engine") or ""),
             "database": str(args.get("database") or ""),
-        }  # fmt: skip
+        }
         reply = run_on_host(self, "accounts", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": str(reply.get("msg", ""))[:600]}

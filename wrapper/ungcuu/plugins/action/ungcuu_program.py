@@ -94,8 +94,13 @@ class ActionModule(DocumentedAction):
         task = self._task.copy()
         task.args = {"src": source, "dest": target, "owner": "root", "group": "root", "mode": "0755"}
         copy = self._shared_loader_obj.action_loader.get(
-            "ansible.builtin.copy", task=task, connection=self._connection, play_context=self._play_context,
-            loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj,
-        )  # fmt: skip
+            "ansible.builtin.copy",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
         done: dict[str, Any] = copy.run(task_vars=task_vars)
         return done

@@ -25,7 +25,7 @@ from ungcuu.plugins.on_host import run_on_host
 _DIRECTIVES = (
     "script-src", "style-src", "img-src", "font-src", "media-src", "frame-src", "object-src", "connect-src",
     "manifest-src", "worker-src", "form-action", "base-uri",
-)  # fmt: skip
+)  # fmt: skip # a table
 _SCHEMES = {"data:": ("img-src", "font-src", "media-src", "style-src"), "blob:": ("img-src", "media-src")}
 _ORIGIN = re.compile(r"(https?|wss?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _MOST_ORIGINS = 20

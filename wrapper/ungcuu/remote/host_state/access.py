@@ -15,7 +15,7 @@ HOME_NAMES = (
     ".zshenv", ".zlogin", ".pam_environment", ".forward", ".my.cnf", ".gitconfig", ".vimrc", ".ssh", ".config/systemd",
     ".config/autostart", ".config/environment.d", ".local/bin", ".local/lib", ".local/share/systemd",
     ".local/share/dbus-1", ".pythonrc", ".inputrc", ".bash_completion", ".config/fish", "perl5",
-)  # fmt: skip
+)  # fmt: skip # a table
 QUIET_HOME = re.compile(rb"/\.ssh/(?:known_hosts(?:\.old)?|environment-[^/]*|agent(?:/.*)?)$")
 
 

@@ -44,5 +44,10 @@ def package_records() -> None:
         if name != b":" and b" installed" in fields.get(b"Status", b""):
             steady = b"\n".join(line for line in lines if not line.startswith(FLEETING))
             digest = hashlib.sha256(steady).hexdigest()
-            emit("fact", set="package-record", name=escaped(name), detail=digest,
-                 text=escaped(fields.get(b"Version", b"")))  # fmt: skip
+            emit(
+                "fact",
+                set="package-record",
+                name=escaped(name),
+                detail=digest,
+                text=escaped(fields.get(b"Version", b"")),
+            )

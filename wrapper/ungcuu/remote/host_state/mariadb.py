@@ -10,19 +10,28 @@ SETTINGS = (
     "init_connect", "init_file", "init_slave", "plugin_dir", "secure_file_priv", "local_infile", "event_scheduler",
     "general_log", "general_log_file", "slow_query_log_file", "old_passwords", "skip_grant_tables", "skip_name_resolve",
     "log_bin_trust_function_creators",
-)  # fmt: skip
+)  # fmt: skip # a table
 CODE = (
-    ("trigger", "SELECT CONCAT(TRIGGER_SCHEMA,'.',TRIGGER_NAME),"
-                "SHA2(CONCAT_WS('|',ACTION_STATEMENT,DEFINER,EVENT_OBJECT_TABLE,EVENT_MANIPULATION,ACTION_TIMING),256) "
-                "FROM information_schema.TRIGGERS;"),
-    ("event", "SELECT CONCAT(EVENT_SCHEMA,'.',EVENT_NAME),"
-              "SHA2(CONCAT_WS('|',EVENT_DEFINITION,DEFINER,STATUS,INTERVAL_VALUE,INTERVAL_FIELD),256) "
-              "FROM information_schema.EVENTS;"),
-    ("routine", "SELECT CONCAT(LOWER(ROUTINE_TYPE),' ',ROUTINE_SCHEMA,'.',ROUTINE_NAME),"
-                "SHA2(CONCAT_WS('|',ROUTINE_DEFINITION,DEFINER,SECURITY_TYPE),256) FROM information_schema.ROUTINES;"),
+    (
+        "trigger",
+        "SELECT CONCAT(TRIGGER_SCHEMA,'.',TRIGGER_NAME),"
+        "SHA2(CONCAT_WS('|',ACTION_STATEMENT,DEFINER,EVENT_OBJECT_TABLE,EVENT_MANIPULATION,ACTION_TIMING),256) "
+        "FROM information_schema.TRIGGERS;",
+    ),
+    (
+        "event",
+        "SELECT CONCAT(EVENT_SCHEMA,'.',EVENT_NAME),"
+        "SHA2(CONCAT_WS('|',EVENT_DEFINITION,DEFINER,STATUS,INTERVAL_VALUE,INTERVAL_FIELD),256) "
+        "FROM information_schema.EVENTS;",
+    ),
+    (
+        "routine",
+        "SELECT CONCAT(LOWER(ROUTINE_TYPE),' ',ROUTINE_SCHEMA,'.',ROUTINE_NAME),"
+        "SHA2(CONCAT_WS('|',ROUTINE_DEFINITION,DEFINER,SECURITY_TYPE),256) FROM information_schema.ROUTINES;",
+    ),
     ("routine", "SELECT CONCAT('library function ',name),CONCAT(dl,' ',type) FROM mysql.func;"),
     ("plugin", "SELECT PLUGIN_NAME,PLUGIN_LIBRARY FROM information_schema.PLUGINS WHERE PLUGIN_LIBRARY IS NOT NULL;"),
-)  # fmt: skip
+)
 # Every way to log in, without the secret itself; its digest stands by itself, since ``rotate`` changes it.
 USERS = (
     "SELECT CONCAT(g.User,'@',g.Host),"

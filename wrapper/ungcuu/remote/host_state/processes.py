@@ -61,7 +61,7 @@ def process(pid: int, sums: dict[bytes, tuple[str, str]]) -> dict[str, Any] | No
         "argv": escaped(b" ".join(argv)[:300].strip()),
         "script": script_of(folder, exe.removesuffix(b" (deleted)"), argv), "loaded": loaded(folder, exe, sums),
         "forced": forced(folder),
-    }  # fmt: skip
+    }  # fmt: skip # a table
     if deleted:
         record["sha256"] = program_digest(folder)
     return record
@@ -142,5 +142,10 @@ def session_state(unit: str) -> str:
 def remember(record: dict[str, Any], unit: str) -> None:
     """What a baseline keeps of a service's process, so that the same one is explained later. Logins are not kept."""
     if unit.startswith("system.slice/") and record["script"] not in ("-c", "-"):
-        emit("running", uid=record["uid"], unit=unit, exe=record["exe"].removesuffix(" (deleted)"),
-             script=record["script"])  # fmt: skip
+        emit(
+            "running",
+            uid=record["uid"],
+            unit=unit,
+            exe=record["exe"].removesuffix(" (deleted)"),
+            script=record["script"],
+        )

@@ -43,8 +43,10 @@ def form(context: Context) -> Result:
 
     case, name = chosen(context), context.options["form"]
     draft = form(name, case.records(), case.facts, datetime.now(UTC))
-    text = render({"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
-                  "form.html.j2")  # fmt: skip
+    text = render(
+        {"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
+        "form.html.j2",
+    )
     left = sum(not field.value for field in draft.fields)
     message = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
     return _written(context, case, text, f"{name}.html", count=left, told=message)

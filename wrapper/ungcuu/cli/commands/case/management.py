@@ -140,10 +140,15 @@ def status(context: Context) -> Result:
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
-    return Result(data=_summary(case) | {
-        "backup_alerts": backups, "deadlines": owed, "missing": missing,
-        "outside": {one.host: one.look.as_data() for one in watched},
-    })  # fmt: skip
+    return Result(
+        data=_summary(case)
+        | {
+            "backup_alerts": backups,
+            "deadlines": owed,
+            "missing": missing,
+            "outside": {one.host: one.look.as_data() for one in watched},
+        }
+    )
 
 
 def _seen_from_outside(context: Context, case: Case) -> tuple[Case, list[Watched]]:
