@@ -53,8 +53,9 @@ print(target)
 def host(fresh: Callable[..., Lab], ungcuu: Ungcuu) -> Lab:
     lab = fresh("web01", "vault01")
     Path(os.environ["UNGCUU_STATE"], "hosts/web01/baseline.json").unlink(missing_ok=True)
-    code, _document, said = ungcuu("baseline", "web01", "--reason", "test")
-    assert code == 0, said
+    for verb in ("backup", "baseline"):
+        code, _document, said = ungcuu(verb, "web01", "--reason", "test")
+        assert code == 0, said
     return lab
 
 
@@ -76,6 +77,33 @@ def rules(document: dict[str, Any]) -> dict[str, set[str]]:
     for row in document["findings"]:
         found.setdefault(row["path"], set()).add(row["rule"])
     return found
+
+
+def test_the_vault_contradicts_two_lying_readers(host: Lab, ungcuu: Ungcuu) -> None:
+    """Python and `find` both leave out a file that the backup holds, and whose folders have not changed since.
+
+    Stands first: the first file that is written into the website of a container renews the times of the folders above.
+    Seen failing with ``vault_view`` taken out of ``scan.judge``.
+    """
+    hidden = "/var/www/portal/wp-includes/version.php"
+    before = ungcuu("scan", "web01")[1]["scans"][0]["checked"]["vault"]
+    assert before["compared"] > 1000 and not before["contradictions"], before
+    python = '#!/bin/sh\\n/usr/bin/python3.real "$@" | grep -v -e version.php\\n'
+    find = '#!/bin/sh\\n/usr/bin/find.real "$@" | grep -zv -e version.php\\n'
+    do(
+        host,
+        f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{python}' > /usr/bin/python3; "
+        f"mv /usr/bin/find /usr/bin/find.real; printf '{find}' > /usr/bin/find; "
+        "chmod 755 /usr/bin/python3 /usr/bin/find",
+    )
+    try:
+        code, document, said = ungcuu("scan", "web01")
+    finally:
+        do(host, "mv /usr/bin/python3.real /usr/bin/python3; mv /usr/bin/find.real /usr/bin/find")
+    found = rules(document)
+    assert "reader.disagrees" not in found.get(hidden, set()), "the two readers must lie alike"
+    assert "reader.vault" in found.get(hidden, set()), said
+    assert [path for path, names in found.items() if "reader.vault" in names] == [hidden]
 
 
 def test_a_poisoned_bytecode_cache_hides_nothing(planted: Lab, ungcuu: Ungcuu) -> None:
@@ -117,34 +145,6 @@ def test_the_second_reader_contradicts_a_lying_python(planted: Lab, ungcuu: Ungc
     assert document["clean"] is False
     assert {path for path in PATHS if "reader.disagrees" in found.get(path, set())} == set(PATHS), found
     assert "reader.disagrees" in found.get("/usr/bin/python3", set()), found
-
-
-def test_the_vault_contradicts_two_lying_readers(host: Lab, ungcuu: Ungcuu) -> None:
-    """Python and `find` both leave out a file that the backup holds, and whose folders have not changed since.
-
-    Seen failing with ``vault_view`` taken out of ``scan.judge``.
-    """
-    hidden = "/var/www/portal/wp-includes/version.php"
-    code, _document, said = ungcuu("backup", "web01", "--reason", "test")
-    assert code == 0, said
-    before = ungcuu("scan", "web01")[1]["scans"][0]["checked"]["vault"]
-    assert before["compared"] > 1000 and not before["contradictions"], before
-    python = '#!/bin/sh\\n/usr/bin/python3.real "$@" | grep -v -e version.php\\n'
-    find = '#!/bin/sh\\n/usr/bin/find.real "$@" | grep -zv -e version.php\\n'
-    do(
-        host,
-        f"mv /usr/bin/python3 /usr/bin/python3.real; printf '{python}' > /usr/bin/python3; "
-        f"mv /usr/bin/find /usr/bin/find.real; printf '{find}' > /usr/bin/find; "
-        "chmod 755 /usr/bin/python3 /usr/bin/find",
-    )
-    try:
-        code, document, said = ungcuu("scan", "web01")
-    finally:
-        do(host, "mv /usr/bin/python3.real /usr/bin/python3; mv /usr/bin/find.real /usr/bin/find")
-    found = rules(document)
-    assert "reader.disagrees" not in found.get(hidden, set()), "the two readers must lie alike"
-    assert "reader.vault" in found.get(hidden, set()), said
-    assert [path for path, names in found.items() if "reader.vault" in names] == [hidden]
 
 
 def test_silence_of_the_second_reader_is_no_agreement(host: Lab, ungcuu: Ungcuu) -> None:

@@ -381,7 +381,7 @@ class Drill:
         return done
 
     @staticmethod
-    def _eventually(look: Callable[[], bool], seconds: float = 10.0) -> bool:
+    def _eventually(look: Callable[[], bool], seconds: float = 30.0) -> bool:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if look():
