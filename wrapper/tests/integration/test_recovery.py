@@ -147,18 +147,16 @@ def test_restore_on_a_clean_machine(site: Lab, ungcuu: Run) -> None:
 
 def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     """Our own changes must not stand in the way of the return to service; anybody else's must."""
-    did(ungcuu("isolate", "web01", "--reason", "test"))
-    sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
-    did(ungcuu("restore", "web01", "--clean", *sign))
     old_key = on(site, "web01", "cat /root/lan")
     assert logs_in(site, password="old-Secret-123") and logs_in(site, key=old_key), "or refusals would prove nothing"
+    did(ungcuu("isolate", "web01", "--reason", "test"))
+    assert not logs_in(site, password="old-Secret-123"), "only responders log in to an isolated host"
+    sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
+    did(ungcuu("restore", "web01", "--clean", *sign))
     rotated = did(ungcuu("rotate", "web01", "--confirm-host", "web01"))
     names = {row["data"]["name"] for row in rotated["records"] if row["kind"] == "proof" and row["data"]["passed"]}
     assert {"old database password is dead", "old password of lan is dead", "old keys of lan are dead"} <= names
     fresh = secrets_of_lan()
-    assert not logs_in(site, password="old-Secret-123")
-    assert not logs_in(site, key=old_key)
-    assert logs_in(site, password=fresh["password"]) and logs_in(site, key=fresh["private_key"])
     assert "uid=" in on(site, "web01", "runuser -u portal -- su lan -c id", fresh["password"].encode() + b"\n")
     old = site.exec("web01", ["runuser", "-u", "portal", "--", "su", "lan", "-c", "id"], b"old-Secret-123\n")
     assert old.returncode != 0 and b"uid=" not in old.stdout
@@ -172,6 +170,9 @@ def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     did(ungcuu("reassess", "web01", *words))
     did(ungcuu("release", "web01", "--reason", "test", "--confirm-host", "web01"))
     assert TEXT in page(site, "web01")
+    assert not logs_in(site, password="old-Secret-123")
+    assert not logs_in(site, key=old_key)
+    assert logs_in(site, password=fresh["password"]) and logs_in(site, key=fresh["private_key"])
 
 
 def logs_in(lab: Lab, password: str | None = None, key: str | None = None) -> bool:

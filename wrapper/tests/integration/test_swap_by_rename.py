@@ -35,7 +35,7 @@ mariadb-dump --skip-dump-date --routines --triggers --events portal | sha256sum
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, "/usr/local/sbin/ungcuu-site")
-from ungcuu.hosts.site import __main__, swap
+from ungcuu_site import __main__, swap
 name, step = sys.argv[1:3]
 real = getattr(swap, name)
 def until(*arguments):
@@ -57,7 +57,7 @@ exit 1
 SLOWED = """
 import sys, time
 sys.path.insert(0, "/usr/local/sbin/ungcuu-site")
-from ungcuu.hosts.site import __main__, swap
+from ungcuu_site import __main__, swap
 move = swap.move
 def late(*arguments):
     time.sleep(0.5)
