@@ -11,6 +11,8 @@ import pytest
 
 from ungcuu.lab import Lab
 
+pytestmark = pytest.mark.nightly
+
 FIRST, SECOND = "vault01", "spare01"
 STORE = "/var/lib/ungcuu-vault/sites"
 AS_ACCOUNT = "cd /; setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups"
