@@ -97,7 +97,7 @@ def test_the_vault_contradicts_two_lying_readers(host: Lab, ungcuu: Ungcuu) -> N
         "chmod 755 /usr/bin/python3 /usr/bin/find",
     )
     try:
-        code, document, said = ungcuu("scan", "web01")
+        _code, document, said = ungcuu("scan", "web01")
     finally:
         do(host, "mv /usr/bin/python3.real /usr/bin/python3; mv /usr/bin/find.real /usr/bin/find")
     found = rules(document)
