@@ -37,7 +37,7 @@ def needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, meta
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of an environment that holds ansible-core and nothing of ours."""
+    """Return the interpreter of an environment that holds ansible-core and no part of ungcuu."""
     folder = tmp_path_factory.mktemp("plain")
     venv.EnvBuilder(symlinks=True).create(folder)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
