@@ -101,7 +101,7 @@ class Bench:
     def command(self, *hosts: str) -> None:
         """The real command line, stopped once it has reported every cut: what follows is the playbook."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "ungcuu", "-i", "lab", "isolate", *hosts],
+            [str(Path(sys.executable).with_name("ungcuu")), "-i", "lab", "isolate", *hosts],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.contain.allowlist import MODES, AllowList, allow_list, parse_address
 from ungcuu.core.atomic import make_private, put, put_json
-from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
-from ungcuu.core.templates import text_environment
 from ungcuu.hosts.ssh import Target, run
 
 if TYPE_CHECKING:
@@ -184,6 +182,8 @@ def fingerprint(site: Site, host: str) -> str:
 
 def render(settings: Settings, mode: str, ssh_port: int, public_ports: tuple[int, ...], hooks: bool = True) -> str:
     """Render the role's template the way Ansible does, with marks in the place of the addresses."""
+    from ungcuu.core.templates import text_environment  # late: a cut only reads cards
+
     return (
         text_environment()
         .from_string((settings.roles / TEMPLATE).read_text("utf-8"))
@@ -228,6 +228,8 @@ def refresh(site: Site, host: str) -> Card:
     said = run(target, 'printf "%s" "$SSH_CONNECTION"', timeout=30, byte_quota=512).stdout.decode("ascii", "replace")
     seen = parse_address(said.partition(" ")[0])
     if seen is None:
+        from ungcuu.core.i18n import _  # late: a cut only reads cards
+
         raise OSError(_("{host} does not answer").format(host=host))
     return write(site.settings, build(site, host, (str(seen),)))
 

@@ -56,6 +56,7 @@ SNAPSHOT: Mapping[str, str] = {
     "ip -d link",
     "packet_filter": "nft list ruleset",
 }
+SLOW = ("executables", "sockets")  # some 20 ms each, on a host with 60 processes
 
 # What the host may say of the rules on its network devices: loaded, or why they, or some, are not.
 HOOKS = ("yes", "name", "many", "none", "kernel", "rules")
@@ -306,11 +307,12 @@ def _reason(answer: ssh.Streamed) -> str:
 
 
 def _snapshot_part() -> str:
-    return (
-        f"timeout {SNAPSHOT_SECONDS} sh -c '\n"
-        + "".join(f'echo "== {name}"; {{ {what}; }} 2>&1\n' for name, what in SNAPSHOT.items())
-        + f"' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
-    )
+    """Read the state of the host: the slow programs beside the others, each given out whole where it is its turn."""
+    parts = {name: f"{{ {what}; }} 2>&1" for name, what in SNAPSHOT.items()}
+    lines = "\n".join(f'echo "== {name}"; {what}' for name, what in parts.items() if name not in SLOW)
+    for name in SLOW:
+        lines = f'{parts[name]} | {{ {lines}\necho "== {name}"; cat; }}'
+    return f"timeout {SNAPSHOT_SECONDS} sh -c '\n{lines}\n' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
 
 
 def script(card: Card, with_snapshot: bool = True) -> str:

@@ -33,6 +33,9 @@ _WITH_VALUE = {
     "--mode": "mode",
     "--allow": "allow",
 }
+# The command line waits so long before it imports its own code: on a small controller that would take the processor
+# from the cut. A host that answers later, and the last of many, are cut beside it.
+FIRST_SECONDS = 0.5
 _FLAGS = frozenset({"--json", "-v", "-vv", "--verbose"})
 
 
@@ -93,6 +96,7 @@ def begin(words: Sequence[str]) -> None:
     cutting = Cutting(settings, cards, asked)
     _under_way.append(cutting)
     cutting.start()
+    cutting.join(FIRST_SECONDS)
 
 
 def take(asked: Asked) -> Cutting | None:

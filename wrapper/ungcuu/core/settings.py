@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,12 @@ def state_dir(environment: Mapping[str, str]) -> Path:
 
 def operator_name(environment: Mapping[str, str]) -> str:
     """Return who runs this, for the journal and the lock: through sudo, the person behind it."""
-    if name := environment.get("SUDO_USER"):
+    names = (environment.get(name) for name in ("SUDO_USER", "LOGNAME", "USER"))
+    if name := next(filter(None, names), None):
         return name
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())
 
 

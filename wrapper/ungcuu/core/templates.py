@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.core.terminal import clean
-
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -16,6 +14,8 @@ def html_environment() -> Environment:
     """Return the environment of the package's HTML templates: every value is cleaned and escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
+
+    from ungcuu.core.terminal import clean  # late, like jinja2: the cut imports this module
 
     def gate(value: object) -> object:
         return value if isinstance(value, Markup) else clean(value, _LONGEST, lines=True)
