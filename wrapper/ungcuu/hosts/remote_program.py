@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from importlib import resources
@@ -39,8 +40,9 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 sys.meta_path.insert(0, Sent())
-sys.exit(importlib.import_module(START).main())
+sys.exit(importlib.import_module(START).main(*json.loads({arguments})))
 """
+_IMPORTED = re.compile(r"^from ungcuu\.remote\.(\w+) import ", re.MULTILINE)
 
 
 def python_command(*words: str) -> list[str]:
@@ -54,8 +56,11 @@ def python_command(*words: str) -> list[str]:
     return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
 
 
-def program(name: str, config: Mapping[str, Any]) -> bytes:
-    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input."""
+def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) -> bytes:
+    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input.
+
+    The program finds its configuration in ``ungcuu.remote.config``, or as the argument of its ``main``.
+    """
     remote = resources.files("ungcuu.remote")
     whole, start = f"ungcuu.remote.{name}", f"ungcuu.remote.{name}"
     sources = {"ungcuu": "", "ungcuu.remote": ""}
@@ -66,9 +71,19 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
                 module = whole if file.name == "__init__.py" else f"{whole}.{file.name.removesuffix('.py')}"
                 sources[module] = file.read_text("utf-8")
     else:
-        sources[whole] = (remote / f"{name}.py").read_text("utf-8")
+        _add_module(sources, name)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
-    return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
+    arguments = repr(json.dumps([config] if as_argument else []))
+    return _START.format(sources=repr(json.dumps(sources)), start=repr(start), arguments=arguments).encode()
+
+
+def _add_module(sources: dict[str, str], name: str) -> None:
+    """Add a module of ``ungcuu.remote`` and those beside it that it imports."""
+    whole = f"ungcuu.remote.{name}"
+    if whole not in sources:
+        sources[whole] = (resources.files("ungcuu.remote") / f"{name}.py").read_text("utf-8")
+        for other in _IMPORTED.findall(sources[whole]):
+            _add_module(sources, other)
 
 
 def run_program(

@@ -1,0 +1,117 @@
+"""One visitor of this host's websites, over loopback. Part of programs that run on a host: standard library only.
+
+An application's own flood guard answers 429 (or 503 with Retry-After) to somebody who asks often. That is no failure:
+from then on every visitor waits between requests, and asks again. All wait together, since the guard counts addresses.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+
+TIMEOUT = 60  # seconds; a small server with twenty visitors at once is slow, not broken
+PREFIX = "ungcuu-probe-"
+_MOST = 4 << 20
+_SLOW = 2.0  # seconds between requests once a guard has answered: thirty a minute
+_DRAIN = 61  # seconds after which a guard that counts by the minute has forgotten us
+_PATIENCE = 420.0  # seconds that one run waits in all
+
+
+class Broken(Exception):
+    """A trial failed; the text says how."""
+
+
+class Pace:
+    """How fast this run asks, shared by all of its visitors."""
+
+    def __init__(self) -> None:
+        self.between, self.waited, self.last = 0.0, 0.0, 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def met_guard(self) -> bool:
+        """Whether a flood guard has answered."""
+        return self.between > 0
+
+    def step(self) -> None:
+        """Wait until the next request may be sent."""
+        with self._lock:
+            if self.between:
+                self._sleep(self.last + self.between - time.monotonic())
+            self.last = time.monotonic()
+
+    def drain(self, seconds: float = _DRAIN) -> bool:
+        """Slow down, and wait until the guard has forgotten us; False when this run has waited enough."""
+        with self._lock:
+            self.between = _SLOW
+            if self.waited >= _PATIENCE:
+                return False
+            if time.monotonic() - self.last < _SLOW or seconds > _SLOW:
+                self._sleep(min(seconds, _DRAIN))
+            return True
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            time.sleep(seconds)
+            self.waited += seconds
+
+
+PACE = Pace()
+
+
+class Browser:
+    """One visitor: cookies, the Host header, plain or TLS as the site wants it."""
+
+    def __init__(self, name: str, tls: bool, address: str = "127.0.0.1", port: int = 0, patient: bool = True) -> None:
+        self.name, self.tls, self.cookies = name, tls, dict[str, str]()
+        self.address, self.port, self.patient = address, port or (443 if tls else 80), patient
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of one answer; redirects are not followed. A flood guard is waited for."""
+        while True:
+            if self.patient:
+                PACE.step()
+            status, found, content = self._once(method, path, body, headers)
+            busy = status == 429 or (status == 503 and "retry-after" in found)
+            wait = found.get("retry-after", "")
+            if not (busy and self.patient and PACE.drain(float(wait) if wait.isdigit() else _DRAIN)):
+                return status, found, content
+
+    def _once(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str] | None
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = self._connect()
+        try:
+            sent = {"Host": self.name, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
+            if self.cookies:
+                sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            for key, value in answer.getheaders():
+                if key.lower() == "set-cookie":
+                    cookie, _, content = value.split(";", 1)[0].partition("=")
+                    self.cookies[cookie] = content
+            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read(_MOST)
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self.tls:
+            return http.client.HTTPConnection(self.address, self.port, timeout=TIMEOUT)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # our own loopback, and the site's own name
+        connection = http.client.HTTPSConnection(self.address, self.port, timeout=TIMEOUT, context=context)
+        plain = socket.create_connection((self.address, self.port), TIMEOUT)
+        connection.sock = context.wrap_socket(plain, server_hostname=self.name)
+        return connection
+
+
+def expect(status: int, good: tuple[int, ...], what: str) -> None:
+    """Raise unless the status is one of the good ones."""
+    if status not in good:
+        raise Broken(f"{what}: status {status}")
