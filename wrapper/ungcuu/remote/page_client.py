@@ -9,15 +9,13 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
 import time
 
 TIMEOUT = 60  # seconds; a small server with twenty visitors at once is slow, not broken
-PREFIX = "ungcuu-probe-"
 _MOST = 4 << 20
 _SLOW = 2.0  # seconds between requests once a guard has answered: thirty a minute
 _DRAIN = 61  # seconds after which a guard that counts by the minute has forgotten us
-_PATIENCE = 420.0  # seconds that one run waits in all
+_PATIENCE = 240.0  # seconds that one run waits for guards in all
 
 
 class Broken(Exception):
@@ -28,35 +26,31 @@ class Pace:
     """How fast this run asks, shared by all of its visitors."""
 
     def __init__(self) -> None:
-        self.between, self.waited, self.last = 0.0, 0.0, 0.0
-        self._lock = threading.Lock()
+        self.between, self.drained, self.last = 0.0, 0.0, 0.0
 
     @property
     def met_guard(self) -> bool:
         """Whether a flood guard has answered."""
         return self.between > 0
 
+    def slow(self) -> None:
+        """From now on, ask as seldom as a guard lets anybody."""
+        self.between = _SLOW
+
     def step(self) -> None:
         """Wait until the next request may be sent."""
-        with self._lock:
-            if self.between:
-                self._sleep(self.last + self.between - time.monotonic())
-            self.last = time.monotonic()
+        time.sleep(max(0.0, self.last + self.between - time.monotonic()))
+        self.last = time.monotonic()
 
     def drain(self, seconds: float = _DRAIN) -> bool:
         """Slow down, and wait until the guard has forgotten us; False when this run has waited enough."""
-        with self._lock:
-            self.between = _SLOW
-            if self.waited >= _PATIENCE:
-                return False
-            if time.monotonic() - self.last < _SLOW or seconds > _SLOW:
-                self._sleep(min(seconds, _DRAIN))
-            return True
-
-    def _sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            time.sleep(seconds)
-            self.waited += seconds
+        self.slow()
+        if self.drained >= _PATIENCE:
+            return False
+        wait = min(max(seconds, _SLOW), _DRAIN)
+        time.sleep(wait)
+        self.drained += wait
+        return True
 
 
 PACE = Pace()

@@ -7,7 +7,6 @@ there only as a variable, or in a language of its own, is not known and is left 
 from __future__ import annotations
 
 import fnmatch
-import glob
 import os
 import re
 import subprocess
@@ -22,7 +21,6 @@ _TOKEN = re.compile(
 )
 _SECTION = re.compile(r"^# configuration file (/\S+):$", re.MULTILINE)
 _DEPTH = 20  # of blocks and of files that include each other
-_PID = {"nginx": "/run/nginx.pid", "apache": "/run/apache2/apache2.pid"}
 _APACHE = "/etc/apache2"
 
 
@@ -53,7 +51,7 @@ class Site:
         unknown = any("$" in item for item in targets)
         return {
             "server": self.server,
-            "file": self.file,
+            "file": os.path.realpath(self.file),
             "names": list(dict.fromkeys(name.lower() for name in self.names)),
             "listens": self.listens,
             "roots": sorted({os.path.realpath(root) for root in self.roots}),
@@ -64,11 +62,10 @@ class Site:
 
 
 def served() -> list[dict[str, Any]]:
-    """Every virtual host of the servers that run here."""
+    """Every virtual host that the servers here are configured for."""
     pools = {f"{version}/{name}": listen for version in php_versions() for name, listen in php_pools(version).items()}
-    running = [server for server, pid in _PID.items() if Path(pid).exists()]
-    sites = nginx_sites(nginx_dump()) if "nginx" in running else []
-    sites += apache_sites(f"{_APACHE}/apache2.conf") if "apache" in running else []
+    sites = nginx_sites(nginx_dump())
+    sites += apache_sites(f"{_APACHE}/apache2.conf") if Path("/usr/sbin/apache2ctl").exists() else []
     return [site.as_data(pools) for site in sites]
 
 
@@ -112,7 +109,9 @@ def is_local(target: str) -> bool:
 def nginx_dump() -> str:
     """All of nginx's configuration, as nginx itself reads it."""
     try:
-        done = subprocess.run(["nginx", "-T"], capture_output=True, text=True, errors="replace", check=False, timeout=20)
+        done = subprocess.run(
+            ["nginx", "-T"], capture_output=True, text=True, errors="replace", check=False, timeout=20
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
@@ -185,10 +184,10 @@ def expanded(block: list[Statement], files: dict[str, list[Statement]], depth: i
     found: list[Statement] = []
     for item in block if depth < _DEPTH else []:
         if item.words[:1] == ["include"] and len(item.words) > 1:
-            pattern = os.path.join("/etc/nginx", item.words[1])
-            for path in files:
+            pattern = str(Path("/etc/nginx", item.words[1]))
+            for path, inside in files.items():
                 if path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern):
-                    found += expanded(files[path], files, depth + 1)
+                    found += expanded(inside, files, depth + 1)
         elif item.words:
             found.append(Statement(item.words, expanded(item.inside, files, depth + 1), item.file))
     return found
@@ -277,8 +276,9 @@ def apache_lines(path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         included = re.match(r"\s*Include(?:Optional)?\s+(\S+)", line, re.IGNORECASE)
         if included and depth < _DEPTH:
-            pattern = os.path.join(_APACHE, included[1].strip("\"'"))
-            for file in sorted(glob.glob(pattern)):
-                yield from apache_lines(file if not os.path.isdir(file) else f"{file}/*", depth + 1)
+            pattern = str(Path(_APACHE, included[1].strip("\"'")))
+            for file in sorted(Path("/").glob(pattern.lstrip("/"))):
+                for part in sorted(file.iterdir()) if file.is_dir() else [file]:
+                    yield from apache_lines(str(part), depth + 1)
         elif line.strip() and not line.lstrip().startswith("#"):
             yield path, line
