@@ -10,6 +10,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.run.plan import playbook_roles
 
 if TYPE_CHECKING:
+    from ungcuu.run.events import Report
     from ungcuu.run.verb import Context
 
 PLAYBOOK = "harden"
@@ -21,8 +22,8 @@ def tested_roles(settings: Settings) -> tuple[str, ...]:
     return tuple(role for role in roles if any((settings.roles / role / "tests").glob("test_*.py")))
 
 
-def planned_changes(ctx: Context, variables: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-    """Ask the hosts, in check mode, what a run would change, item by item. Nothing is changed.
+def planned(ctx: Context, variables: Mapping[str, object]) -> Sequence[Report]:
+    """Ask the hosts, in check mode, what a run would change and what it would leave alone. Nothing is changed.
 
     Raises:
         UngcuuError: The check could not be carried out, as a run would fail.
@@ -35,4 +36,4 @@ def planned_changes(ctx: Context, variables: Mapping[str, object]) -> Sequence[M
     )
     if result.outcome is not Outcome.DONE:
         raise problem_of(ctx.verb.name, True, result) or UngcuuError(f"{PLAYBOOK}: {result.message}")
-    return [{"host": report.host, **report.data} for report in result.reports if report.kind == "change"]
+    return result.reports

@@ -117,6 +117,8 @@ def worse(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return str(after.get("detail") or "no answer")
     if _rank(now["status"]) > _rank(was.get("status", 0)):
         return f"status {was.get('status')} before, {now['status']} now"
+    if _rank(now["status"]) < _rank(was.get("status", 0)):
+        return ""
     if was.get("title") and now.get("title") != was["title"]:
         return "it has another title"
     if "location" in was and now.get("location") != was["location"]:

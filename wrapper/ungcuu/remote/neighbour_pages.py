@@ -13,9 +13,11 @@ import re
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from ungcuu.remote.page_client import Browser
 
+_REDIRECTS = 4
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
@@ -69,14 +71,25 @@ def look(page: dict[str, Any], settled: bool) -> dict[str, Any]:
 
 
 def fingerprint(page: dict[str, Any]) -> dict[str, Any]:
-    """What the page looks like: status, title (its digest), where it sends visitors, and its length."""
-    browser = Browser(page["host"], page["tls"], page["address"], page["port"])
-    status, headers, body = browser.ask("GET", "/")
+    """What the page looks like: status, title (its digest), where it sends visitors, and its length.
+
+    Redirects are followed as long as they stay on this site.
+    """
+    browser, path = Browser(page["host"], page["tls"], page["address"], page["port"]), "/"
+    for _ in range(_REDIRECTS):
+        status, headers, body = browser.ask("GET", path)
+        location = headers.get("location", "")
+        there = urlsplit(urljoin(f"{'https' if browser.tls else 'http'}://{page['host']}{path}", location))
+        if not 300 <= status < 400 or not location or there.hostname != page["host"]:
+            break
+        path = (there.path or "/") + (f"?{there.query}" if there.query else "")
+        if (there.scheme == "https") != browser.tls:
+            browser = Browser(page["host"], there.scheme == "https", page["address"], there.port or 0)
     title = _TITLE.search(body)
     return {
         "status": status,
         "title": hashlib.sha256(title[1].strip()).hexdigest()[:16] if title else "",
-        "location": headers.get("location", "")[:200],
+        "location": location[:200],
         "length": len(body),
     }
 

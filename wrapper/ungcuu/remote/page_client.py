@@ -1,7 +1,7 @@
 """One visitor of this host's websites, over loopback. Part of programs that run on a host: standard library only.
 
 An application's own flood guard answers 429 (or 503 with Retry-After) to somebody who asks often. That is no failure:
-from then on every visitor waits between requests, and asks again. All wait together, since the guard counts addresses.
+from then on every visitor of that website waits between requests, and asks again: such a guard counts addresses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Broken(Exception):
 
 
 class Pace:
-    """How fast this run asks, shared by all of its visitors."""
+    """How fast one website is asked, shared by all of its visitors."""
 
     def __init__(self) -> None:
         self.between, self.drained, self.last = 0.0, 0.0, 0.0
@@ -53,7 +53,12 @@ class Pace:
         return True
 
 
-PACE = Pace()
+_PACES: dict[str, Pace] = {}
+
+
+def pace_of(name: str) -> Pace:
+    """The pace for one website."""
+    return _PACES.setdefault(name, Pace())
 
 
 class Browser:
@@ -68,12 +73,13 @@ class Browser:
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one answer; redirects are not followed. A flood guard is waited for."""
         while True:
+            pace = pace_of(self.name)
             if self.patient:
-                PACE.step()
+                pace.step()
             status, found, content = self._once(method, path, body, headers)
             busy = status == 429 or (status == 503 and "retry-after" in found)
             wait = found.get("retry-after", "")
-            if not (busy and self.patient and PACE.drain(float(wait) if wait.isdigit() else _DRAIN)):
+            if not (busy and self.patient and pace.drain(float(wait) if wait.isdigit() else _DRAIN)):
                 return status, found, content
 
     def _once(

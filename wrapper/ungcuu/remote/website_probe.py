@@ -21,12 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ungcuu.remote.firewall_log import log_ends, refused_by
 from ungcuu.remote.neighbour_pages import look, pages_beside, wrong_root
-from ungcuu.remote.page_client import PACE, Broken, Browser, expect
+from ungcuu.remote.page_client import Broken, Browser, expect, pace_of
 from ungcuu.remote.page_loads import content_policy
 from ungcuu.remote.web_sites import served
 from ungcuu.remote.wordpress_editor import Wordpress, picture
 
+_CROWD = "20 visitors at once"
+_FEW = 5  # visitors, where a flood guard counts them
 _MOST_PAGES = 60  # of other sites; more are named as not looked at
 
 
@@ -63,7 +66,7 @@ def static(browser: Browser, order: dict[str, Any]) -> None:
 
 
 def crowd(order: dict[str, Any], tls: bool) -> None:
-    """Twenty visitors at once; one after the other where the application's own flood guard lets nobody do more.
+    """Twenty visitors at once; a few, one after the other, where the application's own flood guard allows no more.
 
     A guard that was not there before the changes may be a limit of ours: they are asked again before it is believed.
     """
@@ -75,15 +78,16 @@ def crowd(order: dict[str, Any], tls: bool) -> None:
         with ThreadPoolExecutor(20) as pool:
             return list(pool.map(ask, range(20)))
 
-    codes = [] if PACE.met_guard else at_once()
-    if 429 in codes and order.get("again") and PACE.drain():
+    pace = pace_of(order["name"])
+    codes = [] if pace.met_guard else at_once()
+    if 429 in codes and order.get("again") and pace.drain():
         codes = at_once()
     elif 429 in codes:
-        PACE.drain()
-    if PACE.met_guard and not (codes and order.get("again")):
-        codes = [ask(number, patient=True) for number in range(20)]
+        pace.drain()
+    if pace.met_guard and not (codes and order.get("again")):
+        codes = [ask(number, patient=True) for number in range(_FEW)]
     if bad := [code for code in codes if code != 200]:
-        raise Broken(f"{len(bad)} of 20 visitors got {sorted(set(bad))}")
+        raise Broken(f"{len(bad)} of {len(codes)} visitors got {sorted(set(bad))}")
 
 
 def cookie(order: dict[str, Any], tls: bool) -> None:
@@ -122,6 +126,7 @@ def wordpress(order: dict[str, Any], browser: Browser, results: dict[str, dict[s
         trial(results, "upload 2 MB", site.upload, "ungcuu-probe.txt", "text/plain", b"Thong bao\n" * 209716)
         trial(results, "media page", site.media_page)
         trial(results, "post", site.post)
+        trial(results, "rich text", site.rich_text)
     finally:
         trial(results, "clean-up", site.prepare, "")
 
@@ -131,7 +136,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {}
     tls = False
     if order.get("paced"):
-        PACE.slow()
+        pace_of(order["name"]).slow()
     try:
         status, headers, _ = Browser(order["name"], tls=False).ask("GET", order["path"])
         tls = status in (301, 302, 307, 308) and headers.get("location", "").startswith("https://")
@@ -139,18 +144,21 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         pass
     browser = Browser(order["name"], tls)
     only = set(order.get("only") or [])
-    sites = served()
+    sites, logs = served(), log_ends()
     needs: dict[str, list[str]] = {}
     for name, work, arguments in (
         ("home page", home, (browser, order)),
         ("pictures, styles, scripts", static, (browser, order)),
         ("3 KB cookie", cookie, (order, tls)),
-        ("20 visitors at once", crowd, (order, tls)),
+        (_CROWD, crowd, (order, tls)),
         ("database dump", database, (order,)),
         ("content policy", content_policy, (order, tls, needs)),
     ):
         if not only or name in only:
             trial(results, name, work, *arguments)
+    paced = pace_of(order["name"]).met_guard
+    if paced and _CROWD in results:
+        results[_CROWD]["detail"] += f" (only {_FEW}, one after the other: the website's own flood guard answers 429)"
     again = bool(order.get("again"))
     beside = order.get("pages", []) if again else pages_beside(sites, order["name"])
     pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]
@@ -174,7 +182,8 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         "results": results,
         "needs": needs,
         "misplaced": misplaced,
-        "paced": PACE.met_guard,
+        "paced": pace_of(order["name"]).met_guard,
+        "refused_by": refused_by(logs) if again else [],
         "left": [page["trial"] for page in left],
     }
 

@@ -78,6 +78,7 @@ class ActionModule(DocumentedAction):
             "broken": broken,
             "failing": failing,
             "refused": [] if before else [name for name in failing if name not in accepted],
+            "refused_by": firewall_rules(reply.get("refused_by")),
             "misplaced": misplaced(order, reply.get("misplaced")),
             "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(reply.get("left")),
         }
@@ -112,6 +113,11 @@ def misplaced(site: dict[str, Any], found: object) -> str:
     )
     right = f"; the web server answers for {site['name']} from {places}" if places else ""
     return f"website_root {site['root']} {what}{right}"
+
+
+def firewall_rules(found: object) -> list[int]:
+    """Ids of the Core Rule Set's rules that refused a trial."""
+    return [rule for rule in found if type(rule) is int and 900000 <= rule <= 999999] if isinstance(found, list) else []
 
 
 def unlooked(trials: object) -> list[dict[str, Any]]:

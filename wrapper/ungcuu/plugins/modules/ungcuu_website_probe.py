@@ -90,6 +90,11 @@ refused:
   returned: success
   type: list
   elements: str
+refused_by:
+  description: Rules of the web application firewall that refused a trial, by id.
+  returned: success
+  type: list
+  elements: int
 misplaced:
   description: What is wrong with the document root, empty if nothing is.
   returned: success
