@@ -51,7 +51,7 @@ def test_guessing_at_the_site_is_banned(host: Host, site: Mapping[str, Any]) -> 
     """A wrong login counts; a right one, and an editor's work, do not."""
     application = str(site.get("website_application", ""))
     if application == "dokuwiki" and not site.get("login_guard_failed"):
-        pytest.skip("not applicable: DokuWiki's login can't be told from its other requests")
+        pytest.skip("not applicable: DokuWiki's login can't be distinguished from its other requests")
     if not any(host.file(program).exists for program in ("/usr/sbin/nginx", "/usr/sbin/apache2")):
         pytest.skip("no web server on this host")
     assert "Status for the jail" in host.check_output("fail2ban-client status ungcuu-site-login")

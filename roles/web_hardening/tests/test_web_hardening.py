@@ -133,7 +133,7 @@ def test_login_attempts_are_slowed(host: Host, site: Mapping[str, Any]) -> None:
     """
     application = str(site.get("website_application", ""))
     if application == "dokuwiki" and not site.get("web_hardening_login_paths"):
-        pytest.skip("not applicable: DokuWiki's login can't be told from its other requests")
+        pytest.skip("not applicable: DokuWiki's login can't be distinguished from its other requests")
     address = f"http://127.0.0.1{_LOGINS.get(application, '/wp-login.php')}"
     all_at_once = "curl -s -Z --parallel-immediate --parallel-max 30 -w '%%{http_code} ' -X POST -H %s"
     answers = host.check_output(
