@@ -71,7 +71,7 @@ def doors(ports: list[int]) -> list[tuple[str, int]]:
 
 
 def look(site: dict[str, Any], address: str = "127.0.0.1") -> dict[str, Any]:
-    """Ask for a site's page: ``status``, ``found`` (its text), ``bytes``, ``error``; and ``scheme``, ``port``, ``path``.
+    """Ask for a site's page: ``status``, ``found`` (its text), ``bytes``, ``error``, ``scheme``, ``port``, ``path``.
 
     ``site``: ``name``, ``path``, ``text``, ``ports`` (those of the website) or one ``scheme`` with its ``port``, and
     ``timeout``. The first door that answers decides.
