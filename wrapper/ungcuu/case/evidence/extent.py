@@ -155,8 +155,9 @@ def scope(
 
     ``suspects`` are the URL paths of findings below the web root, ``known`` are addresses that findings name, each with
     what named it, ``watched`` are the files of findings. ``good`` are the files whose content ungcuu wrote, or put
-    back, ``altered`` those of its own that hold something else, ``own`` the addresses from which ungcuu itself asks. ``requests`` is called
-    twice, so that no log is held in memory: the first reading finds the addresses, the second all that they did.
+    back, ``altered`` those of its own that hold something else, ``own`` the addresses from which ungcuu itself asks.
+    ``requests`` is called twice, so that no log is held in memory: the first reading finds the addresses, the second
+    all that they did.
     """
     touched = _Tally()
     marked = _suspicious(suspects, requests(), known or {})

@@ -109,9 +109,9 @@ VERB = Verb(
     summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
     description=N_(
         "A new scan must find nothing of severity medium or above, but for what a person called a false alarm in the "
-        "case and that has not changed since (each is shown, with who and why); the tests of the roles must pass, and a person "
-        "must say what the way in was and how it was closed. The signed record is what release demands; it is valid for "
-        "24 hours. Where root was lost only a rebuild makes the host fit for service. Nothing is changed on the host."
+        "case and that has not changed since (each is shown, with who and why); the tests of the roles must pass, and "
+        "a person must say what the way in was and how it was closed. The signed record is what release demands; it is "
+        "valid for 24 hours. Where root was lost only a rebuild makes the host fit. Nothing is changed on the host."
     ),
     playbook="reassess",
     hosts=Hosts.ONE,
