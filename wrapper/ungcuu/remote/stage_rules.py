@@ -16,7 +16,7 @@ HEAD_BYTES = 64 * 1024
 # What web servers hand to PHP in some configuration that was seen, and what changes their configuration.
 _SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
 _CONTROL = {".htaccess", ".user.ini", "web.config"}
-_CODE = re.compile(rb"<\?(?:php|=)|^#!|^\x7fELF", re.I)
+_CODE = re.compile(rb"<\?(?:php|=)|\A#![ \t]*[!-~][ -~\t]{0,250}(?:[\r\n]|\Z)|\A\x7fELF", re.I)
 # An index.php of comments only is how WordPress keeps a folder from being listed.
 _HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
 
@@ -27,13 +27,14 @@ def is_program(name: str, head: bytes) -> bool:
         return False
     if _SCRIPT.search(name) or name in _CONTROL:
         return True
-    return bool(_CODE.search(head)) and not _is_media_with_noise(head)
+    found = _CODE.search(head)
+    return found is not None and not (found[0] == b"<?=" and _is_binary(head))
 
 
-def _is_media_with_noise(head: bytes) -> bool:
-    """Compressed bytes may spell `<?=` by chance; `<?php` they do not."""
+def _is_binary(head: bytes) -> bool:
+    """Compressed bytes may spell `<?=` by chance, in one of 250 files of this length; `<?php` they do not."""
     media = head[:4] in (b"\x89PNG", b"GIF8", b"%PDF", b"PK\x03\x04") or head[:2] == b"\xff\xd8"
-    return media and not re.search(rb"<\?php", head, re.I)
+    return (media or b"\0" in head[:4096]) and not re.search(rb"<\?php", head, re.I)
 
 
 def leaves(root: str, path: str, target: str) -> bool:
