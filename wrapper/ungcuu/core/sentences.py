@@ -60,6 +60,8 @@ SENTENCES = (
     # what was changed
     N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
     N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),
+    # what a rotation left as it was
+    N_("the website: it has no database, and passwords in its own files are not known to ungcuu"),
     # what was done with an account
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there

@@ -45,7 +45,7 @@ class OwnFiles:
     def why_kept(self, path: str, known: Snapshot | None) -> str:
         """Why a file is not moved away unless a person names it; empty for one that may go."""
         fits = [pattern for pattern in self.needed if fnmatch.fnmatchcase(path, pattern)]
-        # A place that only a pattern or the folder above allows may be an intruder's choice: the baseline would know it.
+        # Where only a pattern, or the folder above, allows it, the choice may be the intruder's: a baseline knows better.
         here = any("*" not in pattern and pattern.startswith(self.root + "/") for pattern in fits)
         if fits and (here or known is None or known.file(path) is not None):
             return CONFIGURATION
