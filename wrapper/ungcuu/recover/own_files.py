@@ -45,7 +45,7 @@ class OwnFiles:
     def why_kept(self, path: str, known: Snapshot | None) -> str:
         """Why a file is not moved away unless a person names it; empty for one that may go."""
         fits = [pattern for pattern in self.needed if fnmatch.fnmatchcase(path, pattern)]
-        # Where only a pattern, or the folder above, allows it, the choice may be the intruder's: a baseline knows better.
+        # Where only a pattern, or the folder above, allows it, an intruder may have chosen it: a baseline knows.
         here = any("*" not in pattern and pattern.startswith(self.root + "/") for pattern in fits)
         if fits and (here or known is None or known.file(path) is not None):
             return CONFIGURATION
