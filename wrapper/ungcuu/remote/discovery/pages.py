@@ -1,0 +1,43 @@
+"""Ask the web server of this host for a page, over loopback, in the name of a website."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from typing import Any
+
+BODY = 256 << 10  # bytes of a page that are read
+SECONDS = 10
+
+
+def page(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
+    """Status, where it leads, and the text of one page. Redirects are not followed: the controller decides."""
+    try:
+        connection = _connection(port, tls, host)
+        try:
+            connection.request("GET", path, headers={"Host": host, "User-Agent": "ungcuu", "Accept": "text/html"})
+            answer = connection.getresponse()
+            body = answer.read(BODY)
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return {"status": 0, "why": type(error).__name__}
+    return {
+        "status": answer.status,
+        "location": answer.getheader("Location") or "",
+        "kind": answer.getheader("Content-Type") or "",
+        "body": body.decode("utf-8", "replace"),
+    }
+
+
+def _connection(port: int, tls: bool, host: str) -> http.client.HTTPConnection:
+    """A connection to this host itself; its certificate is not judged here, the name in it may be another's."""
+    line: socket.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        line = context.wrap_socket(line, server_hostname=host)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    connection.sock = line
+    return connection

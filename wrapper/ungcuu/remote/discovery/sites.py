@@ -1,0 +1,174 @@
+"""What some websites are made of: the files that give an application away, folders that PHP may write, packages, jobs."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+from ungcuu.remote.discovery.pages import page
+from ungcuu.remote.discovery.reading import UNTIL, left_out, printed, text_of, texts
+
+FOLDERS = 20000  # of one website that are looked at
+WRITABLE = 60  # folders that are named
+RECENT = 30 * 86400.0
+
+
+class Account:
+    """What an account may write, by the modes of files alone (access lists are not read)."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            row = pwd.getpwnam(name)
+        except KeyError:
+            self.known, self.uid, self.gids = False, -1, frozenset[int]()
+            return
+        members = {group.gr_gid for group in grp.getgrall() if name in group.gr_mem}
+        self.known, self.uid, self.gids = True, row.pw_uid, frozenset({row.pw_gid, *members})
+
+    def writes(self, folder: Path) -> bool:
+        """Whether the account may make files in this folder."""
+        try:
+            seen = folder.stat()
+        except OSError:
+            return False
+        if seen.st_uid == self.uid:
+            return bool(seen.st_mode & stat.S_IWUSR)
+        if seen.st_gid in self.gids:
+            return bool(seen.st_mode & stat.S_IWGRP)
+        return bool(seen.st_mode & stat.S_IWOTH)
+
+
+def writable(root: str, account: Account) -> list[str]:
+    """The topmost folders below a root that the account may write, relative to it; "." where that is the root."""
+    found: list[str] = []
+    if account.uid == 0 or not account.known:
+        return found
+    if account.writes(Path(root)):
+        return ["."]
+    for count, (folder, folders, _files) in enumerate(os.walk(root)):
+        if count > FOLDERS or time.monotonic() > UNTIL:
+            left_out(root, "too many folders to look at all of them")
+            break
+        for name in sorted(folders):
+            place = Path(folder, name)
+            if place.is_symlink() or not account.writes(place):
+                continue
+            folders.remove(name)
+            found.append(str(place.relative_to(root)))
+    return found[:WRITABLE]
+
+
+def recent(root: str) -> list[str]:
+    """Folders (at most two levels down) in which files that are no code were written in the last 30 days."""
+    found, since = set(), time.time() - RECENT
+    for count, (folder, folders, files) in enumerate(os.walk(root)):
+        if count > FOLDERS or time.monotonic() > UNTIL:
+            left_out(root, "too many folders to look at all of them")
+            break
+        place = Path(folder).relative_to(root)
+        if place.parts[:1] and any(_written(Path(folder, name), since) for name in files):
+            found.add("/".join(place.parts[:2]))
+            folders.clear()
+    return sorted(found)[:WRITABLE]
+
+
+def _written(path: Path, since: float) -> bool:
+    try:
+        return path.suffix.lower() not in (".php", ".inc", ".phtml") and path.lstat().st_mtime > since
+    except OSError:
+        return False
+
+
+def outward(root: str) -> dict[str, str]:
+    """Links at most three levels below a root that lead out of it."""
+    found: dict[str, str] = {}
+    real = os.path.realpath(root)
+    for folder, folders, files in os.walk(root):
+        place = Path(folder).relative_to(root)
+        if len(place.parts) >= 2:
+            folders.clear()
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and not (target := os.path.realpath(path)).startswith(real + "/"):
+                found[str(path.relative_to(root))] = target
+        if len(found) > 200:
+            break
+    return found
+
+
+def packages(root: str) -> dict[str, list[str]]:
+    """Debian packages that own the root, and the folders for data and settings that come with each."""
+    names = {
+        name.strip()
+        for line in printed("dpkg", "-S", root, os.path.realpath(root), needed=False).splitlines()
+        for name in line.partition(": ")[0].split(",")
+        if ": " in line and not line.startswith("diversion ")
+    }
+    shipped = {
+        name: printed("dpkg", "-L", name, needed=False).splitlines()
+        for name in sorted(names)[:5]
+        if re.fullmatch(r"[a-z0-9][a-z0-9.+:-]*", name)
+    }
+    return {
+        name: sorted({line for line in lines if re.fullmatch(r"/(etc|var/lib)/[^/]+", line) and Path(line).is_dir()})
+        for name, lines in shipped.items()
+    }
+
+
+def jobs(root: str, account: str) -> list[str]:
+    """Lines of cron that name the root, or run as the website's account where that is no shared one."""
+    found = []
+    tables = {**texts("cron.d/*", "/etc"), **texts("cron/crontabs/*", "/var/spool")}
+    tables["/etc/crontab"] = text_of("/etc/crontab") or ""
+    for path, text in sorted(tables.items()):
+        own = path.endswith(f"/crontabs/{account}")
+        for line in text.splitlines():
+            words = line.split()
+            if line.lstrip().startswith("#") or len(words) < 6:
+                continue
+            if own or root in line or (words[5] == account and account != "www-data"):
+                found.append(f"{path}: {line.strip()}"[:300])
+    return found[:30]
+
+
+def site(ask: dict[str, Any], markers: list[str]) -> dict[str, Any]:
+    """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
+    root = str(ask["root"])
+    found: dict[str, Any] = {"pages": [page(**one) for one in ask["pages"]]}
+    if not Path(root).is_dir():
+        return {**found, "exists": False}
+    account = Account(str(ask["user"]))
+    folders = writable(root, account)
+    return {
+        **found,
+        "exists": True,
+        "files": {
+            name: text_of(str(Path(root, name))) for name in markers if Path(root, name).exists()
+        },
+        "account": account.known,
+        "writable": folders,
+        "recent": recent(root) if folders == ["."] else [],
+        "outward": outward(root),
+        "packages": packages(root),
+        "jobs": jobs(root, str(ask["user"])),
+    }
+
+
+def kind(path: str) -> str:
+    """What stands at a path: file, folder or nothing."""
+    return "folder" if Path(path).is_dir() else "file" if Path(path).exists() else ""
+
+
+def sites(ask: dict[str, Any]) -> dict[str, Any]:
+    """The websites that are asked for, and what stands at the paths and behind the account names that are stated."""
+    return {
+        "sites": [site(one, list(ask["markers"])) for one in ask["sites"]],
+        "paths": {path: kind(path) for path in ask["paths"]},
+        "accounts": {name: Account(name).known for name in ask["accounts"]},
+    }
