@@ -137,7 +137,20 @@ def jobs(root: str, account: str) -> list[str]:
     return found[:30]
 
 
-def site(ask: dict[str, Any], markers: list[str]) -> dict[str, Any]:
+def application_files(root: str, applications: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, str]]:
+    """For each application whose marker files are all there: the texts that give its version and its settings."""
+    found: dict[str, dict[str, str]] = {}
+    for name, wanted in applications.items():
+        if all(Path(root, marker).exists() for marker in wanted["markers"]):
+            texts_of = {}
+            for pattern in wanted["read"]:
+                base = "/" if pattern.startswith("/") else root
+                texts_of.update(texts(pattern.lstrip("/"), base))
+            found[name] = texts_of
+    return found
+
+
+def site(ask: dict[str, Any], applications: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
     """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
     root = str(ask["root"])
     found: dict[str, Any] = {"pages": [page(**one) for one in ask["pages"]]}
@@ -148,10 +161,7 @@ def site(ask: dict[str, Any], markers: list[str]) -> dict[str, Any]:
     return {
         **found,
         "exists": True,
-        "files": {
-            name: text_of(str(Path(root, name))) for name in markers if Path(root, name).exists()
-        },
-        "account": account.known,
+        "applications": application_files(root, applications),
         "writable": folders,
         "recent": recent(root) if folders == ["."] else [],
         "outward": outward(root),
@@ -168,7 +178,7 @@ def kind(path: str) -> str:
 def sites(ask: dict[str, Any]) -> dict[str, Any]:
     """The websites that are asked for, and what stands at the paths and behind the account names that are stated."""
     return {
-        "sites": [site(one, list(ask["markers"])) for one in ask["sites"]],
+        "sites": [site(one, dict(ask["applications"])) for one in ask["sites"]],
         "paths": {path: kind(path) for path in ask["paths"]},
         "accounts": {name: Account(name).known for name in ask["accounts"]},
     }
