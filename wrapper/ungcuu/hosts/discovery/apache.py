@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ungcuu.hosts.discovery.nginx import plain_name
@@ -13,7 +13,7 @@ from ungcuu.hosts.discovery.vhosts import Vhost, included
 MAIN, BASE = "/etc/apache2/apache2.conf", "/etc/apache2"
 _OPEN = re.compile(r"<([A-Za-z]+)\s*([^>]*)>\s*$")
 _CLOSE = re.compile(r"</([A-Za-z]+)\s*>\s*$")
-_DEPTH = 12
+_DEPTH, _LINES = 12, 20000
 
 
 @dataclass(frozen=True)
@@ -53,48 +53,49 @@ class Config:
 
 def lines(config: Config) -> list[Line]:
     """Return the directives that are in force, files included in their places."""
-    modules = set(re.findall(r"^\s*(\w+)_module\b", config.modules, re.MULTILINE))
-    found: list[Line] = []
-    _read(config.files, MAIN, (), lambda kind, argument: _holds(kind, argument, modules), found, 0)
-    return found
-
-
-def _holds(kind: str, argument: str, modules: set[str]) -> bool:
-    """Whether a conditional section is in force; only modules are known, all else is taken as in force."""
-    if kind != "ifmodule":
-        return not (kind == "ifdefine" and not argument.startswith("!"))
-    wanted = argument.removeprefix("!").strip()
-    name = re.sub(r"^mod_|\.c$|_module$", "", wanted)
-    return (name in modules or re.sub(r"\d+$", "", name) in modules) != argument.startswith("!")
+    reader = _Reader(config)
+    reader.read(MAIN)
+    return reader.found
 
 
 _Sections = tuple[tuple[str, str, str], ...]
 
 
-def _read(
-    files: Mapping[str, str],
-    path: str,
-    around: _Sections,
-    holds: Callable[[str, str], bool],
-    found: list[Line],
-    depth: int,
-) -> None:
-    sections: list[tuple[str, str, str, bool]] = []
-    for number, text in _logical(files.get(path, "")):
-        if opened := _OPEN.match(text):
-            kind, argument = opened[1].lower(), opened[2].strip()
-            sections.append((kind, argument, f"{path}:{number}", holds(kind, argument)))
-        elif _CLOSE.match(text):
-            if sections:
-                sections.pop()
-        elif all(section[-1] for section in sections):
-            words = _words(text)
-            inside = (*around, *(section[:3] for section in sections if not section[0].startswith("if")))
-            if words[0].lower() in ("include", "includeoptional") and len(words) > 1 and depth < _DEPTH:
-                for name in included(files, words[1], BASE):
-                    _read(files, name, inside, holds, found, depth + 1)
-            elif len(found) < 20000:
-                found.append(Line(words[0].lower(), tuple(words[1:]), f"{path}:{number}", inside))
+class _Reader:
+    """Goes through the files as Apache does."""
+
+    def __init__(self, config: Config) -> None:
+        self.files = config.files
+        self.modules = set(re.findall(r"^\s*(\w+)_module\b", config.modules, re.MULTILINE))
+        self.found: list[Line] = []
+
+    def read(self, path: str, around: _Sections = (), depth: int = 0) -> None:
+        """Take in one file that is included inside these sections."""
+        sections: list[tuple[str, str, str, bool]] = []
+        for number, text in _logical(self.files.get(path, "")):
+            if opened := _OPEN.match(text):
+                kind, argument = opened[1].lower(), opened[2].strip()
+                sections.append((kind, argument, f"{path}:{number}", self.holds(kind, argument)))
+            elif _CLOSE.match(text):
+                if sections:
+                    sections.pop()
+            elif all(section[-1] for section in sections):
+                words = _words(text)
+                inside = (*around, *(section[:3] for section in sections if not section[0].startswith("if")))
+                if words[0].lower() in ("include", "includeoptional") and len(words) > 1 and depth < _DEPTH:
+                    for name in included(self.files, words[1], BASE):
+                        self.read(name, inside, depth + 1)
+                elif len(self.found) < _LINES:
+                    self.found.append(Line(words[0].lower(), tuple(words[1:]), f"{path}:{number}", inside))
+
+    def holds(self, kind: str, argument: str) -> bool:
+        """Whether a conditional section is in force. Modules are known; names are taken as not defined."""
+        if kind == "ifdefine":
+            return argument.startswith("!")
+        if kind != "ifmodule":
+            return True
+        name = re.sub(r"^mod_|\.c$|_module$", "", argument.removeprefix("!").strip())
+        return (name in self.modules) != argument.startswith("!")
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:

@@ -91,7 +91,9 @@ def vhosts(dump: str) -> list[Vhost]:
     main = next(iter(files))
     found = []
     for http in (one for one in _expanded(parse(files[main], main), files) if one.name == "http"):
-        upstreams = {one.words[0]: _first(one.inner, "server") for one in http.inner if one.name == "upstream" and one.words}
+        upstreams = {
+            one.words[0]: _first(one.inner, "server") for one in http.inner if one.name == "upstream" and one.words
+        }
         found += [_vhost(one, http, upstreams) for one in http.inner if one.name == "server"]
     return found
 
@@ -136,7 +138,11 @@ def _php(inner: tuple[Directive, ...]) -> str:
 def _root_of_locations(inner: tuple[Directive, ...]) -> str:
     """The root of `location /`, where the server states none."""
     return next(
-        (root for one in inner if one.name == "location" and one.words == ("/",) and (root := _first(one.inner, "root"))),
+        (
+            root
+            for one in inner
+            if one.name == "location" and one.words == ("/",) and (root := _first(one.inner, "root"))
+        ),
         "",
     )
 

@@ -29,10 +29,11 @@ ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 @dataclass(frozen=True)
 class Page:
-    """What the web server answers. ``status`` 0: it did not."""
+    """What the web server answers, redirects followed. ``status`` 0: it did not; ``host`` is the name it led to."""
 
     status: int = 0
-    location: str = ""
+    host: str = ""
+    path: str = ""
     body: str = ""
 
 
@@ -41,6 +42,7 @@ class Folder:
     """What a folder that is served is made of. ``application_texts``: name of a profile → path → text."""
 
     exists: bool = False
+    real: str = ""
     pages: tuple[Page, ...] = ()
     application_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     writable: tuple[str, ...] = ()
@@ -61,7 +63,8 @@ class Survey:
     apache_user: str = ""
     databases: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     listening: frozenset[int] = frozenset()
-    paths: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)  # stated path → file, folder or nothing
+    real: Mapping[str, str] = field(default_factory=dict)  # stated path → where its links lead
     accounts: Mapping[str, bool] = field(default_factory=dict)
     stated_page: Page | None = None
     left_out: tuple[str, ...] = ()
@@ -74,7 +77,7 @@ class Survey:
         """The account that runs a website's PHP, and where that stands; empty where it was not found."""
         if site.php == "mod_php":
             return self.apache_user, "apache2ctl -D DUMP_RUN_CFG"
-        _pool, user, place = self.pools.get(site.php, ("", "", ""))
+        _pool, user, place = self.pools.get(_address(site.php.removeprefix("unix:")), ("", "", ""))
         return user, place
 
 
@@ -123,6 +126,7 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
             **vars(base),
             "folders": {key(site): folder for site, folder in zip(found, folders, strict=False)},
             "paths": _texts(told.get("paths")),
+            "real": _texts(told.get("real")),
             "accounts": {str(k): v is True for k, v in _mapping(told.get("accounts")).items()},
             "stated_page": _best(extra) if stated.page else None,
             "left_out": (*_words(served.get("left_out")), *_words(told.get("left_out"))),
@@ -206,6 +210,10 @@ def _texts(value: Any) -> dict[str, str]:
     return {k: v for k, v in _mapping(value).items() if isinstance(k, str) and isinstance(v, str)}
 
 
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
 def _apache(served: Mapping[str, Any]) -> apache.Config:
     told = _mapping(served.get("apache"))
     words = {name: str(told.get(name) or "") for name in ("hosts", "run", "modules")}
@@ -241,7 +249,7 @@ def _pools(served: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
 def _address(listen: str) -> str:
     if listen.startswith("/"):
         return "unix:" + listen.replace("/var/run/", "/run/", 1)
-    return listen if ":" in listen else f"127.0.0.1:{listen}"
+    return listen.replace("localhost:", "127.0.0.1:") if ":" in listen else f"127.0.0.1:{listen}"
 
 
 def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
@@ -265,7 +273,7 @@ def _databases(value: Any) -> dict[str, tuple[str, ...] | None]:
 
 def _folder(told: Mapping[str, Any]) -> Folder:
     pages = tuple(
-        Page(int(page.get("status") or 0), str(page.get("location") or ""), str(page.get("body") or ""))
+        Page(_number(page.get("status")), *(str(page.get(name) or "") for name in ("host", "path", "body")))
         for page in _rows(told.get("pages"), dict)
     )
     if told.get("exists") is not True:
@@ -277,6 +285,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
     }
     return Folder(
         exists=True,
+        real=str(told.get("real") or ""),
         pages=pages,
         application_texts={name: _texts(texts) for name, texts in _mapping(told.get("applications")).items()},
         writable=tuple(path for path in _words(told.get("writable")) if RELATIVE.fullmatch(path)),

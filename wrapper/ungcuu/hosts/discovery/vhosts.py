@@ -36,7 +36,7 @@ class Vhost:
 
 @dataclass(frozen=True)
 class Website:
-    """The vhosts that serve one folder under one name. ``path`` is where it begins below the name: ``/`` or an alias."""
+    """The vhosts that serve one folder under one name. ``path``: where it begins below the name, ``/`` or an alias."""
 
     server: str
     names: tuple[str, ...]
@@ -100,5 +100,5 @@ def included(files: Iterable[str], pattern: str, base: str) -> list[str]:
     return sorted(
         name
         for name in files
-        if name.count("/") == whole.count("/") and fnmatch.fnmatchcase(name, whole) or name.startswith(whole + "/")
+        if (name.count("/") == whole.count("/") and fnmatch.fnmatchcase(name, whole)) or name.startswith(whole + "/")
     )

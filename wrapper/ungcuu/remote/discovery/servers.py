@@ -87,7 +87,9 @@ def _rows(text: str) -> list[str] | None:
 
 def listening() -> list[list[Any]]:
     """Port and program of whatever listens on more than loopback."""
-    rows = re.findall(r"^LISTEN\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+(?:\s+users:\(\(\"([^\"]+))?", printed("ss", "-Hltnp"), re.M)
+    rows = re.findall(
+        r"^LISTEN\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+(?:\s+users:\(\(\"([^\"]+))?", printed("ss", "-Hltnp"), re.M
+    )
     return sorted(
         [int(port), program]
         for port, program in {(p, name) for address, p, name in rows if not address.startswith(("127.", "[::1]"))}

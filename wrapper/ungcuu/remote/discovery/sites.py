@@ -1,4 +1,4 @@
-"""What some websites are made of: the files that give an application away, folders that PHP may write, packages, jobs."""
+"""What websites are made of: files that give an application away, folders that PHP may write, packages, jobs."""
 
 from __future__ import annotations
 
@@ -102,23 +102,27 @@ def outward(root: str) -> dict[str, str]:
     return found
 
 
-def packages(root: str) -> dict[str, list[str]]:
-    """Debian packages that own the root, and the folders for data and settings that come with each."""
-    names = {
-        name.strip()
-        for line in printed("dpkg", "-S", root, os.path.realpath(root), needed=False).splitlines()
-        for name in line.partition(": ")[0].split(",")
-        if ": " in line and not line.startswith("diversion ")
-    }
-    shipped = {
-        name: printed("dpkg", "-L", name, needed=False).splitlines()
-        for name in sorted(names)[:5]
-        if re.fullmatch(r"[a-z0-9][a-z0-9.+:-]*", name)
-    }
-    return {
-        name: sorted({line for line in lines if re.fullmatch(r"/(etc|var/lib)/[^/]+", line) and Path(line).is_dir()})
-        for name, lines in shipped.items()
-    }
+def packages(roots: list[str]) -> dict[str, list[str]]:
+    """Debian packages that own each of these folders; one call, since dpkg reads all of its lists for each."""
+    owned: dict[str, list[str]] = {root: [] for root in roots}
+    real = {root: {root, os.path.realpath(root)} for root in roots}
+    wanted = sorted(set().union(*real.values()))
+    for line in printed("dpkg", "-S", "--", *wanted, needed=False).splitlines() if wanted else []:
+        names, _sep, path = line.rpartition(": ")
+        for root, places in real.items():
+            if path in places and not line.startswith("diversion "):
+                owned[root] += [name for name in names.split(", ") if name not in owned[root]]
+    return {root: [name for name in names if _PACKAGE.fullmatch(name)][:5] for root, names in owned.items()}
+
+
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:-]*")
+
+
+def package_folders(name: str) -> list[str]:
+    """Folders for settings and data that come with a package and carry its name."""
+    lines = printed("dpkg", "-L", name, needed=False).splitlines()
+    paths = {line for line in lines if re.fullmatch(r"/(etc|var/lib)/[^/]+", line) and Path(line).is_dir()}
+    return sorted(path for path in paths if name.startswith(base := path.rpartition("/")[2]) or base.startswith(name))
 
 
 def jobs(root: str, account: str) -> list[str]:
@@ -150,7 +154,9 @@ def application_files(root: str, applications: dict[str, dict[str, list[str]]]) 
     return found
 
 
-def site(ask: dict[str, Any], applications: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
+def site(
+    ask: dict[str, Any], applications: dict[str, dict[str, list[str]]], owned: dict[str, list[str]]
+) -> dict[str, Any]:
     """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
     root = str(ask["root"])
     found: dict[str, Any] = {"pages": [page(**one) for one in ask["pages"]]}
@@ -161,11 +167,12 @@ def site(ask: dict[str, Any], applications: dict[str, dict[str, list[str]]]) -> 
     return {
         **found,
         "exists": True,
+        "real": os.path.realpath(root),
         "applications": application_files(root, applications),
         "writable": folders,
         "recent": recent(root) if folders == ["."] else [],
         "outward": outward(root),
-        "packages": packages(root),
+        "packages": {name: package_folders(name) for name in owned.get(root, [])},
         "jobs": jobs(root, str(ask["user"])),
     }
 
@@ -177,8 +184,10 @@ def kind(path: str) -> str:
 
 def sites(ask: dict[str, Any]) -> dict[str, Any]:
     """The websites that are asked for, and what stands at the paths and behind the account names that are stated."""
+    owned = packages([str(one["root"]) for one in ask["sites"]])
     return {
-        "sites": [site(one, dict(ask["applications"])) for one in ask["sites"]],
+        "sites": [site(one, dict(ask["applications"]), owned) for one in ask["sites"]],
         "paths": {path: kind(path) for path in ask["paths"]},
+        "real": {path: os.path.realpath(path) for path in ask["paths"]},
         "accounts": {name: Account(name).known for name in ask["accounts"]},
     }
