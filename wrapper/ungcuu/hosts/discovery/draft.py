@@ -22,6 +22,8 @@ from ungcuu.hosts.discovery.vhosts import Website
 from ungcuu.hosts.website_facts import FACTS, OPTIONAL
 
 _FORMS = {fact.name: fact.form for fact in FACTS}
+# What stands in place of the draft until there is one. Ansible keeps in mind which files a folder had at first.
+EMPTY = "---\n"
 PEOPLE = {
     "website_contacts": ["mailto:baomat@example.gov.vn"],
     "website_vault_host": "controller",
@@ -98,7 +100,7 @@ def write(folder: Path, host: str, draft: str, *, replace: bool) -> Path:
         OSError: It can't be written.
     """
     path = folder / "host_vars" / f"{host}.yml"
-    if path.exists() and path.read_text("utf-8", "replace") != draft:
+    if path.exists() and path.read_text("utf-8", "replace") not in (draft, EMPTY):
         if not replace:
             raise Refused(
                 _("{path} exists and differs from the draft.").format(path=path),
