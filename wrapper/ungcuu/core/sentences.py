@@ -56,6 +56,7 @@ SENTENCES = (
     N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
     N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
     N_("IPv4 and IPv6"),
+    N_("none but the {count} that the baseline knows"),
     # what was changed
     N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
     N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),

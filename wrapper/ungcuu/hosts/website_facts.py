@@ -36,7 +36,8 @@ def _relative(value: Any) -> bool:
     return isinstance(value, str) and value != "" and not value.startswith("/") and ".." not in value.split("/")
 
 
-def _address_or_name(value: Any) -> bool:
+def address_or_name(value: Any) -> bool:
+    """Return whether a value is an address, a network or a name of a machine."""
     try:
         ipaddress.ip_network(str(value), strict=False)
     except ValueError:
@@ -73,7 +74,7 @@ _VAULT = ("backup", "restore", "restore-points", "restore-drill", "rebuild")
 FACTS = (
     Fact(
         "management_addresses",
-        _all(_address_or_name),
+        _all(address_or_name),
         N_("a list of addresses, networks or names, such as [192.0.2.100]"),
         ("isolate", "block", "harden"),
     ),
@@ -159,7 +160,7 @@ FACTS = (
         beside="website_database_engine",
     ),
     Fact("website_vault_host", _text, N_("the name of a host of the inventory"), _VAULT),
-    Fact("website_vault_address", _address_or_name, N_("an address"), ("backup",)),
+    Fact("website_vault_address", address_or_name, N_("an address"), ("backup",)),
 )
 
 
