@@ -5,6 +5,7 @@ What is found is compared with the inventory that a person wrote for the lab; no
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,9 +36,11 @@ ln -sf php$php-fpm.sock /run/php/php-fpm.sock
 install -d /srv/thongke/public /srv/thongke/public/anh
 chown -R www-data: /srv/thongke
 cat > /srv/thongke/public/index.php <<'PHP'
+<?php $db = new PDO('mysql:host=localhost;dbname=thongke;charset=utf8mb4', 'thongke', 'only-in-the-lab'); ?>
 <!DOCTYPE html><html><head><title>{{ lookup('pipe', 'id') }} | Thống kê thương mại</title></head>
 <body><h1>Thống kê thương mại</h1><p><?= date('H:i:s') . bin2hex(random_bytes(4)) ?></p></body></html>
 PHP
+mariadb -e "CREATE DATABASE thongke; GRANT ALL ON thongke.* TO thongke@localhost IDENTIFIED BY 'only-in-the-lab'"
 echo x > /srv/thongke/public/anh/bieu-do.png
 cat > /etc/nginx/conf.d/thongke.conf <<'CONF'
 upstream thongke_php { server unix:/run/php/php-fpm.sock; }
@@ -140,7 +143,12 @@ def test_a_neighbour_is_listed_and_can_be_named(hosts: Lab, ungcuu: Run) -> None
     assert sure(document)["website_writable_paths"] == "guess", (
         "all of it is writable: the host can't say which are meant"
     )
-    assert found["website_database_name"] is None
+    assert [found[f"website_database_{part}"] for part in ("engine", "name", "user")] == [
+        "mariadb",
+        "thongke",
+        "thongke",
+    ]
+    assert "only-in-the-lab" not in json.dumps(document), "a password left the reading"
     assert "cron: /etc/cron.d/thongke: */5" in document["draft"]
     code, document, _said = ungcuu("discover", "web01", "--website", "khac.lab.test")
     assert code == 3

@@ -190,7 +190,9 @@ def _settings(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Itera
 
 def _database(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
     for part in ("engine", "name", "user"):
-        fact, value = found[f"website_database_{part}"], variables.get(f"website_database_{part}")
+        fact, value = found.get(f"website_database_{part}"), variables.get(f"website_database_{part}")
+        if fact is None:  # the application has no database
+            continue
         if value and fact.sure in _FIRM and fact.value != value:
             text = _("the application uses {real}, not {value} ({place})")
             text = text.format(real=fact.value, value=value, place=", ".join(fact.evidence))
