@@ -73,11 +73,11 @@ def application(folder: Folder, root: str) -> Application | None:
                     profile.name, profile.title, found[1] if found else "", path, tuple(database.items())
                 )
     if profile.name == "php" and len({row[1:] for row in folder.connections}) == 1:
-        path, engine, *known = folder.connections[0]
-        stated = f"[database]\nengine = {engine}\nname = {known[0]}\nuser = {known[1]}"
-        names = {part: f"database.{part}" for part in ("engine", "name", "user")}
+        path, engine, name, user = folder.connections[0]
+        stated = f"[database]\nengine = {engine}\nname = {name}\nuser = {user}"
+        parts = {part: f"database.{part}" for part in ("engine", "name", "user")}
         return Application(
-            "php", profile.title, "", path, tuple(site_config.connection(stated, "ini", names, {}).items())
+            "php", profile.title, "", path, tuple(site_config.connection(stated, "ini", parts, {}).items())
         )
     return Application(profile.name, profile.title, found[1] if found else "")
 
