@@ -43,8 +43,8 @@ sys.exit(importlib.import_module(START).main())
 """
 
 
-# Single programs that import another module of ``ungcuu.remote``, and which.
-_NEEDS = {"reachability": ("page",), "website_probe": ("page",)}
+# Programs that import a module of ``ungcuu.remote`` beside them, and which.
+_NEEDS = {"discovery": ("page",), "reachability": ("page",), "website_probe": ("page",)}
 _WITH = """\
 import sys, types
 
@@ -90,6 +90,8 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
                 sources[module] = file.read_text("utf-8")
     else:
         sources[whole] = (remote / f"{name}.py").read_text("utf-8")
+    for other in _NEEDS.get(name, ()):
+        sources[f"ungcuu.remote.{other}"] = (remote / f"{other}.py").read_text("utf-8")
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
     return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
 
