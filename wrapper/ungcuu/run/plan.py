@@ -62,8 +62,8 @@ class Plan:
                 return index
         return current
 
-    def as_data(self) -> dict[str, object]:
-        """Return the plan for ``--json``."""
+    def as_data(self, changed: Mapping[int, int] | None = None) -> dict[str, object]:
+        """Return the plan for ``--json``; ``changed``: foretold changes of the steps, by their index."""
         return {
             "verb": self.verb,
             "phase": self.phase,
@@ -76,6 +76,7 @@ class Plan:
             "variables": dict(self.variables),
             "steps": [
                 {"number": number, "name": step.name, "play": step.play, "role": step.role}
+                | ({"changed": changed.get(number - 1, 0)} if changed else {})
                 for number, step in enumerate(self.steps, 1)
             ],
         }
