@@ -36,7 +36,7 @@ find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -pa
     -o ! -type d -printf '%p %y %m %U %G %s %l\\n' -o -type d -printf '%p %m %U %G\\n'
 find /etc /usr/local /root /home /var/www /var/spool/cron -xdev -path '*/.ansible' -prune -o -type f -print0 |
     xargs -0 sha256sum
-systemctl list-unit-files --no-legend --plain | sed 's/^/unit file /'
+systemctl list-unit-files --no-legend --plain --type=service,timer,socket,path,mount | sed 's/^/unit file /'
 systemctl list-units --no-legend --plain --type=service,timer,socket --state=active,failed |
     awk '$1 !~ /^(user|session|run-)/ {{ print "unit", $1, $3 }}'
 nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
