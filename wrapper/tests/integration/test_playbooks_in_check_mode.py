@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patch_host import Package, PatchHost
 
 from ungcuu.detect import baseline
 from ungcuu.lab import Lab
@@ -62,7 +63,6 @@ CASES = {
     "restore_points": Case(),
     "accept_point": Case({"website_backup_accept_point": "POINT", "website_backup_accept_reason": "test"}),
     "restore_drill": Case(limit="web01,spare01"),
-    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True}, foretold=True),
     "block": Case({"isolation_block": ["203.0.113.9"], "isolation_block_reason": "test"}, foretold=True),
     "lock": Case(foretold=True),
     "eradicate": Case({"quarantine_paths": [IMPLANT]}, foretold=True),
@@ -73,6 +73,7 @@ CASES = {
     "collect": Case({"evidence_profile": "volatile"}),
     "reassess": Case({"reassessment_entry_closed": "the upload form was removed"}),
     "release": Case(foretold=True),
+    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True}, foretold=True),
     "rebuild": Case(),
 }
 
@@ -114,6 +115,11 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         assert ungcuu("scan", "web01")[0] in (0, 13)
     if name == "collect":
         assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
+    if name == "patch":
+        web = PatchHost(lab)
+        web.install(Package("demo", "1.0"))
+        web.publish(Package("demo", "2.0"))
+        web.sh("rm -r /usr/local/lib/ungcuu")  # as on a host that was never patched
     if name == "release":
         record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}
