@@ -73,7 +73,7 @@ CASES = {
     "collect": Case({"evidence_profile": "volatile"}),
     "reassess": Case({"reassessment_entry_closed": "the upload form was removed"}),
     "release": Case(foretold=True),
-    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True}, foretold=True),
+    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True, "patching_tools": []}, foretold=True),
     "rebuild": Case(),
 }
 

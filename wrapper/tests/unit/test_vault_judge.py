@@ -21,7 +21,7 @@ class Vault:
     """The modules of the vault's program, a site's settings and a ledger."""
 
     def __init__(self) -> None:
-        from ungcuu_vault import judge, known, look, whole  # type: ignore[import-not-found]
+        from ungcuu_vault import judge, known, look, whole
 
         self.judge, self.known, self.look, self.whole = judge, known, look, whole
         self.settings: dict[str, Any] = {

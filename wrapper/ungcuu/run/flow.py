@@ -306,7 +306,8 @@ class _Run:
         return rows
 
     def _warn(self, text: str) -> None:
-        self.document.setdefault("warnings", []).append(text)  # type: ignore[attr-defined]
+        known = self.document.get("warnings")
+        self.document["warnings"] = [*(known if isinstance(known, list) else ()), text]
         self.ctx.out.line(text, "warn")
 
 

@@ -114,6 +114,7 @@ def playbook_patterns(content: Path, playbook: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_Reader(content).patterns(content / "playbooks" / f"{playbook}.yml")))
 
 
+# The base is what this machine's PyYAML has: the faster loader in C, or else the one in Python.
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """YAML as Ansible writes it: unknown tags are read as plain values; a mapping knows its line."""
 
