@@ -65,6 +65,7 @@ def test_differences_are_shown_whole_on_demand(tmp_path: Path) -> None:
     shown = report.document["plan"]
     assert isinstance(shown, dict)
     assert {"-hello", "+xin chao"} < set(shown["details"]["differences"])
+    assert shown["details"]["changes"][0]["item"] == f"{target} (11 lines)"
 
 
 def test_a_silent_host_makes_its_changes_unknown_and_holds_nobody_back(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_a_silent_host_makes_its_changes_unknown_and_holds_nobody_back(tmp_path:
 
 
 def test_a_plan_refuses_what_the_run_would_refuse(tmp_path: Path) -> None:
-    """A plan that looks fine until the moment it counts is no plan."""
+    """A plan that looks fine until the moment it counts is no plan. Seen failing without the look before the plan."""
 
     def refuse(_ctx: Context) -> None:
         raise Refused("not today", "Nothing was changed.", "")

@@ -132,11 +132,12 @@ def _rows(event: Event) -> Iterator[dict[str, object]]:
 
 
 def _shortly(event: Event) -> str:
-    """Name what a task changes: each line where they are few, else the things that they are of."""
+    """Name what a task changes: each line where they are few, else the things that they are of, and how many lines."""
     lines = [line for line in _lines(event) if line[:1] in "+-" and not line.startswith(("+++", "---"))]
     if lines and len(lines) <= _SHOWN_LINES:
         return "; ".join(lines)
-    return ", ".join(dict.fromkeys(row.of for row in event.differences if row.of)) or "–"
+    things = ", ".join(dict.fromkeys(row.of for row in event.differences if row.of)) or "–"
+    return _("{things} ({count} lines)").format(things=things, count=len(lines)) if lines else things
 
 
 def _lines(event: Event) -> Iterator[str]:
