@@ -1,7 +1,8 @@
 """Programs that run on a host without being put there: their sources go over SSH's standard input.
 
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
-2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library and its own.
+2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library, its own, and
+   modules of ``ungcuu.remote`` that it names by ``from ungcuu.remote import``; those go with it.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
 4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from importlib import resources
@@ -18,6 +20,7 @@ from ungcuu.core.errors import HostKeyMismatch, StepFailed, Undetermined, Unreac
 from ungcuu.core.i18n import _
 from ungcuu.hosts import ssh
 
+_SHARED = re.compile(r"^from ungcuu\.remote import (\w+)$", re.MULTILINE)  # modules beside the program that it needs
 BYTE_QUOTA = 48 << 20  # a host may lie at any length
 
 # What the host runs: it finds the modules that were sent with it as an import elsewhere finds files.
@@ -67,6 +70,8 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
                 sources[module] = file.read_text("utf-8")
     else:
         sources[whole] = (remote / f"{name}.py").read_text("utf-8")
+    for shared in sorted({name for text in sources.values() for name in _SHARED.findall(text)} - {"config"}):
+        sources.setdefault(f"ungcuu.remote.{shared}", (remote / f"{shared}.py").read_text("utf-8"))
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
     return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
 

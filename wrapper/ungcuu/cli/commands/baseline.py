@@ -25,11 +25,16 @@ def _preflight(ctx: Context) -> None:
     check_signature(ctx.settings.state, ctx.hosts)
 
 
-def _after(_ctx: Context, result: RunResult) -> Result | None:
-    """Say whether the host's state is a new one."""
+def _after(ctx: Context, result: RunResult) -> Result | None:
+    """Say whether the host's state is a new one, and what of the application it does not hold."""
+    from ungcuu.cli.commands.scan import show_unread
+
     if result.outcome is not Outcome.DONE:
         return None
-    changed = any(row.get("changed") for row in result.data_of("change") if row.get("what") == "baseline")
+    signed = [row for row in result.data_of("change") if row.get("what") == "baseline"]
+    for row in signed:
+        show_unread(ctx, row.get("host"), row)
+    changed = any(row.get("changed") for row in signed)
     text = _("The baseline was signed.") if changed else _("The host is as the signed baseline says.")
     return Result(message=text, data={"baseline_changed": changed})
 
