@@ -71,7 +71,7 @@ def test_indicators_name_the_intruder_and_no_visitor(settings: Settings) -> None
         )
         case.judge(_footer(case), "false alarm", "x")
     case = find(settings, case.id)
-    seen = intruders(scope_of_case(case), case.facts, case.records())
+    seen = intruders(scope_of_case(case), case.facts)
     assert [one.address for one in seen] == ["203.0.113.77"]
     made = [one for one in indicators.bundle(case.facts, seen)["objects"] if "ipv4" in str(one.get("pattern"))]
     assert [(one["pattern"], one["confidence"]) for one in made] == [("[ipv4-addr:value = '203.0.113.77']", 50)]
@@ -97,7 +97,7 @@ def test_our_own_address_is_no_indicator(settings: Settings) -> None:
     with clock_of() as clock:
         Book(case, clock).report("change", {"what": "isolation", "seen_from": "203.0.113.77"})
     case = find(settings, case.id)
-    seen = intruders(scope_of_case(case), case.facts, case.records())
+    seen = intruders(scope_of_case(case), case.facts)
     assert "203.0.113.77" not in {one.address for one in seen}
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -17,6 +18,8 @@ from ungcuu.detect.advice import ADVICE
 
 TEXT_LIMIT = 400  # characters of one shown value
 _REPORTED = 500
+_OF_A_START = frozenset({"pid", "ppid", "start", "unit", "session"})  # of a process
+_TIMES = frozenset({"mtime", "ctime"})
 _REPORTED_CHARACTERS = 4 << 20
 
 
@@ -277,6 +280,19 @@ def shown(value: object) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [shown(item) for item in list(value)[:20]]
     return clean(value, TEXT_LIMIT)
+
+
+def substance(document: Mapping[str, Any]) -> str:
+    """Return what a person judges when a finding is judged: all of it that a restart or another time does not change.
+
+    The id names a place. What stands there is in this: a verdict on one content is none on the next.
+    """
+    evidence = document.get("evidence")
+    known = dict(evidence) if isinstance(evidence, Mapping) else {}
+    passing = _OF_A_START | (_TIMES if known.get("sha256") else frozenset())
+    kept = {name: value for name, value in known.items() if name not in passing}
+    parts = [document.get(name) for name in ("host", "rule", "severity", "kind", "path", "expected", "seen")]
+    return json.dumps([*parts, kept], sort_keys=True, default=str)
 
 
 def worst_first(found: Sequence[Finding]) -> list[Finding]:

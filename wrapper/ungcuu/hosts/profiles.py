@@ -179,7 +179,10 @@ class SiteFacts:
 
 @dataclass(frozen=True)
 class Profile:
-    """One application. Paths are relative to the web root unless they begin with ``/``."""
+    """One application. Paths are relative to the web root unless they begin with ``/``.
+
+    ``needed``: further files in writable folders without which the website is down.
+    """
 
     title: str
     versions: str
@@ -187,6 +190,7 @@ class Profile:
     name: str = ""
     config: Config | None = None
     writable: Writable = Writable()
+    needed: Words = ()
     generated: Words = ()
     never_served: Words = ()
     remove_after_install: Words = ()

@@ -46,6 +46,29 @@ sys.exit(importlib.import_module(START).main())
 """
 
 
+# Single programs that import another module of ``ungcuu.remote``, and which.
+_NEEDS = {"reachability": ("page",), "website_probe": ("page",)}
+_WITH = """\
+import sys, types
+
+for name, text in {sources!r}:
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+    exec(compile(text, name, "exec"), sys.modules[name].__dict__)
+exec(compile({program!r}, {name!r}, "exec"), globals())
+"""
+
+
+def script(name: str) -> str:
+    """Return one module of ``ungcuu.remote`` as the text of a program, with the modules that it imports."""
+    remote = resources.files("ungcuu.remote")
+    program = (remote / f"{name}.py").read_text("utf-8")
+    if name not in _NEEDS:
+        return program
+    needed = [(f"ungcuu.remote.{one}", (remote / f"{one}.py").read_text("utf-8")) for one in _NEEDS[name]]
+    return _WITH.format(sources=[("ungcuu", ""), ("ungcuu.remote", ""), *needed], program=program, name=name)
+
+
 def python_command(*words: str) -> list[str]:
     """Return the argv that starts Python on a host without anything that an intruder may have left for it.
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from ungcuu.hosts.remote_program import python_command
+from ungcuu.hosts.remote_program import python_command, script
 
-PROGRAMS = Path(__file__).resolve().parents[1] / "remote"
 MARK = "UNGCUU-RESULT "
 _REPLY_LIMIT = 1 << 20
 
@@ -19,8 +17,7 @@ class BadReply(Exception):
 
 def program_text(name: str, order: dict[str, Any]) -> str:
     """The program with its order: `main(order)` is called with what the JSON holds."""
-    source = (PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
-    return f"{source}\n\nmain(json.loads({json.dumps(order)!r}))\n"
+    return f"{script(name)}\n\nmain(json.loads({json.dumps(order)!r}))\n"
 
 
 def parse_reply(text: str) -> dict[str, Any]:

@@ -15,8 +15,6 @@ import json
 import random
 import re
 import secrets
-import socket
-import ssl
 import struct
 import subprocess
 import time
@@ -27,8 +25,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from ungcuu.remote import page
+
 TIMEOUT = 60  # seconds; a small server with twenty visitors at once is slow, not broken
-_MOST = 4 << 20
 PREFIX = "ungcuu-probe-"
 
 _PHP = """<?php
@@ -59,37 +58,33 @@ class Broken(Exception):
 class Browser:
     """One visitor: cookies, the Host header, plain or TLS as the site wants it."""
 
-    def __init__(self, name: str, tls: bool) -> None:
-        self.name, self.tls, self.cookies = name, tls, dict[str, str]()
+    def __init__(self, name: str, scheme: str = "http", port: int = 80) -> None:
+        self.name, self.scheme, self.port, self.cookies = name, scheme, port, dict[str, str]()
+
+    @property
+    def origin(self) -> str:
+        """The website as an address names it."""
+        usual = self.port == page.USUAL[self.scheme]
+        return f"{self.scheme}://{self.name.lower()}" + ("" if usual else f":{self.port}")
+
+    def stranger(self) -> Browser:
+        """Another visitor of the same website, without cookies."""
+        return Browser(self.name, self.scheme, self.port)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one answer; redirects are not followed."""
-        connection = self._connect()
-        try:
-            sent = {"Host": self.name, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
-            if self.cookies:
-                sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            for key, value in answer.getheaders():
-                if key.lower() == "set-cookie":
-                    cookie, _, content = value.split(";", 1)[0].partition("=")
-                    self.cookies[cookie] = content
-            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read(_MOST)
-        finally:
-            connection.close()
-
-    def _connect(self) -> http.client.HTTPConnection:
-        if not self.tls:
-            return http.client.HTTPConnection("127.0.0.1", 80, timeout=TIMEOUT)
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # our own loopback, and the site's own name
-        connection = http.client.HTTPSConnection("127.0.0.1", 443, timeout=TIMEOUT, context=context)
-        plain = socket.create_connection(("127.0.0.1", 443), TIMEOUT)
-        connection.sock = context.wrap_socket(plain, server_hostname=self.name)
-        return connection
+        sent = {"Host": urlsplit(self.origin).netloc, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
+        more = {"scheme": self.scheme, "port": self.port, "timeout": TIMEOUT}
+        status, said, content = page.ask("127.0.0.1", self.name, path, method=method, body=body, headers=sent, **more)
+        for key, value in said:
+            if key.lower() == "set-cookie":
+                cookie, _, word = value.split(";", 1)[0].partition("=")
+                self.cookies[cookie] = word
+        return status, {key.lower(): value for key, value in said}, content
 
 
 def expect(status: int, good: tuple[int, ...], what: str) -> None:
@@ -161,7 +156,7 @@ class Wordpress:
 
     def media_page(self) -> None:
         """What was uploaded is served again."""
-        status, headers, body = Browser(self.browser.name, self.browser.tls).ask("GET", urlsplit(self.media).path)
+        status, headers, body = self.browser.stranger().ask("GET", urlsplit(self.media).path)
         expect(status, (200,), "media")
         if headers.get("content-type") != "image/png" or not body.startswith(b"\x89PNG"):
             raise Broken("the uploaded picture is not served as a picture")
@@ -205,11 +200,19 @@ def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: 
     return passed
 
 
-def home(browser: Browser, order: dict[str, Any]) -> None:
+def look(order: dict[str, Any]) -> dict[str, Any]:
+    """The health page as every client of ours sees and judges it."""
+    asked = {name: order.get(name) for name in ("name", "path", "text", "ports")}
+    return page.look(asked | {"timeout": TIMEOUT})
+
+
+def home(order: dict[str, Any]) -> None:
     """The health page with its phrase."""
-    status, _, body = browser.ask("GET", order["path"])
-    expect(status, (200,), "home page")
-    if order["text"] and order["text"] not in body.decode("utf-8", "replace"):
+    seen = look(order)
+    if seen["error"]:
+        raise Broken(f"home page: no answer ({seen['error']})")
+    expect(seen["status"], (200,), "home page")
+    if not page.healthy(seen):
         raise Broken("the home page lacks its phrase")
 
 
@@ -222,17 +225,17 @@ def static(browser: Browser, order: dict[str, Any]) -> None:
         expect(browser.ask("GET", path)[0], (200, 304), path[:80])
 
 
-def crowd(order: dict[str, Any], tls: bool) -> None:
+def crowd(browser: Browser, order: dict[str, Any]) -> None:
     """Twenty visitors at once."""
     with ThreadPoolExecutor(20) as pool:
-        codes = list(pool.map(lambda _: Browser(order["name"], tls).ask("GET", order["path"])[0], range(20)))
+        codes = list(pool.map(lambda _: browser.stranger().ask("GET", order["path"])[0], range(20)))
     if bad := [code for code in codes if code != 200]:
         raise Broken(f"{len(bad)} of 20 simultaneous visitors got {sorted(set(bad))}")
 
 
-def cookie(order: dict[str, Any], tls: bool) -> None:
+def cookie(browser: Browser, order: dict[str, Any]) -> None:
     """A cookie of 3 KB, as plugins set them."""
-    browser = Browser(order["name"], tls)
+    browser = browser.stranger()
     browser.cookies["ungcuu_probe"] = "x" * 3072
     expect(browser.ask("GET", order["path"])[0], (200,), "3 KB cookie")
 
@@ -415,20 +418,19 @@ class Loads(HTMLParser):
                 self.found.add((directive, joined(self.base, address)))
 
 
-def read_pages(order: dict[str, Any], tls: bool) -> list[tuple[Loads, str]]:
+def read_pages(browser: Browser, order: dict[str, Any]) -> list[tuple[Loads, str]]:
     """The health page and a few that it links to, each with the policy that came with it."""
-    begin = f"{'https' if tls else 'http'}://{order['name']}"
     todo, pages = [order["path"]], list[tuple[Loads, str]]()
     sheets: dict[str, set[tuple[str, str]]] = {}
     while todo and len(pages) < _PAGES:
         path = todo.pop(0)
-        status, headers, body = Browser(order["name"], tls).ask("GET", path)
+        status, headers, body = browser.stranger().ask("GET", path)
         if status != 200 or "html" not in headers.get("content-type", ""):
             continue
-        loads = Loads(begin + path)
+        loads = Loads(browser.origin + path)
         loads.feed(body.decode("utf-8", "replace"))
         loads.finish()
-        read_styles(loads, Browser(order["name"], tls), sheets)
+        read_styles(loads, browser.stranger(), sheets)
         pages.append((loads, headers.get("content-security-policy", "")))
         inside = [urlsplit(link) for link in loads.links if urlsplit(link).hostname == order["name"]]
         more = [link.path + (f"?{link.query}" if link.query else "") for link in inside if link.path]
@@ -505,13 +507,12 @@ def admits(item: str, origin: str) -> bool:
     return item in ("*", f"{scheme}:") or (same and wanted in ("", scheme, scheme.removesuffix("s")))
 
 
-def content_policy(order: dict[str, Any], tls: bool, needs: dict[str, list[str]]) -> None:
+def content_policy(browser: Browser, order: dict[str, Any], needs: dict[str, list[str]]) -> None:
     """No page loads what its own policy refuses. What they load goes into ``needs``, as a policy names it."""
-    rows = [(policy, pair) for loads, policy in read_pages(order, tls) for pair in sources(loads)]
+    rows = [(policy, pair) for loads, policy in read_pages(browser, order) for pair in sources(loads)]
     for directive, source in sorted({pair for _, pair in rows}):
         needs.setdefault(directive, []).append(source)
-    own = f"{'https' if tls else 'http'}://{order['name'].lower()}"
-    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair, own)}
+    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair, browser.origin)}
     if refused:
         raise Broken(f"the Content-Security-Policy refuses what pages load: {', '.join(sorted(refused)[:5])}")
 
@@ -535,22 +536,19 @@ def wordpress(order: dict[str, Any], browser: Browser, results: dict[str, dict[s
 def perform(order: dict[str, Any]) -> dict[str, Any]:
     """All trials, each noted by name."""
     results: dict[str, dict[str, Any]] = {}
-    tls = False
-    try:
-        status, headers, _ = Browser(order["name"], tls=False).ask("GET", order["path"])
-        tls = status in (301, 302, 307, 308) and headers.get("location", "").startswith("https://")
-    except (OSError, http.client.HTTPException):
-        pass
-    browser = Browser(order["name"], tls)
+    seen = look(order)
+    browser = Browser(order["name"], seen["scheme"], seen["port"])
+    if page.healthy(seen):
+        order = order | {"path": seen["path"]}  # where the redirects of a healthy page end
     only = set(order.get("only") or [])
     needs: dict[str, list[str]] = {}
     for name, work, arguments in (
-        ("home page", home, (browser, order)),
+        ("home page", home, (order,)),
         ("pictures, styles, scripts", static, (browser, order)),
-        ("3 KB cookie", cookie, (order, tls)),
-        ("20 visitors at once", crowd, (order, tls)),
+        ("3 KB cookie", cookie, (browser, order)),
+        ("20 visitors at once", crowd, (browser, order)),
         ("database dump", database, (order,)),
-        ("content policy", content_policy, (order, tls, needs)),
+        ("content policy", content_policy, (browser, order, needs)),
     ):
         if not only or name in only:
             trial(results, name, work, *arguments)
@@ -561,7 +559,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         and order["application"] == "wordpress"
         and Path(order["root"], "wp-load.php").is_file()
     ):
-        wordpress(order, Browser(order["name"], tls), results)
+        wordpress(order, browser.stranger(), results)
     return {"results": results, "needs": needs}
 
 

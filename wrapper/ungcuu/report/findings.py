@@ -69,13 +69,17 @@ def proofs(this_run: RunRecords) -> dict[str, Any]:
     for data in this_run.of("proof")[:MOST_ROWS]:
         passed = data.get("passed")
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
+        detail = said(data.get("detail") or "")
+        if data.get("accepted"):
+            result = "accepted"
+            detail = _("{detail}; a person accepted it: {reason}").format(detail=detail, reason=data["accepted"])
         rows.append(
             {
                 "name": said(str(data.get("name") or "").replace("_", " ")),
                 "side": _side(str(data.get("side") or "")),
                 "result": word(result),
-                "tone": {"passed": "good", "failed": "bad"}.get(result, "warn"),
-                "detail": said(data.get("detail") or ""),
+                "tone": {"passed": "good", "failed": "bad", "accepted": "bad"}.get(result, "warn"),
+                "detail": detail,
             }
         )
     run = this_run.run

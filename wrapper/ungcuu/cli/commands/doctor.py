@@ -151,8 +151,8 @@ def _names(context: Context) -> list[Check]:
 def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline, _application,
-        _backup, _vault,
+        _variables, _allow_list, _login, _facts, _card, _containment, _vantage, _blocks, _lock, _baseline,
+        _application, _backup, _vault,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
@@ -172,6 +172,12 @@ def _variables(context: Context, host: str) -> list[Check]:
     if not wrong:
         return [_check(_("inventory"), "good", _("complete"))]
     return [_check(_("inventory"), "bad", told, website_facts.mend(context.site)) for told in wrong]
+
+
+def _facts(context: Context, host: str) -> list[Check]:
+    from ungcuu.hosts.discovery import comparison
+
+    return comparison.checks(context.site, host)
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:
@@ -441,6 +447,7 @@ VERB = Verb(
         N_("Look at this controller: programs, state folder, journal, disk"),
         N_("Look at the inventory and the containment card"),
         N_("Log in and look at sudo, Python, nft, disk and clock"),
+        N_("Compare each fact of the website that the inventory states with the host"),
         N_("Look at baseline, backup and vault"),
     ),
     run=_run,

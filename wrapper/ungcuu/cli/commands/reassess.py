@@ -49,8 +49,18 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     left = record.get("left")
     left = left if isinstance(left, list | tuple) else []
     data = {"reassessment": dict(record)}
+    excused = _show_excused(ctx, record)
     if record.get("outcome") == "clean" and result.outcome is Outcome.DONE:
-        return Result(message=_("The host is clean and may be released."), data=data)
+        message = _("The host is clean and may be released.")
+        if excused:
+            message = ngettext(
+                "{count} finding did not count, because a person called it a false alarm; nothing else is left. "
+                "The host may be released.",
+                "{count} findings did not count, because a person called them false alarms; nothing else is left. "
+                "The host may be released.",
+                excused,
+            ).format(count=excused)
+        return Result(message=message, data=data)
     if not left and record.get("root_lost"):
         raise _root_lost(ctx, record)
     for item in left:
@@ -66,6 +76,18 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         _("It stays as it is; release refuses it."),
         _("Fix what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
     )
+
+
+def _show_excused(ctx: Context, record: Mapping[str, object]) -> int:
+    """Show each finding that did not count, with who said so and why; return how many there are."""
+    rows = record.get("excused")
+    known = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list | tuple) else []
+    for row in known:
+        words = _("did not count: {severity} {rule}: {path}; {by} called it a false alarm: {reason}")
+        names = ("severity", "rule", "path", "by", "reason")
+        shown = words.format(**{name: str(row.get(name) or "–") for name in names})
+        ctx.out.line(shown, "bad" if row.get("severity") == "critical" else "warn")
+    return len(known)
 
 
 def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
@@ -88,9 +110,10 @@ VERB = Verb(
     phase=Phase.RECOVER,
     summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
     description=N_(
-        "A new scan must find nothing of severity medium or above, the tests of the roles must pass, and a person must "
-        "say what the way in was and how it was closed. The signed record is what release demands; it is valid for "
-        "24 hours. Where root was lost only a rebuild makes the host fit for service. Nothing is changed on the host."
+        "A new scan must find nothing of severity medium or above, but for what a person called a false alarm in the "
+        "case and that has not changed since (each is shown, with who and why); the tests of the roles must pass, and "
+        "a person must say what the way in was and how it was closed. The signed record is what release demands; it is "
+        "valid for 24 hours. Where root was lost only a rebuild makes the host fit. Nothing is changed on the host."
     ),
     playbook="reassess",
     hosts=Hosts.ONE,
