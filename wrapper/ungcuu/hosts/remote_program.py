@@ -41,7 +41,7 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 sys.meta_path.insert(0, Sent())
-sys.exit(importlib.import_module(START).main())
+sys.exit(importlib.import_module(START).main(*json.loads({arguments})))
 """
 
 
@@ -94,8 +94,11 @@ def python_command(*words: str) -> list[str]:
     return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
 
 
-def program(name: str, config: Mapping[str, Any]) -> bytes:
-    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input."""
+def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) -> bytes:
+    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input.
+
+    The program finds its configuration in ``ungcuu.remote.config``, or as the argument of its ``main``.
+    """
     remote = resources.files("ungcuu.remote")
     whole, start = f"ungcuu.remote.{name}", f"ungcuu.remote.{name}"
     sources = {"ungcuu": "", "ungcuu.remote": ""}
@@ -111,7 +114,8 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
     for one in sorted(one for one in shared if (remote / f"{one}.py").is_file()):
         _add_module(sources, one)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
-    return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
+    arguments = repr(json.dumps([config] if as_argument else []))
+    return _START.format(sources=repr(json.dumps(sources)), start=repr(start), arguments=arguments).encode()
 
 
 def run_program(
