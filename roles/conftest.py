@@ -11,10 +11,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import testinfra
+
+if TYPE_CHECKING:
+    from ungcuu.prepare.visitor import Visitor
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,6 +87,15 @@ def site(host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any]])
     from ungcuu.prepare.site_facts import SiteFacts
 
     return SiteFacts(site_facts[host.backend.get_hostname()])
+
+
+@pytest.fixture(scope="module")
+def visitor(host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Visitor:
+    """Asks the website on the host, as its visitors do; no curl is needed there."""
+    from ungcuu.prepare.site_facts import SiteFacts
+    from ungcuu.prepare.visitor import Visitor
+
+    return Visitor(host, SiteFacts(site_facts[host.backend.get_hostname()]))
 
 
 @pytest.fixture(scope="session")

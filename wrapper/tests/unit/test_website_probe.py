@@ -105,7 +105,7 @@ def test_the_sites_own_style_sheets_are_read() -> None:
     for _page in range(2):
         loads = page_loads.Loads("http://portal.lab.test/")
         loads.feed('<link rel="stylesheet" href="/a.css"><link rel="stylesheet" href="/gone.css">')
-        page_loads.read_styles(loads, site, sheets)  # type: ignore[arg-type]
+        page_loads.read_styles(loads, site, sheets)
         assert page_loads.sources(loads) == {
             ("style-src", "'self'"),
             ("style-src", "https://c.example"),
@@ -120,7 +120,7 @@ def test_reading_is_bounded() -> None:
     loads = page_loads.Loads("http://portal.lab.test/")
     loads.feed("".join(f'<link rel="stylesheet" href="/{n}.css">' for n in range(500)))
     site = Site({f"/{n}.css": "a {}" for n in range(500)})
-    page_loads.read_styles(loads, site, {})  # type: ignore[arg-type]
+    page_loads.read_styles(loads, site, {})
     assert len(site.asked) == page_loads._SHEETS
     began = time.monotonic()
     size = page_loads._SHEET_BYTES

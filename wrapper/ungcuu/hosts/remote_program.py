@@ -1,7 +1,8 @@
 """Programs that run on a host without being put there: their sources go over SSH's standard input.
 
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
-2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library and its own.
+2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library, its own, and
+   modules of ``ungcuu.remote`` beside it; those go with it.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
 4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
@@ -42,7 +43,44 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 sys.meta_path.insert(0, Sent())
 sys.exit(importlib.import_module(START).main(*json.loads({arguments})))
 """
-_IMPORTED = re.compile(r"^from ungcuu\.remote\.(\w+) import ", re.MULTILINE)
+
+
+# The modules of ``ungcuu.remote`` that a program imports go with it.
+_IMPORTED = re.compile(r"^from ungcuu\.remote(?:\.(\w+))? import (\w+)", re.MULTILINE)
+_WITH = """\
+import sys, types
+
+for name, text in {sources!r}:
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+    exec(compile(text, name, "exec"), sys.modules[name].__dict__)
+exec(compile({program!r}, {name!r}, "exec"), globals())
+"""
+
+
+def script(name: str) -> str:
+    """Return one module of ``ungcuu.remote`` as the text of a program, with the modules that it imports."""
+    sources: dict[str, str] = {}
+    _add_module(sources, name)
+    program = sources.pop(f"ungcuu.remote.{name}")
+    if not sources:
+        return program
+    return _WITH.format(sources=[("ungcuu", ""), ("ungcuu.remote", ""), *sources.items()], program=program, name=name)
+
+
+def _add_module(sources: dict[str, str], name: str) -> None:
+    """Add a module of ``ungcuu.remote`` after those that it imports; the configuration is made, not read."""
+    whole = f"ungcuu.remote.{name}"
+    if whole in sources or name == "config":
+        return
+    text = (resources.files("ungcuu.remote") / f"{name}.py").read_text("utf-8")
+    for other in _imported(text):
+        _add_module(sources, other)
+    sources[whole] = text
+
+
+def _imported(text: str) -> list[str]:
+    return [inner or name for inner, name in _IMPORTED.findall(text)]
 
 
 def python_command(*words: str) -> list[str]:
@@ -72,18 +110,12 @@ def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) 
                 sources[module] = file.read_text("utf-8")
     else:
         _add_module(sources, name)
+    shared = {one for text in sources.values() for one in _imported(text)} - {name}
+    for one in sorted(one for one in shared if (remote / f"{one}.py").is_file()):
+        _add_module(sources, one)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
     arguments = repr(json.dumps([config] if as_argument else []))
     return _START.format(sources=repr(json.dumps(sources)), start=repr(start), arguments=arguments).encode()
-
-
-def _add_module(sources: dict[str, str], name: str) -> None:
-    """Add a module of ``ungcuu.remote`` and those beside it that it imports."""
-    whole = f"ungcuu.remote.{name}"
-    if whole not in sources:
-        sources[whole] = (resources.files("ungcuu.remote") / f"{name}.py").read_text("utf-8")
-        for other in _IMPORTED.findall(sources[whole]):
-            _add_module(sources, other)
 
 
 def run_program(

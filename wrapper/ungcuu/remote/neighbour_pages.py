@@ -75,16 +75,16 @@ def fingerprint(page: dict[str, Any]) -> dict[str, Any]:
 
     Redirects are followed as long as they stay on this site.
     """
-    browser, path = Browser(page["host"], page["tls"], page["address"], page["port"]), "/"
+    browser, path = Browser(page["host"], "https" if page["tls"] else "http", page["port"], page["address"]), "/"
     for _ in range(_REDIRECTS):
         status, headers, body = browser.ask("GET", path)
         location = headers.get("location", "")
-        there = urlsplit(urljoin(f"{'https' if browser.tls else 'http'}://{page['host']}{path}", location))
+        there = urlsplit(urljoin(browser.origin + path, location))
         if not 300 <= status < 400 or not location or there.hostname != page["host"]:
             break
         path = (there.path or "/") + (f"?{there.query}" if there.query else "")
-        if (there.scheme == "https") != browser.tls:
-            browser = Browser(page["host"], there.scheme == "https", page["address"], there.port or 0)
+        if there.scheme in ("http", "https") and there.scheme != browser.scheme:
+            browser = Browser(page["host"], there.scheme, there.port or 0, page["address"])
     title = _TITLE.search(body)
     return {
         "status": status,

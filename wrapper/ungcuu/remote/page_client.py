@@ -6,13 +6,12 @@ from then on every visitor of that website waits between requests, and asks agai
 
 from __future__ import annotations
 
-import http.client
-import socket
-import ssl
 import time
+from urllib.parse import urlsplit
+
+from ungcuu.remote import page
 
 TIMEOUT = 60  # seconds; a small server with twenty visitors at once is slow, not broken
-_MOST = 4 << 20
 _SLOW = 2.0  # seconds between requests once a guard has answered: thirty a minute
 _DRAIN = 61  # seconds after which a guard that counts by the minute has forgotten us
 _PATIENCE = 240.0  # seconds that one run waits for guards in all
@@ -64,9 +63,21 @@ def pace_of(name: str) -> Pace:
 class Browser:
     """One visitor: cookies, the Host header, plain or TLS as the site wants it."""
 
-    def __init__(self, name: str, tls: bool, address: str = "127.0.0.1", port: int = 0, patient: bool = True) -> None:
-        self.name, self.tls, self.cookies = name, tls, dict[str, str]()
-        self.address, self.port, self.patient = address, port or (443 if tls else 80), patient
+    def __init__(
+        self, name: str, scheme: str = "http", port: int = 0, address: str = "127.0.0.1", patient: bool = True
+    ) -> None:
+        self.name, self.scheme, self.cookies = name, scheme, dict[str, str]()
+        self.address, self.port, self.patient = address, port or page.USUAL[scheme], patient
+
+    @property
+    def origin(self) -> str:
+        """The website as an address names it."""
+        usual = self.port == page.USUAL[self.scheme]
+        return f"{self.scheme}://{self.name.lower()}" + ("" if usual else f":{self.port}")
+
+    def stranger(self, patient: bool = True) -> Browser:
+        """Another visitor of the same website, without cookies."""
+        return Browser(self.name, self.scheme, self.port, self.address, patient)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -85,30 +96,16 @@ class Browser:
     def _once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str] | None
     ) -> tuple[int, dict[str, str], bytes]:
-        connection = self._connect()
-        try:
-            sent = {"Host": self.name, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
-            if self.cookies:
-                sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            for key, value in answer.getheaders():
-                if key.lower() == "set-cookie":
-                    cookie, _, content = value.split(";", 1)[0].partition("=")
-                    self.cookies[cookie] = content
-            return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read(_MOST)
-        finally:
-            connection.close()
-
-    def _connect(self) -> http.client.HTTPConnection:
-        if not self.tls:
-            return http.client.HTTPConnection(self.address, self.port, timeout=TIMEOUT)
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # our own loopback, and the site's own name
-        connection = http.client.HTTPSConnection(self.address, self.port, timeout=TIMEOUT, context=context)
-        plain = socket.create_connection((self.address, self.port), TIMEOUT)
-        connection.sock = context.wrap_socket(plain, server_hostname=self.name)
-        return connection
+        sent = {"Host": urlsplit(self.origin).netloc, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
+        more = {"scheme": self.scheme, "port": self.port, "timeout": TIMEOUT}
+        status, said, content = page.ask(self.address, self.name, path, method=method, body=body, headers=sent, **more)
+        for key, value in said:
+            if key.lower() == "set-cookie":
+                cookie, _, word = value.split(";", 1)[0].partition("=")
+                self.cookies[cookie] = word
+        return status, {key.lower(): value for key, value in said}, content
 
 
 def expect(status: int, good: tuple[int, ...], what: str) -> None:

@@ -170,20 +170,19 @@ class Loads(HTMLParser):
                 self.found.add((directive, joined(self.base, address)))
 
 
-def read_pages(order: dict[str, Any], tls: bool) -> list[tuple[Loads, str]]:
+def read_pages(browser: Browser, order: dict[str, Any]) -> list[tuple[Loads, str]]:
     """The health page and a few that it links to, each with the policy that came with it."""
-    begin = f"{'https' if tls else 'http'}://{order['name']}"
     todo, pages = [order["path"]], list[tuple[Loads, str]]()
     sheets: dict[str, set[tuple[str, str]]] = {}
     while todo and len(pages) < _PAGES:
         path = todo.pop(0)
-        status, headers, body = Browser(order["name"], tls).ask("GET", path)
+        status, headers, body = browser.stranger().ask("GET", path)
         if status != 200 or "html" not in headers.get("content-type", ""):
             continue
-        loads = Loads(begin + path)
+        loads = Loads(browser.origin + path)
         loads.feed(body.decode("utf-8", "replace"))
         loads.finish()
-        read_styles(loads, Browser(order["name"], tls), sheets)
+        read_styles(loads, browser.stranger(), sheets)
         pages.append((loads, headers.get("content-security-policy", "")))
         inside = [urlsplit(link) for link in loads.links if urlsplit(link).hostname == order["name"]]
         more = [link.path + (f"?{link.query}" if link.query else "") for link in inside if link.path]
@@ -260,12 +259,11 @@ def admits(item: str, origin: str) -> bool:
     return item in ("*", f"{scheme}:") or (same and wanted in ("", scheme, scheme.removesuffix("s")))
 
 
-def content_policy(order: dict[str, Any], tls: bool, needs: dict[str, list[str]]) -> None:
+def content_policy(browser: Browser, order: dict[str, Any], needs: dict[str, list[str]]) -> None:
     """No page loads what its own policy refuses. What they load goes into ``needs``, as a policy names it."""
-    rows = [(policy, pair) for loads, policy in read_pages(order, tls) for pair in sources(loads)]
+    rows = [(policy, pair) for loads, policy in read_pages(browser, order) for pair in sources(loads)]
     for directive, source in sorted({pair for _, pair in rows}):
         needs.setdefault(directive, []).append(source)
-    own = f"{'https' if tls else 'http'}://{order['name'].lower()}"
-    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair, own)}
+    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair, browser.origin)}
     if refused:
         raise Broken(f"the Content-Security-Policy refuses what pages load: {', '.join(sorted(refused)[:5])}")

@@ -21,9 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ungcuu.remote import page
 from ungcuu.remote.firewall_log import log_ends, refused_by
 from ungcuu.remote.neighbour_pages import look, pages_beside, wrong_root
-from ungcuu.remote.page_client import Broken, Browser, expect, pace_of
+from ungcuu.remote.page_client import TIMEOUT, Broken, Browser, expect, pace_of
 from ungcuu.remote.page_loads import content_policy
 from ungcuu.remote.web_sites import served
 from ungcuu.remote.wordpress_editor import Wordpress, picture
@@ -48,11 +49,24 @@ def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: 
     return passed
 
 
-def home(browser: Browser, order: dict[str, Any]) -> None:
+def health(order: dict[str, Any]) -> dict[str, Any]:
+    """The health page as every client of ours sees and judges it; a flood guard is waited for."""
+    asked = {name: order.get(name) for name in ("name", "path", "text", "ports")}
+    pace = pace_of(order["name"])
+    while True:
+        pace.step()
+        seen = page.look(asked | {"timeout": TIMEOUT})
+        if seen["status"] != 429 or not pace.drain():
+            return seen
+
+
+def home(order: dict[str, Any]) -> None:
     """The health page with its phrase."""
-    status, _, body = browser.ask("GET", order["path"])
-    expect(status, (200,), "home page")
-    if order["text"] and order["text"] not in body.decode("utf-8", "replace"):
+    seen = health(order)
+    if seen["error"]:
+        raise Broken(f"home page: no answer ({seen['error']})")
+    expect(seen["status"], (200,), "home page")
+    if not page.healthy(seen):
         raise Broken("the home page lacks its phrase")
 
 
@@ -65,14 +79,14 @@ def static(browser: Browser, order: dict[str, Any]) -> None:
         expect(browser.ask("GET", path)[0], (200, 304), path[:80])
 
 
-def crowd(order: dict[str, Any], tls: bool) -> None:
+def crowd(browser: Browser, order: dict[str, Any]) -> None:
     """Twenty visitors at once; a few, one after the other, where the application's own flood guard allows no more.
 
     A guard that was not there before the changes may be a limit of ours: they are asked again before it is believed.
     """
 
     def ask(_: int, patient: bool = False) -> int:
-        return Browser(order["name"], tls, patient=patient).ask("GET", order["path"])[0]
+        return browser.stranger(patient).ask("GET", order["path"])[0]
 
     def at_once() -> list[int]:
         with ThreadPoolExecutor(20) as pool:
@@ -90,9 +104,9 @@ def crowd(order: dict[str, Any], tls: bool) -> None:
         raise Broken(f"{len(bad)} of {len(codes)} visitors got {sorted(set(bad))}")
 
 
-def cookie(order: dict[str, Any], tls: bool) -> None:
+def cookie(browser: Browser, order: dict[str, Any]) -> None:
     """A cookie of 3 KB, as plugins set them."""
-    browser = Browser(order["name"], tls)
+    browser = browser.stranger()
     browser.cookies["ungcuu_probe"] = "x" * 3072
     expect(browser.ask("GET", order["path"])[0], (200,), "3 KB cookie")
 
@@ -134,25 +148,22 @@ def wordpress(order: dict[str, Any], browser: Browser, results: dict[str, dict[s
 def perform(order: dict[str, Any]) -> dict[str, Any]:
     """All trials, each noted by name."""
     results: dict[str, dict[str, Any]] = {}
-    tls = False
     if order.get("paced"):
         pace_of(order["name"]).slow()
-    try:
-        status, headers, _ = Browser(order["name"], tls=False).ask("GET", order["path"])
-        tls = status in (301, 302, 307, 308) and headers.get("location", "").startswith("https://")
-    except (OSError, http.client.HTTPException):
-        pass
-    browser = Browser(order["name"], tls)
+    seen = health(order)
+    browser = Browser(order["name"], seen["scheme"], seen["port"])
+    if page.healthy(seen):
+        order = order | {"path": seen["path"]}  # where the redirects of a healthy page end
     only = set(order.get("only") or [])
     sites, logs = served(), log_ends()
     needs: dict[str, list[str]] = {}
     for name, work, arguments in (
-        ("home page", home, (browser, order)),
+        ("home page", home, (order,)),
         ("pictures, styles, scripts", static, (browser, order)),
-        ("3 KB cookie", cookie, (order, tls)),
-        (_CROWD, crowd, (order, tls)),
+        ("3 KB cookie", cookie, (browser, order)),
+        (_CROWD, crowd, (browser, order)),
         ("database dump", database, (order,)),
-        ("content policy", content_policy, (order, tls, needs)),
+        ("content policy", content_policy, (browser, order, needs)),
     ):
         if not only or name in only:
             trial(results, name, work, *arguments)
@@ -162,13 +173,13 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     again = bool(order.get("again"))
     beside = order.get("pages", []) if again else pages_beside(sites, order["name"])
     pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]
-    for page in pages:
-        if not only or page["trial"] in only:
-            row = look(page, settled=not again)
+    for other in pages:
+        if not only or other["trial"] in only:
+            row = look(other, settled=not again)
             if "seen" in row or again:
-                results[page["trial"]] = row
+                results[other["trial"]] = row
             else:
-                left.append(page)
+                left.append(other)
     editing = not only or only - set(results)
     if (
         editing
@@ -176,7 +187,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         and order["application"] == "wordpress"
         and Path(order["root"], "wp-load.php").is_file()
     ):
-        wordpress(order, Browser(order["name"], tls), results)
+        wordpress(order, browser.stranger(), results)
     misplaced = wrong_root(sites, order["name"], order["root"]) if order.get("root") else {}
     return {
         "results": results,
@@ -184,7 +195,7 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         "misplaced": misplaced,
         "paced": pace_of(order["name"]).met_guard,
         "refused_by": refused_by(logs) if again else [],
-        "left": [page["trial"] for page in left],
+        "left": [other["trial"] for other in left],
     }
 
 

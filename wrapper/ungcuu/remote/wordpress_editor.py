@@ -119,7 +119,7 @@ class Wordpress:
 
     def media_page(self) -> None:
         """What was uploaded is served again."""
-        status, headers, body = Browser(self.browser.name, self.browser.tls).ask("GET", urlsplit(self.media).path)
+        status, headers, body = self.browser.stranger().ask("GET", urlsplit(self.media).path)
         expect(status, (200,), "media")
         if headers.get("content-type") != "image/png" or not body.startswith(b"\x89PNG"):
             raise Broken("the uploaded picture is not served as a picture")

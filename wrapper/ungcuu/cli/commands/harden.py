@@ -86,13 +86,12 @@ def _keep_cards(ctx: Context) -> None:
 
 
 def plan_details(ctx: Context) -> Mapping[str, object]:
-    """Ask the host, item by item, what a run would change; nothing is changed."""
-    from ungcuu.prepare.hardening import planned
+    """Ask the hosts, item by item, what a run would change and what it would leave alone; nothing is changed."""
+    from ungcuu.run import foretold
 
-    reports = planned(ctx, variables(ctx.options))
-    changes = [{"host": report.host, **report.data} for report in reports if report.kind == "change"]
-    skipped = _not_set(report.data for report in reports if report.kind == "skip")
-    return {"changes": changes} | ({N_("not set"): skipped} if skipped else {})
+    asked = foretold.ask(ctx, variables(ctx.options))
+    skipped = _not_set(asked.result.data_of("skip"))
+    return asked.details(whole=bool(ctx.settings.verbosity)) | ({N_("not set"): skipped} if skipped else {})
 
 
 VERB = Verb(

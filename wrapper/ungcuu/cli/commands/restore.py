@@ -9,6 +9,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 _PARTS = ("files", "database", "config")
+_CHECKS = ("links", "programs", "modes", "syntax")
 
 
 def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
@@ -38,6 +39,12 @@ def _check(context: Context) -> None:
             _("--allow-suspect needs a reason."),
             _("Nothing was changed."),
             f"ungcuu restore {context.host} --allow-suspect --reason '…'",
+        )
+    if context.options["accept"] and not context.reason.strip():
+        raise UsageFault(
+            _("--accept needs a reason."),
+            _("Nothing was changed."),
+            f"ungcuu restore {context.host} --accept {context.options['accept'][0]} --reason '…'",
         )
     if context.options["path"]:
         _check_path(context, str(context.options["path"]))
@@ -98,20 +105,35 @@ def _first_sign(context: Context) -> str:
     return case.facts.first_sign if case else ""
 
 
+def _of_run(context: Context) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the playbook's variables, and the clean machine where one is named."""
+    variables, machine = dict(_variables(context.options)), context.options["to"]
+    if context.options["clean"]:
+        variables["website_restore_before"] = _first_sign(context)
+    if context.options["allow_suspect"]:
+        variables["website_restore_allow_suspect"] = context.reason
+    if context.options["accept"]:
+        variables["website_restore_accept"] = dict.fromkeys(context.options["accept"], context.reason)
+    if machine:
+        variables["restore_to"] = machine
+    return variables, (str(machine),) if machine else ()
+
+
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask vault and host what a run would change, and with which restore point; nothing is changed."""
+    from ungcuu.run import foretold
+
+    variables, others = _of_run(context)
+    return foretold.changes(context, variables, with_hosts=others)
+
+
 def _run(context: Context) -> Result:
     """Run the playbook, on the clean machine too where one is named, and show what came of it."""
     from ungcuu.recover.restore_points import drill_data
     from ungcuu.run import locks
     from ungcuu.run.failures import problem_of
 
-    variables, machine = dict(_variables(context.options)), context.options["to"]
-    if context.options["clean"]:
-        variables["website_restore_before"] = _first_sign(context)
-    if context.options["allow_suspect"]:
-        variables["website_restore_allow_suspect"] = context.reason
-    others = (str(machine),) if machine else ()
-    if machine:
-        variables["restore_to"] = machine
+    variables, others = _of_run(context)
     for host in context.hosts:
         context.record("change", drill_data(context.settings.host_dir(host)), host)
     with locks.hold(context.settings, others, context.verb.name, context.reason):
@@ -205,6 +227,13 @@ VERB = Verb(
             N_("restore a point although its code is suspect; needs --reason, which is recorded"),
             kind="flag",
         ),
+        Option(
+            "--accept",
+            N_("restore although this check of what is staged fails (repeatable); needs --reason, which is recorded"),
+            kind="choice",
+            choices=_CHECKS,
+            multiple=True,
+        ),
         Option("--first-sign", N_("first sign of compromise, in UTC; the open case's by default"), metavar="TIME"),
         Option("--to", N_("restore on this clean machine instead; the host itself stays as it is"), metavar="HOST"),
         Option("--path", N_("restore this file or folder below the web root, and nothing else"), metavar="PATH"),
@@ -213,6 +242,7 @@ VERB = Verb(
     variables=_variables,
     check=_check,
     preflight=_preflight,
+    plan_details=_plan_details,
     run=_run,
     inverse="ungcuu-site undo (on {host}, with the id that the run reports)",
     deadline=6 * 3600.0,

@@ -30,7 +30,11 @@ options:
       text:
         description: Text that the page holds.
         type: str
-
+      ports:
+        description: Ports on which visitors reach it. Empty for 80 and 443.
+        type: list
+        elements: int
+        default: []
       root:
         description: Document root.
         type: str
