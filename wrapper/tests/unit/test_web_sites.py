@@ -229,7 +229,7 @@ class Guarded:
 def test_a_flood_guard_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """429 is no failure: after the first one the pace stays below the guard's. Seen failing without waiting."""
     guard = Guarded(monkeypatch)
-    browser = page_client.Browser("a.vn", tls=False)
+    browser = page_client.Browser("a.vn")
     assert {browser.ask("GET", "/")[0] for _ in range(60)} == {200}
     assert guard.refused == 1
     assert page_client.pace_of("a.vn").met_guard
@@ -239,11 +239,11 @@ def test_a_flood_guard_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_guard_that_never_gives_way_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = Guarded(monkeypatch)
     monkeypatch.setattr(page_client.Browser, "_once", lambda *_: (503, {"retry-after": "3600"}, b""))
-    assert page_client.Browser("a.vn", tls=False).ask("GET", "/")[0] == 503
+    assert page_client.Browser("a.vn").ask("GET", "/")[0] == 503
     assert guard.now - 1000 < page_client._PATIENCE + page_client._DRAIN + 30
     monkeypatch.setattr(page_client.Browser, "_once", lambda *_: (503, {}, b""))
     before = guard.now
-    assert page_client.Browser("c.vn", tls=False).ask("GET", "/")[0] == 503
+    assert page_client.Browser("c.vn").ask("GET", "/")[0] == 503
     assert guard.now - before < 1
 
 
