@@ -186,6 +186,7 @@ def test_a_pool_of_its_own_is_hardened(host: Lab, inventory: Path) -> None:
     assert statuses(host) == ALL_WELL
 
 
+@pytest.mark.nightly
 def test_a_flood_guard_of_the_application_is_waited_for(host: Lab, inventory: Path) -> None:
     """429 is no failure: the trial slows down, before and after. Seen failing with `Pace.drain` returning False."""
     inside(host, "touch /var/www/mot/guard")

@@ -11,7 +11,7 @@ from test_check_mode import answering
 
 from ungcuu.plugins.on_host import program_text
 from ungcuu.prepare import web_sites
-from ungcuu.remote import firewall_log, neighbour_pages, page_client
+from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_probe
 from ungcuu.remote import web_sites as on_host
 
 POOLS = {"8.2/www": "/run/php/shared.sock", "8.2/portal": "/run/php/portal.sock", "8.2/port": "9000"}
@@ -247,6 +247,19 @@ def test_a_guard_that_never_gives_way_ends_the_patience(monkeypatch: pytest.Monk
     assert guard.now - before < 1
 
 
+def test_a_limit_that_came_with_the_changes_is_no_flood_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before them the crowd gives way; afterwards twenty at once have to get in. Seen failing without `again`."""
+    order = {"name": "a.vn", "path": "/"}
+    Guarded(monkeypatch)
+    website_probe.crowd(page_client.Browser("a.vn"), order)
+    Guarded(monkeypatch)
+    with pytest.raises(page_client.Broken, match="10 of 20 visitors"):
+        website_probe.crowd(page_client.Browser("a.vn"), order | {"again": True})
+    Guarded(monkeypatch)
+    page_client.pace_of("a.vn").slow()  # the guard was there before
+    website_probe.crowd(page_client.Browser("a.vn"), order | {"again": True})
+
+
 LOG = """---AbC---A--
 [28/Nov/2026:14:00:00 +0000] 17 127.0.0.1 50000 127.0.0.1 80
 ---AbC---B--
@@ -316,6 +329,25 @@ def test_what_is_wrong_with_the_root_is_said_with_the_right_one() -> None:
         "website_root /x is not the web server's root for this website; the web server answers for a.vn from /var/www/a"
     )
     assert tried({"results": {}, "misplaced": {"why": "$(x)"}})["misplaced"] == ""
+
+
+def test_what_is_shared_is_reported_with_its_controls() -> None:
+    """The plan and the run show it; nothing is set in silence, or left out in silence."""
+    sites = [site("a.vn", "/var/www/a", "8.2/www"), site("b.vn", "/var/www/b", "8.2/www")]
+    reply = {"has": ["nginx", "php", "web"], "php": ["8.2"], "sites": sites, "root": "/var/www/a"}
+    given = {"roles": str(plugin_runs.ROOT / "roles"), "level": 3, "name": "a.vn", "root": "/var/www/a"}
+
+    def skipped(reply: dict[str, Any]) -> dict[str, list[str]]:
+        rows = plugin_runs.run("ungcuu_controls", given, answering(lambda _order: reply))["ungcuu"]
+        return {row["data"]["reason"]: row["data"]["controls"] for row in rows}
+
+    pooled = ["php-functions", "php-paths", "php-sessions", "php-remote"]
+    assert skipped(reply) == {
+        "not applicable: 8.2/www also runs b.vn": pooled,
+        "not applicable: php8.2-fpm.service also runs b.vn": ["sandbox-php"],
+    }
+    assert skipped(reply | {"sites": sites[:1]}) == {}
+    assert skipped(reply | {"sites": []}) == {"not applicable: no PHP-FPM pool was found that runs the website": pooled}
 
 
 def test_a_program_takes_along_what_it_imports() -> None:
