@@ -98,9 +98,7 @@ def test_it_is_hardened_and_every_check_is_taken(site: tuple[Lab, Run]) -> None:
     done = did(run("harden", "spare01", "--confirm-host", "spare01"))
     checks = [row["data"] for row in done["records"] if row["kind"] == "check"]
     assert {"passed"} < {check["outcome"] for check in checks} <= {"passed", "skipped"}
-    assert {"test_apache_speaks_tls_1_2_and_later", "test_certificate_is_valid_for_two_weeks"} <= {
-        check["name"] for check in checks if check["outcome"] == "passed"
-    }
+    assert "test_apache_speaks_tls_1_2_and_later" in {row["name"] for row in checks if row["outcome"] == "passed"}
     on(lab, f"runuser -u www-data -- touch {WEB}/assets/about/anh.png; ! command -v curl")
 
 
