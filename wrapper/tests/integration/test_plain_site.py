@@ -92,7 +92,7 @@ def did(result: tuple[int, dict[str, Any], str]) -> dict[str, Any]:
 def test_it_is_hardened_and_every_check_is_taken(site: tuple[Lab, Run]) -> None:
     """Sixteen checks failed for a program that was not there, one for a line of Apache's own, one for a single port.
 
-    A folder that the inventory calls writable is: seen failing without writable.yml.
+    A folder of root's that the inventory calls writable is one afterwards.
     """
     lab, run = site
     done = did(run("harden", "spare01", "--confirm-host", "spare01"))
