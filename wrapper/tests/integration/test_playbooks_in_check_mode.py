@@ -116,7 +116,7 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
     if name == "eradicate":
         lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
         assert ungcuu("scan", "web01")[0] in (0, 13)
-    if name == "collect":
+    if name in ("collect", "release"):
         assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
     if name == "patch":
         web = PatchHost(lab)
