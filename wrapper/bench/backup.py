@@ -35,7 +35,7 @@ _PORT, _REMOTE = 9900, 18766
 def shell(lab: Lab, host: str, command: str, given: bytes | None = None) -> str:
     """Run a command as root on a lab host."""
     done = lab.exec(host, ["sh", "-ec", command], given)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[-800:]
+    assert done.returncode == 0, (done.stderr + done.stdout).decode(errors="replace")[-800:]
     return done.stdout.decode()
 
 

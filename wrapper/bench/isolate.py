@@ -23,10 +23,9 @@ from pathlib import Path
 
 from ungcuu.contain import card, cut_off
 from ungcuu.core.settings import Settings
-from ungcuu.hosts import ssh
+from ungcuu.hosts import remote_program, ssh
 from ungcuu.hosts.site import Site
 from ungcuu.lab import Lab
-from ungcuu.remote import reachability
 
 ROOT = Path(__file__).parents[2]
 # A connection that a playbook left up would be joined, and the bare command has none: both start from nothing.
@@ -76,7 +75,9 @@ class Bench:
         def hold() -> None:
             script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
             told.update(
-                json.loads(self.on("intruder01", script, Path(reachability.__file__).read_bytes()).splitlines()[-1])
+                json.loads(
+                    self.on("intruder01", script, remote_program.script("reachability").encode()).splitlines()[-1]
+                )
             )
 
         clock = threading.Thread(target=hold)

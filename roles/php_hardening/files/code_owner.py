@@ -1,6 +1,7 @@
 """Take the website's code away from the user that PHP runs as, or give it back. Standard library only, as root.
 
-1. Folders that the site must write are left alone, and so is what lies in them.
+1. Folders that the site must write stay its own, and so does what lies in them. One that it can't write is opened: what
+   was taken from the user there goes back, and each folder becomes the user's. Files are not given to it otherwise.
 2. Owner, group and mode before are written down before anything changes; giving back puts exactly those back.
 3. What is looked at is opened without following links and changed through that handle: the site's user may swap files
    while this runs, and must not turn it on files of others.
@@ -119,22 +120,95 @@ def give_back(root: Path, writable: list[Path]) -> None:
     KEPT.unlink(missing_ok=True)
 
 
+def folder(root: Path, name: str) -> int | None:
+    """Handle of a folder below the root, reached without following a link; None where there is no such folder."""
+    handle = os.open(root, _OPEN | os.O_DIRECTORY)
+    for part in Path(name).parts:
+        above = handle
+        try:
+            handle = os.open(part, _OPEN | os.O_DIRECTORY, dir_fd=above)
+        except OSError:
+            return None
+        finally:
+            os.close(above)
+    return handle
+
+
+def may_write(user: User, info: os.stat_result) -> bool:
+    """Whether the user can make files in a folder."""
+    mode = stat.S_IMODE(info.st_mode)
+    bits = mode >> 6 if info.st_uid == user.uid else mode >> 3 if info.st_gid in user.groups else mode
+    return bits & 3 == 3
+
+
+def opening(path: Path, parent: int, user: User, rows: dict[str, list[int]]) -> Iterator[tuple[int, list[int]]]:
+    """What has to change for the user to write in a folder: handles with owner, group and mode; the deepest first.
+
+    A file is given back only where it was taken, and has no second name: that one may be a file of the system.
+    """
+    for name in sorted(os.listdir(parent)):
+        try:
+            handle = os.open(name, _OPEN, dir_fd=parent)
+        except OSError:
+            continue
+        try:
+            info, row = os.fstat(handle), rows.get(str(path / name))
+            if stat.S_ISDIR(info.st_mode):
+                yield from opening(path / name, handle, user, rows)
+            elif row and stat.S_ISREG(info.st_mode) and info.st_nlink == 1 and info.st_uid == 0 != row[0]:
+                yield handle, row
+        finally:
+            os.close(handle)
+    info = os.fstat(parent)
+    if not may_write(user, info):
+        yield parent, rows.get(str(path)) or [user.uid, info.st_gid, stat.S_IMODE(info.st_mode) | 0o700]
+
+
+def open_writable(root: Path, user: User, names: list[str], do: bool) -> tuple[int, list[int]]:
+    """Open the folders that the site must write, or count what that would change; and which of them are no folders."""
+    count, absent, rows = 0, list[int](), kept()
+    for number, name in enumerate(names):
+        handle = folder(root, name)
+        if handle is None:
+            absent += [] if is_open(root / name, user) else [number]
+            continue
+        try:
+            for found, (uid, gid, mode) in opening(root / name, handle, user, rows):
+                count += 1
+                if do:
+                    os.fchown(found, uid, gid)
+                    os.fchmod(found, mode)
+        finally:
+            os.close(handle)
+    return count, absent
+
+
+def is_open(path: Path, user: User) -> bool:
+    """Whether a link, as packages put them into a web root, leads to a folder that the user can write."""
+    try:
+        info = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and may_write(user, info)
+
+
 def main(order: dict[str, Any]) -> None:
-    """Print one JSON document of numbers."""
+    """Print one JSON document of numbers; ``absent`` are positions in the list of writable folders."""
     root = Path(os.path.realpath(order["root"]))
     writable = [root / folder for folder in order["writable"]]
     try:
         user = User.named(order["user"])
     except KeyError:
-        print(json.dumps({"writable": 0, "left": 0, "kept": 0}))
+        print(json.dumps({"writable": 0, "left": 0, "kept": 0, "closed": 0, "absent": []}))
         return
+    closed, absent = open_writable(root, user, order["writable"], order["do"] == "open")
     found, left = look(root, user, writable)
     if order["do"] == "take" and found:
         keep(found)
         take(root, user, writable)
     elif order["do"] == "give back":
         give_back(root, writable)
-    print(json.dumps({"writable": len(found), "left": left, "kept": len(kept())}))
+    print(json.dumps({"writable": len(found), "left": left, "kept": len(kept()), "closed": closed, "absent": absent}))
 
 
 if __name__ == "__main__":

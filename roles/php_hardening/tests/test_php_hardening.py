@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from ungcuu.prepare.visitor import Visitor
+
 _PAGE = (
     "<?php foreach (['expose_php','display_errors','disable_functions','open_basedir','allow_url_include',"
     "'session.cookie_httponly','session.use_strict_mode','session.cookie_samesite'] as $k) $o[$k]=(string)ini_get($k);"
@@ -21,34 +23,33 @@ _PAGE = (
 )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _php(host: Host) -> None:
     if host.run("ls /etc/php/*/fpm/php-fpm.conf").rc != 0:
         pytest.skip("no PHP-FPM on this host")
 
 
 @pytest.fixture(scope="module")
-def pool(host: Host, site_facts: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def pool(
+    host: Host, site_facts: Mapping[str, Mapping[str, Any]], visitor: Visitor, _php: None
+) -> Iterator[dict[str, Any]]:
     """What the website's running pool says of itself. The page lives for one request; nobody can guess its name."""
     site = site_facts[host.backend.get_hostname()]
     path = f"{site['website_root']}/ungcuu-{secrets.token_hex(12)}.php"
     try:
         host.run_test("install -m 0644 /dev/null %s", path)
         host.check_output("printf %%s %s > %s", _PAGE, path)
-        text = host.check_output(
-            "curl -s -H %s http://127.0.0.1/%s", f"Host: {site['website_name']}", path.rsplit("/", 1)[1]
-        )
+        text = visitor.get("/" + path.rsplit("/", 1)[1]).text
     finally:
         host.run("rm -f %s", path)
     yield json.loads(text)
 
 
 @pytest.mark.control("php-expose")
-def test_php_does_not_introduce_itself(host: Host, pool: dict[str, Any], site: Mapping[str, Any]) -> None:
+def test_php_does_not_introduce_itself(pool: dict[str, Any], visitor: Visitor) -> None:
     """Messages show visitors paths, queries and versions."""
     assert pool["display_errors"] in ("", "0", "Off")
-    answer = host.check_output("curl -sI -H %s http://127.0.0.1/", f"Host: {site['website_name']}")
-    assert "x-powered-by" not in answer.lower()
+    assert "x-powered-by" not in visitor.get().head
 
 
 @pytest.mark.control("php-functions")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from ungcuu.prepare.visitor import Visitor
+
 _ATTACKS = {
     "SQL injection": "/?q=1%27%20UNION%20SELECT%20user,password%20FROM%20mysql.user--%20",
     "cross-site scripting": "/?q=%3Cscript%3Ealert(document.cookie)%3C/script%3E",
@@ -18,32 +20,31 @@ _ATTACKS = {
 _LOGS = {"nginx": "/var/log/nginx", "apache2": "/var/log/apache2"}
 
 
-def check_attacks(host: Host, site: Mapping[str, Any], server: str) -> None:
+def check_attacks(host: Host, site: Mapping[str, Any], visitor: Visitor, server: str) -> None:
     """Detecting, they are in the log; blocking, they are refused; honest visitors get their page either way."""
-    name = f"Host: {site['website_name']}"
-    ask = "curl -s -o /dev/null -w '%%{http_code}' -H %s %s"
     logs = _LOGS[server]
     for attack, path in _ATTACKS.items():
         token = secrets.token_hex(8)
-        status = host.check_output(ask, name, f"http://127.0.0.1{path}{token}")
+        status = visitor.get(path + token).status
         noticed = host.run("grep -q %s %s/error.log %s/modsecurity.log", token, logs, logs).rc == 0
         blocking = site.get("web_application_firewall_mode", "detect") == "block"
         assert noticed, attack
-        assert (status == "403") is blocking, f"{attack}: {status}"
-    assert host.check_output(ask, name, f"http://127.0.0.1{site['website_health_path']}") == "200"
+        assert (status == 403) is blocking, f"{attack}: {status}"
+    seen = visitor.page()
+    assert seen["passed"], seen
 
 
 @pytest.mark.control("waf")
-def test_an_attack_is_noticed(host: Host, site: Mapping[str, Any]) -> None:
+def test_an_attack_is_noticed(host: Host, site: Mapping[str, Any], visitor: Visitor) -> None:
     """What a robot sends to every site, on the running nginx."""
     if not host.file("/usr/sbin/nginx").exists:
         pytest.skip("no nginx on this host")
-    check_attacks(host, site, "nginx")
+    check_attacks(host, site, visitor, "nginx")
 
 
 @pytest.mark.control("apache-waf")
-def test_apache_notices_an_attack(host: Host, site: Mapping[str, Any]) -> None:
+def test_apache_notices_an_attack(host: Host, site: Mapping[str, Any], visitor: Visitor) -> None:
     """What a robot sends to every site, on the running Apache."""
     if not host.file("/usr/sbin/apache2ctl").exists:
         pytest.skip("no Apache on this host")
-    check_attacks(host, site, "apache2")
+    check_attacks(host, site, visitor, "apache2")

@@ -1,4 +1,4 @@
-"""Turn an answer of website_probe.py, which a host may have forged, into a proof record."""
+"""Turn an answer of page.py, which a host may have forged, into a proof record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def detail_of(answer: dict[str, Any], passed: bool) -> str:
         return f"no answer ({answer['error']}) after {whole(answer.get('tries'))} attempts"
     if not answer:
         return "the probe gave no readable answer"
-    phrase = "expected phrase found" if answer.get("text_found") is True else "expected phrase missing"
+    phrase = "expected phrase found" if answer.get("found") is True else "expected phrase missing"
     return (
         f"status {status}, {whole(answer.get('bytes'))} bytes, {phrase}, {milliseconds} ms{'' if passed else ' in all'}"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROBE = Path(__file__).parents[1] / "files" / "website_probe.py"
+PROBE = Path(__file__).parents[1] / "files" / "page.py"
 
 
 def test_health_page_answers(host, site):
@@ -16,10 +16,12 @@ def test_health_page_answers(host, site):
     if "website_name" not in site:
         pytest.skip("this host has no website")
     question = {
+        "do": "wait",
         "name": site["website_name"],
         "address": "127.0.0.1",
-        "scheme": site.get("website_health_scheme", "http"),
-        "port": 0,
+        "scheme": site.get("website_health_scheme", ""),
+        "port": site.get("website_health_port", 0),
+        "ports": site.get("website_ports", []),
         "path": site.get("website_health_path", "/"),
         "text": site.get("website_health_text", ""),
         "tries": 3,

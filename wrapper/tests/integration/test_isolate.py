@@ -23,11 +23,10 @@ import pytest
 from ungcuu.contain import allowlist, card, cut_off
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
-from ungcuu.hosts import ssh
+from ungcuu.hosts import remote_program, ssh
 from ungcuu.hosts.site import Site
 from ungcuu.lab import Lab
 from ungcuu.lab.podman import podman
-from ungcuu.remote import reachability
 
 ROOT = Path(__file__).parents[3]
 STATEFUL = """
@@ -141,7 +140,7 @@ class Stage:
         """Run the probe on a host."""
         script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
         answer: dict[str, Any] = json.loads(
-            self.on(host, script, Path(reachability.__file__).read_text()).splitlines()[-1]
+            self.on(host, script, remote_program.script("reachability")).splitlines()[-1]
         )
         return answer
 

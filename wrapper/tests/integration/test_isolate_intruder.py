@@ -11,16 +11,15 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
 
 from ungcuu.contain import allowlist, cut_off, readback
+from ungcuu.hosts import remote_program
 from ungcuu.lab import Lab
 from ungcuu.plugins import on_host
-from ungcuu.remote import reachability
 
 pytestmark = pytest.mark.nightly
 
@@ -144,7 +143,7 @@ class InSpace(Held):
     def run(self) -> None:
         order = shlex.quote(json.dumps({"ask": "hold", **self.ask}))
         inside = f"nsenter -t $(pgrep -f '^sleep 900$') -n python3 -I - {order}"
-        said = self.stage.on("web01", inside, Path(reachability.__file__).read_text("utf-8"))
+        said = self.stage.on("web01", inside, remote_program.script("reachability"))
         self.told = json.loads(said.splitlines()[-1])
 
 

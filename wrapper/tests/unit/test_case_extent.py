@@ -71,7 +71,7 @@ def test_indicators_name_the_intruder_and_no_visitor(settings: Settings) -> None
         )
         case.judge(_footer(case), "false alarm", "x")
     case = find(settings, case.id)
-    seen = intruders(scope_of_case(case), case.facts, case.records())
+    seen = intruders(scope_of_case(case), case.facts)
     assert [one.address for one in seen] == ["203.0.113.77"]
     made = [one for one in indicators.bundle(case.facts, seen)["objects"] if "ipv4" in str(one.get("pattern"))]
     assert [(one["pattern"], one["confidence"]) for one in made] == [("[ipv4-addr:value = '203.0.113.77']", 50)]
@@ -97,7 +97,7 @@ def test_our_own_address_is_no_indicator(settings: Settings) -> None:
     with clock_of() as clock:
         Book(case, clock).report("change", {"what": "isolation", "seen_from": "203.0.113.77"})
     case = find(settings, case.id)
-    seen = intruders(scope_of_case(case), case.facts, case.records())
+    seen = intruders(scope_of_case(case), case.facts)
     assert "203.0.113.77" not in {one.address for one in seen}
 
 
@@ -249,3 +249,20 @@ def test_the_report_tells_ours_apart(settings: Settings) -> None:
     text = render(build(case.records(), None, reach=scope_of_case(case)))
     assert "Files that ungcuu itself wrote: 1" in text
     assert f"others may use: {KEPT}" in text
+
+
+def test_our_own_requests_are_explained_and_count_for_no_loss(settings: Settings) -> None:
+    """The controller that checks the website was named among the suspects, without a word.
+
+    Seen failing with no address known as our own.
+    """
+    case = incident(settings)
+    before = scope_of_case(case).hosts[0].scope
+    with clock_of() as clock:
+        Book(case, clock).report("change", {"what": "isolation", "seen_from": "203.0.113.77"})
+    case = find(settings, case.id)
+    scope = scope_of_case(case).hosts[0].scope
+    assert {row.address for row in scope.addresses if row.own} == {"203.0.113.77"}
+    assert scope.left_bytes < before.left_bytes
+    assert "login from a suspicious address" not in {act for row in scope.accounts for act in row.acts}
+    assert "ungcuu asks from there too" in render(build(case.records(), None, reach=scope_of_case(case)))

@@ -16,6 +16,7 @@ from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.detect.baseline import IDENTITY, Snapshot, fits
 from ungcuu.detect.findings import Do
 from ungcuu.recover import quarantine
+from ungcuu.recover.own_files import CONFIGURATION, KEPT_CODE, UNJUDGED, OwnFiles
 from ungcuu.recover.quarantine import Choice, Order, Planned
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.quarantine import __main__ as remote
@@ -105,6 +106,44 @@ def test_what_the_baseline_knows_is_never_taken() -> None:
         good=good,
     )
     assert orders.orders == () and len(orders.left) == 5
+
+
+def test_a_file_without_which_the_website_is_down_is_left_to_restore() -> None:
+    """The genuine configuration of a panel was moved away and the website answered 500.
+
+    Seen failing with `why_kept` left out of `_order`.
+    """
+    own = OwnFiles.of("/var/www/portal", ("data", "uploads"), "nukeviet")
+    root = "/var/www/portal"
+    code = {"path": f"{root}/data/config/ip.php", "type": "file", "sha256": "b" * 64, "area": "upload", "mode": 0o644}
+    good = known(file=[code])
+    names = ("config.php", "data/config/config_global.php", "data/config/ip.php", "data/config/x.php", "uploads/x.php")
+    rows = [row(path=f"{root}/{name}") | {"id": f"{number:016x}"} for number, name in enumerate(names)]
+    planned = quarantine.plan({"findings": rows}, Choice(), good, NOW, own)
+    assert [order.path for order in planned.orders] == [f"{root}/data/config/x.php", f"{root}/uploads/x.php"]
+    assert [left["why"] for left in planned.left] == [CONFIGURATION, CONFIGURATION, KEPT_CODE]
+    named = quarantine.plan({"findings": rows}, Choice(findings=(f"{1:016x}",)), good, NOW, own)
+    assert [order.path for order in named.orders] == [f"{root}/data/config/config_global.php"], "a person said so"
+
+
+def test_a_place_that_only_a_pattern_allows_is_no_shelter() -> None:
+    """An intruder who reads the profile puts a web shell where some sites have their configuration."""
+    own = OwnFiles.of("/var/www/portal", (), "wordpress")
+    for path in ("/etc/wordpress/config-x.php", "/var/www/wp-config.php"):
+        assert own.why_kept(path, known()) == "", path
+        assert own.why_kept(path, None) == CONFIGURATION
+    assert own.why_kept("/var/www/portal/wp-config.php", known()) == CONFIGURATION
+
+
+def test_without_a_baseline_code_of_the_website_waits_for_a_person() -> None:
+    """A core file with a line of an intruder's in it is still what the website starts with."""
+    own = OwnFiles.of("/var/www/portal/", ("uploads",), "")
+    rows = [
+        row(path=f"/var/www/portal/{name}") | {"id": name.ljust(16, "0")} for name in ("index.php", "uploads/x.php")
+    ]
+    planned = quarantine.plan({"findings": rows}, Choice(), None, NOW, own)
+    assert [order.path for order in planned.orders] == ["/var/www/portal/uploads/x.php"]
+    assert planned.left[0]["why"] == UNJUDGED
 
 
 def test_the_account_of_the_controller_is_kept() -> None:

@@ -153,3 +153,15 @@ def test_a_verdict_of_another_form_is_no_point(tmp_path: Path) -> None:
     """A vault that was taken over may call anything clean, but it can't break who reads it."""
     for wrong in ({"verdict": "fine"}, {"verdict": "clean", "files": "many"}, {"verdict": "suspect", "suspects": [3]}):
         assert told(tmp_path, GOOD | {"verdict": wrong}) == "no restore point is known"
+
+
+def test_what_a_restore_would_refuse_is_an_alert_with_what_helps(tmp_path: Path) -> None:
+    """Seen failing with the alert taken out of `_judgement_alerts`."""
+    links = {"check": "links", "paths": ["LocalSettings.php\x1b[2J", "a", "b"], "total": 3}
+    text = told(tmp_path, judged(restorable={"refused": [links], "not_asked": []}))
+    assert "a restore would refuse the newest restore point" in text
+    assert "and 1 more" in text and "replace each with the file itself" in text and "\x1b" not in text
+    assert restore_points.load(tmp_path)[0].doubtful
+    assert told(tmp_path, judged(restorable={"refused": [], "not_asked": []})) == ""
+    assert restore_points.load(tmp_path)[0].checks.restorable is True
+    assert told(tmp_path, judged()) == "" and restore_points.load(tmp_path)[0].checks.restorable is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import subprocess
@@ -140,10 +141,11 @@ def test_links_out_of_the_root_are_found(agent: Any, unpack: Any) -> None:
         (member("var/www/portal/d", tarfile.DIRTYPE, mode=0o755), b""),
         (member("var/www/portal/good", tarfile.SYMTYPE, "d/x"), b""),
         (member("var/www/portal/abs", tarfile.SYMTYPE, "/etc"), b""),
+        (member("var/www/portal/itself", tarfile.SYMTYPE, "/var/www/portal/d/x"), b""),
         (member("var/www/portal/d/up", tarfile.SYMTYPE, "../../.."), b""),
         (member("var/www/portal/d/beside", tarfile.SYMTYPE, "../../portal-evil"), b""),
     )
-    assert sorted(names(agent[0]._links(root)).split(", ")) == ["abs", "d/beside", "d/up"]
+    assert sorted(names(agent[0]._links(root, "/var/www/portal")).split(", ")) == ["abs", "d/beside", "d/up"]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,11 @@ def test_links_out_of_the_root_are_found(agent: Any, unpack: Any) -> None:
         ("photo.jpg", b"\xff\xd8\xff\xe1 <?php system($_GET[1]);", True),
         ("photo.jpg", b"\xff\xd8\xff\xe1 \x00 <?= \x00", False),
         ("miner", b"\x7fELF\x02", True),
+        ("sao-luu.bin", b"\x00\x01 <?= \x02", False),
+        ("sao-luu.bin", b"#!\x9c\x00\x17", False),
+        ("sao-luu.bin", b"\x00\x01 <?= <?php eval($_POST[1]);", True),
+        ("anh", b"#! /bin/sh\nid\n", True),
+        ("anh", b"#!/bin/sh", True),
         (".htaccess", b"AddType application/x-httpd-php .jpg", True),
         (".user.ini", b"auto_prepend_file=x.jpg", True),
         ("index.php", b"<?php\n// Silence is golden.\n", False),
@@ -165,14 +172,25 @@ def test_links_out_of_the_root_are_found(agent: Any, unpack: Any) -> None:
 def test_programs_among_uploads_are_found(agent: Any, unpack: Any, name: str, content: bytes, bad: bool) -> None:
     """A restore point that holds a web shell brings the intruder back."""
     root = unpack((member(f"var/www/portal/up/{name}"), content))
-    proof = agent[0]._writable(root, {"writable_paths": ["up"]})
+    proof = agent[0]._writable(root, {"writable_paths": ["up"]}, {})
     assert proof["passed"] is not bad, proof
+
+
+def test_a_program_that_the_baseline_knows_may_stay_by_its_hash_alone(agent: Any, unpack: Any) -> None:
+    """Some applications keep their own configuration as PHP in a writable folder: a site without it is down."""
+    root = unpack((member("var/www/portal/data/config.php"), b"<?php $a=1;"))
+    site, known = {"writable_paths": ["data"]}, hashlib.sha256(b"<?php $a=1;").hexdigest()
+    assert (
+        agent[0]._writable(root, site, {"data/config.php": known})["detail"] == "none but the 1 that the baseline knows"
+    )
+    assert not agent[0]._writable(root, site, {"data/config.php": known[:-1] + "x"})["passed"]
+    assert not agent[0]._writable(root, site, {"data/other.php": known})["passed"]
 
 
 def test_hostile_names_come_out_harmless(agent: Any, unpack: Any) -> None:
     """File names are shown to an operator: no control character of theirs may reach the terminal."""
     root = unpack((member("var/www/portal/up/\x1b[2Jx.php"), b"<?php 1;"))
-    detail = names(agent[0]._writable(root, {"writable_paths": ["up"]}))
+    detail = names(agent[0]._writable(root, {"writable_paths": ["up"]}, {}))
     assert detail == "up/\\x1b[2Jx.php"
 
 

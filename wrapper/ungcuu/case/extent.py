@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from ungcuu.case.evidence.readers import file_rows, hash_rows
 from ungcuu.case.facts import Facts, Finding, hosts_of, payload
 from ungcuu.case.indicators import Seen, addresses_of, counts, foreign
 from ungcuu.case.record import Record
+from ungcuu.contain import card
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.errors import Tampered
 from ungcuu.detect import baseline
@@ -73,7 +75,10 @@ def scope_of_case(case: Case) -> CaseScope:
     for host in sorted({*facts.hosts, *held}):
         files = held.get(host, {})
         known = known_files(files, sent.get(host, {}), _trusted(case, host, since))
-        found.append(_host(host, files, facts, parse_time(since), skew=skew.get(host, timedelta(0)), known=known))
+        own = own_addresses(case, host, records)
+        found.append(
+            _host(host, files, facts, parse_time(since), skew=skew.get(host, timedelta(0)), known=known, own=own)
+        )
     return CaseScope(since, name, tuple(found))
 
 
@@ -86,6 +91,14 @@ def sent_files(records: Iterable[Record]) -> dict[str, dict[str, str]]:
         if record.kind == "sent_files" and isinstance(files, Mapping):
             found[",".join(hosts_of(data))] = {str(path): str(digest) for path, digest in files.items()}
     return found
+
+
+def own_addresses(case: Case, host: str, records: Iterable[Record]) -> frozenset[str]:
+    """Addresses from which ungcuu asks the website: this controller as the host saw it, and the host's own loopback."""
+    seen = {str(payload(record).get("seen_from")) for record in records if record.kind == "change"}
+    with contextlib.suppress(card.NoCard):
+        seen |= set(card.load(case.settings, host).seen_from)
+    return frozenset(seen | {"127.0.0.1", "::1"})
 
 
 def _trusted(case: Case, host: str, since: str) -> Mapping[str, Mapping[str, Any]]:
@@ -123,11 +136,14 @@ def _host(
     *,
     skew: timedelta,
     known: tuple[Mapping[str, Good], Iterable[str]],
+    own: Collection[str],
 ) -> HostScope:
     findings = [one for one in facts.findings if one.host == host and one.state != "false alarm"]
     root = root_of(held)
     paths = [one.path for one in findings if one.path.startswith("/")]
-    found = scope_from(held, since, paths, root, known=_named(findings), skew=skew, good=known[0], altered=known[1])
+    found = scope_from(
+        held, since, paths, root, known=_named(findings), skew=skew, good=known[0], altered=known[1], own=own
+    )
     return HostScope(host, root, skew, found, tuple(name for name in READ if name not in held))
 
 
@@ -169,18 +185,17 @@ def skews(records: Iterable[Record]) -> dict[str, timedelta]:
     return found
 
 
-def intruders(found: CaseScope, facts: Facts, records: Iterable[Record]) -> list[Seen]:
+def intruders(found: CaseScope, facts: Facts) -> list[Seen]:
     """Addresses that asked for a file which is the intruder's, not merely changed; never one of our own.
 
     Everybody asks for a front page, also for one that was changed: such visitors are no intruders.
     """
-    own = {str(payload(record).get("seen_from")) for record in records if record.kind == "change"}
     files = {(one.host, one.path) for one in facts.findings if counts(one) and foreign(one)}
     return [
         Seen(row.address, row.why, format_time(row.first))
         for host in found.hosts
         for row in host.scope.addresses
-        if row.requests and row.address not in own and _asked_for(host, row.why, files)
+        if row.requests and not row.own and _asked_for(host, row.why, files)
     ]
 
 

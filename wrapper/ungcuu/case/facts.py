@@ -13,6 +13,7 @@ from typing import Any
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import N_
+from ungcuu.detect.findings import substance
 
 PHASES = ("detect", "contain", "recover", "review", "closed")
 TITLES = {
@@ -22,7 +23,8 @@ TITLES = {
     "review": N_("review"),
     "closed": N_("closed"),
 }
-VERDICTS = ("false alarm", "accepted")
+FALSE_ALARM = "false alarm"
+VERDICTS = (FALSE_ALARM, "accepted")
 
 # The phase that a verb's success brings a case to; verbs that are not here leave it where it is.
 _PHASE_OF_VERB = {
@@ -71,6 +73,7 @@ class Finding:
     state: str
     seen: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Mapping[str, Any] = field(default_factory=dict)  # the record of a person's verdict on what is seen now
 
     @property
     def open(self) -> bool:
@@ -351,15 +354,17 @@ class _Fold:
         key = (host, str(data.get("id") or f"{data.get('rule') or data.get('check') or ''}:{path}"))
         known = self._findings.get(key)
         self._seen.add(key)
+        verdict = known.verdict if known and substance(known.data) == substance(data) else {}
         self._findings[key] = Finding(
             id=key[1],
             host=host,
             severity=str(data.get("severity") or ""),
             title=str(data.get("title") or data.get("summary") or data.get("rule") or data.get("check") or ""),
             path=path,
-            state=known.state if known and known.state in VERDICTS else "open",
+            state=str(verdict.get("verdict") or "open"),
             seen=known.seen if known else record.time,
             data=data,
+            verdict=verdict,
         )
 
     def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
@@ -409,7 +414,7 @@ class _Fold:
     def _on_verdict(self, _record: Record, data: Mapping[str, Any]) -> None:
         for key, finding in self._findings.items():
             if finding.id == data.get("finding"):
-                self._findings[key] = replace(finding, state=str(data.get("verdict") or finding.state))
+                self._findings[key] = replace(finding, state=str(data.get("verdict") or finding.state), verdict=data)
 
 
 def _between(start: str, end: str) -> float | None:

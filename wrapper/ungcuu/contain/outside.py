@@ -148,7 +148,9 @@ def _target(vantage: Mapping[str, Any]) -> ssh.Target:
 
 def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """Return the probe's answer, or None and why there is none."""
-    program = Path(reachability.__file__).read_bytes()
+    from ungcuu.hosts.remote_program import script
+
+    program = script("reachability").encode()
     command = ["python3", "-I", "-S", "-B", "-", json.dumps(order)]
     try:
         done = ssh.run(target, command, stdin=program, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)

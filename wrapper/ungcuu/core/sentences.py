@@ -56,9 +56,12 @@ SENTENCES = (
     N_("{count} tables in a scratch schema"), N_("no link leaves the web root"), N_("none"),
     N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
     N_("IPv4 and IPv6"),
+    N_("none but the {count} that the baseline knows"),
     # what was changed
     N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
     N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),
+    # what a rotation left as it was
+    N_("the website: it has no database, and passwords in its own files are not known to ungcuu"),
     # what was done with an account
     N_("login"), N_("login from a suspicious address"), N_("sudo as {account}"), N_("changed by {program}"),
     # what was expected, and what stands there

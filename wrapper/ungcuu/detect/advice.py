@@ -188,6 +188,8 @@ def _changed_file(found: Seen) -> tuple[str, dict[str, str]]:
         return "pam", {"path": path}
     if found.evidence.get("as_packaged") and package:
         return "conffile", {"path": path, "package": package}
+    if package and not path.startswith("/etc/"):  # not configuration: the package has exactly this file
+        return "reinstall", {"package": package}
     name = "move" if found.expected == "not present" else "by-hand"
     return ("set-aside" if path.startswith("/var/lib/dpkg/info/") else name), {"path": path}
 
@@ -256,6 +258,11 @@ def _server(found: Seen) -> tuple[str, dict[str, str]]:
     return "by-hand", {}
 
 
+def _token(found: Seen) -> tuple[str, dict[str, str]]:
+    """A standing password: rotate ends those of WordPress; those of another application come with its tables."""
+    return ("restore-database" if found.evidence.get("set") == "token" else "rotate"), {}
+
+
 def _account(name: str) -> str:
     user, _, host = name.rpartition("@")
     return f"'{user}'@'{host}'"
@@ -278,6 +285,7 @@ _SPECIAL = {
     "database.code": _code,
     "database.user": _user,
     "database.server": _server,
+    "database.application-password": _token,
     "content.hidden-link": _hidden_link,
     "network.filter": _filter,
     "account.group": _group,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -17,6 +18,8 @@ from ungcuu.detect.advice import ADVICE
 
 TEXT_LIMIT = 400  # characters of one shown value
 _REPORTED = 500
+_OF_A_START = frozenset({"pid", "ppid", "start", "unit", "session"})  # of a process
+_TIMES = frozenset({"mtime", "ctime"})
 _REPORTED_CHARACTERS = 4 << 20
 
 
@@ -150,8 +153,12 @@ RULES: Mapping[str, Rule] = {
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
     "database.server": Rule(N_("a setting or plugin of the database server was changed"), _RESTORE),
     "database.capability": Rule(N_("what an account or role of the application may do was changed"), _RESTORE),
-    "database.application-password": Rule(N_("a standing password for programs was added"), _RESTORE),
+    "database.application-password": Rule(N_("a standing password or key for programs was added"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
+    "application.unread": Rule(
+        N_("a part of the application's data could no longer be read"),
+        N_("find out what changed in the application or its database, then scan again"),
+    ),
     "own.stage": Rule(
         N_("a copy of the website that an unfinished restore of ungcuu left"),
         N_("remove it when no restore is running: ungcuu-site drop, with the restore's id, on the host"),
@@ -176,7 +183,7 @@ RULES: Mapping[str, Rule] = {
         N_("Python, or a library that the scan itself runs on, was changed"),
         N_("root was lost: ungcuu rebuild; what the host said in this scan can't be trusted"),
     ),
-    "content.script": Rule(N_("code or a script in a post, comment or option"), _RESTORE),
+    "content.script": Rule(N_("code or a script in a page, comment or setting"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not report everything"), N_("ungcuu doctor, then scan again")),
     "baseline.old": Rule(
         N_("the baseline knows less than this scan reads"), N_("ungcuu baseline, on a host known to be good")
@@ -273,6 +280,19 @@ def shown(value: object) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [shown(item) for item in list(value)[:20]]
     return clean(value, TEXT_LIMIT)
+
+
+def substance(document: Mapping[str, Any]) -> str:
+    """Return what a person judges when a finding is judged: all of it that a restart or another time does not change.
+
+    The id names a place. What stands there is in this: a verdict on one content is none on the next.
+    """
+    evidence = document.get("evidence")
+    known = dict(evidence) if isinstance(evidence, Mapping) else {}
+    passing = _OF_A_START | (_TIMES if known.get("sha256") else frozenset())
+    kept = {name: value for name, value in known.items() if name not in passing}
+    parts = [document.get(name) for name in ("host", "rule", "severity", "kind", "path", "expected", "seen")]
+    return json.dumps([*parts, kept], sort_keys=True, default=str)
 
 
 def worst_first(found: Sequence[Finding]) -> list[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ungcuu.detect.baseline import Row
@@ -17,6 +18,7 @@ from ungcuu.detect.findings import Do, Finding, Severity
 
 _STAYS = re.compile(r"/(?:tmux|screen)$")  # programs made to outlive a login
 _PHP = re.compile(r"php(?:-fpm|-cgi|\d)?")
+_SESSION = re.compile(r"session-[\w.-]+\.scope")
 _SERVICE = re.compile(r"\.(?:service|socket|mount|swap)$")
 
 
@@ -25,6 +27,7 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
     rows = {row.get("pid"): row for row in comparison.now.processes}
     mains = {pid for unit in comparison.now.of("unit").values() for pid in unit.get("main", [])}
     reported = set()
+    count: Counter[str] = Counter()
     for pid, row in sorted(rows.items(), key=lambda item: int(item[0] or 0)):
         verdict = _judge(comparison, row, rows, mains)
         if verdict is None:
@@ -34,6 +37,8 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
         if rule == "process.unexplained" and row.get("ppid") in reported:
             continue  # its parent is reported, and what that one started goes with it
         exe = str(row.get("exe", "")).removesuffix(" (deleted)")
+        same = _what_runs(row)
+        count[f"{rule} {exe} {same}"] += 1
         yield comparison.find(
             rule,
             severity,
@@ -43,8 +48,26 @@ def processes(comparison: Comparison) -> Iterator[Finding]:
             seen=str(row.get("argv", "")),
             evidence=dict(row),
             action={"do": Do.KILL.value, "pid": row.get("pid"), "start": row.get("start")},
-            mark=f"{row.get('pid')} {row.get('start')}",
+            mark=f"{same} {count[f'{rule} {exe} {same}']}",
         )
+
+
+def _what_runs(row: Row) -> str:
+    """What the same process has after a restart too; its number and the time of its start change."""
+    unit = _SESSION.sub("session", str(row.get("unit", "")))
+    return "\0".join(str(part) for part in (row.get("uid"), unit, row.get("script", ""), row.get("argv", "")))
+
+
+def _is_worker(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> bool:
+    """Whether a process is its unit's main one, or a child of that one with the same program of a package.
+
+    nginx and Apache run their workers as www-data, which on Debian is often the website's account too. What PHP starts
+    is a child of a worker, has another program, or has lost its parent.
+    """
+    exe = str(row.get("exe", ""))
+    main = row if str(row.get("pid")) in mains else rows.get(row.get("ppid"), {})
+    same = main.get("exe") == exe and main.get("unit") == row.get("unit")
+    return same and str(main.get("pid")) in mains and is_known(comparison, exe) and not _loads(comparison, row)
 
 
 def _judge(
@@ -56,7 +79,8 @@ def _judge(
         return "process.hidden", CRITICAL, ""
     if row.get("deleted") and not (row.get("replaced") and _was_good(comparison, name, row)):
         return "process.hidden", HIGH, ""
-    if row.get("website") and not _PHP.match(posixpath.basename(name) if name else comm):
+    is_php = _PHP.match(posixpath.basename(name) if name else comm)
+    if row.get("website") and not is_php and not _is_worker(comparison, row, rows, mains):
         return "process.website", HIGH, ""
     if row.get("unit") is None or comparison.before is None or comparison.before.reader < 2:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from ungcuu.core.errors import InventoryError
 from ungcuu.core.i18n import N_, _
-from ungcuu.hosts import inventory_files
+from ungcuu.hosts import inventory_files, profiles
 from ungcuu.hosts.site import Site
 
 _NAME = re.compile(
@@ -21,7 +21,7 @@ _NAME = re.compile(
 )
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]*\Z")
 _DATABASE = re.compile(r"[A-Za-z0-9_$-]+\Z")
-ENGINES = ("mariadb", "postgresql")
+ENGINES = ("mariadb", "postgresql", "none")
 
 
 def _text(value: Any) -> bool:
@@ -36,7 +36,8 @@ def _relative(value: Any) -> bool:
     return isinstance(value, str) and value != "" and not value.startswith("/") and ".." not in value.split("/")
 
 
-def _address_or_name(value: Any) -> bool:
+def address_or_name(value: Any) -> bool:
+    """Return whether a value is an address, a network or a name of a machine."""
     try:
         ipaddress.ip_network(str(value), strict=False)
     except ValueError:
@@ -54,13 +55,17 @@ def _all(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 @dataclass(frozen=True)
 class Fact:
-    """One inventory variable. ``verbs`` are those that read it, and fail without it unless it is ``optional``."""
+    """One inventory variable. ``verbs`` are those that read it, and fail without it unless it is ``optional``.
+
+    ``beside`` names a fact that makes it needed: where that one is missing or ``none``, this one isn't asked for.
+    """
 
     name: str
     form: Callable[[Any], bool]
     looks: str  # what it has to look like, for a person
     verbs: tuple[str, ...]
     optional: bool = False
+    beside: str = ""
 
 
 _SCANS = ("scan", "baseline", "reassess", "eradicate")
@@ -69,7 +74,7 @@ _VAULT = ("backup", "restore", "restore-points", "restore-drill", "rebuild")
 FACTS = (
     Fact(
         "management_addresses",
-        _all(_address_or_name),
+        _all(address_or_name),
         N_("a list of addresses, networks or names, such as [192.0.2.100]"),
         ("isolate", "block", "harden"),
     ),
@@ -133,15 +138,29 @@ FACTS = (
         optional=True,
     ),
     Fact("website_config_paths", _all(_absolute), N_("a list of absolute paths, such as [/etc/nginx]"), _VAULT),
-    Fact("website_database_engine", lambda value: value in ENGINES, "mariadb | postgresql", ("rotate", *_VAULT)),
+    Fact(
+        "website_database_engine",
+        lambda value: value in ENGINES,
+        "mariadb | postgresql | none",
+        ("rotate", *_VAULT),
+        optional=True,
+    ),
     Fact(
         "website_database_name",
         lambda value: isinstance(value, str) and bool(_DATABASE.match(value)),
         N_("the name of a database"),
         ("rotate", *_VAULT),
+        beside="website_database_engine",
+    ),
+    Fact(
+        "website_database_user",
+        lambda value: isinstance(value, str) and bool(_DATABASE.match(value)),
+        N_("the name of the database account that the website uses"),
+        ("rotate", *_VAULT),
+        beside="website_database_engine",
     ),
     Fact("website_vault_host", _text, N_("the name of a host of the inventory"), _VAULT),
-    Fact("website_vault_address", _address_or_name, N_("an address"), ("backup",)),
+    Fact("website_vault_address", address_or_name, N_("an address"), ("backup",)),
 )
 
 
@@ -156,7 +175,7 @@ OPTIONAL = frozenset(
         "website_application",
         "website_backup_exclude",
         "website_contacts",
-        "website_database_user",
+        "website_profile_facts",
         "website_second_vault_host",
     }
 )
@@ -176,14 +195,23 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
         if problem := _problem(site, known, fact):
             verbs = ", ".join(fact.verbs)
             lines.append(problem if verb else _("{problem}   (for {verbs})").format(problem=problem, verbs=verbs))
+    if verb in ("", *_SCANS) and (wrong := _profile_fault(site, known)):
+        lines.append(wrong)
     return lines
+
+
+def _profile_fault(site: Site, known: Mapping[str, Any]) -> str:
+    wrong = profiles.fault_of(str(known.get("website_application") or ""), known.get("website_profile_facts"))
+    place = inventory_files.place_of(site.inventory, "website_profile_facts") if wrong else ""
+    return f"{wrong}   ({place})" if place else wrong
 
 
 def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
     value = known.get(fact.name)
     looks = _(fact.looks)
     if value is None or value == "":
-        return "" if fact.optional else _("{name} is missing: {looks}").format(name=fact.name, looks=looks)
+        needed = not fact.optional and (not fact.beside or known.get(fact.beside) not in (None, "", "none"))
+        return "" if not needed else _("{name} is missing: {looks}").format(name=fact.name, looks=looks)
     if fact.form(value):
         return ""
     return _("{name} is {value}; it has to be {looks}   ({place})").format(

@@ -42,6 +42,17 @@ _LACKS: Mapping[str, str] = {
     "config": N_("the configuration {name} is missing"),
 }
 _MOST = 50
+# The checks of a restore, each with what helps; `{host}` is the website's host.
+_REFUSED = {
+    "links": N_("links out of the web root ({files}): replace each with the file itself, or accept the check “links”"),
+    "programs": N_(
+        "programs in writable folders ({files}): if they belong there, take the baseline again; if they do not, "
+        "eradicate them"
+    ),
+    "modes": N_(
+        "files that anyone may write ({files}): take that right away with chmod o-w, or accept the check “modes”"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,55 @@ class Completeness:
     def _lack(self, what: str) -> str:
         kind, _space, name = what.partition(" ")
         return _(_LACKS.get(kind, _LACKS["files"])).format(name=name)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One check of a restore that a point would not pass: `check` as --accept names it, some paths, and how many."""
+
+    check: str
+    paths: tuple[str, ...]
+    total: int
+
+    def words(self) -> str:
+        """Which check, which files, and what helps."""
+        named = ", ".join(self.paths[:2])
+        files = named if self.total <= 2 else _("{names} and {count} more").format(names=named, count=self.total - 2)
+        return _(_REFUSED[self.check]).format(files=files)
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """Whether a restore would take a point. `asked` is False where an older vault took it."""
+
+    asked: bool = False
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def restorable(self) -> bool | None:
+        """None where nobody asked; True says nothing of PHP's syntax and the dump, which need a host."""
+        return not self.refused if self.asked else None
+
+    def words(self) -> str:
+        """What a restore would refuse, and what helps; empty for nothing."""
+        return "; ".join(one.words() for one in self.refused)
+
+
+def restorable(row: Mapping[str, Any]) -> Restorable:
+    """Read from a row of the vault's ledger whether a restore would take the point.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: It is of another form.
+    """
+    found = row.get("restorable")
+    if not found:
+        return Restorable()
+    refused = tuple(
+        Refusal(str(one["check"]), tuple(map(_text, one["paths"][:_MOST])), int(one["total"]))
+        for one in found["refused"]
+        if one["check"] in _REFUSED
+    )
+    return Restorable(True, refused)
 
 
 def shown_size(count: int) -> str:

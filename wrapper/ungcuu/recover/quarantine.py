@@ -28,6 +28,7 @@ from ungcuu.detect.baseline import Snapshot, path_bytes
 from ungcuu.detect.findings import Do, Severity
 from ungcuu.detect.scan import Subject
 from ungcuu.hosts import remote_program
+from ungcuu.recover.own_files import OwnFiles
 
 STORE = "/var/lib/ungcuu/quarantine"
 SECONDS = 300.0
@@ -100,8 +101,10 @@ def last_scan(state: Path, host: str) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def plan(document: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str = "") -> Planned:
-    """Turn findings into orders. Pure.
+def plan(
+    document: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str = "", own: OwnFiles | None = None
+) -> Planned:
+    """Turn findings into orders; ``own`` are files that the website needs. Pure.
 
     Raises:
         UsageFault: A finding or a path that was named can't be taken.
@@ -110,7 +113,7 @@ def plan(document: Mapping[str, Any], choice: Choice, known: Snapshot | None, st
     rows = _chosen(document.get("findings", []), choice)
     orders, left = [], []
     for row in rows:
-        order = _order(row, choice, known, stamp)
+        order = _order(row, choice, known, stamp, own or OwnFiles())
         if isinstance(order, Order):
             orders.append(order)
         else:
@@ -136,7 +139,7 @@ def _chosen(rows: Iterable[Mapping[str, Any]], choice: Choice) -> list[Mapping[s
     return [row for row in known.values() if row.get("severity") in DEFAULT_SEVERITIES]
 
 
-def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str) -> Order | str:
+def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str, own: OwnFiles) -> Order | str:
     """Return the order for one finding, or why there is none."""
     action = dict(row.get("action", {}))
     try:
@@ -148,6 +151,8 @@ def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp
     if do is Do.KILL and not choice.kill:
         return "a process is ended only with --kill-processes"
     why = _forbidden(do, action, known, choice)
+    if not why and do is Do.MOVE and str(row["id"]) not in choice.findings:
+        why = own.why_kept(str(action.get("path", "")), known)
     if why:
         return why
     if known is not None and "path" in action and (good := known.file(str(action["path"]))):

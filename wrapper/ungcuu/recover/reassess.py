@@ -6,14 +6,18 @@ Where root was lost (ungcuu/detect/root_loss.py) no scan says that the host may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ungcuu.case.case import current
+from ungcuu.case.facts import FALSE_ALARM
+from ungcuu.case.facts import Finding as CaseFinding
 from ungcuu.core.clock import now
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
+from ungcuu.detect.findings import Finding, substance
 from ungcuu.detect.scan import ScanResult, Subject, scan
 from ungcuu.hosts.site import Site
 from ungcuu.prepare.verify import Check, verify
@@ -29,16 +33,25 @@ class Entry:
 
     how: str
     by: str
+    application: str = ""  # what the person saw in the application's data that no scan reads
 
     @property
     def closed(self) -> bool:
         """Whether something was said at all."""
         return len(self.how.strip()) >= SHORTEST_STATEMENT
 
+    @property
+    def looked(self) -> bool:
+        """Whether something was said of the application's data."""
+        return len(self.application.strip()) >= SHORTEST_STATEMENT
+
 
 @dataclass(frozen=True)
 class Reassessment:
-    """What a re-assessment found. ``left`` names everything that stands against the return to service."""
+    """What a re-assessment found. ``left`` names everything that stands against the return to service.
+
+    ``excused`` are findings that do not, because a person called them false alarms: each with who and why.
+    """
 
     host: str
     time: str
@@ -47,6 +60,8 @@ class Reassessment:
     entry: Mapping[str, Any]
     left: tuple[str, ...]
     root_lost: Mapping[str, Any] = field(default_factory=dict)
+    excused: tuple[Mapping[str, str], ...] = ()
+    application: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -65,14 +80,18 @@ class Reassessment:
             "entry": dict(self.entry),
             "left": list(self.left),
             "root_lost": dict(self.root_lost),
+            "excused": [dict(one) for one in self.excused],
+            "application": dict(self.application),
         }
 
 
-def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -> Reassessment:
-    """Put the three together. Pure but for the clock."""
-    left = [
-        f"{item.severity.value} {item.rule}: {item.path}" for item in found.findings if item.severity.value != "low"
-    ]
+def judge(
+    host: str, found: ScanResult, checks: Sequence[Check], entry: Entry, known: Iterable[CaseFinding] = ()
+) -> Reassessment:
+    """Put the three together. Pure but for the clock. ``known`` are the findings of the host's case."""
+    counting = [item for item in found.findings if item.severity.value != "low"]
+    excused = _excused(counting, known)
+    left = [f"{item.severity.value} {item.rule}: {item.path}" for item in counting if item.id not in excused]
     if not found.baseline:
         left.append("there is no baseline to compare with")
     if not found.complete:
@@ -83,14 +102,33 @@ def judge(host: str, found: ScanResult, checks: Sequence[Check], entry: Entry) -
         left.append("no check could be carried out")
     if not entry.closed:
         left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
+    unread = found.unread_application()
+    if unread and not entry.looked:
+        left.append(
+            f"nobody has looked at what no scan reads of the application: {', '.join(unread)} (--application-checked)"
+        )
     told = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
         "skipped": sum(c.outcome == "skipped" for c in checks),
     }
     said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
+    looked = {"unread": unread, "how": entry.application.strip()[:2000], "by": entry.by} if unread else {}
     lost = found.root_lost.record() if found.root_lost else {}
-    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost)
+    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()), looked)
+
+
+def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str, dict[str, str]]:
+    """Findings that a person called false alarms, and that still show what that person saw."""
+    judged = {one.id: one for one in known if one.state == FALSE_ALARM}
+    rows = {}
+    for item in found:
+        one = judged.get(item.id)
+        if one is not None and substance(item.document()) == substance(one.data):
+            who, why = (str(one.verdict.get(name) or "") for name in ("operator", "reason"))
+            about = {"finding": item.id, "severity": item.severity.value, "rule": item.rule, "path": item.path}
+            rows[item.id] = about | {"by": who, "reason": why}
+    return rows
 
 
 def reassess(
@@ -104,10 +142,16 @@ def reassess(
     set_aside(subject.state, subject.host)
     found = scan(subject)
     checks = verify(settings, site, subject.host, roles)
-    result = judge(subject.host, found, checks, entry)
+    result = judge(subject.host, found, checks, entry, _case_findings(settings, subject.host))
     path = baseline.host_folder(subject.state, subject.host) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found
+
+
+def _case_findings(settings: Settings, host: str) -> tuple[CaseFinding, ...]:
+    """The findings that the host's open case knows, with what people said of them."""
+    case = current(settings, host)
+    return tuple(one for one in case.facts.findings if one.host == host) if case else ()
 
 
 def set_aside(state: Path, host: str) -> None:

@@ -17,7 +17,14 @@ from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import vault
-from ungcuu.recover.point_verdict import CodeVerdict, Completeness, code_verdict, completeness
+from ungcuu.recover.point_verdict import (
+    CodeVerdict,
+    Completeness,
+    Restorable,
+    code_verdict,
+    completeness,
+    restorable,
+)
 
 if TYPE_CHECKING:
     from ungcuu.hosts.site import Site
@@ -47,6 +54,7 @@ class RestorePoint:
     changed: str = ""
     verdict: CodeVerdict = field(default_factory=CodeVerdict)
     whole: Completeness = field(default_factory=Completeness)
+    checks: Restorable = field(default_factory=Restorable)
     proven: str = ""
     proven_on: str = ""
     rto_seconds: float | None = None
@@ -68,12 +76,18 @@ class RestorePoint:
 
     def judged(self) -> list[str]:
         """What the vault judged of it: what is missing, or who accepted that, and the verdict on its code."""
-        return [text for text in (self.whole.words(), self.whole.acceptance(), self.verdict.words()) if text]
+        words = (self.whole.words(), self.whole.acceptance(), self._refusal(), self.verdict.words())
+        return [text for text in words if text]
+
+    def _refusal(self) -> str:
+        """What a restore would refuse; empty for nothing."""
+        found = self.checks.words()
+        return _("a restore would refuse it: {what}").format(what=found) if found else ""
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is not whole or its code is suspect."""
-        return self.whole.whole is False or self.verdict.clean is False
+        """Whether it is not whole, a restore would refuse it, or its code is suspect."""
+        return False in (self.whole.whole, self.checks.restorable, self.verdict.clean)
 
 
 @dataclass(frozen=True)
@@ -232,8 +246,11 @@ def _alerts_of(document: Mapping[str, Any], moment: datetime) -> list[Alert]:
 
 
 def _judgement_alerts(point: RestorePoint) -> list[Alert]:
-    """What the vault judged of the newest point, where it is not whole or suspect, or could not be judged."""
+    """What the vault judged of the newest point: not whole, not restorable, suspect, or that it could not be judged."""
     found = []
+    if words := point.checks.words():
+        text = _("a restore would refuse the newest restore point {point}: {what}")
+        found.append(Alert(text.format(point=point.short, what=words), "restore-points", "high"))
     if words := point.whole.words():
         text = _("the newest restore point {point} {what}").format(point=point.short, what=words)
         found.append(Alert(text, "restore-points", "high"))
@@ -361,6 +378,7 @@ def _point(row: Mapping[str, Any]) -> RestorePoint:
         changed=_changes(row),
         verdict=code_verdict(row),
         whole=completeness(row),
+        checks=restorable(row),
         proven=_proven(row),
         proven_on=clean(str(drill.get("on") or ""), 80),
         rto_seconds=float(drill["rto_seconds"]) if "rto_seconds" in drill else None,

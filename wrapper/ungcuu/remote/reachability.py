@@ -1,7 +1,7 @@
 """What can be reached from where this runs: sent to a host over SSH's standard input, run by its own python3.
 
 ``python3 - '{"ask": "ports", …}' < reachability.py`` prints one JSON document. The standard library alone, Python 3.9
-and later, nothing written anywhere. It stands outside the package's other modules: the host has none of them.
+and later, nothing written anywhere. Of the package it needs ``page`` alone, which is sent with it.
 
 ``ports``   which ports of some addresses answer, from here
 ``site``    whether the website answers here with its marker text
@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
-import http.client
 import ipaddress
 import json
 import re
 import socket
-import ssl
 import subprocess
 import sys
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
-BODY = 4 << 20  # bytes of a page that are read
-REDIRECTS = 4
+from ungcuu.remote import page
+
 # A query for the address of "example.com.": header (id 1, recursion wanted), name, type A, class IN.
 DNS_QUERY = bytes.fromhex("00010100000100000000000007 6578616d706c6503636f6d0000010001")
 
@@ -79,35 +76,9 @@ def ports(addresses: list[str], numbers: list[int], timeout: float) -> list[dict
     return [{"address": a, "port": p, "state": s} for (a, p), s in zip(pairs, states)]  # noqa: B905
 
 
-def site(address: str, *, name: str, path: str, text: str, timeout: float, scheme: str = "http") -> dict[str, Any]:
-    """Ask for a page at an address under the site's name, following redirects within the site."""
-    status, found = 0, False
-    for _ in range(REDIRECTS):
-        try:
-            status, location, body = _get(scheme, address, name, path, timeout)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return {"address": address, "status": 0, "found": False, "error": type(error).__name__}
-        found = text in body
-        parts = urlsplit(location)
-        if status not in (301, 302, 303, 307, 308) or (parts.hostname or name) != name:
-            break
-        scheme, path = parts.scheme or scheme, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return {"address": address, "status": status, "found": found, "error": ""}
-
-
-def _get(scheme: str, address: str, name: str, path: str, timeout: float) -> tuple[int, str, str]:
-    line = socket.create_connection((address, 443 if scheme == "https" else 80), timeout)
-    if scheme == "https":
-        context = ssl.create_default_context()
-        # Reachability and the marker text are asked here, not the certificate: the lab's is self-signed.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        line = context.wrap_socket(line, server_hostname=name)
-    with line:
-        http_line = http.client.HTTPConnection(name, timeout=timeout)
-        http_line.sock = line
-        http_line.request("GET", path, headers={"Host": name, "Connection": "close", "User-Agent": "ungcuu"})
-        answer = http_line.getresponse()
-        return answer.status, answer.getheader("Location") or "", answer.read(BODY).decode("utf-8", "replace")
+def site(address: str, timeout: float, **asked: Any) -> dict[str, Any]:
+    """Ask for the website's page at an address, under its name: see ungcuu/remote/page.py."""
+    return {"address": address, **page.look({**asked, "timeout": timeout}, address)}
 
 
 def resolvers() -> list[str]:
@@ -158,9 +129,9 @@ def inside(ask: dict[str, Any]) -> dict[str, Any]:
     tried = ports(outside, ask["ports"], timeout)
     time.sleep(max(0.0, 1.0 - 2 * timeout))
     after = sessions(ask["allowed"])
-    page = site("127.0.0.1", timeout=10, **ask["site"]) if ask.get("site") else None
+    seen = site("127.0.0.1", 10, **ask["site"]) if ask.get("site") else None
     moving = [pair for pair, counts in after.items() if pair in before and before[pair] != counts]
-    return {"out": tried, "dns": dns, "held": len(before), "moving": moving[:20], "site": page}
+    return {"out": tried, "dns": dns, "held": len(before), "moving": moving[:20], "site": seen}
 
 
 def lasting() -> str:
@@ -207,7 +178,7 @@ def main(argument: str) -> dict[str, Any]:
     if kind == "ports":
         return {"ports": ports(ask["addresses"], ask["ports"], float(ask["timeout"]))}
     if kind == "site":
-        return {"site": [site(address, timeout=10, **ask["site"]) for address in ask["addresses"]]}
+        return {"site": [site(address, 10, **ask["site"]) for address in ask["addresses"]]}
     if kind == "lasting":
         return {"unit": lasting()}
     if kind == "hold":

@@ -214,10 +214,27 @@ def _point(data: Mapping[str, Any], outcome: str) -> str:
 def reassessment(all_runs: Sequence[RunRecords]) -> list[dict[str, Any]]:
     """Each re-assessment in sentences, with its proofs."""
     return [
-        {**proofs(one), "points": [line for data in one.of("reassessment") for line in _judgement(data)]}
+        {
+            **proofs(one),
+            "points": [line for data in one.of("reassessment") for line in _judgement(data)],
+            "excused": [row for data in one.of("reassessment") for row in _excused(data)],
+        }
         for one in all_runs
         if one.run.verb == "reassess"
     ]
+
+
+def _excused(data: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Findings that did not count in a re-assessment because a person called them false alarms."""
+    for row in map(mapping, data.get("excused") or ()):
+        words = _("Did not count: {severity} finding {id} ({path}); {by} called it a false alarm: {reason}")
+        severity = str(row.get("severity") or "?")
+        text = words.format(severity=word(severity), id=row.get("finding"), path=row.get("path"), **_who(row))
+        yield {"text": text, "style": "excused" if severity == "critical" else "missing"}
+
+
+def _who(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(row.get(name) or "–") for name in ("by", "reason")}
 
 
 def _judgement(data: Mapping[str, Any]) -> Iterator[str]:

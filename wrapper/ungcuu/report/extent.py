@@ -65,12 +65,19 @@ def _host(one: HostScope) -> dict[str, Any]:
 def _address(row: Address) -> dict[str, Any]:
     return {
         "address": row.address,
-        "why": _(row.why),
+        "why": _why(row),
         "requests": row.requests,
         "sent": shown_bytes(row.sent),
         "first": _time(row.first) if row.requests else "–",
         "last": _time(row.last) if row.requests else "–",
     }
+
+
+def _why(row: Address) -> str:
+    """What the address asked for; ungcuu's own checks come from some."""
+    if row.own:
+        return _("{why} (this controller or the host itself: ungcuu asks from there too)").format(why=_(row.why))
+    return _(row.why)
 
 
 def _files(paths: tuple[str, ...], count: int, first: set[str]) -> dict[str, Any]:
@@ -97,7 +104,7 @@ def moments(found: CaseScope) -> Iterator[tuple[str, str, str, str]]:
                     format_time(row.first),
                     log,
                     _("First request of {address}").format(address=row.address),
-                    _(row.why),
+                    _why(row),
                 )
                 message = _("{count} requests in all").format(count=row.requests)
                 yield format_time(row.last), log, _("Last request of {address}").format(address=row.address), message

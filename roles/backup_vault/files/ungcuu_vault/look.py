@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ungcuu.detect import heuristics
+from ungcuu.remote import stage_rules
 from ungcuu.remote.host_state.marks import content_marks
 from ungcuu.remote.host_state.reading import escaped
 from ungcuu_vault.common import VaultError, ask_restic, last_words, restic
@@ -155,6 +156,8 @@ def _look(source: IO[bytes], path: str, area: str, where: Places) -> Row:
     if b"\0" in head[:4096]:
         marks.discard("short-tag")
     row: Row = {"hash": digest.hexdigest()} | ({"marks": sorted(marks)} if marks else {})
+    if area == "upload" and stage_rules.is_program(posixpath.basename(path), head[: stage_rules.HEAD_BYTES]):
+        row["program"] = True
     return row if where.excused(path, row["hash"]) else row | _judged(head, path, area, marks)
 
 
@@ -179,7 +182,7 @@ def _matters(row: Row) -> bool:
     if row["area"] != "upload" or row["type"] != "file":
         return True
     named = heuristics.CODE_NAME.search(row["path"]) or heuristics.SERVER_NAME.search(row["path"])
-    return bool(named or row.get("marks") or row.get("rights"))
+    return bool(named or row.get("marks") or row.get("rights") or row.get("program"))
 
 
 def _changes(

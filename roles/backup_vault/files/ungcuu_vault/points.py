@@ -9,7 +9,7 @@ import re
 import tarfile
 from typing import Any
 
-from ungcuu_vault import join, judge, refusals, review, trusted, whole
+from ungcuu_vault import join, judge, refusals, restorable, review, trusted, whole
 from ungcuu_vault.common import VaultError, ask_restic, busy, now, parse_time, restic, stamp
 from ungcuu_vault.files import why_no_links
 from ungcuu_vault.schedule import schedule
@@ -74,6 +74,9 @@ def refusal(site: Site, point: dict[str, Any], arguments: argparse.Namespace, on
     _judged(site, point)
     if {"files", "config"} & set(only) and not arguments.allow_suspect and (words := review.against(point)):
         return f"the point {point['id'][:8]} of {point['time']} is suspect: {words}"
+    accepted = arguments.accept.split(",")
+    if "files" in only and not arguments.path and (words := restorable.in_words(point, accepted)):
+        return f"a restore of the point {point['id'][:8]} of {point['time']} is refused by its checks: {words}"
     if not _ID.fullmatch(arguments.at) and not whole.sound(point):
         return f"the point {point['id'][:8]} of {point['time']} is not whole: {whole.in_words(point)}"
     return ""

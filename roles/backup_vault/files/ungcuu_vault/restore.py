@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from ungcuu_vault import review
 from ungcuu_vault.common import VaultError, ask_restic, last_words, locked, parse_time, restic
 from ungcuu_vault.points import choose_point, refusal
 from ungcuu_vault.site import Site
@@ -61,6 +62,7 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
             "point": point,
             "restore": arguments.restore,
             "expected": expected,
+            "known_programs": review.known_programs(site, point) if "files" in only else {},
             "counts": answer["counts"],
             "sent": sent,
         }

@@ -11,11 +11,11 @@ import contextlib
 import gzip
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ungcuu_vault import judge, known, look, whole
+from ungcuu_vault import judge, known, look, restorable, whole
 from ungcuu_vault.common import VaultError, locked, stream_restic
 from ungcuu_vault.site import Site
 
@@ -133,7 +133,8 @@ def _look(site: Site, point: dict[str, Any], facts: known.Known) -> dict[str, An
             rows = look.changed(site, repository, point, where, before=before["id"], known=known_rows)
         rows = look.whole(site, repository, point, where) if rows is None else rows
     point["sizes"] = listing.sizes
-    kept = {"root": point["source"]["root"], "rows": rows, "whole": whole.judge(site, point, listing, facts)}
+    entire = whole.judge(site, point, listing, facts)
+    kept = {"root": point["source"]["root"], "rows": rows, "whole": entire, "opened": listing.opened}
     _keep(site, point, kept)
     return kept
 
@@ -169,12 +170,43 @@ def _conclude(site: Site, point: dict[str, Any], kept: Mapping[str, Any], facts:
     found.pop("digests")
     entire = whole.noted(whole.again(kept["whole"], point, facts))
     sizes = {"sizes": point["sizes"]} if "sizes" in point else {}
-    _note(site, point, verdict=found, whole=entire, known=facts.fingerprint(), **sizes)
+    _note(
+        site,
+        point,
+        verdict=found,
+        whole=entire,
+        known=facts.fingerprint(),
+        **_restorable(site, point, kept, facts),
+        **sizes,
+    )
 
 
 def _verdict(site: Site, point: Mapping[str, Any], kept: Mapping[str, Any], facts: known.Known) -> dict[str, Any]:
     where = look.places(site, point, lambda _path, _digest: False)
     return judge.verdict(point, kept["rows"], facts, where, site.settings.get("bad_hashes", ()))
+
+
+def _restorable(
+    site: Site, point: Mapping[str, Any], kept: Mapping[str, Any], facts: known.Known
+) -> dict[str, dict[str, Any]]:
+    """What a restore would refuse; nothing where an older vault looked, which did not ask."""
+    if "opened" not in kept:
+        return {}
+    where = look.places(site, point, lambda _path, _digest: False)
+    return {"restorable": restorable.judge(kept["rows"], kept["opened"], where, _vouched(point, facts))}
+
+
+def _vouched(point: Mapping[str, Any], facts: known.Known) -> Callable[[look.Row], bool]:
+    return lambda row: judge.vouched(facts, str(point["time"]), row["path"], row.get("hash", ""))
+
+
+def known_programs(site: Site, point: Mapping[str, Any]) -> dict[str, str]:
+    """Programs in the point's writable folders for which a baseline or a person vouches: path → SHA-256."""
+    kept = _kept(site, point)
+    if not kept:
+        return {}
+    where = look.places(site, point, lambda _path, _digest: False)
+    return restorable.known_programs(kept["rows"], where, _vouched(point, known.load(site)))
 
 
 def _note(site: Site, point: dict[str, Any], **fields: Any) -> None:

@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ungcuu.remote import stage_rules
 from ungcuu.remote.host_state.reading import escaped
 from ungcuu_vault.common import parse_time
 from ungcuu_vault.known import Known, below
@@ -37,11 +38,15 @@ class Listing:
         self.sizes = dict.fromkeys(PARTS, 0)
         self.paths: set[str] = set()
         self.odd: set[str] = set()
+        self.opened: list[str] = []  # files and folders below the root that anyone may write
         self.empty: set[str] = set()
 
     def see(self, row: Mapping[str, Any], part: str) -> None:
         """Take one entry of the listing; `part` as `measure` counts it."""
         path, kind = str(row.get("path", "")), row.get("type")
+        inside = path.startswith(self._root + "/") and kind in ("file", "dir")
+        if inside and stage_rules.anyone_may_write(int(row.get("mode", 0))):
+            self.opened.append(escaped(path.encode("utf-8", "surrogateescape")))
         if kind == "file":
             self.sizes[part] += int(row.get("size", 0))
             if not row.get("size"):

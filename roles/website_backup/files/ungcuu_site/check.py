@@ -5,26 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ungcuu.remote import stage_rules
 from ungcuu_site import database
 from ungcuu_site.common import RESTORE_AREA, RefusedError, database_of, last_words, locked, restore_id, write_json
 from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
 
 _MOST_NAMED = 20
-# What web servers hand to PHP in some configuration that was seen, and what changes their configuration.
-_SCRIPT = re.compile(r"\.(?:php[0-9]?|phtml|phar|pht|phps|inc|cgi|pl|py|sh|asp|aspx|jsp)(?:\.|$)", re.I)
-_CONTROL = {".htaccess", ".user.ini", "web.config"}
-_CODE = re.compile(rb"<\?(?:php|=)|^#!|^\x7fELF", re.I)
-# An index.php of comments only is how WordPress keeps a folder from being listed.
-_HARMLESS = re.compile(rb"\s*<\?php\s*(?://[^\n]*\s*|#[^\n]*\s*|/\*.*?\*/\s*)*(?:\?>\s*)?", re.S)
-_HEAD_BYTES = 64 * 1024
 # Reads "length name\n" + bytes from standard input and parses each with PHP's own parser; runs nothing of it.
 _PARSER = (
     'while (($line = fgets(STDIN)) !== false) { [$length, $name] = explode(" ", rtrim($line, "\\n"), 2);'
@@ -44,14 +37,25 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
         site, root = state["site"], stage_root(state["site"], identity)
         proofs = [_counts(state, request.get("expected") or {})]
         if "files" in state["only"]:
-            proofs += [_links(root), _writable(root, site), _odd_modes(root), _syntax(root)]
+            known = request.get("known_programs") or {}
+            proofs += [
+                _links(root, str(site["root"]).rstrip("/")),
+                _writable(root, site, known),
+                _odd_modes(root),
+                _syntax(root),
+            ]
         if "database" in state["only"] and site.get("database"):
             if request.get("make_account"):
                 _make_account(identity, site["database"])
             proofs.append(_import(identity, site["database"]))
         if request.get("hashes"):
             proofs += _same_bytes(identity, state, request["hashes"])
-        state |= {"step": "checked", "proofs": proofs, "passed": all(proof["passed"] for proof in proofs)}
+        accepted = {stage_rules.ACCEPTABLE.get(name): why for name, why in (request.get("accepted") or {}).items()}
+        for proof in proofs:
+            if not proof["passed"] and proof["name"] in accepted:
+                proof["accepted"] = str(accepted[proof["name"]])
+        passed = all(proof["passed"] or proof.get("accepted") for proof in proofs)
+        state |= {"step": "checked", "proofs": proofs, "passed": passed}
         write_json(RESTORE_AREA / identity / "state.json", state)
         return {"restore": identity, "passed": state["passed"], "proofs": proofs}
 
@@ -80,46 +84,40 @@ def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
                 yield from _walk(Path(entry.path))
 
 
-def _links(root: Path) -> dict[str, Any]:
-    """A link out of the web root would publish, or let the site overwrite, what lies outside."""
-    wrong = []
-    for entry in _walk(root):
-        if entry.is_symlink():
-            here = Path(entry.path)
-            target = os.path.normpath(here.parent / here.readlink())
-            if not f"{target}/".startswith(f"{root}/"):
-                wrong.append(str(Path(entry.path).relative_to(root)))
-    return _proof("links", wrong, "no link leaves the web root")
+def _links(root: Path, live: str) -> dict[str, Any]:
+    """A link out of the web root (``live``, where the stage will stand) would publish what lies outside."""
+    links = {str(Path(e.path).relative_to(root)): str(Path(e.path).readlink()) for e in _walk(root) if e.is_symlink()}
+    wrong = [name for name, target in links.items() if stage_rules.leaves(live, f"{live}/{name}", target)]
+    return _proof(stage_rules.LINKS, wrong, "no link leaves the web root")
 
 
-def _writable(root: Path, site: dict[str, Any]) -> dict[str, Any]:
-    """Program code where only content belongs is how a web shell looks."""
-    wrong = []
+def _writable(root: Path, site: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """Program code where only content belongs is how a web shell looks.
+
+    ``known`` maps paths to SHA-256: programs that the application keeps there, for which the vault's baseline, or a
+    person, vouches.
+    """
+    wrong, right = [], 0
     for below in site.get("writable_paths", []):
         folder = root / below
         if folder.is_dir() and not folder.is_symlink():
-            wrong += [
-                str(Path(e.path).relative_to(root))
-                for e in _walk(folder)
-                if e.is_file(follow_symlinks=False) and _is_program(e)
-            ]
-    return _proof("programs in writable folders", wrong, "none")
+            for entry in _walk(folder):
+                if entry.is_file(follow_symlinks=False) and stage_rules.is_program(entry.name, _head(entry.path)):
+                    name = str(Path(entry.path).relative_to(root))
+                    vouched = known.get(name) == _digest(entry.path)
+                    right += vouched
+                    wrong += [] if vouched else [name]
+    return _proof(stage_rules.PROGRAMS, wrong, f"none but the {right} that the baseline knows" if right else "none")
 
 
-def _is_program(entry: os.DirEntry[str]) -> bool:
-    with Path(entry.path).open("rb") as handle:
-        head = handle.read(_HEAD_BYTES)
-    if entry.name == "index.php" and len(head) < _HEAD_BYTES and _HARMLESS.fullmatch(head):
-        return False
-    if _SCRIPT.search(entry.name) or entry.name in _CONTROL:
-        return True
-    return bool(_CODE.search(head)) and not _is_image_with_noise(head)
+def _head(path: str) -> bytes:
+    with Path(path).open("rb") as handle:
+        return handle.read(stage_rules.HEAD_BYTES)
 
 
-def _is_image_with_noise(head: bytes) -> bool:
-    """Compressed bytes may spell `<?=` by chance; `<?php` they do not."""
-    media = head[:4] in (b"\x89PNG", b"GIF8", b"%PDF", b"PK\x03\x04") or head[:2] == b"\xff\xd8"
-    return media and not re.search(rb"<\?php", head, re.I)
+def _digest(path: str) -> str:
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _odd_modes(root: Path) -> dict[str, Any]:
@@ -127,9 +125,9 @@ def _odd_modes(root: Path) -> dict[str, Any]:
     wrong = [
         str(Path(entry.path).relative_to(root))
         for entry in _walk(root)
-        if not entry.is_symlink() and entry.stat(follow_symlinks=False).st_mode & 0o0002
+        if not entry.is_symlink() and stage_rules.anyone_may_write(entry.stat(follow_symlinks=False).st_mode)
     ]
-    return _proof("files that anyone may write", wrong, "none")
+    return _proof(stage_rules.MODES, wrong, "none")
 
 
 def _syntax(root: Path) -> dict[str, Any]:
@@ -139,7 +137,7 @@ def _syntax(root: Path) -> dict[str, Any]:
         for entry in _walk(root)
         if entry.name.endswith(".php") and entry.is_file(follow_symlinks=False)
     ]
-    name = "PHP syntax"
+    name = stage_rules.SYNTAX
     if not programs:
         return _proof(name, [], "the site has no PHP")
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "php", "-r", _PARSER]
@@ -207,8 +205,7 @@ def fingerprint(root: Path) -> tuple[str, int]:
     rows = []
     for entry in _walk(root):
         if entry.is_file(follow_symlinks=False):
-            with Path(entry.path).open("rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            digest = _digest(entry.path)
             rows.append(f"{Path(entry.path).relative_to(root)}\0{digest}\n".encode("utf-8", "surrogateescape"))
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest(), len(rows)
 

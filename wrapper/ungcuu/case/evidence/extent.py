@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -67,7 +67,8 @@ class Request:
 class Address:
     """An address that asked for what a finding names, or that a finding itself names; ``why`` is that path or finding.
 
-    ``requests`` and ``sent`` (bytes) count all that the web server's logs still hold of it.
+    ``requests`` and ``sent`` (bytes) count all that the web server's logs still hold of it. ``own``: this controller or
+    the host itself asks from there too; nothing counts as sent away to it.
     """
 
     address: str
@@ -76,6 +77,7 @@ class Address:
     sent: int
     first: datetime
     last: datetime
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,19 +149,21 @@ def scope(
     watched: Iterable[str] = (),
     good: Mapping[str, Good] | None = None,
     altered: Iterable[str] = (),
+    own: Collection[str] = (),
 ) -> Scope:
     """Return how far it went since ``since`` (aware; from there on, inclusive), all by the host's clock.
 
     ``suspects`` are the URL paths of findings below the web root, ``known`` are addresses that findings name, each with
     what named it, ``watched`` are the files of findings. ``good`` are the files whose content ungcuu wrote, or put
-    back, ``altered`` those of its own that hold something else. ``requests`` is called twice, so that no log is held in
-    memory: the first reading finds the addresses, the second all that they did.
+    back, ``altered`` those of its own that hold something else, ``own`` the addresses from which ungcuu itself asks.
+    ``requests`` is called twice, so that no log is held in memory: the first reading finds the addresses, the second
+    all that they did.
     """
     touched = _Tally()
     marked = _suspicious(suspects, requests(), known or {})
     for entry in entries:
-        _read_entry(entry, since, touched, marked)
-    addresses, left, responses = _sum_up(marked, since, requests())
+        _read_entry(entry, since, touched, {row for row in marked if row not in own})
+    addresses, left, responses = _sum_up(marked, since, requests(), own)
     told = _Files(since.timestamp(), frozenset(watched), good or {}, frozenset(altered))
     for row in files:
         told.take(row)
@@ -201,6 +205,7 @@ def scope_from(
     skew: timedelta = timedelta(0),
     good: Mapping[str, Good] | None = None,
     altered: Iterable[str] = (),
+    own: Collection[str] = (),
 ) -> Scope:
     """Return the scope from the files that hold a host's items of triage, by id.
 
@@ -225,6 +230,7 @@ def scope_from(
         watched=paths,
         good=good,
         altered=altered,
+        own=own,
     )
     return _by_our_clock(found, since, skew) if skew else found
 
@@ -293,7 +299,7 @@ def _suspicious(suspects: Sequence[str], requests: Iterable[Request], known: Map
 
 
 def _sum_up(
-    marked: Mapping[str, str], since: datetime, requests: Iterable[Request]
+    marked: Mapping[str, str], since: datetime, requests: Iterable[Request], own: Collection[str]
 ) -> tuple[tuple[Address, ...], int, tuple[Request, ...]]:
     """Count all requests of the marked addresses; name large responses to them, and archives sent to anyone."""
     sums: dict[str, Address] = {}
@@ -309,13 +315,18 @@ def _sum_up(
                 before.sent + one.size,
                 min(before.first, one.time),
                 max(before.last, one.time),
+                one.address in own,
             )
         if one.time >= since and one.status in (200, 206):
-            known = one.address in marked
+            known = one.address in marked and one.address not in own
             left += one.size if known else 0
             if (known and one.size >= LARGE) or (_ARCHIVE.search(one.path) and (known or one.size >= LARGE)):
                 large = sorted([*large, one], key=lambda row: -row.size)[:MOST]
-    silent = [Address(address, why, 0, 0, since, since) for address, why in marked.items() if address not in sums]
+    silent = [
+        Address(address, why, 0, 0, since, since, address in own)
+        for address, why in marked.items()
+        if address not in sums
+    ]
     return tuple(sorted([*sums.values(), *silent], key=lambda row: (-row.requests, row.address))), left, tuple(large)
 
 
@@ -340,7 +351,7 @@ class _Tally:
         return tuple(sorted(rows, key=lambda row: row.account))
 
 
-def _read_entry(entry: Mapping[str, bytes], since: datetime, touched: _Tally, marked: dict[str, str]) -> None:
+def _read_entry(entry: Mapping[str, bytes], since: datetime, touched: _Tally, marked: Collection[str]) -> None:
     stamp = entry.get("_SOURCE_REALTIME_TIMESTAMP") or entry.get("__REALTIME_TIMESTAMP") or b""
     if not (stamp.isdigit() and len(stamp) < 18):
         return

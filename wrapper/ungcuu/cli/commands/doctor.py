@@ -151,7 +151,8 @@ def _names(context: Context) -> list[Check]:
 def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline, _backup, _vault,
+        _variables, _allow_list, _login, _facts, _card, _containment, _vantage, _blocks, _lock, _baseline,
+        _application, _backup, _vault,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
@@ -171,6 +172,12 @@ def _variables(context: Context, host: str) -> list[Check]:
     if not wrong:
         return [_check(_("inventory"), "good", _("complete"))]
     return [_check(_("inventory"), "bad", told, website_facts.mend(context.site)) for told in wrong]
+
+
+def _facts(context: Context, host: str) -> list[Check]:
+    from ungcuu.hosts.discovery import comparison
+
+    return comparison.checks(context.site, host)
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:
@@ -347,6 +354,30 @@ def _baseline(context: Context, host: str) -> list[Check]:
     return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
 
 
+def _application(context: Context, host: str) -> list[Check]:
+    """Say what a scan can't read of the site's application: by its profile, and as the baseline was made."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.detect import baseline, coverage
+    from ungcuu.hosts import profiles
+    from ungcuu.hosts.website_facts import mend
+
+    known = context.site.variables(host)
+    name = str(known.get("website_application") or "")
+    if profiles.fault_of(name, known.get("website_profile_facts")):
+        return []  # the look at the inventory names it
+    profile = profiles.of_site(name, known.get("website_profile_facts"))
+    if profile is None:
+        message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
+        return [_check(_("application"), "warn", message, mend(context.site))]
+    taken = baseline.load(context.settings.state, host)
+    gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
+    if gaps:
+        message = _("scan does not look at: {what}").format(what="; ".join(gaps))
+        return [_check(_("application"), "warn", message, _("A person has to look at it before a release."))]
+    return [_check(_("application"), "good", f"{profile.title} {profile.versions}")]
+
+
 def _backup(context: Context, host: str) -> list[Check]:
     """Ask the vault what it holds, since its own timer starts most backups; what it last said, where it is silent."""
     if host not in context.site.groups.get("website", ()):
@@ -416,6 +447,7 @@ VERB = Verb(
         N_("Look at this controller: programs, state folder, journal, disk"),
         N_("Look at the inventory and the containment card"),
         N_("Log in and look at sudo, Python, nft, disk and clock"),
+        N_("Compare each fact of the website that the inventory states with the host"),
         N_("Look at baseline, backup and vault"),
     ),
     run=_run,

@@ -50,6 +50,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
     """What --plan shows: each order, what is left for others, what is in quarantine, and what the host says to it."""
     from ungcuu.detect import baseline
     from ungcuu.recover import quarantine
+    from ungcuu.recover.own_files import OwnFiles
     from ungcuu.run import foretold
 
     changes = foretold.changes(ctx, _variables(ctx.options))
@@ -68,7 +69,13 @@ def _details(ctx: Context) -> Mapping[str, object]:
         bool(ctx.options.get("kill_processes")),
     )
     document = {} if choice.paths and not choice.findings else quarantine.last_scan(state, host)
-    planned = quarantine.plan(document, choice, good.snapshot if good else None)
+    facts = ctx.site.variables(host)
+    own = OwnFiles.of(
+        str(facts.get("website_root", "")),
+        tuple(map(str, facts.get("website_writable_paths") or ())),
+        str(facts.get("website_application", "")),
+    )
+    planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
     orders = [
         {"do": order.do.value, "path": order.path, "rule": order.rule, "finding": order.finding}
         for order in planned.orders

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options."""
     given: dict[str, object] = {"reassessment_entry_closed": str(options["entry_closed"])}
+    if looked := options.get("application_checked"):
+        given["reassessment_application_checked"] = str(looked)
     roles = options.get("role")
     if isinstance(roles, tuple | list) and roles:
         given["reassessment_roles"] = list(roles)
@@ -47,8 +49,18 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     left = record.get("left")
     left = left if isinstance(left, list | tuple) else []
     data = {"reassessment": dict(record)}
+    excused = _show_excused(ctx, record)
     if record.get("outcome") == "clean" and result.outcome is Outcome.DONE:
-        return Result(message=_("The host is clean and may be released."), data=data)
+        message = _("The host is clean and may be released.")
+        if excused:
+            message = ngettext(
+                "{count} finding did not count, because a person called it a false alarm; nothing else is left. "
+                "The host may be released.",
+                "{count} findings did not count, because a person called them false alarms; nothing else is left. "
+                "The host may be released.",
+                excused,
+            ).format(count=excused)
+        return Result(message=message, data=data)
     if not left and record.get("root_lost"):
         raise _root_lost(ctx, record)
     for item in left:
@@ -64,6 +76,18 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         _("It stays as it is; release refuses it."),
         _("Fix what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
     )
+
+
+def _show_excused(ctx: Context, record: Mapping[str, object]) -> int:
+    """Show each finding that did not count, with who said so and why; return how many there are."""
+    rows = record.get("excused")
+    known = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list | tuple) else []
+    for row in known:
+        words = _("did not count: {severity} {rule}: {path}; {by} called it a false alarm: {reason}")
+        names = ("severity", "rule", "path", "by", "reason")
+        shown = words.format(**{name: str(row.get(name) or "–") for name in names})
+        ctx.out.line(shown, "bad" if row.get("severity") == "critical" else "warn")
+    return len(known)
 
 
 def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
@@ -86,9 +110,10 @@ VERB = Verb(
     phase=Phase.RECOVER,
     summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
     description=N_(
-        "A new scan must find nothing of severity medium or above, the tests of the roles must pass, and a person must "
-        "say what the way in was and how it was closed. The signed record is what release demands; it is valid for "
-        "24 hours. Where root was lost only a rebuild makes the host fit for service. Nothing is changed on the host."
+        "A new scan must find nothing of severity medium or above, but for what a person called a false alarm in the "
+        "case and that has not changed since (each is shown, with who and why); the tests of the roles must pass, and "
+        "a person must say what the way in was and how it was closed. The signed record is what release demands; it is "
+        "valid for 24 hours. Where root was lost only a rebuild makes the host fit. Nothing is changed on the host."
     ),
     playbook="reassess",
     hosts=Hosts.ONE,
@@ -97,6 +122,11 @@ VERB = Verb(
             "--entry-closed",
             N_("What the way in was and how it was closed, in a person's words"),
             required=True,
+            metavar="TEXT",
+        ),
+        Option(
+            "--application-checked",
+            N_("What you saw in the application's data that no scan reads; needed where a scan names such data"),
             metavar="TEXT",
         ),
         Option("--role", N_("Only this role's tests; may be given again"), metavar="ROLE", multiple=True),

@@ -9,6 +9,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 _PARTS = ("files", "database", "config")
+_CHECKS = ("links", "programs", "modes", "syntax")
 
 
 def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
@@ -38,6 +39,12 @@ def _check(context: Context) -> None:
             _("--allow-suspect needs a reason."),
             _("Nothing was changed."),
             f"ungcuu restore {context.host} --allow-suspect --reason '…'",
+        )
+    if context.options["accept"] and not context.reason.strip():
+        raise UsageFault(
+            _("--accept needs a reason."),
+            _("Nothing was changed."),
+            f"ungcuu restore {context.host} --accept {context.options['accept'][0]} --reason '…'",
         )
     if context.options["path"]:
         _check_path(context, str(context.options["path"]))
@@ -105,6 +112,8 @@ def _of_run(context: Context) -> tuple[dict[str, object], tuple[str, ...]]:
         variables["website_restore_before"] = _first_sign(context)
     if context.options["allow_suspect"]:
         variables["website_restore_allow_suspect"] = context.reason
+    if context.options["accept"]:
+        variables["website_restore_accept"] = dict.fromkeys(context.options["accept"], context.reason)
     if machine:
         variables["restore_to"] = machine
     return variables, (str(machine),) if machine else ()
@@ -217,6 +226,13 @@ VERB = Verb(
             "--allow-suspect",
             N_("restore a point although its code is suspect; needs --reason, which is recorded"),
             kind="flag",
+        ),
+        Option(
+            "--accept",
+            N_("restore although this check of what is staged fails (repeatable); needs --reason, which is recorded"),
+            kind="choice",
+            choices=_CHECKS,
+            multiple=True,
         ),
         Option("--first-sign", N_("first sign of compromise, in UTC; the open case's by default"), metavar="TIME"),
         Option("--to", N_("restore on this clean machine instead; the host itself stays as it is"), metavar="HOST"),

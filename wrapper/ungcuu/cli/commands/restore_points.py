@@ -50,9 +50,10 @@ def _heading() -> tuple[str, ...]:
 
 
 def _row(point: RestorePoint) -> tuple[str, ...]:
-    verdict = (
-        _("not whole") if point.whole.whole is False and point.verdict.clean is not False else point.verdict.label()
-    )
+    verdict = point.verdict.label()
+    if point.verdict.clean is not False:
+        verdict = _("not whole") if point.whole.whole is False else verdict
+        verdict = _("restore refuses it") if point.checks.restorable is False else verdict
     state = _("gone from the vault") if point.missing else verdict
     size, added = f"{point.bytes / 2**20:.0f}", f"{point.added_bytes / 2**20:.1f}"
     return (point.short, point.time, size, str(point.files), point.changed or "–", added, state, _proof(point))

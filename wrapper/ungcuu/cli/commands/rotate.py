@@ -30,6 +30,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 def _after(context: Context, result: RunResult) -> Result | None:
     """Report what was changed and where the new secrets are; never a secret."""
     from ungcuu.core.errors import Outcome
+    from ungcuu.core.sentences import said
 
     if result.outcome is not Outcome.DONE:
         return None
@@ -38,10 +39,13 @@ def _after(context: Context, result: RunResult) -> Result | None:
         rows = [data for data in result.data_of("change", host) if data.get("action") == "rotate"]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
         for text in (str(text) for data in rows for text in _list(data.get("left"))):
-            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=text), "warn")
+            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=said(text)), "warn")
+        if not names:
+            lines.append(_("{host}: no password and no key was replaced.").format(host=host))
+            continue
         words = _("{host}: new secrets: {names}. They are in {path}; open it with: ansible-vault view")
         path = context.settings.host_dir(host) / "secrets.yml"
-        lines.append(words.format(host=host, names=", ".join(names) or "–", path=path))
+        lines.append(words.format(host=host, names=", ".join(names), path=path))
     return Result(message="\n".join(lines))
 
 

@@ -26,6 +26,7 @@ from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
 from ungcuu.recover import quarantine
+from ungcuu.recover.own_files import OwnFiles
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -57,7 +58,8 @@ class ActionModule(DocumentedAction):
             accounts_kept=(subject.target.user,),
         )
         document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.host)
-        planned = quarantine.plan(document, choice, good.snapshot if good else None)
+        own = OwnFiles.of(subject.web_root, subject.writable, subject.application)
+        planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
         told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
         lost = (root_loss.standing if check else root_loss.keep)(subject.state, subject.host)
         if lost is not None:

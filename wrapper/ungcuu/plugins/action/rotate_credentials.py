@@ -39,6 +39,8 @@ _MOST_BYTES = 256 * 1024
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LOCKED = ".ungcuu-locked"
+# A site without a database. Said in every result: what such a site keeps in files of its own is not known here.
+NO_CREDENTIALS = "the website: it has no database, and passwords in its own files are not known to ungcuu"
 
 
 class HostRefusal(Exception):
@@ -105,6 +107,8 @@ class ActionModule(DocumentedAction):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Rotate; the result holds proofs and nothing secret."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        if self.arguments["what"] == "website" and not _has_credentials(self.arguments["site"]):
+            return result | {"changed": False, "left": [NO_CREDENTIALS], "ungcuu": [_rotated([], [NO_CREDENTIALS])]}
         if self._task.check_mode:
             return result | self._foretold()
         arguments, host = self.arguments, str((task_vars or {})["inventory_hostname"])
@@ -140,8 +144,7 @@ class ActionModule(DocumentedAction):
         _expect_config(state, host, answer)
         _expect_database_account(state, host, self.arguments["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
-        change = {"action": "rotate", "what": sorted(fresh), "passed": True}
-        return {"changed": True, **_shown(fresh), "ungcuu": [*proofs, {"kind": "change", "data": change}]}
+        return {"changed": True, **_shown(fresh), "ungcuu": [*proofs, _rotated(fresh, [])]}
 
     def _accounts(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         asked = self._asked()
@@ -160,8 +163,7 @@ class ActionModule(DocumentedAction):
         rows = [row for row in answer["accounts"] if row["name"] in fresh]
         _expect_accounts(state, host, rows, fresh)
         proofs = [{"kind": "proof", "data": _proof(proof)} for row in rows for proof in row["proofs"]]
-        change = {"action": "rotate", "what": sorted(fresh), "left": left, "passed": len(rows) == len(fresh)}
-        records = [*proofs, {"kind": "change", "data": change}]
+        records = [*proofs, _rotated(fresh, left, passed=len(rows) == len(fresh))]
         return {"changed": True, "left": left, **_shown(fresh), "ungcuu": records}
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -182,6 +184,16 @@ class ActionModule(DocumentedAction):
             reason, now = str(answer.get("reason", "the host gave no answer")), str(answer.get("state", "unknown"))
             raise HostRefusal(f"{reason[:400]}. State: {now[:200]}.", unknown="reason" not in answer)
         return answer
+
+
+def _has_credentials(site: Any) -> bool:
+    """Whether the site has credentials that ungcuu knows of: a database's, or those of an application that it reads."""
+    return bool(site.get("database")) or site.get("application") == "wordpress"
+
+
+def _rotated(names: Iterable[str], left: list[str], *, passed: bool = True) -> dict[str, Any]:
+    data = {"action": "rotate", "what": sorted(names), "left": left, "passed": passed}
+    return {"kind": "change", "data": data}
 
 
 def _left(answer: dict[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.contain import allowlist, outside, proofs, vantage_point
 from ungcuu.hosts import site
-from ungcuu.hosts.remote_program import python_command
+from ungcuu.hosts.remote_program import python_command, script
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.remote import reachability
 
@@ -118,7 +118,7 @@ class ActionModule(DocumentedAction):
         text = json.dumps(order | {"timeout": TIMEOUT})
         if kind.endswith("from the controller"):
             return reachability.main(text)
-        program = Path(reachability.__file__).read_bytes()
+        program = script("reachability").encode()
         done = self._low_level_execute_command(shlex.join(python_command("-", text)), in_data=program)
         try:
             answer = json.loads(str(done.get("stdout", ""))[:_LIMIT].strip().splitlines()[-1])

@@ -55,23 +55,25 @@ options:
         description: Text that this page holds.
         type: str
         required: true
+      ports:
+        description: Ports on which visitors reach it. Empty for 80 and 443.
+        type: list
+        elements: int
+        default: []
       database:
-        description: The database account.
+        description: The database account. Empty for a website without a database.
         type: dict
-        required: true
+        default: {}
         suboptions:
           engine:
             description: C(mariadb) or C(postgresql).
             type: str
-            required: true
           name:
             description: Name of the database.
             type: str
-            required: true
           user:
             description: The website's account.
             type: str
-            required: true
   accounts:
     description: Accounts that get new secrets. Empty for all that have a password or key. With C(what=accounts).
     type: list

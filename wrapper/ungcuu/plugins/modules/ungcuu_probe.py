@@ -54,7 +54,11 @@ options:
       text:
         description: Text that the page holds.
         type: str
-
+      ports:
+        description: Ports on which visitors reach it. Empty for 80 and 443.
+        type: list
+        elements: int
+        default: []
   vantage:
     description: Inventory name of the second machine that tries it from outside.
     type: str

@@ -8,6 +8,8 @@ import re
 from ungcuu.remote.host_state.reading import CHUNK, open_quietly, tick
 
 PHP_TAG = re.compile(rb"<\?(?:[pP][hH][pP](?=[\s/#])|=)")
+# A whole first line of text: one in 65,536 files of random bytes begins with `#!` alone.
+SCRIPT_LINE = re.compile(rb"#![ \t]*[!-~][ -~\t]{0,250}(?:[\r\n]|\Z)")
 MEDIA_HEAD = 16 << 20
 
 
@@ -16,7 +18,7 @@ def content_marks(block: bytes, first: bool) -> set[str]:
     found = set()
     if first:
         found |= {"elf"} if block.startswith(b"\x7fELF") else set()
-        found |= {"script"} if block.startswith(b"#!") else set()
+        found |= {"script"} if SCRIPT_LINE.match(block) else set()
     for match in PHP_TAG.finditer(block):
         found.add("short-tag" if match.group().endswith(b"=") else "php")
         if len(found) > 3:

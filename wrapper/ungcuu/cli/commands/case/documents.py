@@ -71,7 +71,7 @@ def indicators(context: Context) -> Result:
     from ungcuu.case.extent import intruders, scope_of_case
 
     case = chosen(context)
-    seen = intruders(scope_of_case(case), case.facts, case.records())
+    seen = intruders(scope_of_case(case), case.facts)
     count = len(indicators.bundle(case.facts, seen)["objects"]) - 2
     message = ngettext("{count} indicator", "{count} indicators", count)
     return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=message)

@@ -1,0 +1,1 @@
+../../../wrapper/ungcuu/remote/page.py

@@ -1,0 +1,180 @@
+"""Read what `nginx -T` prints: all of its configuration files. Pure; the text comes from a host and is not believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ungcuu.hosts.discovery.vhosts import Vhost, included
+
+_FILE = re.compile(r"^# configuration file (/[^\n]*):$", re.MULTILINE)
+_TOKEN = re.compile(
+    r"""\s+|\#[^\n]*|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([{};])|((?:\$\{[^}\n]*\}|\\.|[^\s{};\\])+)""", re.DOTALL
+)
+_DEPTH = 12  # includes and blocks inside each other; more is no configuration
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One directive: ``listen 443 ssl;``, or a block with what stands in it."""
+
+    name: str
+    words: tuple[str, ...]
+    place: str
+    inner: tuple[Directive, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    line: int
+    mark: bool  # one of { } ;
+
+
+def files_of(dump: str) -> dict[str, str]:
+    """Return the text of each file in the dump."""
+    parts = _FILE.split(dump)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    line = 0  # the dump has a line before each file's first
+    for match in _TOKEN.finditer(text):
+        word = next((part for part in match.groups() if part is not None), None)
+        if word is not None:
+            yield _Token(word, line, match[3] is not None)
+        line += match[0].count("\n")
+
+
+def parse(text: str, path: str = "") -> tuple[Directive, ...]:
+    """Return the directives of one file. What is cut off or odd ends where it stands."""
+    return _block(_tokens(text), path, 0)
+
+
+def _block(tokens: Iterator[_Token], path: str, depth: int) -> tuple[Directive, ...]:
+    found: list[Directive] = []
+    words: list[_Token] = []
+    for token in tokens:
+        if not token.mark:
+            words.append(token)
+            continue
+        inner = _block(tokens, path, depth + 1) if token.text == "{" and depth < _DEPTH else ()
+        if words:
+            name, *rest = (word.text for word in words)
+            found.append(Directive(name, tuple(rest), f"{path}:{words[0].line}", inner))
+        words = []
+        if token.text == "}":
+            break
+    return tuple(found)
+
+
+def _expanded(directives: tuple[Directive, ...], files: Mapping[str, str], depth: int = 0) -> tuple[Directive, ...]:
+    """Put the files that are included in the place of their include."""
+    found: list[Directive] = []
+    for one in directives:
+        if one.name == "include" and one.words and depth < _DEPTH:
+            for path in included(files, one.words[0], "/etc/nginx"):
+                found += _expanded(parse(files[path], path), files, depth + 1)
+        else:
+            found.append(replace(one, inner=_expanded(one.inner, files, depth + 1)) if one.inner else one)
+        if len(found) > 20000:
+            break
+    return tuple(found)
+
+
+def vhosts(dump: str) -> list[Vhost]:
+    """Return the server blocks of the running configuration."""
+    files = files_of(dump)
+    if not files:
+        return []
+    main = next(iter(files))
+    found = []
+    for http in (one for one in _expanded(parse(files[main], main), files) if one.name == "http"):
+        upstreams = {
+            one.words[0]: _first(one.inner, "server") for one in http.inner if one.name == "upstream" and one.words
+        }
+        found += [_vhost(one, http, upstreams) for one in http.inner if one.name == "server"]
+    return found
+
+
+def _first(directives: tuple[Directive, ...], name: str) -> str:
+    return next((one.words[0] for one in directives if one.name == name and one.words), "")
+
+
+def _deep(directives: tuple[Directive, ...]) -> Iterator[Directive]:
+    for one in directives:
+        yield one
+        yield from _deep(one.inner)
+
+
+def _vhost(server: Directive, http: Directive, upstreams: Mapping[str, str]) -> Vhost:
+    inner = server.inner
+    listens = [one.words for one in inner if one.name == "listen" and one.words] or [("80",)]
+    old_tls = _first(inner, "ssl") == "on"
+    names = [word for one in inner if one.name == "server_name" for word in one.words]
+    root = _first(inner, "root") or _root_of_locations(inner) or _first(http.inner, "root")
+    php = _php(inner)
+    files = [_first(inner, name) or _first(http.inner, name) for name in ("ssl_certificate", "ssl_certificate_key")]
+    ports = {port: old_tls or "ssl" in words[1:] for words in listens if (port := _port(words[0]))}
+    return Vhost(
+        server="nginx",
+        place=server.place,
+        names=tuple(name.lower() for name in dict.fromkeys(names) if plain_name(name)),
+        ports=tuple(sorted(ports.items())),
+        root=root,
+        php=upstreams.get(php, php),
+        files=tuple(name for name in files if name.startswith("/") and any(ports.values())),
+        aliases=tuple(_aliases(inner)),
+        default=any({"default_server", "default"} & set(words[1:]) for words in listens),
+        elsewhere=_elsewhere(inner),
+    )
+
+
+def _php(inner: tuple[Directive, ...]) -> str:
+    return next((one.words[0] for one in _deep(inner) if one.name == "fastcgi_pass" and one.words), "")
+
+
+def _root_of_locations(inner: tuple[Directive, ...]) -> str:
+    """The root of `location /`, where the server states none."""
+    return next(
+        (
+            root
+            for one in inner
+            if one.name == "location" and one.words == ("/",) and (root := _first(one.inner, "root"))
+        ),
+        "",
+    )
+
+
+def _aliases(inner: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
+    for one in inner:
+        if one.name == "location" and one.words and one.words[-1].startswith("/") and "~" not in one.words[0]:
+            path = "/" + one.words[-1].strip("/")
+            if folder := _first(one.inner, "alias"):
+                yield path, folder
+            elif path != "/" and (folder := _first(one.inner, "root")):
+                yield path, folder.rstrip("/") + path
+
+
+def _elsewhere(inner: tuple[Directive, ...]) -> bool:
+    """Whether nothing is served from this server's own folder."""
+    if any(one.name in ("return", "rewrite") and one.words for one in inner) and not _php(inner):
+        return any(one.name == "return" for one in inner)
+    first = next((one for one in inner if one.name == "location" and one.words == ("/",)), None)
+    return first is not None and any(one.name in ("proxy_pass", "return") for one in first.inner) and not _php(inner)
+
+
+def _port(listen: str) -> int:
+    """The port of `listen`'s first word; 0 for a socket, or for what only this machine reaches."""
+    if listen.startswith("unix:") or re.match(r"(127\.|\[::1\]|localhost)", listen):
+        return 0
+    if listen.isdecimal():
+        return int(listen) if int(listen) < 65536 else 0
+    found = re.search(r":(\d{1,5})$", listen)
+    return int(found[1]) if found and int(found[1]) < 65536 and not listen.endswith("]") else 80
+
+
+def plain_name(name: str) -> bool:
+    """Whether visitors type this name: no pattern, no catch-all."""
+    return bool(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name)) and "." in name

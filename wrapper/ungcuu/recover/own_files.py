@@ -1,0 +1,59 @@
+"""Files without which the website is down: code of an intruder in one of them is a restore's work, not quarantine's.
+
+A changed configuration that is moved away leaves an error page, and every later step then meets a broken website. A
+person may still name such a finding.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from dataclasses import dataclass
+
+from ungcuu.core.i18n import N_
+from ungcuu.detect.baseline import Snapshot
+from ungcuu.hosts import profiles
+
+CONFIGURATION = N_("the application's own file, without which the website is down: restore it, or name the finding")
+KEPT_CODE = N_("code that the application keeps and the baseline knows otherwise: restore it, or name the finding")
+UNJUDGED = N_("no baseline says whether the website needs it: restore it, or name the finding")
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """What the inventory and the application's profile say of one website: patterns and folders, all absolute."""
+
+    root: str = ""
+    writable: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, root: str, writable: tuple[str, ...], application: str) -> OwnFiles:
+        """Gather it; an application without a profile has no patterns."""
+        root = root.rstrip("/")
+
+        def below(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(posixpath.normpath(posixpath.join(root, name)) for name in names)
+
+        if application not in profiles.known():
+            return cls(root, below(writable))
+        profile = profiles.load(application)
+        config = profile.config.paths if profile.config else ()
+        return cls(root, below(writable), below((*config, *profile.needed)), below(profile.writable.code))
+
+    def why_kept(self, path: str, known: Snapshot | None) -> str:
+        """Why a file is not moved away unless a person names it; empty for one that may go."""
+        fits = [pattern for pattern in self.needed if fnmatch.fnmatchcase(path, pattern)]
+        # Where only a pattern, or the folder above, allows it, an intruder may have chosen it: a baseline knows.
+        here = any("*" not in pattern and pattern.startswith(self.root + "/") for pattern in fits)
+        if fits and (here or known is None or known.file(path) is not None):
+            return CONFIGURATION
+        if known is None:
+            inside = bool(self.root) and path.startswith(self.root + "/")
+            return UNJUDGED if inside and not _below(path, self.writable) else ""
+        return KEPT_CODE if _below(path, self.code) and known.file(path) is not None else ""
+
+
+def _below(path: str, folders: tuple[str, ...]) -> bool:
+    return any(path.startswith(folder + "/") for folder in folders)

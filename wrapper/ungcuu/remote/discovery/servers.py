@@ -1,0 +1,110 @@
+"""What serves here: the running configuration of nginx and Apache, PHP's pools, databases, listening ports."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from pathlib import Path
+from typing import Any
+
+from ungcuu.remote.discovery.reading import left_out, printed, text_of, texts
+
+
+def nginx() -> dict[str, Any]:
+    """The configuration as nginx itself puts it together."""
+    if not Path("/usr/sbin/nginx").exists():
+        return {}
+    return {"text": printed("nginx", "-T")}
+
+
+def apache() -> dict[str, Any]:
+    """The files that Apache itself says it reads, and what it says of its hosts, modules and account."""
+    if not Path("/usr/sbin/apache2ctl").exists():
+        return {}
+    included = printed("apache2ctl", "-t", "-D", "DUMP_INCLUDES")
+    files = {}
+    for path in re.findall(r"^\s*\([^)]*\) (/.+)$", included, re.MULTILINE)[:1000]:
+        text = text_of(path)
+        if text is None:
+            left_out(path, "can't be read")
+        elif not path.endswith(".load"):
+            files[path] = text
+    return {
+        "files": files,
+        "hosts": printed("apache2ctl", "-t", "-D", "DUMP_VHOSTS"),
+        "run": printed("apache2ctl", "-t", "-D", "DUMP_RUN_CFG"),
+        "modules": printed("apache2ctl", "-M"),
+    }
+
+
+def running() -> list[str]:
+    """Names of the programs that run."""
+    names = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            names.add((folder / "comm").read_text("utf-8", "replace").strip())
+        except OSError:
+            continue
+    return sorted(names)
+
+
+def workers() -> list[list[str]]:
+    """Pool and account of each PHP worker that runs."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (folder / "cmdline").read_bytes()[:200].decode("utf-8", "replace")
+            account = pwd.getpwuid(folder.stat().st_uid).pw_name
+        except (OSError, KeyError):
+            continue
+        if match := re.match(r"php-fpm: pool ([\w.-]+)", title):
+            found.add((match[1], account))
+    return sorted([pool, account] for pool, account in found)
+
+
+def sockets() -> dict[str, str]:
+    """Each name of a PHP socket, and the socket that it stands for (alternatives are links)."""
+    return {str(path): str(path.resolve()) for path in sorted(Path("/run/php").glob("*.sock"))[:100]}
+
+
+def databases() -> dict[str, list[str] | None]:
+    """Names of the databases of each server that runs here. None: it runs, and did not answer."""
+    found: dict[str, list[str] | None] = {}
+    names = running()
+    if {"mariadbd", "mysqld"} & set(names):
+        program = "mariadb" if Path("/usr/bin/mariadb").exists() else "mysql"
+        found["mariadb"] = _rows(printed(program, "-N", "-B", "-e", "SHOW DATABASES"))
+    if "postgres" in names:
+        query = "SELECT datname FROM pg_database WHERE NOT datistemplate"
+        found["postgresql"] = _rows(printed("psql", "-X", "-At", "-c", query, user="postgres"))
+    return found
+
+
+def _rows(text: str) -> list[str] | None:
+    return text.split("\n")[:-1][:1000] or None
+
+
+def listening() -> list[list[Any]]:
+    """Port and program of whatever listens on more than loopback."""
+    rows = re.findall(
+        r"^LISTEN\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+(?:\s+users:\(\(\"([^\"]+))?", printed("ss", "-Hltnp"), re.M
+    )
+    return sorted(
+        [int(port), program]
+        for port, program in {(p, name) for address, p, name in rows if not address.startswith(("127.", "[::1]"))}
+    )
+
+
+def servers() -> dict[str, Any]:
+    """Everything of it."""
+    return {
+        "hostname": os.uname().nodename,
+        "nginx": nginx(),
+        "apache": apache(),
+        "pools": texts("*/fpm/pool.d/*.conf", "/etc/php"),
+        "workers": workers(),
+        "sockets": sockets(),
+        "databases": databases(),
+        "listening": listening(),
+    }

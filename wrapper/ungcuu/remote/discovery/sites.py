@@ -1,0 +1,223 @@
+"""What websites are made of: files that give an application away, folders that PHP may write, packages, jobs."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+from ungcuu.remote.discovery.pages import first_page
+from ungcuu.remote.discovery.reading import UNTIL, left_out, printed, text_of, texts
+
+FOLDERS = 20000  # of one website that are looked at
+WRITABLE = 60  # folders that are named
+RECENT = 30 * 86400.0
+
+
+class Account:
+    """What an account may write, by the modes of files alone (access lists are not read)."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            row = pwd.getpwnam(name)
+        except KeyError:
+            self.known, self.uid, self.gids = False, -1, frozenset[int]()
+            return
+        members = {group.gr_gid for group in grp.getgrall() if name in group.gr_mem}
+        self.known, self.uid, self.gids = True, row.pw_uid, frozenset({row.pw_gid, *members})
+
+    def writes(self, folder: Path) -> bool:
+        """Whether the account may make files in this folder."""
+        try:
+            seen = folder.stat()
+        except OSError:
+            return False
+        if seen.st_uid == self.uid:
+            return bool(seen.st_mode & stat.S_IWUSR)
+        if seen.st_gid in self.gids:
+            return bool(seen.st_mode & stat.S_IWGRP)
+        return bool(seen.st_mode & stat.S_IWOTH)
+
+
+def writable(root: str, account: Account) -> list[str]:
+    """The topmost folders below a root that the account may write, relative to it; "." where that is the root."""
+    found: list[str] = []
+    if account.uid == 0 or not account.known:
+        return found
+    if account.writes(Path(root)):
+        return ["."]
+    for count, (folder, folders, _files) in enumerate(os.walk(root)):
+        if count > FOLDERS or time.monotonic() > UNTIL:
+            left_out(root, "too many folders to look at all of them")
+            break
+        for name in sorted(folders):
+            place = Path(folder, name)
+            if place.is_symlink() or not account.writes(place):
+                continue
+            folders.remove(name)
+            found.append(str(place.relative_to(root)))
+    return found[:WRITABLE]
+
+
+def recent(root: str) -> list[str]:
+    """Folders (at most two levels down) in which files that are no code were written in the last 30 days."""
+    found, since = set(), time.time() - RECENT
+    for count, (folder, folders, files) in enumerate(os.walk(root)):
+        if count > FOLDERS or time.monotonic() > UNTIL:
+            left_out(root, "too many folders to look at all of them")
+            break
+        place = Path(folder).relative_to(root)
+        if place.parts[:1] and any(_written(Path(folder, name), since) for name in files):
+            found.add("/".join(place.parts[:2]))
+            folders.clear()
+    return sorted(found)[:WRITABLE]
+
+
+def _written(path: Path, since: float) -> bool:
+    try:
+        return path.suffix.lower() not in (".php", ".inc", ".phtml") and path.lstat().st_mtime > since
+    except OSError:
+        return False
+
+
+def outward(root: str) -> dict[str, str]:
+    """Links at most three levels below a root that lead out of it."""
+    found: dict[str, str] = {}
+    real = os.path.realpath(root)
+    for folder, folders, files in os.walk(root):
+        place = Path(folder).relative_to(root)
+        if len(place.parts) >= 2:
+            folders.clear()
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and not (target := os.path.realpath(path)).startswith(real + "/"):
+                found[str(path.relative_to(root))] = target
+        if len(found) > 200:
+            break
+    return found
+
+
+def packages(roots: list[str]) -> dict[str, list[str]]:
+    """Debian packages that own each of these folders; one call, since dpkg reads all of its lists for each."""
+    owned: dict[str, list[str]] = {root: [] for root in roots}
+    real = {root: {root, os.path.realpath(root)} for root in roots}
+    wanted = sorted(set().union(*real.values()))
+    for line in printed("dpkg", "-S", "--", *wanted, needed=False).splitlines() if wanted else []:
+        names, _sep, path = line.rpartition(": ")
+        for root, places in real.items():
+            if path in places and not line.startswith("diversion "):
+                owned[root] += [name for name in names.split(", ") if name not in owned[root]]
+    return {root: [name for name in names if _PACKAGE.fullmatch(name)][:5] for root, names in owned.items()}
+
+
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+:-]*")
+
+
+def package_folders(name: str) -> list[str]:
+    """Folders for settings and data that come with a package and carry its name."""
+    lines = printed("dpkg", "-L", name, needed=False).splitlines()
+    paths = {line for line in lines if re.fullmatch(r"/(etc|var/lib)/[^/]+", line) and Path(line).is_dir()}
+    return sorted(path for path in paths if name.startswith(base := path.rpartition("/")[2]) or base.startswith(name))
+
+
+def jobs(root: str, account: str) -> list[str]:
+    """Lines of cron that name the root, or run as the website's account where that is no shared one."""
+    found = []
+    tables = {**texts("cron.d/*", "/etc"), **texts("cron/crontabs/*", "/var/spool")}
+    tables["/etc/crontab"] = text_of("/etc/crontab") or ""
+    for path, text in sorted(tables.items()):
+        own = path.endswith(f"/crontabs/{account}")
+        for line in text.splitlines():
+            words = line.split()
+            if line.lstrip().startswith("#") or len(words) < 6:
+                continue
+            if own or root in line or (words[5] == account and account != "www-data"):
+                found.append(f"{path}: {line.strip()}"[:300])
+    return found[:30]
+
+
+def application_files(root: str, applications: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, str]]:
+    """For each application whose marker files are all there: the texts that give its version and its settings."""
+    found: dict[str, dict[str, str]] = {}
+    for name, wanted in applications.items():
+        if all(Path(root, marker).exists() for marker in wanted["markers"]):
+            texts_of = {}
+            for pattern in wanted["read"]:
+                base = "/" if pattern.startswith("/") else root
+                texts_of.update(texts(pattern.lstrip("/"), base))
+            found[name] = texts_of
+    return found
+
+
+def site(
+    ask: dict[str, Any], applications: dict[str, dict[str, list[str]]], owned: dict[str, list[str]]
+) -> dict[str, Any]:
+    """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
+    root = str(ask["root"])
+    found: dict[str, Any] = {"pages": [first_page(**one) for one in ask["pages"]]}
+    if not Path(root).is_dir():
+        return {**found, "exists": False}
+    account = Account(str(ask["user"]))
+    folders = writable(root, account)
+    kinds = application_files(root, applications)
+    return {
+        **found,
+        "exists": True,
+        "real": os.path.realpath(root),
+        "applications": kinds,
+        "writable": folders,
+        "recent": recent(root) if folders == ["."] else [],
+        "outward": outward(root),
+        "packages": {name: package_folders(name) for name in owned.get(root, [])},
+        "connections": connections(root) if "php" in kinds and len(kinds) == 1 else [],
+        "jobs": jobs(root, str(ask["user"])),
+    }
+
+
+def connections(root: str) -> list[list[str]]:
+    """File, engine, database and account of each PDO connection that a hand-written site opens; no password.
+
+    A public folder inside the site's own is left for the settings that lie beside it.
+    """
+    top = Path(root).parent if Path(root).name in _PUBLIC and len(Path(root).parts) > 3 else Path(root)
+    found: list[list[str]] = []
+    read = 0
+    for folder, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git")]
+        for name in sorted(files):
+            if Path(name).suffix in (".php", ".inc") and read < SOURCES and time.monotonic() < UNTIL:
+                read += 1
+                path = str(Path(folder, name))
+                found += [[path, *match.groups("")] for match in _PDO.finditer(text_of(path) or "")]
+    if read >= SOURCES:
+        left_out(top, "too many source files to look at all of them")
+    return found[:20]
+
+
+SOURCES = 400
+_PUBLIC = ("public", "public_html", "htdocs", "web", "www", "html")
+_PDO = re.compile(
+    r"""["'](mysql|pgsql):[^"']{0,200}?\bdbname=([A-Za-z0-9_$-]{1,64})[^"']{0,200}["']"""
+    r"""(?:\s*,\s*["']([A-Za-z0-9_.$-]{1,64})["'])?"""
+)
+
+
+def kind(path: str) -> str:
+    """What stands at a path: file, folder or nothing."""
+    return "folder" if Path(path).is_dir() else "file" if Path(path).exists() else ""
+
+
+def sites(ask: dict[str, Any]) -> dict[str, Any]:
+    """The websites that are asked for, and what stands at the paths and behind the account names that are stated."""
+    owned = packages([str(one["root"]) for one in ask["sites"]])
+    return {
+        "sites": [site(one, dict(ask["applications"]), owned) for one in ask["sites"]],
+        "paths": {path: kind(path) for path in ask["paths"]},
+        "real": {path: os.path.realpath(path) for path in ask["paths"]},
+        "accounts": {name: Account(name).known for name in ask["accounts"]},
+    }
