@@ -88,7 +88,7 @@ def wrong_note(value: str) -> str:
     """Say what is wrong with the note on the switch. It may be empty."""
     if value.isprintable() and not set("{}") & set(value):
         return ""
-    return _("a note may not hold braces or control characters")
+    return _("a note may not hold braces or characters that are not printed")
 
 
 def words(value: str) -> list[str]:

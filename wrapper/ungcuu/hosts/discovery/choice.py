@@ -14,7 +14,10 @@ from ungcuu.hosts.discovery.vhosts import Website
 def served(survey: Survey) -> list[Website]:
     """Return the websites of a host, the best founded first; folders beside them (icons, scripts) are left out."""
     found = [site for site in survey.websites if site.path == "/" or _application(survey, site)]
-    return sorted(found, key=lambda site: _weight(survey, site), reverse=True)
+    by_root: dict[str, Website] = {}
+    for site in sorted(found, key=lambda site: _weight(survey, site), reverse=True):
+        by_root.setdefault(site.root, site)  # an alias to the same folder is no website of its own
+    return list(by_root.values())
 
 
 def _application(survey: Survey, site: Website) -> str:
@@ -22,11 +25,11 @@ def _application(survey: Survey, site: Website) -> str:
     return app.name if app else ""
 
 
-def _weight(survey: Survey, site: Website) -> tuple[bool, bool, bool, bool, bool]:
+def _weight(survey: Survey, site: Website) -> tuple[bool, bool, bool, bool, bool, bool]:
     folder = survey.folder(site)
     app = _application(survey, site)
     works = any(page.status == 200 for page in folder.pages)
-    return (folder.exists, app not in ("", "php"), bool(app), works, bool(site.names))
+    return (folder.exists, app not in ("", "php"), bool(app), works, bool(site.names), site.path == "/")
 
 
 def named(survey: Survey, wanted: str) -> Website | None:
@@ -41,6 +44,6 @@ def stated(survey: Survey, variables: Mapping[str, Any]) -> Website | None:
     name = str(variables.get("website_name") or "").lower()
     root = posixpath.normpath(str(variables.get("website_root") or "/nonexistent"))
     found = served(survey)
-    by_name = [site for site in found if name in (*site.names, name_of(survey, site))]
+    by_name = [site for site in found if name and name in (*site.names, name_of(survey, site))]
     by_root = [site for site in by_name or found if site.root == root]
     return next(iter([*by_root, *by_name, *found]), None)

@@ -35,15 +35,22 @@ def checks(site: Site, host: str) -> list[Check]:
         return []
     seen = survey(target, asked(variables))
     found = compare(seen, variables)
-    places = {fault.name: inventory_files.place_of(site.inventory, fault.name) for fault in found}
-    rows = [
-        Check(fault.name, fault.level, fault.text, f"{fault.fix}   ({places[fault.name] or host})" if fault.fix else "")
-        for fault in found
-    ]
+    places = _places(site, host)
+    rows = [Check(fault.name, fault.level, fault.text, fault.fix + places.get(fault.name, "")) for fault in found]
     if not any(fault.level == "bad" for fault in found):
         rows.insert(0, Check(_("facts"), "good", _("nothing that was compared with the host is wrong")))
     left = "; ".join(seen.left_out[:5])
     return rows + ([Check(_("facts"), "warn", _("not looked at: {what}").format(what=left))] if left else [])
+
+
+def _places(site: Site, host: str) -> dict[str, str]:
+    """Where each variable of a host is set; what another host alone is given does not count."""
+    found = {}
+    for path, line, name in inventory_files.names(site.inventory):
+        others = path.parts[len(site.inventory.parts) :]
+        if not (others[:1] == ("host_vars",) and others[1:2] not in ((host,), (f"{host}.yml",), (f"{host}.yaml",))):
+            found[name] = f"   ({path}:{line})"
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,15 +90,17 @@ def compare(seen: Survey, variables: Mapping[str, Any]) -> list[Fault]:
             Fault("website_root", "warn", _("no web server of this host says what it serves: nothing was compared"))
         ]
     found = {fact.name: fact for fact in facts(seen, site)}
+    root = list(_root(seen, site, variables))
     return [
         *_name(seen, site, variables),
-        *_root(seen, site, variables),
+        *root,
         *_user(seen, found, variables),
         *_page(seen, site, found, variables),
         *_ports(seen, found, variables),
         *_settings(found, variables),
         *_database(seen, found, variables),
         *_paths(seen, found, variables),
+        *([] if root else _writable(seen, found, variables)),
     ]
 
 
@@ -101,7 +110,9 @@ def _set(name: str, value: Any) -> str:
 
 def _name(seen: Survey, site: Website, variables: Mapping[str, Any]) -> Iterator[Fault]:
     name = str(variables.get("website_name") or "")
-    if not name or name.lower() in site.names or name.lower() == name_of(seen, site) or site.default:
+    if not name or name.lower() in site.names or name.lower() == name_of(seen, site):
+        return
+    if site.default and not site.names:  # it answers to every name
         return
     known = ", ".join(sorted({name for one in choice.served(seen) for name in one.names})) or "–"
     text = _("no website of this host has the name {name}; it has {known}").format(name=name, known=known)
@@ -179,7 +190,9 @@ def _settings(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Itera
 
 def _database(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
     for part in ("engine", "name", "user"):
-        fact, value = found[f"website_database_{part}"], variables.get(f"website_database_{part}")
+        fact, value = found.get(f"website_database_{part}"), variables.get(f"website_database_{part}")
+        if fact is None:  # the application has no database
+            continue
         if value and fact.sure in _FIRM and fact.value != value:
             text = _("the application uses {real}, not {value} ({place})")
             text = text.format(real=fact.value, value=value, place=", ".join(fact.evidence))
@@ -211,7 +224,6 @@ def _paths(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any
         yield Fault(
             "website_config_paths", "warn", text, _("Add to website_config_paths: {paths}").format(paths=lacking)
         )
-    yield from _writable(seen, found, variables)
 
 
 def _covers(folder: str, path: str) -> bool:

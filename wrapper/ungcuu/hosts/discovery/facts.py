@@ -72,6 +72,13 @@ def application(folder: Folder, root: str) -> Application | None:
                 return Application(
                     profile.name, profile.title, found[1] if found else "", path, tuple(database.items())
                 )
+    if profile.name == "php" and len({row[1:] for row in folder.connections}) == 1:
+        path, engine, name, user = folder.connections[0]
+        stated = f"[database]\nengine = {engine}\nname = {name}\nuser = {user}"
+        parts = {part: f"database.{part}" for part in ("engine", "name", "user")}
+        return Application(
+            "php", profile.title, "", path, tuple(site_config.connection(stated, "ini", parts, {}).items())
+        )
     return Application(profile.name, profile.title, found[1] if found else "")
 
 
@@ -213,6 +220,10 @@ def _database(survey: Survey, app: Application | None) -> Iterator[Found]:
     known = dict(app.database) if app else {}
     place = app.config if app else ""
     engine, name, user = known.get("engine"), known.get("name"), known.get("user")
+    if app and app.version and profiles.load(app.name).config is None:
+        reason = _("{title} keeps its data in files").format(title=app.title)
+        yield Found("website_database_engine", "none", Sure.CERTAIN, (reason,))
+        return
     if not known or engine not in ("mariadb", "postgresql"):
         reason = _("the application's settings state no database that is known here")
         yield from (_missing(f"website_database_{part}", reason) for part in ("engine", "name", "user"))

@@ -50,6 +50,7 @@ class Folder:
     outward: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
+    connections: tuple[tuple[str, ...], ...] = ()  # of a hand-written site: file, engine, database, account
 
 
 @dataclass(frozen=True)
@@ -293,4 +294,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
         outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
         packages=packages,
         jobs=_words(told.get("jobs")),
+        connections=tuple(
+            row for row in (_words(one) for one in _rows(told.get("connections"))) if len(row) == 4 and row[2]
+        ),
     )

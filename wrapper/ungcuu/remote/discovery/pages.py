@@ -3,55 +3,34 @@
 from __future__ import annotations
 
 import http.client
-import socket
-import ssl
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-BODY = 256 << 10  # bytes of a page that are read
-SECONDS = 10
-REDIRECTS = 3
+from ungcuu.remote import page
+
+BODY = 256 << 10  # bytes of a page that are passed on
+SECONDS = 10.0
 
 
-def page(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
-    """The page that a visitor comes to: its status, name, path and text. Redirects are followed on this port alone."""
+def first_page(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
+    """The page that a visitor comes to: its status, name, path and text.
+
+    Redirects are followed on this port alone, also to another name: that is how a website without a name in its
+    configuration gives it away.
+    """
+    scheme = "https" if tls else "http"
     seen: dict[str, Any] = {}
-    for _step in range(REDIRECTS + 1):
-        seen = {"host": host, "path": path, **_answer(port, tls, host, path)}
-        if seen["status"] not in (301, 302, 303, 307, 308):
-            break
+    for _hop in range(page.HOPS + 1):
         try:
-            target = urlsplit(urljoin(f"{'https' if tls else 'http'}://{host}{path}", str(seen.pop("location", ""))))
-            if target.scheme != ("https" if tls else "http") or not target.hostname:
+            asked = {"scheme": scheme, "port": port, "timeout": SECONDS, "headers": {"Accept": "text/html"}}
+            status, headers, body = page.ask("127.0.0.1", host, path, **asked)
+            text = body[:BODY].decode("utf-8", "replace")
+            seen = {"host": host, "path": path, "status": status, "body": text}
+            onward = {name.lower(): value for name, value in headers}.get("location", "")
+            target = urlsplit(urljoin(f"{scheme}://{host}{path}", onward))
+            if status not in page.MOVED or target.scheme != scheme or not target.hostname:
                 break  # the other port is asked for itself
-        except ValueError:
-            break
-        host, path = target.hostname, (target.path or "/") + (f"?{target.query}" if target.query else "")
+            host, path = target.hostname, (target.path or "/") + (f"?{target.query}" if target.query else "")
+        except (OSError, http.client.HTTPException, ValueError):
+            return seen or {"host": host, "path": path, "status": 0}
     return seen
-
-
-def _answer(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
-    try:
-        connection = _connection(port, tls, host)
-        try:
-            connection.request("GET", path, headers={"Host": host, "User-Agent": "ungcuu", "Accept": "text/html"})
-            answer = connection.getresponse()
-            body = answer.read(BODY)
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return {"status": 0, "why": type(error).__name__}
-    location = answer.getheader("Location") or ""
-    return {"status": answer.status, "location": location, "body": body.decode("utf-8", "replace")}
-
-
-def _connection(port: int, tls: bool, host: str) -> http.client.HTTPConnection:
-    """A connection to this host itself; its certificate is not judged here, the name in it may be another's."""
-    line: socket.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        line = context.wrap_socket(line, server_hostname=host)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-    connection.sock = line
-    return connection

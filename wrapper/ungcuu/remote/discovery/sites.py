@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ungcuu.remote.discovery.pages import page
+from ungcuu.remote.discovery.pages import first_page
 from ungcuu.remote.discovery.reading import UNTIL, left_out, printed, text_of, texts
 
 FOLDERS = 20000  # of one website that are looked at
@@ -159,22 +159,52 @@ def site(
 ) -> dict[str, Any]:
     """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
     root = str(ask["root"])
-    found: dict[str, Any] = {"pages": [page(**one) for one in ask["pages"]]}
+    found: dict[str, Any] = {"pages": [first_page(**one) for one in ask["pages"]]}
     if not Path(root).is_dir():
         return {**found, "exists": False}
     account = Account(str(ask["user"]))
     folders = writable(root, account)
+    kinds = application_files(root, applications)
     return {
         **found,
         "exists": True,
         "real": os.path.realpath(root),
-        "applications": application_files(root, applications),
+        "applications": kinds,
         "writable": folders,
         "recent": recent(root) if folders == ["."] else [],
         "outward": outward(root),
         "packages": {name: package_folders(name) for name in owned.get(root, [])},
+        "connections": connections(root) if "php" in kinds and len(kinds) == 1 else [],
         "jobs": jobs(root, str(ask["user"])),
     }
+
+
+def connections(root: str) -> list[list[str]]:
+    """File, engine, database and account of each PDO connection that a hand-written site opens; no password.
+
+    A public folder inside the site's own is left for the settings that lie beside it.
+    """
+    top = Path(root).parent if Path(root).name in _PUBLIC and len(Path(root).parts) > 3 else Path(root)
+    found: list[list[str]] = []
+    read = 0
+    for folder, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git")]
+        for name in sorted(files):
+            if Path(name).suffix in (".php", ".inc") and read < SOURCES and time.monotonic() < UNTIL:
+                read += 1
+                path = str(Path(folder, name))
+                found += [[path, *match.groups("")] for match in _PDO.finditer(text_of(path) or "")]
+    if read >= SOURCES:
+        left_out(top, "too many source files to look at all of them")
+    return found[:20]
+
+
+SOURCES = 400
+_PUBLIC = ("public", "public_html", "htdocs", "web", "www", "html")
+_PDO = re.compile(
+    r"""["'](mysql|pgsql):[^"']{0,200}?\bdbname=([A-Za-z0-9_$-]{1,64})[^"']{0,200}["']"""
+    r"""(?:\s*,\s*["']([A-Za-z0-9_.$-]{1,64})["'])?"""
+)
 
 
 def kind(path: str) -> str:
