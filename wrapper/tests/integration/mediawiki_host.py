@@ -30,7 +30,7 @@ php /var/lib/mediawiki/maintenance/install.php --dbtype {dbtype} --dbserver loca
   'Cong thong tin' Quantri >/dev/null
 sed -i 's,DocumentRoot .*,DocumentRoot /var/lib/mediawiki,' /etc/apache2/sites-available/000-default.conf
 a2dissite -q 000-default >/dev/null; a2ensite -q 000-default >/dev/null; systemctl reload apache2
-curl -fsS -H 'Host: wiki.lab.test' http://127.0.0.1/index.php/Main_Page | grep -q 'MediaWiki has been installed'
+curl -fsSL --resolve wiki.lab.test:80:127.0.0.1 http://wiki.lab.test/ | grep -q 'MediaWiki has been installed'
 """
 
 

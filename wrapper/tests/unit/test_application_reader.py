@@ -32,7 +32,7 @@ def wiki(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "conf/local.php").write_text("<?php\n$conf['title'] = 'Wiki';\n$conf['useacl'] = 1;\n", "utf-8")
     (tmp_path / "data/pages/start.txt").write_text("====== Chào ======\n[[https://example.test|liên kết]]\n", "utf-8")
     profile = profiles.load("dokuwiki")
-    known = {"web_root": str(tmp_path), "words": heuristics.GAMBLING, "hidden": heuristics.HIDDEN}
+    known = {"seconds": 3600, "web_root": str(tmp_path), "words": heuristics.GAMBLING, "hidden": heuristics.HIDDEN}
     CONFIG.clear()
     CONFIG.update(known | {"profile": json.loads(json.dumps(profile.reading()))})
     yield tmp_path
