@@ -12,7 +12,7 @@ import pytest
 from ungcuu.detect import heuristics
 from ungcuu.hosts import profiles, remote_program
 from ungcuu.remote.config import CONFIG
-from ungcuu.remote.host_state import application, pages
+from ungcuu.remote.host_state import application, database, pages
 from ungcuu.remote.host_state.sql import Database
 
 USERS = """# users.auth.php
@@ -41,7 +41,7 @@ def wiki(tmp_path: Path) -> Iterator[Path]:
 
 def rows(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, str], str]:
     """What the reader says now: (set or "coverage", name or topic) → detail or why."""
-    application.application()
+    database.database()
     made = {}
     for line in capsys.readouterr().out.splitlines():
         row: dict[str, Any] = json.loads(line)
@@ -86,7 +86,7 @@ def test_what_is_not_there_or_too_much_is_said(
     found = rows(capsys)
     assert (found["coverage", "administrators"], found["coverage", "content"]) == ("no-file", "too-many")
     CONFIG["profile"] = None
-    assert set(rows(capsys).values()) == {"no-profile"}
+    assert set(rows(capsys).values()) == {"no-profile", "no-database"}
 
 
 @pytest.mark.parametrize(

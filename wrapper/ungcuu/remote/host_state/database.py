@@ -20,7 +20,9 @@ def database() -> None:
 
 def _server() -> str:
     """Read the server's state. Returns why it was not read, empty where it was."""
-    name, engine = CONFIG.get("database", ""), CONFIG.get("engine", "")
+    name, engine, profile = CONFIG.get("database", ""), CONFIG.get("engine", ""), CONFIG.get("profile")
+    if profile and not profile["engines"] and not engine:
+        return ""  # an application that keeps all in files
     if not engine or not re.fullmatch(r"[A-Za-z0-9_$-]{1,64}", name):
         return "no-database"
     if engine == "postgresql":
