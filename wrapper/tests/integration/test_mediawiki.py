@@ -85,7 +85,7 @@ def test_what_an_intruder_adds_is_found(wiki: tuple[Lab, Ungcuu, str]) -> None:
 
 
 def test_a_table_that_is_gone_is_no_silence(wiki: tuple[Lab, Ungcuu, str]) -> None:
-    """An intruder who renames a table must not make the scan blind. Seen failing with the gap of a refused query."""
+    """An intruder who renames a table must not make the scan blind."""
     lab, ungcuu, engine = wiki
     ask = "mariadb wiki" if engine == "mariadb" else "cd /; PGPASSWORD=word psql -qX -h localhost -U wiki wiki"
     schema = "" if engine == "mariadb" else "SET search_path TO mediawiki; "
