@@ -73,6 +73,7 @@ def asked(variables: Mapping[str, Any]) -> Stated:
         paths=tuple(path for path in paths if path.startswith("/")),
         accounts=(user,) if ACCOUNT.fullmatch(user) else (),
         name=str(variables.get("website_name") or ""),
+        root=root,
         page=str(variables.get("website_health_path") or ""),
     )
 
@@ -176,9 +177,9 @@ def _ports(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any
     if silent := [port for port in ports if port not in seen.listening]:
         text = _("nothing listens on {ports}").format(ports=", ".join(map(str, silent)))
         yield Fault("website_ports", "bad", text, _set("website_ports", served))
-    if more := [port for port in served if port not in ports]:
+    elif more := [port for port in served if port not in ports]:
         text = _("the website also answers on {ports}").format(ports=", ".join(map(str, more)))
-        yield Fault("website_ports", "warn", text, _set("website_ports", sorted({*served, *ports} - set(silent))))
+        yield Fault("website_ports", "warn", text, _set("website_ports", sorted({*served, *ports})))
 
 
 def _settings(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:

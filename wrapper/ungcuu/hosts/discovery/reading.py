@@ -94,6 +94,7 @@ class Stated:
     paths: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     name: str = ""
+    root: str = ""
     page: str = ""
 
 
@@ -184,11 +185,17 @@ def _two(site: Website) -> list[tuple[int, bool]]:
 
 
 def _ask_stated(found: Sequence[Website], stated: Stated) -> list[dict[str, Any]]:
-    """Ask for the page that the inventory states, in its name, on a port of the website of that name (or of any)."""
+    """Ask for the page that the inventory states: of the website of that name, else of that root, else of the first.
+
+    Where the name is no website's, the one that was chosen is asked in its own: the page is judged by itself.
+    """
     if not (stated.page and stated.name and found):
         return []
-    site = next((one for one in found if stated.name.lower() in one.names), found[0])
-    pages = [{"port": port, "tls": tls, "host": stated.name, "path": stated.page} for port, tls in _two(site)]
+    name = stated.name.lower()
+    by_name = [one for one in found if name in one.names]
+    site = next(iter([*by_name, *(one for one in found if one.root == stated.root), *found]))
+    host = stated.name if by_name or not site.names else site.names[0]
+    pages = [{"port": port, "tls": tls, "host": host, "path": stated.page} for port, tls in _two(site)]
     return [{"root": "/nonexistent", "user": "", "pages": pages}]
 
 
