@@ -39,7 +39,7 @@ def disk(path: Path, line: bytes, count: int) -> None:
     os.close(fd)
 
 
-def seconds(work) -> float:  # type: ignore[no-untyped-def]
+def seconds(work) -> float:
     """Time one piece of work."""
     start = time.perf_counter()
     work()

@@ -138,7 +138,7 @@ class PatchHost:
         """One call of the program."""
         done = self.lab.exec(self.name, ["python3", "-I", PROGRAM, verb, json.dumps(question)])
         assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)  # type: ignore[no-any-return]
+        return json.loads(done.stdout)
 
     def plan(self, *, everything: bool = False, tools: tuple[str, ...] = ()) -> dict[str, Any]:
         """The plan."""
@@ -151,7 +151,7 @@ class PatchHost:
         if state["stage"] == "waiting" and word:
             self.ask("answer", word=word)
             state = self.ask("follow", seconds=120, finished=True)["state"]
-        return state  # type: ignore[no-any-return]
+        return state
 
     def start(self, plan: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Start the unit with a plan."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patch_host import Package, PatchHost
 
 from ungcuu.detect import baseline
 from ungcuu.lab import Lab
@@ -36,7 +37,7 @@ find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -pa
     -o ! -type d -printf '%p %y %m %U %G %s %l\\n' -o -type d -printf '%p %m %U %G\\n'
 find /etc /usr/local /root /home /var/www /var/spool/cron -xdev -path '*/.ansible' -prune -o -type f -print0 |
     xargs -0 sha256sum
-systemctl list-unit-files --no-legend --plain | sed 's/^/unit file /'
+systemctl list-unit-files --no-legend --plain --type=service,timer,socket,path,mount | sed 's/^/unit file /'
 systemctl list-units --no-legend --plain --type=service,timer,socket --state=active,failed |
     awk '$1 !~ /^(user|session|run-)/ {{ print "unit", $1, $3 }}'
 nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
@@ -62,8 +63,7 @@ CASES = {
     "restore_points": Case(),
     "accept_point": Case({"website_backup_accept_point": "POINT", "website_backup_accept_reason": "test"}),
     "restore_drill": Case(limit="web01,spare01"),
-    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True}, foretold=True),
-    "block": Case({"isolation_block": ["203.0.113.9"], "isolation_block_reason": "test"}),
+    "block": Case({"isolation_block": ["203.0.113.9"], "isolation_block_reason": "test"}, foretold=True),
     "lock": Case(foretold=True),
     "eradicate": Case({"quarantine_paths": [IMPLANT]}, foretold=True),
     "rotate": Case({"credential_rotation_local": False}, foretold=True),
@@ -73,6 +73,7 @@ CASES = {
     "collect": Case({"evidence_profile": "volatile"}),
     "reassess": Case({"reassessment_entry_closed": "the upload form was removed"}),
     "release": Case(foretold=True),
+    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True, "patching_tools": []}, foretold=True),
     "rebuild": Case(),
 }
 
@@ -96,9 +97,15 @@ def state(lab: Lab) -> set[str]:
     return lines
 
 
-def changed(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    """The changes of each host, as the recap counts them."""
-    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", done.stdout, re.M)}
+def changed(done: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
+    """Each task that changed something, with its host (``web01 -> vault01`` where it was delegated)."""
+    found, task = set(), ""
+    for line in done.stdout.splitlines():
+        if begun := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*)\] \**$", line):
+            task = begun[1]
+        elif host := re.match(r"changed: \[([^(\]]+)", line):
+            found.add((host[1], task))
+    return found
 
 
 def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
@@ -108,6 +115,11 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         assert ungcuu("scan", "web01")[0] in (0, 13)
     if name == "collect":
         assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
+    if name == "patch":
+        web = PatchHost(lab)
+        web.install(Package("demo", "1.0"))
+        web.publish(Package("demo", "2.0"))
+        web.sh("rm -r /usr/local/lib/ungcuu")  # as on a host that was never patched
     if name == "release":
         record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}
@@ -139,4 +151,5 @@ def test_check_mode_changes_nothing_and_says_what_the_run_does(
         done = playbook(name, case.limit, **given)
         assert done.returncode == 0, done.stdout[-3000:]
         if case.foretold:
-            assert changed(checked) == changed(done), done.stdout[-3000:]
+            assert changed(checked) == changed(done)
+            assert changed(done), "nothing was changed: nothing is proven"

@@ -105,7 +105,7 @@ class Stack:
             "controls_states": {control.id: "off" for control in CATALOGUE if control.id not in wanted},
             "website_probe_roles": [role for role in self.roles if role != "database_hardening"],
         }
-        states = given["controls_states"] | variables.pop("controls_states", {})  # type: ignore[operator]
+        states = given["controls_states"] | variables.pop("controls_states", {})
         host_vars = self.inventory / "host_vars" / f"{self.host}.yml"
         host_vars.write_text(json.dumps(given | variables | {"controls_states": states}), "utf-8")
 

@@ -10,7 +10,7 @@ UPDATE = "run: python wrapper/tests/tools/catalogue.py update"
 
 
 def identifiers(found: object) -> set[str]:
-    return {m.id if isinstance(m.id, str) else m.id[0] for m in found if m.id}  # type: ignore[attr-defined]
+    return {m.id if isinstance(m.id, str) else m.id[0] for m in found if m.id}
 
 
 def test_every_text_is_in_the_catalogue_and_nothing_else() -> None:
@@ -41,7 +41,7 @@ def test_the_compiled_catalogue_is_fresh() -> None:
 
 
 def _texts(value: object) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _placeholders(text: str) -> list[str]:

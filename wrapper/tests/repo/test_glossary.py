@@ -123,4 +123,4 @@ def _words(english: str, vietnamese: str) -> str:
 
 
 def _first(value: object) -> str:
-    return value if isinstance(value, str) else str(value[0])  # type: ignore[index]
+    return value if isinstance(value, str) else str(value[0])

@@ -95,4 +95,4 @@ def test_a_word_that_only_contains_one_is_not(text: str) -> None:
 
 
 def _texts(value: object) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+    return [value] if isinstance(value, str) else list(value)

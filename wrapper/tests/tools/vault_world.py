@@ -59,7 +59,7 @@ class World:
         for module in [name for name in sys.modules if name.split(".")[0] == "ungcuu_vault"]:
             del sys.modules[module]
         sys.path.insert(0, str(PROGRAM))
-        from ungcuu_vault import common  # type: ignore[import-not-found]
+        from ungcuu_vault import common
 
         common.ACCOUNT, common.STORE = ACCOUNT, base / "store"
         common.SETTINGS, common.RUN = base / "settings", base / "run"

@@ -31,7 +31,7 @@ def control(name: str, **more: object) -> controls.Control:
         "check": f"roles/r/tests/test_r.py::test_{name}",
         "mapping": MAPPING,
     }
-    return controls.Control(**{**fields, **more})  # type: ignore[arg-type]
+    return controls.Control(**{**fields, **more})
 
 
 def check(name: str, outcome: str, message: str = "") -> Check:

@@ -434,3 +434,17 @@ def test_a_case_that_can_t_be_written_leaves_nothing_behind(
             open_case(settings, ["web01"], "Web shell")
     assert list(settings.cases.iterdir()) == []
     assert open_case(settings, ["web01"], "Web shell").facts.hosts == ("web01",)
+
+
+def test_a_verdict_lapses_when_something_else_stands_there(settings: Settings) -> None:
+    """A person judged one content; times and process numbers may change. Seen failing with the state kept by id."""
+    row = {"id": "a", "rule": "web.changed", "severity": "high", "path": "/x", "evidence": {"sha256": "a", "mtime": 1}}
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        book.report("finding", row)
+        case.judge("a", "false alarm", "ours")
+        book.report("finding", row | {"evidence": {"sha256": "a", "mtime": 2}})
+        assert again(case).facts.findings[0].state == "false alarm"
+        book.report("finding", row | {"evidence": {"sha256": "b", "mtime": 2}})
+    assert again(case).facts.findings[0].state == "open"

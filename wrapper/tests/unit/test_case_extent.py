@@ -249,3 +249,20 @@ def test_the_report_tells_ours_apart(settings: Settings) -> None:
     text = render(build(case.records(), None, reach=scope_of_case(case)))
     assert "Files that ungcuu itself wrote: 1" in text
     assert f"others may use: {KEPT}" in text
+
+
+def test_our_own_requests_are_explained_and_count_for_no_loss(settings: Settings) -> None:
+    """The controller that checks the website was named among the suspects, without a word.
+
+    Seen failing with no address known as our own.
+    """
+    case = incident(settings)
+    before = scope_of_case(case).hosts[0].scope
+    with clock_of() as clock:
+        Book(case, clock).report("change", {"what": "isolation", "seen_from": "203.0.113.77"})
+    case = find(settings, case.id)
+    scope = scope_of_case(case).hosts[0].scope
+    assert {row.address for row in scope.addresses if row.own} == {"203.0.113.77"}
+    assert scope.left_bytes < before.left_bytes
+    assert "login from a suspicious address" not in {act for row in scope.accounts for act in row.acts}
+    assert "ungcuu asks from there too" in render(build(case.records(), None, reach=scope_of_case(case)))

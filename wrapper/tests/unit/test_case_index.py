@@ -47,11 +47,11 @@ def truncated(case: Case) -> None:
 def test_a_case_that_is_gone_is_named_by_every_command_that_looks(settings: Settings, harm: object) -> None:
     """Seen failing without the look at the heads: "There is no case yet.", exit code 0."""
     case = open_case(settings, ["web01"], "links")
-    harm(case)  # type: ignore[operator]
+    harm(case)
     said = f"the folder of case {case.id} is gone or was emptied; its head names record 1 of"
     listed, screen = ask(settings, "case", "list")
     assert said in screen
-    assert listed.document["missing"][0]["case"] == case.id  # type: ignore[index]
+    assert listed.document["missing"][0]["case"] == case.id
     assert "There is no case yet" not in str(listed.document)
     for words in (("case", "verify"), ("case", "status")):
         for options in ({}, {"case_id": case.id}):

@@ -147,7 +147,7 @@ def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path: Path) -> None:
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
         stream = Lasting(pipe)
-        screen = Screen(stream)  # type: ignore[arg-type]
+        screen = Screen(stream)
         for _ in range(3):
             screen.line("step 1 of 2")
         stream.flush()

@@ -156,4 +156,4 @@ def test_the_how_to_works_to_the_letter(bundle: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Signature Verified Successfully") == 2
     third = (bundle / "journal.jsonl").read_text().splitlines()[2]
-    assert re.search(r'"hash":"([0-9a-f]{64})"', third)[1] in done.stdout  # type: ignore[index]
+    assert re.search(r'"hash":"([0-9a-f]{64})"', third)[1] in done.stdout

@@ -90,7 +90,7 @@ def test_the_journal_is_closed_on_every_path(tmp_path: Path, error: BaseExceptio
     report = execute(settings, dataclasses.replace(NOTE, run=raise_(error)), "web01")
     assert report.code is code
     assert report.document["outcome"] == outcome
-    assert set(report.document["error"]) == {"what", "state", "next"}  # type: ignore[call-overload]
+    assert set(report.document["error"]) == {"what", "state", "next"}
     assert kinds(settings) == ["run_started", "run_finished"]
 
 

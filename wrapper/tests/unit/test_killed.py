@@ -67,9 +67,9 @@ def test_a_run_killed_in_the_middle_is_unknown_and_open(tmp_path: Path, which: i
     report = killed(settings, (tmp_path / "begun").exists, which)
     assert (report.code, report.document["outcome"]) == (Exit.UNKNOWN, "UNKNOWN"), report.document
     error = report.document["error"]
-    assert "Change it" in error["what"]  # type: ignore[index]
-    assert "may or may not have happened" in error["state"]  # type: ignore[index]
-    assert error["next"] == "ungcuu resume web01"  # type: ignore[index]
+    assert "Change it" in error["what"]
+    assert "may or may not have happened" in error["state"]
+    assert error["next"] == "ungcuu resume web01"
     (found,) = open_runs(settings)
     assert found.ended
     assert not liveness.left_behind(found.run), "a worker of a killed ansible-playbook goes on changing the host"
@@ -80,7 +80,7 @@ def test_a_run_killed_before_its_first_play_changed_nothing(tmp_path: Path) -> N
     settings = settings_of(tmp_path, "- name: Change it\n  ansible.builtin.command: sleep 5")
     report = killed(settings, lambda: True, 0)
     assert (report.code, report.document["outcome"]) == (Exit.NOT_DONE, "NOT DONE"), report.document
-    assert report.document["error"]["state"] == "Nothing was changed."  # type: ignore[index]
+    assert report.document["error"]["state"] == "Nothing was changed."
     assert open_runs(settings) == []
 
 

@@ -86,7 +86,7 @@ def test_only_a_stage_that_is_not_in_use_is_removed(
     """Once the swap has begun, what stands there may be the way back. Seen failing without the look at the step."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(str(PROGRAM))
-    from ungcuu_site import common, stage, state  # type: ignore[import-not-found]
+    from ungcuu_site import common, stage, state
 
     area = tmp_path / "area"
     for module in (common, stage, state):

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ungcuu.detect.findings import Severity, finding, reported
+from ungcuu.case.facts import Finding as CaseFinding
+from ungcuu.detect.findings import Finding, Severity, finding, reported
+from ungcuu.detect.root_loss import Loss
 from ungcuu.detect.scan import ScanResult
 from ungcuu.prepare.verify import Check
 from ungcuu.recover.reassess import Entry, judge
@@ -57,3 +59,46 @@ def test_what_a_run_hands_on_is_bounded() -> None:
     long = [finding("web01", "upload.code", Severity.CRITICAL, "file", f"/{n}", action=place) for n in range(500)]
     assert 50 < len(reported(long)) < 200
     assert reported(long)[0]["data"]["path"] == "/0"
+
+
+def verdict_on(item: Finding, verdict: str = "false alarm", **changed: Any) -> CaseFinding:
+    """What the case holds of a finding that a person judged."""
+    said = {"verdict": verdict, "operator": "hoa", "reason": "made by our own theme"}
+    data = item.document() | changed
+    return CaseFinding(item.id, item.host, item.severity.value, "", item.path, verdict, "", data, said)
+
+
+def test_a_false_alarm_does_not_count_and_is_shown() -> None:
+    """Who said it and why stand in the signed record. Seen failing without the verdicts of the case."""
+    found = scan(Severity.CRITICAL)
+    done = judge("web01", found, [GOOD], SAID, [verdict_on(found.findings[0])])
+    assert (done.outcome, done.left) == ("clean", ())
+    (row,) = done.document()["excused"]
+    assert (row["severity"], row["by"], row["reason"]) == ("critical", "hoa", "made by our own theme")
+    assert judge("web01", found, [GOOD], SAID).outcome == "not clean"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"evidence": {"sha256": "b" * 64}}, {"severity": "medium"}, {"seen": "another"}, {"path": "/y"}],
+)
+def test_a_verdict_holds_for_what_was_judged_alone(changed: dict[str, Any]) -> None:
+    """Whoever changes the same file again must be found. Seen failing with the id alone compared."""
+    found = scan(Severity.HIGH)
+    done = judge("web01", found, [GOOD], SAID, [verdict_on(found.findings[0], **changed)])
+    assert done.outcome == "not clean" and not done.excused
+
+
+def test_an_accepted_finding_still_counts() -> None:
+    """Accepting a risk closes a case; it does not make a host clean."""
+    found = scan(Severity.HIGH)
+    assert judge("web01", found, [GOOD], SAID, [verdict_on(found.findings[0], "accepted")]).outcome == "not clean"
+
+
+def test_no_verdict_brings_a_lost_root_back() -> None:
+    """Loss of root is judged apart from the findings that a person may answer."""
+    found = scan(
+        Severity.CRITICAL, root_lost=Loss("web01", "2026-01-01T00:00:00.000Z", ("program.modified /usr/bin/x",))
+    )
+    done = judge("web01", found, [GOOD], SAID, [verdict_on(found.findings[0])])
+    assert done.outcome == "root lost"

@@ -24,7 +24,7 @@ def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The host's program with its folders below a temporary one; owners are left alone, so that no root is needed."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(str(PROGRAM))
-    from ungcuu_site import check, common, stage, state, swap  # type: ignore[import-not-found]
+    from ungcuu_site import check, common, stage, state, swap
 
     modules: list[ModuleType] = [check, common, stage, state, swap]
     for module in modules:
@@ -323,7 +323,7 @@ def test_one_file_travels_as_an_archive(size: int, tmp_path: Path, monkeypatch: 
     """The engine gives a single file bare; the host must get the same kind of stream as for everything."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / "backup_vault/files"))
-    from ungcuu_vault import tunnel  # type: ignore[import-not-found]
+    from ungcuu_vault import tunnel
 
     arrived = tmp_path / "arrived"
     monkeypatch.setattr(tunnel, "ssh_command", lambda *_: ["sh", "-c", f"read -r request; cat > {arrived}"])

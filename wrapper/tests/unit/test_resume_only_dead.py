@@ -109,7 +109,7 @@ def test_a_dangerous_run_is_confirmed_before_anything_and_stays_open_until_then(
 
     report, _screen = go_on(settings, refuse)
     assert report.code is Exit.REFUSED
-    assert report.document["error"]["next"] == "ungcuu resume web01 --confirm-host web01"  # type: ignore[index]
+    assert report.document["error"]["next"] == "ungcuu resume web01 --confirm-host web01"
     assert (kinds(settings), DONE) == (["run_started"], [])
     report, _screen = go_on(settings)
     assert (report.code, len(DONE)) == (Exit.OK, 1)

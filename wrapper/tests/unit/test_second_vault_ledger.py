@@ -20,7 +20,7 @@ ROW = {
 @pytest.fixture
 def pull(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(PROGRAM))
-    from ungcuu_vault import pull as module  # type: ignore[import-not-found]
+    from ungcuu_vault import pull as module
 
     yield module
     for name in [name for name in sys.modules if name.split(".")[0] == "ungcuu_vault"]:
@@ -53,7 +53,7 @@ def test_a_scan_and_a_proof_are_not_believed(pull: Any) -> None:
 )
 def test_a_row_of_another_kind_is_refused(pull: Any, wrong: dict[str, Any]) -> None:
     """One such row in the second vault's own ledger, and no point could be chosen there any more."""
-    from ungcuu_vault.common import VaultError  # type: ignore[import-not-found]
+    from ungcuu_vault.common import VaultError
 
     with pytest.raises((ValueError, KeyError, TypeError, VaultError)):
         pull._checked(ROW | wrong, "web01")

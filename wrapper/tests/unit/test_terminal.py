@@ -58,7 +58,7 @@ VIETNAMESE = (
 @pytest.mark.parametrize("cleaner", [clean, clean_lines])
 def test_what_is_left_is_visible_and_stays_in_its_place(text: str, cleaner: object) -> None:
     """A file name may not rewrite the line that says what was found."""
-    shown = cleaner(text)  # type: ignore[operator]
+    shown = cleaner(text)
     for char in shown.replace("\n", "") if cleaner is clean_lines else shown:
         assert unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}, repr(shown)
         assert unicodedata.bidirectional(char) not in {"R", "AL", "AN"}, repr(shown)
@@ -95,7 +95,7 @@ def test_every_character_there_is() -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_vietnamese_is_untouched(form: str) -> None:
-    text = unicodedata.normalize(form, VIETNAMESE)  # type: ignore[arg-type]
+    text = unicodedata.normalize(form, VIETNAMESE)
     assert clean(text) == text
 
 

@@ -21,7 +21,7 @@ class Vault:
     """The modules of the vault's program, a site's settings and a ledger."""
 
     def __init__(self) -> None:
-        from ungcuu_vault import judge, known, look, restorable, whole  # type: ignore[import-not-found]
+        from ungcuu_vault import judge, known, look, restorable, whole
 
         self.judge, self.known, self.look, self.restorable, self.whole = judge, known, look, restorable, whole
         self.settings: dict[str, Any] = {

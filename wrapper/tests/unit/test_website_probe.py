@@ -105,7 +105,7 @@ def test_the_sites_own_style_sheets_are_read() -> None:
     for _page in range(2):
         loads = website_probe.Loads("http://portal.lab.test/")
         loads.feed('<link rel="stylesheet" href="/a.css"><link rel="stylesheet" href="/gone.css">')
-        website_probe.read_styles(loads, site, sheets)  # type: ignore[arg-type]
+        website_probe.read_styles(loads, site, sheets)
         assert website_probe.sources(loads) == {
             ("style-src", "'self'"),
             ("style-src", "https://c.example"),
@@ -120,7 +120,7 @@ def test_reading_is_bounded() -> None:
     loads = website_probe.Loads("http://portal.lab.test/")
     loads.feed("".join(f'<link rel="stylesheet" href="/{n}.css">' for n in range(500)))
     site = Site({f"/{n}.css": "a {}" for n in range(500)})
-    website_probe.read_styles(loads, site, {})  # type: ignore[arg-type]
+    website_probe.read_styles(loads, site, {})
     assert len(site.asked) == website_probe._SHEETS
     began = time.monotonic()
     size = website_probe._SHEET_BYTES

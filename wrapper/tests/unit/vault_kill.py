@@ -57,7 +57,7 @@ def steps() -> Callable[[Callable[[], object], int], list[str]]:
 
             for name in ("link", "rename", "unlink", "mkdir", "fsync", "symlink", "rmdir", "fchown"):
                 setattr(os, name, counted(name, getattr(os, name)))
-            subprocess.Popen.__init__ = counted("start", subprocess.Popen.__init__)  # type: ignore[method-assign]
+            subprocess.Popen.__init__ = counted("start", subprocess.Popen.__init__)
             try:
                 action()
             except BaseException as error:

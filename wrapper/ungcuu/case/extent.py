@@ -178,9 +178,10 @@ def skews(records: Iterable[Record]) -> dict[str, timedelta]:
     for record in records:
         data = payload(record)
         skew = data.get("clock_skew_seconds")
-        number = isinstance(skew, int | float) and not isinstance(skew, bool)
-        if record.kind == "custody" and number and abs(skew) < 1e9:  # type: ignore[arg-type]
-            found[str(data.get("from") or "")] = timedelta(seconds=skew)  # type: ignore[arg-type]
+        if record.kind != "custody" or isinstance(skew, bool) or not isinstance(skew, int | float):
+            continue
+        if abs(skew) < 1e9:
+            found[str(data.get("from") or "")] = timedelta(seconds=skew)
     return found
 
 

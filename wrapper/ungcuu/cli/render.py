@@ -42,7 +42,7 @@ def plan(data: Mapping[str, Any], out: Screen) -> None:
         out.line("  " + _("Dangerous: the host's name must be typed, or given with --confirm-host."), "warn")
     if data["steps"]:
         out.line(_("Steps"), "strong")
-        out.table([(f"{step['number']:>2}", _(step["name"]), step["role"] or "") for step in data["steps"]])
+        out.table([_step(step) for step in data["steps"]])
     if data["variables"]:
         out.line(_("Variables"), "strong")
         out.table([(name, _value(value)) for name, value in data["variables"].items()])
@@ -52,6 +52,15 @@ def plan(data: Mapping[str, Any], out: Screen) -> None:
     if data["inverse"]:
         out.line(_("Undone by: {command}").format(command=data["inverse"]))
     out.line(_("Nothing was changed."))
+
+
+def _step(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """One row of the steps, with the number of foretold changes where the hosts were asked."""
+    row = (f"{step['number']:>2}", _(step["name"]), step["role"] or "")
+    if "changed" not in step:
+        return row
+    count = step["changed"]
+    return (*row, ngettext("{count} change", "{count} changes", count).format(count=count) if count else "")
 
 
 def _details(value: Any, out: Screen) -> None:

@@ -188,6 +188,8 @@ def _changed_file(found: Seen) -> tuple[str, dict[str, str]]:
         return "pam", {"path": path}
     if found.evidence.get("as_packaged") and package:
         return "conffile", {"path": path, "package": package}
+    if package and not path.startswith("/etc/"):  # not configuration: the package has exactly this file
+        return "reinstall", {"package": package}
     name = "move" if found.expected == "not present" else "by-hand"
     return ("set-aside" if path.startswith("/var/lib/dpkg/info/") else name), {"path": path}
 

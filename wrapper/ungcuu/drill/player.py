@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -174,12 +175,12 @@ class Drill:
         stored = all(item["status"] == 200 and item["text"] == "stored" for item in said)
         self._prove(phase, "the weak page took every plant", stored, json.dumps(said))
         for plant in self.data["plants"]:
-            there = self._eventually(lambda path=plant["finds"]: self._host_has_marker(path))  # type: ignore[misc]
+            there = self._eventually(partial(self._host_has_marker, plant["finds"]))
             self._prove(phase, f"planted: {plant['name']}", there, plant["finds"])
         self._prove(phase, "the web shell answers the intruder", self._shell_answers(), self.data["shell"])
         self._hold_sessions()
         for title, log in (("held", _HELD_LOG), ("outward", _OUTWARD_LOG)):
-            alive = self._eventually(lambda log=log: self._session(log).get("alive") is True)  # type: ignore[misc]
+            alive = self._eventually(partial(self._is_alive, log))
             self._prove(phase, f"the intruder's {title} session is alive", alive, str(self._session(log)))
         self.moments["attacked"] = time.time()
 
@@ -318,6 +319,9 @@ class Drill:
     def _shell_answers(self) -> bool:
         ways = (f"{self.data['page']}?view={self.data['shell']}", f"/wp-content/uploads/{self.data['shell']}")
         return any(self.data["marker"] in str(self._page(path).get("text", "")) for path in ways)
+
+    def _is_alive(self, log: str) -> bool:
+        return self._session(log).get("alive") is True
 
     def _session(self, log: str) -> dict[str, Any]:
         said = self.lab.exec("intruder01", ["cat", log]).stdout

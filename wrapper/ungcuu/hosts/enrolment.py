@@ -112,6 +112,7 @@ def _line(target: ssh.Target) -> socket.socket:
     import paramiko
 
     command = f"ssh -o BatchMode=yes -W [{target.address}]:{target.port} {jump}"
+    # paramiko takes it in place of a socket: it has the methods that are used.
     return paramiko.ProxyCommand(command)  # type: ignore[return-value]
 
 

@@ -223,7 +223,7 @@ class Lab:
 
     def _subnet(self, version: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         if version == 4:
-            return list(_NETWORK.subnets(new_prefix=28))[self.slot]  # type: ignore[return-value]
+            return ipaddress.ip_network((int(_NETWORK.network_address) + 16 * self.slot, 28))
         return ipaddress.ip_network(f"fd5a:75c0:1ab:{self.slot:x}::/64")
 
     def _make_network(self) -> None:

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ungcuu.plugins.argument_spec import InvalidArguments, validated
 
 
+# Ansible's own classes have no types.
 class DocumentedAction(ActionBase):  # type: ignore[misc]
     """An action with documentation beside it, in ``plugins/modules``. Arguments are validated in check mode too."""
 

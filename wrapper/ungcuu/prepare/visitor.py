@@ -28,6 +28,8 @@ class Visitor:
         self._ports = list(site.get("website_ports") or [])
         doors = self._ask({"do": "doors", "name": self._name, "ports": self._ports})["doors"]
         self._doors = [(str(scheme), int(port)) for scheme, port in doors]
+        seen = self.page()
+        self._door = (str(seen["scheme"]), int(seen["port"]))
 
     def port(self, scheme: str) -> int:
         """The first port of the website that speaks ``http`` or ``https``; 0 where none does."""
@@ -40,7 +42,11 @@ class Visitor:
         return dict(self._ask(order | asked))
 
     def get(self, path: str = "/", **options: Any) -> Answer:
-        """One answer; ``options`` are those of ``ungcuu.remote.page.ask``. Plain HTTP where the site speaks it."""
+        """One answer; ``options`` are those of ``ungcuu.remote.page.ask``.
+
+        Without a ``scheme`` it is asked where the redirects of the health page end: a site that sends everybody to TLS
+        is judged there.
+        """
         return self.get_all([path], **options)[0]
 
     def get_all(self, paths: Sequence[str], **options: Any) -> list[Answer]:
@@ -49,8 +55,9 @@ class Visitor:
         Raises:
             AssertionError: The website does not answer.
         """
-        scheme = options.pop("scheme", "") or ("http" if self.port("http") else "https")
-        request = {"name": self._name, "scheme": scheme, "port": self.port(scheme), **options}
+        scheme = options.pop("scheme", "")
+        scheme, port = (scheme, self.port(scheme)) if scheme else self._door
+        request = {"name": self._name, "scheme": scheme, "port": port, **options}
         answers = self._ask({"do": "get", "requests": [request | {"path": path} for path in paths]})["answers"]
         silent = [answer["error"] for answer in answers if answer["error"]]
         assert not silent, f"{self._name} gives no answer over {scheme} on this host: {silent[0]}"  # noqa: S101

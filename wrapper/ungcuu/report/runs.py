@@ -17,7 +17,7 @@ class RunRecords:
     """One run with what it reported, kind by kind."""
 
     run: Run
-    reports: Mapping[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    reports: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> list[Mapping[str, Any]]:
         """Reports of these kinds, in order."""
@@ -36,7 +36,7 @@ def by_run(records: Sequence[Record], facts: Facts) -> list[RunRecords]:
         hosts = set(hosts_of(data))
         owner = next((one for one in reversed(begun) if not hosts or hosts & set(one.run.hosts)), None)
         if owner is not None and not record.kind.startswith(("run_", "case_")):
-            owner.reports.setdefault(record.kind, []).append(data)  # type: ignore[attr-defined]
+            owner.reports.setdefault(record.kind, []).append(data)
     return list(runs.values())
 
 

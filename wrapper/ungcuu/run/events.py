@@ -24,6 +24,8 @@ MESSAGE_LIMIT = 2000  # characters
 RESULT_LIMIT = 8 << 20  # characters of one task's result; ansible-runner hands on an empty one in place of a larger one
 REPORT_LIMIT = 900_000  # bytes of one report as JSON; a journal's record holds a mebibyte
 TEXT_LIMIT = 64 << 10  # characters of one text in a report
+DIFFERENCE_LIMIT = 16 << 10  # characters of one side of a difference
+MOST_DIFFERENCES = 50  # of one task
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
 # Ansible's own first task of each role, done on the controller.
@@ -91,6 +93,15 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What a task changes of one thing, as ``--diff`` shows it: the thing, and its text before and after."""
+
+    of: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing that happened.
 
@@ -110,6 +121,7 @@ class Event:
     reports: tuple[Report, ...] = ()
     lost: bool = False
     cut: bool = False
+    differences: tuple[Difference, ...] = ()
 
 
 def parse(raw: Mapping[str, Any]) -> Event | None:
@@ -136,6 +148,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status in (Status.UNREACHABLE, Status.FAILED) else "",
         reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
         lost=found == {} and data.get("task_action") in REPORTERS,
+        differences=tuple(_differences(result)) if status is Status.CHANGED else (),
         cut=_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown"))),
     )
 
@@ -181,6 +194,28 @@ def _reports(result: Mapping[str, Any], host: str) -> Iterator[Report]:
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, Mapping) and isinstance(row.get("kind"), str):
                 yield Report(clean(row["kind"], 60), _report_data(row.get("data")), host)
+
+
+def _differences(result: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what a result and its loop items show as changed; a ``no_log`` result shows nothing."""
+    items = result.get("results")
+    parts = [part for part in (result, *(items if isinstance(items, list) else ())) if isinstance(part, Mapping)]
+    if any(part.get("_ansible_no_log") for part in parts):
+        return
+    found = [part.get("diff") for part in parts]
+    rows = [row for diff in found for row in (diff if isinstance(diff, list) else [diff]) if isinstance(row, Mapping)]
+    for row in rows[:MOST_DIFFERENCES]:
+        of = clean(row.get("after_header") or row.get("before_header") or "", 300)
+        before, after = (_side(row.get(name)) for name in ("before", "after"))
+        if before != after:
+            yield Difference(of, before, after)
+
+
+def _side(value: object) -> str:
+    """One side of a difference as text: modules give attributes of a file as a mapping."""
+    if isinstance(value, Mapping):
+        value = "".join(f"{key}: {json.dumps(item)}\n" for key, item in sorted(value.items()))
+    return clean(value or "", DIFFERENCE_LIMIT, lines=True)
 
 
 def _report_data(data: object) -> Mapping[str, object]:

@@ -106,7 +106,8 @@ def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
 def _planned(ctx: Context, document: dict[str, object]) -> Report:
     details = ctx.verb.plan_details(ctx) if ctx.verb.plan_details else {}
     assert ctx.plan is not None  # noqa: S101  (set by the caller)
-    document |= {"plan": ctx.plan.as_data() | ({"details": dict(details)} if details else {}), "outcome": "PLANNED"}
+    plan = ctx.plan.as_data(ctx.step_counts) | ({"details": dict(details)} if details else {})
+    document |= {"plan": plan, "outcome": "PLANNED"}
     return Report(document, Exit.OK)
 
 
@@ -305,7 +306,8 @@ class _Run:
         return rows
 
     def _warn(self, text: str) -> None:
-        self.document.setdefault("warnings", []).append(text)  # type: ignore[attr-defined]
+        known = self.document.get("warnings")
+        self.document["warnings"] = [*(known if isinstance(known, list) else ()), text]
         self.ctx.out.line(text, "warn")
 
 

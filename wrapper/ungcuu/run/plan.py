@@ -62,8 +62,8 @@ class Plan:
                 return index
         return current
 
-    def as_data(self) -> dict[str, object]:
-        """Return the plan for ``--json``."""
+    def as_data(self, changed: Mapping[int, int] | None = None) -> dict[str, object]:
+        """Return the plan for ``--json``; ``changed``: foretold changes of the steps, by their index."""
         return {
             "verb": self.verb,
             "phase": self.phase,
@@ -76,6 +76,7 @@ class Plan:
             "variables": dict(self.variables),
             "steps": [
                 {"number": number, "name": step.name, "play": step.play, "role": step.role}
+                | ({"changed": changed.get(number - 1, 0)} if changed else {})
                 for number, step in enumerate(self.steps, 1)
             ],
         }
@@ -113,6 +114,7 @@ def playbook_patterns(content: Path, playbook: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_Reader(content).patterns(content / "playbooks" / f"{playbook}.yml")))
 
 
+# The base is what this machine's PyYAML has: the faster loader in C, or else the one in Python.
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """YAML as Ansible writes it: unknown tags are read as plain values; a mapping knows its line."""
 

@@ -20,8 +20,9 @@ def step_line(number: int, total: int, name: str, host: str) -> str:
 class Listener:
     """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
 
-    def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int) -> None:
-        self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
+    def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int, *, quiet: bool = False) -> None:
+        """Args: ``quiet`` keeps steps off the screen, where a plan follows: the live line alone moves."""
+        self.ctx, self.plan, self.hosts, self.first, self.quiet = ctx, plan, hosts, first, quiet
         self.at: dict[str, int] = {}
         self.told: set[tuple[int, str]] = set()
         self.lock = threading.Lock()
@@ -50,11 +51,11 @@ class Listener:
             return
         if self.plan == self.ctx.plan:
             self.ctx.step_counts[number] = self.ctx.step_counts.get(number, 0) + (event.status is Status.CHANGED)
-        if event.status in (Status.FAILED, Status.UNREACHABLE):
+        if event.status in (Status.FAILED, Status.UNREACHABLE) and not self.quiet:
             self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
 
     def _show_step(self, number: int, task: str, who: str) -> None:
-        if (number, who) not in self.told:
+        if (number, who) not in self.told and not self.quiet:
             self.told.add((number, who))
             self.ctx.out.line(self._line(number, "", who))
         self.ctx.doing(self._now(number, task), f"{number + 1}/{len(self.plan.steps)}", who)

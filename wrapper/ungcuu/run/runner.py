@@ -91,6 +91,7 @@ class RunResult:
     cut_short: str = ""
     message: str = ""
     fault: BaseException | None = None
+    foretold: tuple[Event, ...] = ()  # in check mode: each task that would change something
 
     @property
     def changed(self) -> int:
@@ -110,6 +111,7 @@ class _Tally:
     screen: Screen | None = None  # where Ansible's own words go, if anywhere
     hosts: dict[str, HostResult] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
+    foretold: list[Event] | None = None  # kept in check mode alone
     events: int = 0
     report_bytes: int = 0
     stop: str = ""
@@ -163,6 +165,8 @@ class _Tally:
         if event.lost or self.report_bytes > MOST_REPORT_BYTES:
             self.stop = "quota"
         self.reports.extend(event.reports)
+        if self.foretold is not None and event.status is Status.CHANGED:
+            self.foretold.append(event)
         if event.host:
             before = self.hosts.get(event.host, HostResult(Outcome.DONE))
             self.hosts[event.host] = _after(before, event)
@@ -216,6 +220,7 @@ class Runner:
         """Run to the end; see :func:`run`."""
         started = time.monotonic()
         self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
+        self._tally.foretold = [] if check else None
         with private_folder("env", "tmp") as folder:
             _write(folder / "env" / "extravars", untemplated(variables))
             _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
@@ -328,6 +333,7 @@ class Runner:
             tally.stop,
             message,
             tally.fault,
+            tuple(tally.foretold or ()),
         )
 
     def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
@@ -403,6 +409,7 @@ def run_each(
     *,
     on_event: OnEvent = lambda _event: None,
     deadline: float = 3600.0,
+    check: bool = False,
     run_id: str = "",
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
@@ -411,7 +418,7 @@ def run_each(
     runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
         futures = [
-            pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, False)
+            pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, check)
             for runner in runners
         ]
         try:
@@ -442,6 +449,7 @@ def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
         next((result.cut_short for result in results if result.cut_short), ""),
         next((result.message for result in results if result.message), ""),
         next((result.fault for result in results if result.fault), None),
+        tuple(event for result in results for event in result.foretold),
     )
 
 

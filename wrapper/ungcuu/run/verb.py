@@ -128,7 +128,7 @@ class Verb:
         before: Work before the playbook; what it returns is added to the variables.
         after: Work after the playbook, on every outcome; what it returns replaces the result.
         run: All the work of a verb without playbook.
-        plan_details: What a read-only look at the host adds to ``--plan``.
+        plan_details: What a look at the hosts adds to ``--plan``: what the run changes (:mod:`ungcuu.run.foretold`).
         steps_before, steps_after: Steps that ``before`` and ``after`` perform, for the plan. ``run`` uses the first.
         with_groups: Groups whose hosts the playbook needs besides the named ones (the vault).
         each_alone: One playbook run for each host, in parallel, so that an unreachable host holds nobody back.

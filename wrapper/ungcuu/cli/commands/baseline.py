@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import Outcome
+from ungcuu.core.errors import Outcome, Refused
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
@@ -25,13 +25,38 @@ def _preflight(ctx: Context) -> None:
     check_signature(ctx.settings.state, ctx.hosts)
 
 
-def _after(_ctx: Context, result: RunResult) -> Result | None:
-    """Say whether the host's state is a new one."""
+def _after(ctx: Context, result: RunResult) -> Result | None:
+    """Say whether the host's state is a new one.
+
+    Raises:
+        Refused: A host shows signs of an intruder; says how a person who has checked them signs all the same.
+    """
     if result.outcome is not Outcome.DONE:
+        _refuse_doubts(ctx, result)
         return None
     changed = any(row.get("changed") for row in result.data_of("change") if row.get("what") == "baseline")
     text = _("The baseline was signed.") if changed else _("The host is as the signed baseline says.")
     return Result(message=text, data={"baseline_changed": changed})
+
+
+def _refuse_doubts(ctx: Context, result: RunResult) -> None:
+    """Name the signs of an intruder, and the option for those that a person has found to be legitimate."""
+    for host in ctx.hosts:
+        found = result.data_of("finding", host)
+        if not found or ctx.options["accept_findings"]:
+            continue
+        shown = "; ".join(" ".join(str(row.get(name)) for name in ("severity", "rule", "path")) for row in found[:5])
+        more = f" (+{len(found) - 5})" if len(found) > 5 else ""
+        raise Refused(
+            _("No baseline was signed: {host} shows signs of an intruder: {found}").format(
+                host=host, found=shown + more
+            ),
+            _("Nothing was changed."),
+            _(
+                "Answer them (scan shows all). If a person has found every one to be legitimate: "
+                "ungcuu baseline {host} --accept-findings --reason TEXT"
+            ).format(host=host),
+        )
 
 
 VERB = Verb(

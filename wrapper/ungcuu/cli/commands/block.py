@@ -46,6 +46,13 @@ def _before(context: Context) -> Mapping[str, object]:
     return {"isolation_block_reason": context.reason, "isolation_block_owner": context.settings.operator}
 
 
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask the host what a run would change; nothing is changed."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, {**_variables(context.options), **_before(context)})
+
+
 def after(context: Context, result: RunResult) -> Result | None:
     """Show the list as it is now, with what each block has stopped."""
     from ungcuu.contain import blocks
@@ -84,6 +91,7 @@ VERB = Verb(
     check=_check,
     preflight=_preflight,
     before=_before,
+    plan_details=_plan_details,
     after=after,
     inverse="ungcuu unblock {host} ADDRESS",
     examples=("ungcuu block web01 203.0.113.9 198.51.100.0/24 --reason 'brute force' --until 2026-12-31",),

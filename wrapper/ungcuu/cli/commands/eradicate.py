@@ -47,10 +47,13 @@ def _preflight(ctx: Context) -> None:
 
 
 def _details(ctx: Context) -> Mapping[str, object]:
-    """What --plan shows: each order, what is left for others, and what is in quarantine. Reads the controller alone."""
+    """What --plan shows: each order, what is left for others, what is in quarantine, and what the host says to it."""
     from ungcuu.detect import baseline
     from ungcuu.recover import quarantine
     from ungcuu.recover.own_files import OwnFiles
+    from ungcuu.run import foretold
+
+    changes = foretold.changes(ctx, _variables(ctx.options))
 
     state, host = ctx.settings.state, ctx.host
     kept = [
@@ -58,7 +61,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
         for row in quarantine.remembered(state, host)
     ]
     if ctx.options.get("put_back"):
-        return {"in_quarantine": kept}
+        return {"in_quarantine": kept, **changes}
     good = baseline.load(state, host)
     choice = quarantine.Choice(
         tuple(ctx.options.get("finding") or ()),
@@ -77,7 +80,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
         {"do": order.do.value, "path": order.path, "rule": order.rule, "finding": order.finding}
         for order in planned.orders
     ]
-    return {"orders": orders, "left": [dict(row) for row in planned.left], "in_quarantine": kept}
+    return {"orders": orders, "left": [dict(row) for row in planned.left], "in_quarantine": kept, **changes}
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:

@@ -65,11 +65,10 @@ def _keep_cards(ctx: Context) -> None:
 
 
 def plan_details(ctx: Context) -> Mapping[str, object]:
-    """Ask the host, item by item, what a run would change; nothing is changed."""
-    from ungcuu.prepare.hardening import planned_changes
+    """Ask the hosts, item by item, what a run would change; nothing is changed."""
+    from ungcuu.run import foretold
 
-    changes = planned_changes(ctx, variables(ctx.options))
-    return {"changes": list(changes)}
+    return foretold.changes(ctx, variables(ctx.options))
 
 
 VERB = Verb(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ungcuu.core.debian import DEFAULT, SUPPORTED
@@ -52,10 +53,8 @@ def _exec(context: Context) -> Result:
     return Result(outcome, message, said | {"exit_code": done.returncode})
 
 
-def _verb(name: str, summary: str, **fields: object) -> Verb:
-    """Return a sub-verb: none of them touches a real host, so none locks, asks or journals."""
-    common: dict[str, object] = {"hosts": Hosts.NONE, "read_only": True, "journaled": False}
-    return Verb(name=name, phase=Phase.TOOL, summary=summary, **(common | fields))  # type: ignore[arg-type]
+# Sub-verbs touch no real host, so none locks, asks or journals.
+_verb = partial(Verb, phase=Phase.TOOL, hosts=Hosts.NONE, read_only=True, journaled=False)
 
 
 _NAMES = Argument("names", required=False, many=True)
@@ -69,13 +68,15 @@ VERB = Verb(
     summary=N_("Disposable hosts in containers, for drills and tests"),
     hosts=Hosts.NONE,
     verbs=(
-        _verb("up", N_("Bring up the lab's hosts"), run=_up, arguments=(_NAMES,), options=(_RELEASE,)),
-        _verb("down", N_("Remove the lab's hosts"), run=_down, arguments=(_NAMES,)),
-        _verb("status", N_("Show the lab's hosts"), run=_status),
-        _verb("restart", N_("Restart a host (stands for a reboot)"), run=_restart, arguments=(Argument("name"),)),
+        _verb("up", summary=N_("Bring up the lab's hosts"), run=_up, arguments=(_NAMES,), options=(_RELEASE,)),
+        _verb("down", summary=N_("Remove the lab's hosts"), run=_down, arguments=(_NAMES,)),
+        _verb("status", summary=N_("Show the lab's hosts"), run=_status),
+        _verb(
+            "restart", summary=N_("Restart a host (stands for a reboot)"), run=_restart, arguments=(Argument("name"),)
+        ),
         _verb(
             "exec",
-            N_("Run a command on a host as root, even when it is cut off"),
+            summary=N_("Run a command on a host as root, even when it is cut off"),
             run=_exec,
             arguments=(Argument("name"), Argument("command", many=True)),
             examples=("ungcuu lab exec web01 -- systemctl --failed",),

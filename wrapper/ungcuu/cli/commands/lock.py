@@ -19,6 +19,13 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     return given | ({"account_lock_application": ""} if options["host_only"] else {})
 
 
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask the host whom a run would lock; nothing is changed."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, _variables(context.options))
+
+
 def _after(_context: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         return None
@@ -53,6 +60,7 @@ VERB = Verb(
         Option("--host-only", N_("Leave the accounts of the site alone"), kind="flag", default=False),
     ),
     variables=_variables,
+    plan_details=_plan_details,
     after=_after,
     inverse="ungcuu unlock {host}",
     examples=("ungcuu lock web01 --reason 'stolen passwords'", "ungcuu lock web01 --account bientap --host-only"),

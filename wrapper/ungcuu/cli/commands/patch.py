@@ -12,8 +12,6 @@ from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
 
-_PLAN_SECONDS = 900.0
-
 
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options; the inventory and the role's defaults stand for the rest."""
@@ -33,26 +31,16 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
 
 def _plan_details(context: Context) -> Mapping[str, object]:
     """Ask each host what would change. The look is read-only: package lists go to a folder that is removed again."""
-    from ungcuu.hosts.site import inventory_of
     from ungcuu.prepare import patch_view
-    from ungcuu.run import runner
-    from ungcuu.run.failures import problem_of
+    from ungcuu.run import foretold
 
-    if context.options.get("rollback"):
-        return {}
-    variables = {**_variables(context.options), "patching_plan_only": True}
-    result = runner.run(
-        context.settings, inventory_of(context.settings), "patch", context.hosts, variables, deadline=_PLAN_SECONDS
-    )
-    problem = problem_of("patch", True, result)
-    if problem is not None:
-        raise problem
+    asked = foretold.ask(context, _variables(context.options))
     found: dict[str, object] = {}
     for host in context.hosts:
-        plan = patch_view.find(_records(result, host), "patch_plan")
+        plan = patch_view.find(_records(asked.result, host), "patch_plan")
         if plan is not None:
             found |= patch_view.details(host, plan)
-    return found
+    return found | asked.details(whole=bool(context.settings.verbosity))
 
 
 def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:

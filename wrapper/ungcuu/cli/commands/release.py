@@ -59,6 +59,13 @@ def _gate(context: Context) -> None:
             )
 
 
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask the hosts what a run would change, once nothing speaks against it; nothing is changed."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, _variables(context.options))
+
+
 VERB = Verb(
     name="release",
     phase=Phase.RECOVER,
@@ -79,6 +86,7 @@ VERB = Verb(
     ),
     check=_check,
     variables=_variables,
+    plan_details=_plan_details,
     before=_before,
     preflight=_gate,
     inverse="ungcuu isolate {host}",

@@ -105,12 +105,8 @@ def _first_sign(context: Context) -> str:
     return case.facts.first_sign if case else ""
 
 
-def _run(context: Context) -> Result:
-    """Run the playbook, on the clean machine too where one is named, and show what came of it."""
-    from ungcuu.recover.restore_points import drill_data
-    from ungcuu.run import locks
-    from ungcuu.run.failures import problem_of
-
+def _of_run(context: Context) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the playbook's variables, and the clean machine where one is named."""
     variables, machine = dict(_variables(context.options)), context.options["to"]
     if context.options["clean"]:
         variables["website_restore_before"] = _first_sign(context)
@@ -118,9 +114,26 @@ def _run(context: Context) -> Result:
         variables["website_restore_allow_suspect"] = context.reason
     if context.options["accept"]:
         variables["website_restore_accept"] = dict.fromkeys(context.options["accept"], context.reason)
-    others = (str(machine),) if machine else ()
     if machine:
         variables["restore_to"] = machine
+    return variables, (str(machine),) if machine else ()
+
+
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask vault and host what a run would change, and with which restore point; nothing is changed."""
+    from ungcuu.run import foretold
+
+    variables, others = _of_run(context)
+    return foretold.changes(context, variables, with_hosts=others)
+
+
+def _run(context: Context) -> Result:
+    """Run the playbook, on the clean machine too where one is named, and show what came of it."""
+    from ungcuu.recover.restore_points import drill_data
+    from ungcuu.run import locks
+    from ungcuu.run.failures import problem_of
+
+    variables, others = _of_run(context)
     for host in context.hosts:
         context.record("change", drill_data(context.settings.host_dir(host)), host)
     with locks.hold(context.settings, others, context.verb.name, context.reason):
@@ -229,6 +242,7 @@ VERB = Verb(
     variables=_variables,
     check=_check,
     preflight=_preflight,
+    plan_details=_plan_details,
     run=_run,
     inverse="ungcuu-site undo (on {host}, with the id that the run reports)",
     deadline=6 * 3600.0,

@@ -20,6 +20,13 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     return given
 
 
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask the hosts what would get a new secret; none is made."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, _variables(context.options))
+
+
 def _after(context: Context, result: RunResult) -> Result | None:
     """Report what was changed and where the new secrets are; never a secret."""
     from ungcuu.core.errors import Outcome
@@ -62,6 +69,7 @@ VERB = Verb(
         Option("--website-only", N_("Leave local accounts alone"), kind="flag", default=False),
     ),
     variables=_variables,
+    plan_details=_plan_details,
     after=_after,
     examples=("ungcuu rotate web01", "ungcuu rotate web01 --website-only"),
 )

@@ -29,6 +29,13 @@ def _check(context: Context) -> None:
         raise Refused(str(error), _("Nothing was changed."), f"ungcuu doctor {context.host}") from error
 
 
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Ask the host what a run would change; nothing is changed."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, _variables(context.options))
+
+
 def _after(context: Context, result: RunResult) -> Result | None:
     from ungcuu.cli.commands.block import after
 
@@ -44,6 +51,7 @@ VERB = Verb(
     arguments=(Argument("addresses", many=True),),
     variables=_variables,
     preflight=_check,
+    plan_details=_plan_details,
     after=_after,
     inverse="ungcuu block {host} ADDRESS",
     examples=("ungcuu unblock web01 203.0.113.9",),

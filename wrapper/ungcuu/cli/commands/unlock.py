@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ungcuu.core.i18n import N_
-from ungcuu.run.verb import Hosts, Phase, Verb
+from ungcuu.run.verb import Context, Hosts, Phase, Verb
 
 
 def _variables(_options: Mapping[str, object]) -> Mapping[str, object]:
     return {"account_lock_state": "unlocked"}
+
+
+def _plan_details(context: Context) -> Mapping[str, object]:
+    """Show whom a run would unlock; nothing is changed."""
+    from ungcuu.run import foretold
+
+    return foretold.changes(context, _variables(context.options))
 
 
 VERB = Verb(
@@ -20,6 +27,7 @@ VERB = Verb(
     hosts=Hosts.ONE,
     dangerous=True,
     variables=_variables,
+    plan_details=_plan_details,
     inverse="ungcuu lock {host}",
     examples=("ungcuu unlock web01",),
 )

@@ -34,8 +34,10 @@ class ActionModule(DocumentedAction):
         reply = run_on_host(self, "packages", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
-        rows = [("package", str(item)) for item in reply.get("installed", [])]
-        rows += [("package removed", str(item)) for item in reply.get("removed", [])]
+        # Done on another host, such as the vault, the record must not read as a change of this one.
+        where = f" ({self._task.delegate_to})" if self._task.delegate_to else ""
+        rows = [("package", f"{item}{where}") for item in reply.get("installed", [])]
+        rows += [("package removed", f"{item}{where}") for item in reply.get("removed", [])]
         diff = "".join(f"{what} {item}\n" for what, item in rows)
         return result | {
             "changed": bool(rows),

@@ -22,6 +22,7 @@ author: [ungcuu]
 VARIABLE = "ungcuu_changed"
 
 
+# Ansible's own classes have no types.
 class CallbackModule(CallbackBase):  # type: ignore[misc]
     """See the documentation above. Ansible loads it from ``callback_plugins`` without being asked."""
 

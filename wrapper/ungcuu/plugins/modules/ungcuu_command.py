@@ -29,13 +29,13 @@ options:
     elements: str
     required: true
   what:
-    description: Kind of the change, for the record.
+    description: Kind of the change, for the difference and the record.
     type: str
     required: true
   item:
-    description: What is changed, for the record.
+    description: What is changed, for the record. Without it there is no record; a later task of the role makes its own.
     type: str
-    required: true
+    default: ""
   controls:
     description: Ids of the controls that the change carries.
     type: list
@@ -55,6 +55,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+rc:
+  description: The command's exit code.
+  returned: when it was run
+  type: int
+stdout:
+  description: Its standard output; C(stdout_lines) has it line by line, C(stderr) its standard error.
+  returned: when it was run
+  type: str
 ungcuu:
   description: Records for the journal, each with C(kind) and C(data).
   returned: when there are changes
