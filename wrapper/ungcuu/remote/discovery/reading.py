@@ -21,18 +21,23 @@ def left_out(what: object, why: object) -> None:
         LEFT_OUT.append(f"{what}: {why}"[:300])
 
 
-def printed(*argv: str, needed: bool = True, user: str = "") -> str:
+def printed(*argv: str, needed: bool = True, user: str | None = None) -> str:
     """What a program prints on standard output; empty where it failed, which is noted if the program was needed."""
     if time.monotonic() > UNTIL:
         left_out(argv[0], "no time left")
         return ""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-    who = {"user": user} if user else {}
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False, env=environment,
-            cwd="/", **who,  # type: ignore[call-overload]
-        )  # fmt: skip # a table
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+            env=environment,
+            cwd="/",
+            user=user,
+        )
     except (OSError, subprocess.SubprocessError) as error:
         if needed:
             left_out(argv[0], type(error).__name__)
