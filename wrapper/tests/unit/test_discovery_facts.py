@@ -97,7 +97,7 @@ def test_a_path_of_an_odd_form_is_not_taken(root: str) -> None:
 
 
 def test_a_comment_can_not_end_its_line() -> None:
-    """What stands beside a fact are a host's words."""
+    """What stands beside a fact are a host's words. Seen failing with comments that are not cleaned."""
     survey = dataclasses.replace(SURVEY, left_out=("nginx\nansible_user: root", "a\u2028website_user: root"))
     fact = Found("website_user", "a", Sure.CERTAIN, ("x\nansible_host: 203.0.113.9",))
     assert yaml.safe_load(draft.text("web01", survey, SITE, [fact])) == {"website_user": "a"}

@@ -71,7 +71,7 @@ def test_aliases_and_upstreams() -> None:
 
 
 def test_includes_in_circles_end() -> None:
-    """A host that lies must not keep the controller busy."""
+    """A host that lies must not keep the controller busy. Seen failing without the bound on depth."""
     text = MAIN + "http { include /etc/nginx/nginx.conf; include nginx.conf; server { root /srv/a; } }"
     assert nginx.vhosts(text)
 
@@ -160,6 +160,6 @@ def test_no_text_breaks_the_readers(seed: int) -> None:
 
 
 def test_deep_nesting_ends() -> None:
-    """Recursion that a host decides on would end in a fault."""
+    """Recursion that a host decides on would end in a fault. Seen failing without the bound on depth."""
     nginx.vhosts(MAIN + "http " + "{ a " * 50000)
     apache.vhosts(apache.Config({apache.MAIN: "<Directory />\n" * 50000 + "Listen 80\n"}))
