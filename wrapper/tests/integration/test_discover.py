@@ -156,7 +156,7 @@ def test_a_neighbour_is_listed_and_can_be_named(hosts: Lab, ungcuu: Run) -> None
 
 
 def test_nothing_of_a_page_becomes_a_template(hosts: Lab, ungcuu: Run) -> None:
-    """Ansible would run what stands in braces on the controller. Its unit test was seen failing with that pattern open."""
+    """Ansible would run what stands in braces on the controller. Its unit test was seen failing with the pattern open."""
     _code, document, _said = ungcuu("discover", "web01", "--website", "thongke.lab.test")
     assert facts(document)["website_health_text"] == "Thống kê thương mại"
     assert "{" not in document["draft"]
@@ -224,11 +224,19 @@ def test_doctor_agrees_with_a_right_inventory(hosts: Lab, ungcuu: Run) -> None:
 
 
 def test_init_ends_with_a_host_that_doctor_agrees_with(hosts: Lab, ungcuu: Run, tmp_path: Path) -> None:
-    """Five options, no terminal: an inventory from nothing. A second run goes on with it and replaces nothing."""
-    folder = tmp_path / "site"
-    given = ["--address", hosts.address("web01"), "--contact", "mailto:baomat@portal.lab.test"]
-    given += ["--key", str(hosts.folder / "id_ed25519"), "--website", "portal.lab.test"]
-    code, document, said = ungcuu("init", "--out", str(folder), *given, "--fingerprint", fingerprint(hosts, "web01"))
+    """Options, no terminal: an inventory from nothing. Typed again it goes on, and replaces nothing.
+
+    The first run makes the key and is refused by the host; what it shows for the console lets the second one in.
+    """
+    folder, key = tmp_path / "site", tmp_path / "ssh" / "key"
+    given = ["--address", hosts.address("web01"), "--contact", "mailto:baomat@portal.lab.test", "--key", str(key)]
+    given += ["--account", "truc", "--website", "portal.lab.test", "--fingerprint", fingerprint(hosts, "web01")]
+    code, document, said = ungcuu("init", "--out", str(folder), *given)
+    assert code == 4, said
+    assert f"ungcuu init --out {folder}" in document["error"]["next"]
+    console = [line for line in said.splitlines() if line.startswith("    ")]
+    assert hosts.exec("web01", ["sh", "-e"], stdin="\n".join(console).encode()).returncode == 0
+    code, document, said = ungcuu("init", "--out", str(folder), "--website", "portal.lab.test")
     bad = [row for row in document["doctor"]["checks"] if row["level"] == "bad" and row["subject"] != "vault"]
     assert bad == [], said
     assert code in (0, 13), said
