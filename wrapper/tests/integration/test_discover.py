@@ -156,7 +156,7 @@ def test_a_neighbour_is_listed_and_can_be_named(hosts: Lab, ungcuu: Run) -> None
 
 
 def test_nothing_of_a_page_becomes_a_template(hosts: Lab, ungcuu: Run) -> None:
-    """Ansible would run what stands in braces on the controller. Its unit test was seen failing with the pattern open."""
+    """Ansible would run what stands in braces on the controller. Its unit test was seen to fail when open."""
     _code, document, _said = ungcuu("discover", "web01", "--website", "thongke.lab.test")
     assert facts(document)["website_health_text"] == "Thống kê thương mại"
     assert "{" not in document["draft"]

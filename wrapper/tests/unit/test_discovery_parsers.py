@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ungcuu.hosts.discovery import apache, nginx
+from ungcuu.hosts.discovery import apache, nginx, reading
 from ungcuu.hosts.discovery.vhosts import websites
 
 MAIN = "# configuration file /etc/nginx/nginx.conf:\n"
@@ -163,3 +163,11 @@ def test_deep_nesting_ends() -> None:
     """Recursion that a host decides on would end in a fault. Seen failing without the bound on depth."""
     nginx.vhosts(MAIN + "http " + "{ a " * 50000)
     apache.vhosts(apache.Config({apache.MAIN: "<Directory />\n" * 50000 + "Listen 80\n"}))
+
+
+def test_a_virtual_host_that_was_not_read_is_named() -> None:
+    """One that a macro makes has its place in Apache's list, and no section in the files."""
+    told = {"apache": {"files": APACHE, "modules": MODULES, "hosts": "*:80 m.vn (/etc/apache2/macro.conf:3)\n"}}
+    served = {**told, "listening": [[80, "apache2"]]}
+    sites = websites(apache.vhosts(apache.Config(APACHE, modules=MODULES)))
+    assert reading._unread(served, sites) == ["apache2: /etc/apache2/macro.conf:3"]

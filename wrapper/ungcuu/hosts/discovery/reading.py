@@ -131,7 +131,7 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
             "real": _texts(told.get("real")),
             "accounts": {str(k): v is True for k, v in _mapping(told.get("accounts")).items()},
             "stated_page": _best(extra) if stated.page else None,
-            "left_out": (*_words(served.get("left_out")), *_words(told.get("left_out"))),
+            "left_out": (*_unread(served, found), *_words(served.get("left_out")), *_words(told.get("left_out"))),
         }
     )
 
@@ -237,6 +237,13 @@ def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
     if "apache2" in programs:
         found += apache.vhosts(_apache(served))
     return found
+
+
+def _unread(served: Mapping[str, Any], found: Sequence[Website]) -> list[str]:
+    """Virtual hosts that Apache lists and that were not read: those of macros, and of sections behind a definition."""
+    read = {vhost.place for vhost in _vhosts(served)}
+    lost = sorted(_apache(served).listed - read) if any(site.server == "apache" for site in found) else []
+    return [f"apache2: {place}" for place in lost]
 
 
 def _pools(served: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
