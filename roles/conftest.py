@@ -6,6 +6,7 @@ hand, ``pytest roles/<role>/tests --hosts=ssh://web01 --ssh-config=FILE --sudo``
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -37,6 +38,36 @@ def _only_enforced_controls(request: pytest.FixtureRequest, site_facts: Mapping[
     state = controls.wanted(known, variables)[mark.args[0]]
     if state == "off" or (state == "audit" and not os.environ.get("UNGCUU_AUDIT")):
         pytest.skip(f"the site has set the control {mark.args[0]} to {state}")
+    scope = next(control.scope for control in known if control.id == mark.args[0])
+    if scope in ("pool", "unit"):
+        _skip_what_is_shared(request.getfixturevalue("whose"), scope, mark.args[0])
+
+
+def _skip_what_is_shared(whose: Mapping[str, Any], scope: str, control: str) -> None:
+    """Skip the test of a control that harden does not set, since it would change another website."""
+    for name, others in whose[f"shared_{scope}s"].items():
+        if scope == "pool" or name.startswith(control.removeprefix("sandbox-")):
+            pytest.skip(f"not applicable: {name} also runs {', '.join(others)}")
+
+
+_SURVEYED: dict[str, Mapping[str, Any]] = {}
+
+
+@pytest.fixture
+def whose(host: testinfra.host.Host, site: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of PHP on the host is the website's alone, and what it shares (ungcuu.prepare.web_sites); asked once."""
+    from ungcuu.plugins.on_host import parse_reply, program_text
+    from ungcuu.prepare import web_sites
+
+    name = host.backend.get_hostname()
+    if name not in _SURVEYED:
+        root = str(site.get("website_root", ""))
+        program = base64.b64encode(program_text("survey", {"root": root}).encode()).decode()
+        reply = parse_reply(host.check_output("printf %%s %s | base64 -d | /usr/bin/python3 -I -S -B -", program))
+        sites = web_sites.checked(reply.get("sites"))
+        of_apache = "modphp" in reply.get("has", [])
+        _SURVEYED[name] = web_sites.whose(sites, str(site.get("website_name", "")), str(reply["root"]), of_apache)
+    return _SURVEYED[name]
 
 
 @pytest.fixture(scope="session")

@@ -258,5 +258,5 @@ def test_a_control_that_breaks_the_website_is_taken_back_and_named(
     assert "php-functions. Everything else is hardened, and the website works" in " ".join(done.stdout.split())
     page = inside(web, "curl -s -H 'Host: portal.lab.test' http://127.0.0.1/")
     assert "Sở Công Thương" in page
-    assert "disable_functions" not in inside(web, "cat /etc/php/*/fpm/conf.d/90-ungcuu.ini")
+    assert "disable_functions" not in inside(web, "cat /etc/php/*/fpm/pool.d/zz-ungcuu.conf")
     assert "expose_php" in inside(web, "cat /etc/php/*/fpm/conf.d/90-ungcuu.ini")

@@ -36,7 +36,7 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 def order_of(program: bytes) -> dict[str, Any]:
     """Return what a program that goes to the host is asked for."""
     last = program.decode().strip().splitlines()[-1]
-    order: dict[str, Any] = json.loads(ast.literal_eval(last.removeprefix("main(json.loads(").removesuffix("))")))
+    order: dict[str, Any] = json.loads(ast.literal_eval(last.partition("main(*json.loads(")[2].removesuffix(")))")))[0]
     return order
 
 

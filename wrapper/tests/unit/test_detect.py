@@ -326,6 +326,17 @@ def test_listeners_and_processes() -> None:
     }
 
 
+def test_code_in_an_applications_settings_is_no_mere_change() -> None:
+    """Debian keeps MediaWiki's settings below /etc: what is put in there runs in every page."""
+    path = "/etc/mediawiki/LocalSettings.php"
+    before, now = snapshot(file=[file(path, "system")]), snapshot(file=[file(path, "system", sha256="b" * 64)])
+    assert detectors.interesting(Comparison(POLICY, before, now)) == [path]
+    for text, severity in (("<?php eval(base64_decode('x'));", "high"), ("<?php $wgSitename = 'x';", "medium")):
+        contents = {path: base64.b64encode(text.encode()).decode()}
+        seen = detectors.detect(Comparison(POLICY, before, now, contents))
+        assert [(item.rule, item.severity.value) for item in seen] == [("config.changed", severity)]
+
+
 def test_an_incomplete_reading_is_a_finding() -> None:
     """Silence is not innocence."""
     now = snapshot()

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ungcuu.core.errors import ControllerFault
+from ungcuu.core.errors import ControllerFault, InventoryError
 from ungcuu.hosts import profiles
 from ungcuu.remote import site_config
 
@@ -117,3 +117,63 @@ def test_a_wrong_key_is_refused_with_its_place(line: str, why: str) -> None:
     text = f"---\ntitle: X\nversions: any\ndetect: {{markers: [a]}}\nconfig:\n{line}\n  paths: [x.php]\n"
     with pytest.raises(ControllerFault, match=why):
         profiles.parsed(text, "x.yml")
+
+
+FACTS = {
+    "data": {
+        "engines": ["mariadb"],
+        "administrators": {"queries": [
+            {"set": "administrator", "sql": "SELECT login, mail, hash FROM {prefix}people WHERE admin = 1",
+             "columns": ["name", "plain", "digest"]},
+        ]},
+        "tokens": {},
+    },
+}  # fmt: skip # a table
+
+
+def test_a_hand_written_site_states_its_own_queries() -> None:
+    """Nobody but the site itself knows where its administrators stand."""
+    profile = profiles.of_site("php", FACTS)
+    assert profile is not None and profile.gaps() == {
+        "persistence": ["not-in-profile"],
+        "content": ["not-in-profile"],
+    }
+    assert profile.reading()["administrators"]["queries"][0]["columns"] == ("name", "plain", "digest")
+    assert profiles.of_site("wordpress", {}) == profiles.load("wordpress")
+    assert profiles.of_site("unheard-of", {}) is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM people",
+        "SELECT 1; DROP TABLE people",
+        "SELECT login FROM people INTO OUTFILE '/var/www/x.php'",
+        "SELECT(login)INTO OUTFILE '/var/www/x.php' FROM people",
+        "SELECT '\\! id'",
+        "SELECT 1 -- x",
+        "SELECT 1\nDELIMITER x",
+        "",
+    ],
+)
+def test_a_query_is_one_select(sql: str) -> None:
+    """Seen failing with the check taken out: the clients of both databases take commands between statements."""
+    query = {"set": "administrator", "sql": sql, "columns": ["name"]}
+    with pytest.raises(InventoryError, match=r"website_profile_facts\.data\.administrators\.queries\.0\.sql: "):
+        profiles.of_site("php", {"data": {"administrators": {"queries": [query]}}})
+
+
+@pytest.mark.parametrize(
+    ("application", "facts", "why"),
+    [
+        ("php", {"date": {}}, r"website_profile_facts\.date: is unknown"),
+        ("php", {"data": {"content": {"pages": [{"folders": "x"}]}}}, r"data\.content\.pages\.0\.suffix: is missing"),
+        ("php", {"data": {"tokens": {"lines": [{"set": "token", "paths": ["x"], "pattern": "(", "columns": []}]}}},
+         r"data\.tokens\.lines\.0\.pattern: "),
+        ("wordpress", FACTS, "only the profile php"),
+        ("own", FACTS, "there is no profile own"),
+    ],
+)  # fmt: skip # a table
+def test_a_wrong_fact_is_refused_with_its_place(application: str, facts: object, why: str) -> None:
+    with pytest.raises(InventoryError, match=why):
+        profiles.of_site(application, facts)

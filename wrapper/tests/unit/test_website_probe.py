@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ungcuu.plugins.action.ungcuu_website_probe import checked_needs
-from ungcuu.remote import website_probe
+from ungcuu.remote import page_loads
 
 PAGE = """<!doctype html><head><link rel="stylesheet" href="https://fonts.example/a.css">
 <link rel="icon" href="//i.example/x"><link rel="preload" as="font" href="https://f.example/a.woff2">
@@ -44,10 +44,10 @@ FOREIGN = {
 
 def sources(page: str) -> set[tuple[str, str]]:
     """What the probe makes of a page."""
-    loads = website_probe.Loads("http://portal.lab.test/")
+    loads = page_loads.Loads("http://portal.lab.test/")
     loads.feed(page)
     loads.finish()
-    return website_probe.sources(loads)
+    return page_loads.sources(loads)
 
 
 def test_a_page_tells_what_it_loads() -> None:
@@ -74,7 +74,7 @@ def test_where_a_page_says_that_it_stands() -> None:
 )
 def test_a_srcset_is_read_as_browsers_read_it(srcset: str, addresses: list[str]) -> None:
     """Addresses may hold commas themselves."""
-    assert website_probe.candidates(srcset) == addresses
+    assert page_loads.candidates(srcset) == addresses
 
 
 def test_googles_fonts_are_known() -> None:
@@ -103,10 +103,10 @@ def test_the_sites_own_style_sheets_are_read() -> None:
     }
     site, sheets = Site(files), dict[str, set[tuple[str, str]]]()
     for _page in range(2):
-        loads = website_probe.Loads("http://portal.lab.test/")
+        loads = page_loads.Loads("http://portal.lab.test/")
         loads.feed('<link rel="stylesheet" href="/a.css"><link rel="stylesheet" href="/gone.css">')
-        website_probe.read_styles(loads, site, sheets)
-        assert website_probe.sources(loads) == {
+        page_loads.read_styles(loads, site, sheets)
+        assert page_loads.sources(loads) == {
             ("style-src", "'self'"),
             ("style-src", "https://c.example"),
             ("img-src", "'self'"),
@@ -117,16 +117,16 @@ def test_the_sites_own_style_sheets_are_read() -> None:
 
 def test_reading_is_bounded() -> None:
     """A hostile page names sheets without end, or text that a careless pattern reads again and again."""
-    loads = website_probe.Loads("http://portal.lab.test/")
+    loads = page_loads.Loads("http://portal.lab.test/")
     loads.feed("".join(f'<link rel="stylesheet" href="/{n}.css">' for n in range(500)))
     site = Site({f"/{n}.css": "a {}" for n in range(500)})
-    website_probe.read_styles(loads, site, {})
-    assert len(site.asked) == website_probe._SHEETS
+    page_loads.read_styles(loads, site, {})
+    assert len(site.asked) == page_loads._SHEETS
     began = time.monotonic()
-    size = website_probe._SHEET_BYTES
+    size = page_loads._SHEET_BYTES
     for piece in ("/*", "@font-face{", "@import ", "url(", 'url("', "url('x", "@import url(", "a,", " ,", "fetch(("):
         text = piece * (size // len(piece))
-        website_probe.styles_load(text, "http://x/")
+        page_loads.styles_load(text, "http://x/")
         sources(f"<script>{text}</script><img srcset='{text.replace(chr(39), '')}'>")
     assert time.monotonic() - began < 20
 
@@ -138,10 +138,10 @@ def test_each_missing_origin_is_a_breach(missing: tuple[str, str]) -> None:
     for directive, source in sorted(sources(PAGE)):
         rows.setdefault(directive, ["'self'"]).append(source)
     whole = "default-src 'self'; " + "; ".join(f"{name} {' '.join(items)}" for name, items in rows.items())
-    assert [pair for pair in sources(PAGE) if not website_probe.allowed(whole, *pair)] == []
+    assert [pair for pair in sources(PAGE) if not page_loads.allowed(whole, *pair)] == []
     less = {name: [item for item in items if (name, item) != missing] for name, items in rows.items()}
     policy = "default-src 'self'; " + "; ".join(f"{name} {' '.join(items)}" for name, items in less.items())
-    assert [pair for pair in sources(PAGE) if not website_probe.allowed(policy, *pair)] == [missing]
+    assert [pair for pair in sources(PAGE) if not page_loads.allowed(policy, *pair)] == [missing]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_each_missing_origin_is_a_breach(missing: tuple[str, str]) -> None:
 )
 def test_a_policy_is_read_as_browsers_read_it(policy: str, directive: str, origin: str, fine: bool) -> None:
     """A trial that is wrong here would take back a good policy, or keep one that breaks the site."""
-    assert website_probe.allowed(policy, directive, origin, "https://portal.lab.test") is fine
+    assert page_loads.allowed(policy, directive, origin, "https://portal.lab.test") is fine
 
 
 def test_nothing_but_an_origin_comes_from_a_host_into_a_header() -> None:

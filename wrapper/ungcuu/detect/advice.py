@@ -258,6 +258,11 @@ def _server(found: Seen) -> tuple[str, dict[str, str]]:
     return "by-hand", {}
 
 
+def _token(found: Seen) -> tuple[str, dict[str, str]]:
+    """A standing password: rotate ends those of WordPress; those of another application come with its tables."""
+    return ("restore-database" if found.evidence.get("set") == "token" else "rotate"), {}
+
+
 def _account(name: str) -> str:
     user, _, host = name.rpartition("@")
     return f"'{user}'@'{host}'"
@@ -280,6 +285,7 @@ _SPECIAL = {
     "database.code": _code,
     "database.user": _user,
     "database.server": _server,
+    "database.application-password": _token,
     "content.hidden-link": _hidden_link,
     "network.filter": _filter,
     "account.group": _group,

@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 FORMAT = 1
 RECORD_LIMIT = 400_000
 TEXT_LIMIT = 8192  # characters of one field
-READER = 2  # what a reading looks at: 1 is the first release's; a baseline of that knows less
+READER = 3  # what a reading looks at: 1 was the first, 2 knew no gaps; a baseline of those knows less
 PROCESS_LIMIT = 5000
 PROBLEM_LIMIT = 200
 LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have sixteen times as many
@@ -59,6 +59,7 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
     "module": {"name": str, "tainting": bool},
     "package": {"name": str, "architecture": str, "version": str},
     "database": {"set": str, "name": str, "detail": str},
+    "coverage": {"topic": str, "why": str},
     "privileged": {"path": str},
     "runtime": {"path": str, "sha256": str},
     "unread": {"path": str, "why": str},
@@ -78,6 +79,7 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
     "module": ("name",),
     "package": ("name", "architecture"),
     "database": ("set", "name"),
+    "coverage": ("topic",),
     "privileged": ("path",),
     "runtime": ("path",),
     "running": ("uid", "unit", "exe", "script"),
@@ -87,6 +89,7 @@ _NEEDED = {
     "file": ("area", "type", "mode", "uid", "gid"),
     "process": ("pid", "start"),
     "package": ("version",),
+    "coverage": ("why",),
     "runtime": ("sha256",),
 }
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ungcuu.detect.baseline import Row
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
+from ungcuu.detect.coverage import not_read
 from ungcuu.detect.findings import Do, Finding, Severity
 
 # Set of a row → (rule, severity when it is new or changed, severity when it is gone).
@@ -15,6 +16,8 @@ RULES: Mapping[str, tuple[str, Severity, Severity]] = {
     "role": ("database.capability", CRITICAL, MEDIUM),
     "capability": ("database.capability", HIGH, LOW),
     "application-password": ("database.application-password", HIGH, LOW),
+    "token": ("database.application-password", HIGH, LOW),
+    "scheduled-job": ("database.option", HIGH, LOW),
     "trigger": ("database.code", HIGH, MEDIUM),
     "event": ("database.code", HIGH, MEDIUM),
     "routine": ("database.code", HIGH, MEDIUM),
@@ -26,7 +29,25 @@ RULES: Mapping[str, tuple[str, Severity, Severity]] = {
     "content": ("content.hidden-link", HIGH, MEDIUM),
     "script": ("content.script", HIGH, LOW),
 }
-_NEW_SETS = frozenset({"role", "capability", "application-password", "routine", "plugin", "setting", "grant", "script"})
+_NEW_SETS = frozenset(
+    {
+        "role",
+        "capability",
+        "application-password",
+        "routine",
+        "plugin",
+        "setting",
+        "grant",
+        "script",
+        "token",
+        "scheduled-job",
+    }
+)
+_TOPICS: Mapping[str, str] = {
+    "administrator": "administrators", "role": "administrators", "capability": "administrators",
+    "application-password": "tokens", "token": "tokens", "option": "persistence", "scheduled-job": "persistence",
+    "content": "content", "script": "content",
+}  # fmt: skip # a table
 _STOCK_ROLES = frozenset({"editor", "author", "shop_manager"})
 _SECRET = re.compile(r" secret=(\w+)$")
 
@@ -36,10 +57,14 @@ def database(comparison: Comparison) -> Iterator[Finding]:
     if comparison.before is None:
         return
     before, now = comparison.before.of("database"), comparison.now.of("database")
+    unknown = _unknown(comparison.before)
+    unread = not_read(comparison.now)
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if old == new or key[0] not in RULES or _is_left_out(comparison, key[0], old, new):
             continue
+        if _TOPICS.get(key[0], "server") in (unread if new is None else unknown):
+            continue  # what was not read on one side is told by the topic's own finding
         rule, severity, gone = RULES[key[0]]
         if new is None:
             severity = gone
@@ -55,6 +80,13 @@ def database(comparison: Comparison) -> Iterator[Finding]:
             evidence={"set": key[0], "name": key[1]},
             action={"do": Do.RESTORE.value},
         )
+
+
+def _unknown(before: Snapshot) -> frozenset[str]:
+    """Topics of which a baseline knows nothing; one that records no gaps knew WordPress on MariaDB alone."""
+    if before.of("coverage") or any(key[0] == "administrator" for key in before.of("database")):
+        return not_read(before)
+    return frozenset(_TOPICS.values()) if before.reader < 3 else frozenset()
 
 
 def _is_left_out(comparison: Comparison, kind: str, old: Row | None, new: Row | None) -> bool:

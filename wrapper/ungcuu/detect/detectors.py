@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ungcuu.detect.access import accounts, groups, lines
 from ungcuu.detect.comparison import Comparison, Detector
+from ungcuu.detect.coverage import coverage
 from ungcuu.detect.data import bytecode, package_records
 from ungcuu.detect.database import database
 from ungcuu.detect.facts import facts
@@ -23,7 +24,7 @@ __all__ = ["DETECTORS", "detect", "interesting", "readers"]
 
 DETECTORS: Sequence[Detector] = (
     files, bytecode, package_records, lines, accounts, groups, units, listeners, processes, modules, facts, packages,
-    database, reading, runtime,
+    database, coverage, reading, runtime,
 )  # fmt: skip # a table
 
 

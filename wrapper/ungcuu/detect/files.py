@@ -10,7 +10,7 @@ from ungcuu.detect.data import data, dpkg_file
 from ungcuu.detect.findings import Finding
 from ungcuu.detect.own import Stages
 from ungcuu.detect.places import ADDED_LATER, UNIT_FOLDER
-from ungcuu.detect.system import CRON, home, privileged, program, system, temporary
+from ungcuu.detect.system import CRON, PHP_NAME, home, privileged, program, system, temporary
 from ungcuu.detect.web import upload, web
 
 _COMPARED = ("type", "mode", "uid", "gid", "sha256", "target", "xattrs", "big")
@@ -70,6 +70,7 @@ def interesting(comparison: Comparison) -> list[str]:
         if new is None or stages.take(path, new) or new.get("type") != "file":
             continue
         rank = {"upload": 0, "web": 1, "temporary": 2}.get(new.get("area", ""), 3)
-        if rank < 3 or path.startswith("/var/www/") or CRON.match(path) or UNIT_FOLDER.match(path):
+        code = PHP_NAME.search(path) and new.get("area") == "system"
+        if rank < 3 or code or path.startswith("/var/www/") or CRON.match(path) or UNIT_FOLDER.match(path):
             wanted.append((rank, path))
     return [path for _rank, path in sorted(wanted)]

@@ -153,8 +153,12 @@ RULES: Mapping[str, Rule] = {
     "database.user": Rule(N_("a database account was added or gained power"), _RESTORE),
     "database.server": Rule(N_("a setting or plugin of the database server was changed"), _RESTORE),
     "database.capability": Rule(N_("what an account or role of the application may do was changed"), _RESTORE),
-    "database.application-password": Rule(N_("a standing password for programs was added"), _RESTORE),
+    "database.application-password": Rule(N_("a standing password or key for programs was added"), _RESTORE),
     "database.option": Rule(N_("a setting of the application was changed"), _RESTORE),
+    "application.unread": Rule(
+        N_("a part of the application's data could no longer be read"),
+        N_("find out what changed in the application or its database, then scan again"),
+    ),
     "own.stage": Rule(
         N_("a copy of the website that an unfinished restore of ungcuu left"),
         N_("remove it when no restore is running: ungcuu-site drop, with the restore's id, on the host"),
@@ -179,7 +183,7 @@ RULES: Mapping[str, Rule] = {
         N_("Python, or a library that the scan itself runs on, was changed"),
         N_("root was lost: ungcuu rebuild; what the host said in this scan can't be trusted"),
     ),
-    "content.script": Rule(N_("code or a script in a post, comment or option"), _RESTORE),
+    "content.script": Rule(N_("code or a script in a page, comment or setting"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not report everything"), N_("ungcuu doctor, then scan again")),
     "baseline.old": Rule(
         N_("the baseline knows less than this scan reads"), N_("ungcuu baseline, on a host known to be good")

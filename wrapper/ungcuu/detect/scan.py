@@ -18,10 +18,11 @@ from typing import Any, Protocol
 
 from ungcuu.core.atomic import put_json
 from ungcuu.core.clock import now
-from ungcuu.detect import baseline, detectors, heuristics, package_check, root_loss, second_reader, vault_view
+from ungcuu.detect import baseline, coverage, detectors, heuristics, package_check, root_loss, second_reader, vault_view
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.hosts import deployed_files, remote_program, ssh, vault
+from ungcuu.hosts.profiles import Profile
 
 FETCH_FILES = 200
 FETCH_BYTES = 32 << 20
@@ -94,6 +95,7 @@ class Subject:
     engine: str = ""
     database: str = ""
     application: str = ""
+    profile: Profile | None = None
     exclude: tuple[str, ...] = ()
     trees: tuple[str, ...] = ()
     package_sources: tuple[str, ...] = ()
@@ -110,7 +112,7 @@ class Subject:
             "web_user": self.web_user,
             "engine": self.engine,
             "database": self.database,
-            "application": self.application,
+            "profile": self.profile.reading() if self.profile else None,
             "words": heuristics.GAMBLING,
             "hidden": heuristics.HIDDEN,
             "trees": [*TREES, *self.trees],
@@ -143,6 +145,11 @@ class ScanResult:
     def clean(self) -> bool:
         """Whether nothing of severity medium or above was found; an incomplete reading is a finding."""
         return all(item.severity is Severity.LOW for item in self.findings)
+
+    def unread_application(self) -> dict[str, list[str]]:
+        """Return the topics of the application's data that were not looked at, each with the codes of why."""
+        known = self.checked.get("application")
+        return dict(known["unread"]) if isinstance(known, Mapping) else {}
 
     def summary(self) -> dict[str, Any]:
         """Return the scan without its findings."""
@@ -220,8 +227,21 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     found += detectors.readers(comparison, confirmed.disagreements, confirmed.why)
     found += vault_view.vault_view(comparison, backup)
     second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
-    checked = {"second_reader": second, "packages": dict(packages.told), "vault": backup.summary()}
+    checked = {
+        "second_reader": second,
+        "packages": dict(packages.told),
+        "vault": backup.summary(),
+        "application": application(subject, snapshot, against),
+    }
     return Judged(worst_first(found), checked)
+
+
+def application(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Baseline | None) -> dict[str, Any]:
+    """Return what of the application's data was not looked at, and which of that the baseline was made with."""
+    gaps, known = coverage.unread(snapshot), coverage.known_gaps(against.snapshot if against else None)
+    profile = subject.profile.name if subject.profile else ""
+    accepted = [topic for topic, why in gaps.items() if set(why) <= set(known.get(topic, ()))]
+    return {"name": subject.application, "profile": profile, "unread": gaps, "in_baseline": accepted}
 
 
 def _vault_view(subject: Subject) -> vault_view.VaultView:
@@ -267,8 +287,17 @@ def first_sign(found: Sequence[Finding]) -> str:
     return datetime.fromtimestamp(min(known), UTC).isoformat().replace("+00:00", "Z") if known else ""
 
 
-def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Finding]]:
-    """Sign the host's state as known-good. Returns whether it differs from the one before, and what speaks against it.
+@dataclass(frozen=True)
+class NewBaseline:
+    """Whether the state differs from the baseline before, what speaks against it, and what was not looked at."""
+
+    changed: bool
+    doubts: Sequence[Finding]
+    application: Mapping[str, Any]
+
+
+def take_baseline(subject: Subject, accept: bool = False) -> NewBaseline:
+    """Sign the host's state as known-good.
 
     With critical or high findings that need no baseline (code among the uploads, a changed program, a second root)
     nothing is signed, unless ``accept``.
@@ -278,11 +307,11 @@ def take_baseline(subject: Subject, accept: bool = False) -> tuple[bool, list[Fi
     """
     begun = time.monotonic()
     snapshot = read(subject)
-    found = judge(subject, snapshot, None, begun).findings
+    found, read_of = judge(subject, snapshot, None, begun).findings, application(subject, snapshot, None)
     doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
-        return False, doubts
+        return NewBaseline(False, doubts, read_of)
     changed = baseline.save(subject.state, subject.host, snapshot)
     if not subject.past.in_incident():
         root_loss.accepted(subject.state, subject.host)
-    return changed, doubts
+    return NewBaseline(changed, doubts, read_of)

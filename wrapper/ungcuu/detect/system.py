@@ -17,6 +17,7 @@ from ungcuu.detect.web import web
 _KEY_FILE = re.compile(r"/\.ssh/authorized_keys2?$")
 _UNIT_NAME = re.compile(r"^[A-Za-z0-9:_.@\\-]{1,200}\.(?:service|timer|path|socket|mount|automount|target|slice)$")
 _WANTED = re.compile(r"\.(?:wants|requires|upholds)/[^/]+$")
+PHP_NAME = re.compile(r"\.(?:php\d?|phtml|inc)$", re.IGNORECASE)
 CRON = re.compile(r"^/(?:etc/(?:cron\.[a-z]+|crontab$|anacrontab$)|var/spool/cron/)")
 _STARTUP = re.compile(
     r"^/etc/(?:profile$|profile\.d/|bash\.bashrc$|bash_completion\.d/|environment$|environment\.d/|rc\.local$|rc[0-6S]\.d/|"
@@ -66,6 +67,10 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     evidence = change.evidence(new or old, excerpt=heuristics.first_line(data) if data else "", as_packaged=packaged)
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
+    # An application's settings are often PHP, also below /etc: code in them runs in every page.
+    verdict = heuristics.judge(data) if PHP_NAME.search(path) else heuristics.Verdict()
+    if rule == "config.changed" and verdict.suspicious:
+        severity, evidence = HIGH, evidence | {"signs": list(verdict.names), "excerpt": verdict.excerpt}
     yield comparison.find(
         rule,
         severity,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
 
-from ungcuu.core.errors import ControllerFault
+from ungcuu.core.errors import ControllerFault, InventoryError
 from ungcuu.core.i18n import _
 
 Words = tuple[str, ...]
@@ -69,6 +70,113 @@ class Login:
     failed: str = ""
 
 
+ENGINES = Literal["mariadb", "postgresql"]
+TOPICS = ("administrators", "tokens", "persistence", "content")
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT that a fixed program runs, read only; ``{prefix}`` stands for the tables' prefix.
+
+    Names of tables that a database may take for its own words stand in double quotes. ``columns`` says of each column
+    what becomes of it: part of the row's name, shown as it is, or shown as a digest. ``optional``: the table may be
+    missing.
+    """
+
+    set: Literal[
+        "administrator", "role", "capability", "application-password", "token", "option", "scheduled-job", "script"
+    ]
+    sql: str
+    columns: tuple[Literal["name", "plain", "digest"], ...]
+    decode: Literal["", "wordpress-roles", "wordpress-capabilities", "wordpress-application-passwords"] = ""
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is more than one SELECT."""
+        _one_select("sql", self.sql)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A column that holds pages or parts of them: ``SELECT title, text FROM source WHERE where``.
+
+    ``find``: gambling links, scripts, code. ``link`` is how a link begins there, in small letters. ``blind`` is a
+    condition for rows that can't be read this way.
+    """
+
+    source: str
+    title: str
+    text: str
+    where: str
+    find: tuple[Literal["links", "scripts", "code"], ...]
+    link: Literal["<a ", "://"] = "<a "
+    blind: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse parts that would end the SELECT that is made of them."""
+        for name in ("source", "title", "text", "where", "blind"):
+            _one_select(name, f"SELECT {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of the first of these files that is there; each group of the pattern is a column, as in a query."""
+
+    set: Literal["administrator", "role", "capability", "token", "option", "scheduled-job"]
+    paths: Words
+    pattern: str
+    columns: tuple[Literal["name", "plain", "digest"], ...]
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that is none, or that has another number of groups."""
+        try:
+            groups = re.compile(self.pattern).groups
+        except re.error as error:
+            raise Mismatch(("pattern",), str(error)) from error
+        if groups != len(self.columns):
+            raise Mismatch(("columns",), _("has to name each group of the pattern"))
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A folder whose files are pages."""
+
+    folders: Words
+    suffix: str
+    link: Literal["<a ", "://"] = "<a "
+
+
+@dataclass(frozen=True)
+class Topic:
+    """How one topic is read. With nothing in it: the application has no such thing. ``partly``: this is not all."""
+
+    queries: tuple[Query, ...] = ()
+    texts: tuple[Text, ...] = ()
+    lines: tuple[Lines, ...] = ()
+    pages: tuple[Pages, ...] = ()
+    partly: bool = False
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is read of the application's own data, each topic by itself."""
+
+    engines: tuple[ENGINES, ...] = ()
+    administrators: Topic | None = None
+    tokens: Topic | None = None
+    persistence: Topic | None = None
+    content: Topic | None = None
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """What a site states of an application that no profile knows: ``website_profile_facts`` of its inventory."""
+
+    config: Config | None = None
+    data: Data = Data()
+
+
 @dataclass(frozen=True)
 class Profile:
     """One application. Paths are relative to the web root unless they begin with ``/``.
@@ -88,6 +196,31 @@ class Profile:
     remove_after_install: Words = ()
     login: Login | None = None
     cron: Words = ()
+    data: Data = Data()
+    site_facts: bool = False  # the site itself states config and data
+
+    def with_facts(self, facts: Any) -> Profile:
+        """Return the profile with what the site states.
+
+        Raises:
+            Mismatch: That is not of the expected form, or this profile needs none.
+        """
+        if not facts:
+            return self
+        if not self.site_facts:
+            raise Mismatch((), _("only the profile php takes facts of the site"))
+        stated: SiteFacts = build(SiteFacts, facts)
+        return dataclasses.replace(self, config=stated.config, data=stated.data)
+
+    def gaps(self) -> dict[str, list[str]]:
+        """Return the topics that it can't read, or reads in part, with the codes of why."""
+        found = {name: getattr(self.data, name) for name in TOPICS}
+        whole = {name: ["not-in-profile"] for name, topic in found.items() if topic is None}
+        return whole | {name: ["partly"] for name, topic in found.items() if topic is not None and topic.partly}
+
+    def reading(self) -> dict[str, Any]:
+        """Return what the program on the host is given."""
+        return {**dataclasses.asdict(self.data), "config": dataclasses.asdict(self.config) if self.config else None}
 
 
 class Mismatch(ValueError):
@@ -97,6 +230,16 @@ class Mismatch(ValueError):
         super().__init__(why)
         self.at = at
         self.why = why
+
+
+def _one_select(name: str, text: str) -> None:
+    """One SELECT on one line of plain SQL: no second statement, no command of a client, nothing written to a file."""
+    words = text.split()
+    if not words or words[0].upper() != "SELECT":
+        raise Mismatch((name,), _("has to be one SELECT"))
+    bad = [mark for mark in (";", "\\", "--", "/*", "#", "\n", "`") if mark in text.strip()]
+    if bad or re.search(r"\bINTO\b", text, re.IGNORECASE):
+        raise Mismatch((name,), _("must not hold: {marks}").format(marks="; \\ -- /* # ` INTO"))
 
 
 @functools.cache
@@ -118,6 +261,32 @@ def load(name: str) -> Profile:
         raise KeyError(name)
     file = resources.files("ungcuu").joinpath("profiles", f"{name}.yml")
     return dataclasses.replace(parsed(file.read_text("utf-8"), str(file)), name=name)
+
+
+def of_site(application: str, facts: Any) -> Profile | None:
+    """Return the profile of a site's application, with what the site states of itself; None where there is none.
+
+    Raises:
+        InventoryError: What the site states is not as it has to be.
+    """
+    if wrong := fault_of(application, facts):
+        raise InventoryError(wrong, _("Nothing was touched."), _("docs/how-to/site-facts.md shows what it may hold."))
+    return load(application).with_facts(facts) if application in known() else None
+
+
+def fault_of(application: str, facts: Any) -> str:
+    """Return what is wrong with what a site states of its application; empty where nothing is."""
+    if not facts:
+        return ""
+    if application not in known():
+        return _("website_profile_facts: there is no profile {name}; for a site of your own it is php").format(
+            name=application or "–"
+        )
+    try:
+        load(application).with_facts(facts)
+    except Mismatch as error:
+        return _("{place}: {why}").format(place=".".join(("website_profile_facts", *error.at)), why=error.why)
+    return ""
 
 
 def parsed(text: str, place: str) -> Profile:
@@ -202,4 +371,8 @@ def _object(kind: Any, data: Any, at: Words) -> Any:
     for name, item in fields.items():
         if name not in data and item.default is missing and item.default_factory is missing:
             raise Mismatch((*at, name), _("is missing"))
-    return kind(**{key: build(hints[key], value, (*at, key)) for key, value in data.items()})
+    made = {key: build(hints[key], value, (*at, key)) for key, value in data.items()}
+    try:
+        return kind(**made)
+    except Mismatch as error:
+        raise Mismatch((*at, *error.at), error.why) from error

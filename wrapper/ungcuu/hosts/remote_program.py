@@ -1,7 +1,8 @@
 """Programs that run on a host without being put there: their sources go over SSH's standard input.
 
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
-2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library and its own.
+2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library, its own, and
+   modules of ``ungcuu.remote`` beside it; those go with it.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
 4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from importlib import resources
@@ -39,12 +41,12 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 sys.meta_path.insert(0, Sent())
-sys.exit(importlib.import_module(START).main())
+sys.exit(importlib.import_module(START).main(*json.loads({arguments})))
 """
 
 
-# Programs that import a module of ``ungcuu.remote`` beside them, and which.
-_NEEDS = {"discovery": ("page",), "reachability": ("page",), "website_probe": ("page",)}
+# The modules of ``ungcuu.remote`` that a program imports go with it.
+_IMPORTED = re.compile(r"^from ungcuu\.remote(?:\.(\w+))? import (\w+)", re.MULTILINE)
 _WITH = """\
 import sys, types
 
@@ -58,12 +60,27 @@ exec(compile({program!r}, {name!r}, "exec"), globals())
 
 def script(name: str) -> str:
     """Return one module of ``ungcuu.remote`` as the text of a program, with the modules that it imports."""
-    remote = resources.files("ungcuu.remote")
-    program = (remote / f"{name}.py").read_text("utf-8")
-    if name not in _NEEDS:
+    sources: dict[str, str] = {}
+    _add_module(sources, name)
+    program = sources.pop(f"ungcuu.remote.{name}")
+    if not sources:
         return program
-    needed = [(f"ungcuu.remote.{one}", (remote / f"{one}.py").read_text("utf-8")) for one in _NEEDS[name]]
-    return _WITH.format(sources=[("ungcuu", ""), ("ungcuu.remote", ""), *needed], program=program, name=name)
+    return _WITH.format(sources=[("ungcuu", ""), ("ungcuu.remote", ""), *sources.items()], program=program, name=name)
+
+
+def _add_module(sources: dict[str, str], name: str) -> None:
+    """Add a module of ``ungcuu.remote`` after those that it imports; the configuration is made, not read."""
+    whole = f"ungcuu.remote.{name}"
+    if whole in sources or name == "config":
+        return
+    text = (resources.files("ungcuu.remote") / f"{name}.py").read_text("utf-8")
+    for other in _imported(text):
+        _add_module(sources, other)
+    sources[whole] = text
+
+
+def _imported(text: str) -> list[str]:
+    return [inner or name for inner, name in _IMPORTED.findall(text)]
 
 
 def python_command(*words: str) -> list[str]:
@@ -77,8 +94,11 @@ def python_command(*words: str) -> list[str]:
     return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
 
 
-def program(name: str, config: Mapping[str, Any]) -> bytes:
-    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input."""
+def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) -> bytes:
+    """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input.
+
+    The program finds its configuration in ``ungcuu.remote.config``, or as the argument of its ``main``.
+    """
     remote = resources.files("ungcuu.remote")
     whole, start = f"ungcuu.remote.{name}", f"ungcuu.remote.{name}"
     sources = {"ungcuu": "", "ungcuu.remote": ""}
@@ -89,11 +109,13 @@ def program(name: str, config: Mapping[str, Any]) -> bytes:
                 module = whole if file.name == "__init__.py" else f"{whole}.{file.name.removesuffix('.py')}"
                 sources[module] = file.read_text("utf-8")
     else:
-        sources[whole] = (remote / f"{name}.py").read_text("utf-8")
-    for other in _NEEDS.get(name, ()):
-        sources[f"ungcuu.remote.{other}"] = (remote / f"{other}.py").read_text("utf-8")
+        _add_module(sources, name)
+    shared = {one for text in sources.values() for one in _imported(text)} - {name}
+    for one in sorted(one for one in shared if (remote / f"{one}.py").is_file()):
+        _add_module(sources, one)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
-    return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
+    arguments = repr(json.dumps([config] if as_argument else []))
+    return _START.format(sources=repr(json.dumps(sources)), start=repr(start), arguments=arguments).encode()
 
 
 def run_program(

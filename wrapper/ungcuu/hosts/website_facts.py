@@ -13,7 +13,7 @@ from typing import Any
 
 from ungcuu.core.errors import InventoryError
 from ungcuu.core.i18n import N_, _
-from ungcuu.hosts import inventory_files
+from ungcuu.hosts import inventory_files, profiles
 from ungcuu.hosts.site import Site
 
 _NAME = re.compile(
@@ -175,6 +175,7 @@ OPTIONAL = frozenset(
         "website_application",
         "website_backup_exclude",
         "website_contacts",
+        "website_profile_facts",
         "website_second_vault_host",
     }
 )
@@ -194,7 +195,15 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
         if problem := _problem(site, known, fact):
             verbs = ", ".join(fact.verbs)
             lines.append(problem if verb else _("{problem}   (for {verbs})").format(problem=problem, verbs=verbs))
+    if verb in ("", *_SCANS) and (wrong := _profile_fault(site, known)):
+        lines.append(wrong)
     return lines
+
+
+def _profile_fault(site: Site, known: Mapping[str, Any]) -> str:
+    wrong = profiles.fault_of(str(known.get("website_application") or ""), known.get("website_profile_facts"))
+    place = inventory_files.place_of(site.inventory, "website_profile_facts") if wrong else ""
+    return f"{wrong}   ({place})" if place else wrong
 
 
 def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ungcuu.hosts.remote_program import python_command, script
+from ungcuu.hosts.remote_program import program, python_command
 
 MARK = "UNGCUU-RESULT "
 _REPLY_LIMIT = 1 << 20
@@ -16,8 +16,8 @@ class BadReply(Exception):
 
 
 def program_text(name: str, order: dict[str, Any]) -> str:
-    """The program with its order: `main(order)` is called with what the JSON holds."""
-    return f"{script(name)}\n\nmain(json.loads({json.dumps(order)!r}))\n"
+    """The program with its order, and the modules that it imports: `main(order)` is called with what the JSON holds."""
+    return program(name, order, as_argument=True).decode()
 
 
 def parse_reply(text: str) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]
 
     The connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
-    program = program_text(name, order).encode()
-    done = carried(action._low_level_execute_command(" ".join(python_command()), in_data=program))
+    sent = program_text(name, order).encode()
+    done = carried(action._low_level_execute_command(" ".join(python_command()), in_data=sent))
     try:
         return parse_reply(done.get("stdout", ""))
     except BadReply as error:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ungcuu.case.host_past import HostPast
 from ungcuu.detect.scan import Subject
-from ungcuu.hosts.site import target_from
+from ungcuu.hosts import profiles
+from ungcuu.hosts.site import plain, target_from
 
 _REACHED_BY = frozenset(
     {
@@ -21,7 +22,8 @@ _WANTED = _REACHED_BY | frozenset(
     {
         "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
-        "website_config_paths", "website_vault_host", "host_state_exclude", "host_state_trees", "host_state_seconds",
+        "website_config_paths", "website_vault_host", "website_profile_facts",
+        "host_state_exclude", "host_state_trees", "host_state_seconds",
         "host_state_package_sources",
     }
 )  # fmt: skip # a table
@@ -49,6 +51,9 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         engine=str(known.get("website_database_engine", "")),
         database=str(known.get("website_database_name", "")),
         application=str(known.get("website_application", "")),
+        profile=profiles.of_site(
+            str(known.get("website_application", "")), plain(known.get("website_profile_facts") or {})
+        ),
         exclude=tuple(map(str, known.get("host_state_exclude", []))),
         trees=tuple(map(str, known.get("host_state_trees", []))),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),

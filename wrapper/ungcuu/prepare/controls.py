@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 STATES = ("off", "audit", "enforce")
+SCOPES = ("host", "pool", "unit", "site")
 DEFAULT_LEVEL = 3  # as in roles/controls/defaults; a test compares the two
 
 
@@ -30,6 +31,7 @@ class Control:
     needs: Sequence[str] = ()
     packages: Sequence[str] = ()
     website: bool = False
+    scope: str = "host"
 
     @property
     def test(self) -> str:
@@ -82,6 +84,10 @@ def reference(catalogue: Sequence[Control]) -> str:
         "off, audit (checked only) or enforce: `controls_states` in the inventory overrides the default given here.",
         "`controls_level` (2 or 3, cấp độ) is the level from which a control is demanded.",
         "",
+        "Its scope is the whole host, the PHP-FPM pools that the website has for itself, the unit that runs PHP, or",
+        "the website (site) alone. What belongs to a pool or such a unit is not applicable where it also runs the code",
+        "of another website.",
+        "",
         "CIS is the CIS Debian Linux 12 Benchmark v1.1.0. dev-sec names the checks of its baselines on the same",
         "subject; its numbers may differ from these (password age, for example).",
         "",
@@ -101,7 +107,7 @@ def reference(catalogue: Sequence[Control]) -> str:
 def _entry(control: Control) -> list[str]:
     names = {"cis_debian12": "CIS Debian 12", "devsec": "dev-sec", "tcvn_14423": "TCVN 14423:2026"}
     mapped = "; ".join(f"{names[key]} {value}" for key, value in control.mapping.items() if value)
-    rows = [f"level {control.level}", f"default {control.default}"]
+    rows = [f"level {control.level}", f"default {control.default}", f"scope {control.scope}"]
     rows += [f"needs {', '.join(control.needs)}"] if control.needs else []
     rows += [f"packages {', '.join(control.packages)}"] if control.packages else []
     rows += ["reverted when it breaks the website"] if control.website else []

@@ -33,11 +33,17 @@ class Entry:
 
     how: str
     by: str
+    application: str = ""  # what the person saw in the application's data that no scan reads
 
     @property
     def closed(self) -> bool:
         """Whether something was said at all."""
         return len(self.how.strip()) >= SHORTEST_STATEMENT
+
+    @property
+    def looked(self) -> bool:
+        """Whether something was said of the application's data."""
+        return len(self.application.strip()) >= SHORTEST_STATEMENT
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Reassessment:
     left: tuple[str, ...]
     root_lost: Mapping[str, Any] = field(default_factory=dict)
     excused: tuple[Mapping[str, str], ...] = ()
+    application: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -74,6 +81,7 @@ class Reassessment:
             "left": list(self.left),
             "root_lost": dict(self.root_lost),
             "excused": [dict(one) for one in self.excused],
+            "application": dict(self.application),
         }
 
 
@@ -94,14 +102,20 @@ def judge(
         left.append("no check could be carried out")
     if not entry.closed:
         left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
+    unread = found.unread_application()
+    if unread and not entry.looked:
+        left.append(
+            f"nobody has looked at what no scan reads of the application: {', '.join(unread)} (--application-checked)"
+        )
     told = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
         "skipped": sum(c.outcome == "skipped" for c in checks),
     }
     said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
+    looked = {"unread": unread, "how": entry.application.strip()[:2000], "by": entry.by} if unread else {}
     lost = found.root_lost.record() if found.root_lost else {}
-    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()))
+    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()), looked)
 
 
 def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str, dict[str, str]]:

@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ungcuu.remote.web_sites import php_versions, served
+
 _SERVERS = {
     "nginx": ("/usr/sbin/nginx",),
     "apache": ("/usr/sbin/apache2ctl",),  # the daemon alone comes with PHP's module
@@ -78,12 +80,6 @@ def cluster_paths() -> list[str]:
     return sorted({str(folder) for folder in folders if not folder.is_relative_to("/var/lib/postgresql")})
 
 
-def php_pools(version: str) -> list[str]:
-    """Names of the pools of one PHP version."""
-    text = "".join(path.read_text(errors="replace") for path in Path(f"/etc/php/{version}/fpm/pool.d").glob("*.conf"))
-    return sorted(set(re.findall(r"^\s*\[([A-Za-z0-9_.-]+)\]", text, re.MULTILINE)) - {"global"})
-
-
 def homes() -> list[str]:
     """Home folders of people (not of services) that others may look into."""
     rows = [row.split(":") for row in Path("/etc/passwd").read_text(encoding="utf-8", errors="replace").splitlines()]
@@ -98,9 +94,9 @@ def apparmor() -> bool:
     return writable and enabled.exists() and enabled.read_text().strip() == "Y"
 
 
-def main(_: dict[str, Any]) -> None:
+def main(order: dict[str, Any]) -> None:
     """Print one JSON document."""
-    php = sorted(path.parent.name for path in Path("/etc/php").glob("*/fpm"))
+    php = php_versions()
     listening = sorted({int(port) for port in re.findall(r"^LISTEN.*?:(\d+)\s", said("ss", "-Hltn"), re.MULTILINE)})
     servers = sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
     result = {
@@ -112,7 +108,8 @@ def main(_: dict[str, Any]) -> None:
         + (["apparmor"] if apparmor() else []),
         "php": php,
         "homes": homes(),
-        "pools": {version: php_pools(version) for version in php},
+        "sites": served(),
+        "root": os.path.realpath(order["root"]) if order.get("root") else "",
         "nginx_files": nginx_files() if Path("/etc/nginx").is_dir() else [],
         "apache_files": apache_files(),
         "body_bytes": largest_post(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ungcuu.case.facts import Facts, Finding
 from ungcuu.core.i18n import _
 from ungcuu.core.sentences import said
+from ungcuu.detect.coverage import sentences
 from ungcuu.detect.findings import RULES
 from ungcuu.report.format import MOST_ROWS, deed, shown_time, word
 from ungcuu.report.runs import RunRecords, ending, run_title, run_tone, tone
@@ -23,6 +25,21 @@ def findings(facts: Facts) -> dict[str, Any]:
         "rows": [_finding(f) for f in ordered[:MOST_ROWS]],
         "more": max(0, len(ordered) - MOST_ROWS),
     }
+
+
+def unread(all_runs: Sequence[RunRecords]) -> list[str]:
+    """What the newest scan of each host did not look at in the application's data, one line each."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for one in all_runs:
+        for data in one.of("scan"):
+            newest[str(data.get("host"))] = data
+    lines = []
+    for host, data in newest.items():
+        checked = data.get("checked")
+        known = checked.get("application") if isinstance(checked, Mapping) else None
+        gaps = known.get("unread") if isinstance(known, Mapping) else None
+        lines += [f"{host}: {line}" for line in sentences(gaps)] if isinstance(gaps, Mapping) else []
+    return lines
 
 
 def _finding(finding: Finding) -> dict[str, str]:

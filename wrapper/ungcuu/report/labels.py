@@ -31,6 +31,7 @@ LABELS = {
     "what": N_("What"),
     "details": N_("Details"),
     "findings": N_("Findings"),
+    "not_looked_at": N_("The newest scan did not look at:"),
     "no_findings": N_("The journal of this case holds no finding."),
     "path": N_("Where"),
     "verdict": N_("What became of it"),

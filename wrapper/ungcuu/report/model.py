@@ -60,7 +60,7 @@ def build(
         "pressing": people.pressing(owed),
         "picture": overview.picture(facts, all_runs),
         "timeline": overview.timeline(records, facts, all_runs, reach),
-        "findings": findings.findings(facts),
+        "findings": findings.findings(facts) | {"unread": findings.unread(all_runs)},
         "scope": extent.section(reach),
         "containment": [
             findings.proofs(one) for one in all_runs if one.run.verb in ("isolate", "release") and one.of("proof")

@@ -44,6 +44,7 @@ REPORTERS = frozenset(
         "ungcuu_blocks",
         "ungcuu_command",
         "ungcuu_containment",
+        "ungcuu_controls",
         "ungcuu_dropins",
         "ungcuu_packages",
         "ungcuu_probe",

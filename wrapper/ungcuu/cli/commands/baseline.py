@@ -26,15 +26,20 @@ def _preflight(ctx: Context) -> None:
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
-    """Say whether the host's state is a new one.
+    """Say whether the host's state is a new one, and what of the application it does not hold.
 
     Raises:
         Refused: A host shows signs of an intruder; says how a person who has checked them signs all the same.
     """
+    from ungcuu.cli.commands.scan import show_unread
+
     if result.outcome is not Outcome.DONE:
         _refuse_doubts(ctx, result)
         return None
-    changed = any(row.get("changed") for row in result.data_of("change") if row.get("what") == "baseline")
+    signed = [row for row in result.data_of("change") if row.get("what") == "baseline"]
+    for row in signed:
+        show_unread(ctx, row.get("host"), row)
+    changed = any(row.get("changed") for row in signed)
     text = _("The baseline was signed.") if changed else _("The host is as the signed baseline says.")
     return Result(message=text, data={"baseline_changed": changed})
 

@@ -152,7 +152,7 @@ def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
         _variables, _allow_list, _login, _facts, _card, _containment, _vantage, _blocks, _lock, _baseline,
-        _backup, _vault,
+        _application, _backup, _vault,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
@@ -352,6 +352,30 @@ def _baseline(context: Context, host: str) -> list[Check]:
         message = _("there is none; scan has nothing to compare with")
         return [_check(_("baseline"), "warn", message, f"ungcuu baseline {host}")]
     return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
+
+
+def _application(context: Context, host: str) -> list[Check]:
+    """Say what a scan can't read of the site's application: by its profile, and as the baseline was made."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.detect import baseline, coverage
+    from ungcuu.hosts import profiles
+    from ungcuu.hosts.website_facts import mend
+
+    known = context.site.variables(host)
+    name = str(known.get("website_application") or "")
+    if profiles.fault_of(name, known.get("website_profile_facts")):
+        return []  # the look at the inventory names it
+    profile = profiles.of_site(name, known.get("website_profile_facts"))
+    if profile is None:
+        message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
+        return [_check(_("application"), "warn", message, mend(context.site))]
+    taken = baseline.load(context.settings.state, host)
+    gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
+    if gaps:
+        message = _("scan does not look at: {what}").format(what="; ".join(gaps))
+        return [_check(_("application"), "warn", message, _("A person has to look at it before a release."))]
+    return [_check(_("application"), "good", f"{profile.title} {profile.versions}")]
 
 
 def _backup(context: Context, host: str) -> list[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import NotVerified, Outcome
@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
 
 
+_ACCEPTED = "website_probe_accept_failing"
+_SHOWN = 5  # keys of one thing that was not set
+
+
 def variables(options: Mapping[str, object]) -> Mapping[str, object]:
-    """Overrides of controls for this run, as in the inventory's ``controls_states``."""
+    """Overrides of controls, as in the inventory's ``controls_states``, and trials that may fail before."""
     given = {**dict.fromkeys(_names(options["audit_only"]), "audit"), **dict.fromkeys(_names(options["off"]), "off")}
-    return {"controls_states": given} if given else {}
+    accepted = list(_names(options["accept_failing"]))
+    return ({"controls_states": given} if given else {}) | ({_ACCEPTED: accepted} if accepted else {})
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -43,12 +48,28 @@ def after(ctx: Context, result: RunResult) -> Result | None:
         ctx.out.line(f"failed  {check.host} · {check.role} · {check.name}", "bad")
         ctx.out.block(f"        {check.why}\n        {check.message}")
     changes = [dict(data) for data in result.data_of("change")]
-    data = {"changes": changes, "passed": len(checks) - len(bad), "failed": len(bad)}
+    skipped = _not_set(result.data_of("skip"))
+    for text in skipped:
+        ctx.out.line(text, "warn")
+    data = {"changes": changes, "passed": len(checks) - len(bad), "failed": len(bad), "not set": skipped}
     if bad:
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
     message = _("{changes} changes; {checks} checks passed.").format(changes=len(changes), checks=len(checks))
     return Result(message=message, data=data)
+
+
+def _not_set(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """What was left alone, each with its reason, in the reader's language."""
+    from ungcuu.core.sentences import said
+
+    found = []
+    for row in rows:
+        keys = _names(row.get("keys"))
+        more = ", ".join(keys[:_SHOWN]) + (f" … ({len(keys)})" if len(keys) > _SHOWN else "")
+        parts = (", ".join(_names(row.get("controls"))), said(str(row.get("reason", ""))), more)
+        found.append(": ".join(part for part in parts if part))
+    return list(dict.fromkeys(found))
 
 
 def _keep_cards(ctx: Context) -> None:
@@ -65,10 +86,12 @@ def _keep_cards(ctx: Context) -> None:
 
 
 def plan_details(ctx: Context) -> Mapping[str, object]:
-    """Ask the hosts, item by item, what a run would change; nothing is changed."""
+    """Ask the hosts, item by item, what a run would change and what it would leave alone; nothing is changed."""
     from ungcuu.run import foretold
 
-    return foretold.changes(ctx, variables(ctx.options))
+    asked = foretold.ask(ctx, variables(ctx.options))
+    skipped = _not_set(asked.result.data_of("skip"))
+    return asked.details(whole=bool(ctx.settings.verbosity)) | ({N_("not set"): skipped} if skipped else {})
 
 
 VERB = Verb(
@@ -77,7 +100,8 @@ VERB = Verb(
     summary=N_("Harden a website host, keeping the site and the way in working"),
     description=N_(
         "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "
-        "PAM and the firewall are reverted by the host itself unless a new login works. --plan lists every file "
+        "PAM and the firewall are reverted by the host itself unless a new login works. The website and its neighbours "
+        "on the host are tried before and after; a control that breaks one is reverted. --plan lists every file "
         "and package that would change."
     ),
     playbook="harden",
@@ -90,6 +114,12 @@ VERB = Verb(
         ),
         Option(
             "--off", N_("Leave this control alone this time; may be given again."), metavar="CONTROL", multiple=True
+        ),
+        Option(
+            "--accept-failing",
+            N_("Go on although this trial of the website fails already; may be given again."),
+            metavar="TRIAL",
+            multiple=True,
         ),
         Option("--no-verify", N_("Do not run the tests afterwards."), kind="flag"),
     ),

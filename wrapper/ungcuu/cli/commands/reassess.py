@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options."""
     given: dict[str, object] = {"reassessment_entry_closed": str(options["entry_closed"])}
+    if looked := options.get("application_checked"):
+        given["reassessment_application_checked"] = str(looked)
     roles = options.get("role")
     if isinstance(roles, tuple | list) and roles:
         given["reassessment_roles"] = list(roles)
@@ -120,6 +122,11 @@ VERB = Verb(
             "--entry-closed",
             N_("What the way in was and how it was closed, in a person's words"),
             required=True,
+            metavar="TEXT",
+        ),
+        Option(
+            "--application-checked",
+            N_("What you saw in the application's data that no scan reads; needed where a scan names such data"),
             metavar="TEXT",
         ),
         Option("--role", N_("Only this role's tests; may be given again"), metavar="ROLE", multiple=True),

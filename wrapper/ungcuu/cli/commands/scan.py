@@ -61,6 +61,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
     for row in scans:
         ctx.out.line(_checked_line(row), "quiet")
+        show_unread(ctx, row.get("host"), row.get("checked"))
         if row.get("root_lost"):
             ctx.out.line(
                 _(
@@ -77,6 +78,16 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     message = f"{lost} " + _("Found: {counts}").format(counts=text)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def show_unread(ctx: Context, host: object, checked: object) -> None:
+    """Say what of the application's data was not looked at: an administrator there would not have been seen."""
+    from ungcuu.detect.coverage import sentences
+
+    known = checked.get("application") if isinstance(checked, Mapping) else None
+    unread = known.get("unread") if isinstance(known, Mapping) else None
+    for line in sentences(unread) if isinstance(unread, Mapping) else []:
+        ctx.out.line(_("{host}: not looked at: {what}").format(host=host, what=line), "warn")
 
 
 def _checked_line(row: Mapping[str, object]) -> str:

@@ -131,7 +131,7 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
             "real": _texts(told.get("real")),
             "accounts": {str(k): v is True for k, v in _mapping(told.get("accounts")).items()},
             "stated_page": _best(extra) if stated.page else None,
-            "left_out": (*_unread(served, found), *_words(served.get("left_out")), *_words(told.get("left_out"))),
+            "left_out": (*_unread(served), *_words(served.get("left_out")), *_words(told.get("left_out"))),
         }
     )
 
@@ -230,7 +230,7 @@ def _apache(served: Mapping[str, Any]) -> apache.Config:
 
 def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
     """The vhosts of the web servers that listen: an installed one that does not run serves nothing."""
-    programs = {str(row[1]) for row in _rows(served.get("listening")) if len(row) > 1}
+    programs = _listeners(served)
     found = []
     if "nginx" in programs:
         found += nginx.vhosts(str(_mapping(served.get("nginx")).get("text") or ""))
@@ -239,11 +239,15 @@ def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
     return found
 
 
-def _unread(served: Mapping[str, Any], found: Sequence[Website]) -> list[str]:
+def _unread(served: Mapping[str, Any]) -> list[str]:
     """Virtual hosts that Apache lists and that were not read: those of macros, and of sections behind a definition."""
-    read = {vhost.place for vhost in _vhosts(served)}
-    lost = sorted(_apache(served).listed - read) if any(site.server == "apache" for site in found) else []
-    return [f"apache2: {place}" for place in lost]
+    listed = _apache(served).listed if "apache2" in _listeners(served) else set()
+    return [f"apache2: {place}" for place in sorted(listed - {vhost.place for vhost in _vhosts(served)})]
+
+
+def _listeners(served: Mapping[str, Any]) -> set[str]:
+    """Names of the programs that listen."""
+    return {str(row[1]) for row in _rows(served.get("listening")) if len(row) > 1}
 
 
 def _pools(served: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:

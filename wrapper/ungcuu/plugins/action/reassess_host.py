@@ -36,7 +36,8 @@ class ActionModule(DocumentedAction):
         subject = subject_from(self._templar, variables)
         settings = Settings.from_environment({"UNGCUU_STATE": str(subject.state)})
         try:
-            entry = Entry(str(args.get("entry_closed") or ""), str(args.get("by") or settings.operator))
+            looked = str(args.get("application_checked") or "")
+            entry = Entry(str(args.get("entry_closed") or ""), str(args.get("by") or settings.operator), looked)
             roles = tuple(map(str, args.get("roles") or []))
             done, found = reassess(subject, _site(self._loader, variables, settings), settings, entry, roles)
         except UngcuuError as error:

@@ -20,10 +20,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
-from ungcuu.prepare import controls
+from ungcuu.prepare import controls, web_sites
 
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
-_POOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HOME = re.compile(r"/home/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _SITE_FILE = re.compile(r"/etc/(nginx|apache2)/[A-Za-z0-9_.@/-]{1,200}")
 _FOLDER = re.compile(r"(/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}){2,12}")
@@ -39,14 +38,12 @@ def site_files(reply: dict[str, Any], key: str) -> list[str]:
 def checked(reply: dict[str, Any]) -> dict[str, Any]:
     """The survey with everything dropped that has not the expected form."""
     php = [version for version in reply.get("php", []) if _VERSION.fullmatch(str(version))]
-    pools = reply.get("pools", {})
     version = str(reply.get("ssh_version", ""))
     return {
         "debian": int(reply["debian"]) if str(reply.get("debian", "")).isdecimal() else 0,
         "has": [str(name) for name in reply.get("has", []) if re.fullmatch(r"[a-z]{1,20}", str(name))],
         "php": php,
         "homes": [str(home) for home in reply.get("homes", []) if _HOME.fullmatch(str(home))],
-        "pools": {item: [str(pool) for pool in pools.get(item, []) if _POOL.fullmatch(str(pool))] for item in php},
         "nginx_files": site_files(reply, "nginx_files"),
         "apache_files": site_files(reply, "apache_files"),
         "body_bytes": int(reply.get("body_bytes", 0)),
@@ -78,7 +75,7 @@ class ActionModule(DocumentedAction):
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = self.arguments
         catalogue = controls.load(Path(str(args["roles"])))
-        reply = run_on_host(self, "survey", {})
+        reply = run_on_host(self, "survey", {"root": str(args.get("root") or "")})
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         survey = checked(reply)
@@ -92,5 +89,29 @@ class ActionModule(DocumentedAction):
         noticeable = [control.id for control in catalogue if control.id in enforced and control.website]
         packages = {name for control in catalogue if control.id in enforced for name in control.packages}
         survey["sandboxed"] = sandboxed(survey)
+        sites = web_sites.checked(reply.get("sites"))
+        root = str(reply.get("root") or "")
+        whose = web_sites.whose(sites, str(args.get("name") or ""), root, "modphp" in survey["has"])
         decided = {"states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages)}
-        return result | survey | decided | {"changed": False}
+        unset = not_set([control for control in catalogue if control.id in enforced], survey, whose)
+        return result | survey | decided | whose | {"changed": False, "ungcuu": unset}
+
+
+def not_set(enforced: list[controls.Control], survey: dict[str, Any], whose: dict[str, Any]) -> list[dict[str, Any]]:
+    """One record for each thing that is not set, since it is not the website's alone."""
+    pooled = [control.id for control in enforced if control.scope == "pool"]
+    rows = [
+        (pooled, f"not applicable: {pool} also runs {', '.join(names)}")
+        for pool, names in whose["shared_pools"].items()
+    ]
+    if survey["php"] and pooled and not whose["pools"] and not whose["shared_pools"]:
+        rows.append((pooled, "not applicable: no PHP-FPM pool was found that runs the website"))
+    ids = {control.id for control in enforced}
+    rows += [
+        ([survey["sandboxed"][unit]], f"not applicable: {unit} also runs {', '.join(names)}")
+        for unit, names in whose["shared_units"].items()
+        if survey["sandboxed"].get(unit) in ids
+    ]
+    return [
+        {"kind": "skip", "data": {"controls": names, "reason": reason, "keys": []}} for names, reason in rows if names
+    ]

@@ -7,7 +7,9 @@
       register: website_probe_after
 
 ``only`` limits it to some trials by name, and what they need.
-``broken`` lists the trials that passed before and fail now. Nothing on the site is left changed. ``needs`` holds what
+``broken`` lists the trials that passed before and fail now; ``refused`` those that fail before anything was changed and
+were not accepted by name (``accept_failing``); ``misplaced`` says what is wrong with the root. Nothing on the site is
+left changed. ``needs`` holds what
 the pages load: directive of a Content-Security-Policy to sources, each of the form that one must have.
 """
 
@@ -21,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
+from ungcuu.prepare import web_sites
 
 _DIRECTIVES = (
     "script-src", "style-src", "img-src", "font-src", "media-src", "frame-src", "object-src", "connect-src",
@@ -29,6 +32,7 @@ _DIRECTIVES = (
 _SCHEMES = {"data:": ("img-src", "font-src", "media-src", "style-src"), "blob:": ("img-src", "media-src")}
 _ORIGIN = re.compile(r"(https?|wss?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _MOST_ORIGINS = 20
+_TRIAL = re.compile(r"[A-Za-z0-9 ,.:-]{1,300}")
 
 
 def checked_needs(needs: object) -> dict[str, list[str]]:
@@ -54,14 +58,17 @@ class ActionModule(DocumentedAction):
         before = self.arguments.get("before") or {}
         order = dict(self.arguments["site"]) | {"deep": not self._task.check_mode}
         order["only"] = list(self.arguments.get("only") or [])
+        order |= {"again": bool(before), "pages": [row["page"] for row in before.values() if row.get("page")]}
+        order["paced"] = any(row.get("paced") for row in before.values())
         reply = run_on_host(self, "website_probe", order)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
-        rows = reply.get("results", {})
-        tried = order["only"] or before
-        broken = [name for name in tried if before[name]["passed"] and not rows.get(name, {}).get("passed")]
+        rows = checked_rows(reply.get("results"), reply.get("paced") is True)
+        broken = [name for name in order["only"] or before if got_worse(before[name], rows.setdefault(name, {}))]
+        failing = [name for name, row in rows.items() if not row.get("passed")]
+        accepted = list(self.arguments.get("accept_failing") or [])
         proofs = [
-            {"name": f"website: {name}", "side": "host", "passed": row["passed"], "detail": row["detail"]}
+            {"name": f"website: {name}", "side": "host", "passed": row.get("passed"), "detail": row.get("detail", "")}
             for name, row in rows.items()
         ]
         return result | {
@@ -69,6 +76,52 @@ class ActionModule(DocumentedAction):
             "results": rows,
             "needs": checked_needs(reply.get("needs")),
             "broken": broken,
-            "failing": [name for name, row in rows.items() if not row["passed"]],
-            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs],
+            "failing": failing,
+            "refused": [] if before else [name for name in failing if name not in accepted],
+            "refused_by": firewall_rules(reply.get("refused_by")),
+            "misplaced": misplaced(order, reply.get("misplaced")),
+            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(reply.get("left")),
         }
+
+
+def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
+    """The trials as the host reports them; a page that it names in another form than a page's is dropped."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, row in results.items() if isinstance(results, dict) else ():
+        kept = dict(row) | {"paced": paced}
+        if "page" in row:
+            kept["page"] = web_sites.page(row["page"])
+        if _TRIAL.fullmatch(name) and kept.get("page", True):
+            rows[name] = kept
+    return rows
+
+
+def got_worse(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a trial that passed before fails now. A neighbour's page fails where it is worse than it was."""
+    if before.get("page") and (why := web_sites.worse(before, after)):
+        after |= {"passed": False, "detail": why}
+    return bool(before.get("passed")) and not after.get("passed")
+
+
+def misplaced(site: dict[str, Any], found: object) -> str:
+    """What is wrong with website_root, in words; empty if nothing is."""
+    if not isinstance(found, dict) or found.get("why") not in ("missing", "elsewhere"):
+        return ""
+    places = ", ".join(web_sites.places(found.get("roots")))
+    what = (
+        "does not exist on the host" if found["why"] == "missing" else "is not the web server's root for this website"
+    )
+    right = f"; the web server answers for {site['name']} from {places}" if places else ""
+    return f"website_root {site['root']} {what}{right}"
+
+
+def firewall_rules(found: object) -> list[int]:
+    """Ids of the Core Rule Set's rules that refused a trial."""
+    return [rule for rule in found if type(rule) is int and 900000 <= rule <= 999999] if isinstance(found, list) else []
+
+
+def unlooked(trials: object) -> list[dict[str, Any]]:
+    """One record for the pages of other sites that were not looked at."""
+    names = [str(name) for name in trials if _TRIAL.fullmatch(str(name))] if isinstance(trials, list) else []
+    reason = "pages of other websites that were not looked at: nothing listens there, or there are too many"
+    return [{"kind": "skip", "data": {"controls": [], "reason": reason, "keys": names[:200]}}] if names else []

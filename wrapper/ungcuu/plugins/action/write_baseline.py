@@ -29,13 +29,14 @@ class ActionModule(DocumentedAction):
         accept = bool(self.arguments.get("accept_findings", False))
         subject = subject_from(self._templar, task_vars or {})
         try:
-            changed, doubts = take_baseline(subject, accept)
+            done = take_baseline(subject, accept)
         except UngcuuError as error:
             raise refusal(error) from error
-        records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in doubts]
-        if doubts and not accept:
-            told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in doubts[:5])
+        records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
+        if done.doubts and not accept:
+            told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
             why = f"No baseline was signed: {subject.host} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
-        records.append({"kind": "change", "data": {"what": "baseline", "host": subject.host, "changed": changed}})
-        return result | {"changed": changed, "ungcuu": records}
+        change = {"what": "baseline", "host": subject.host, "changed": done.changed, "application": done.application}
+        records.append({"kind": "change", "data": change})
+        return result | {"changed": done.changed, "ungcuu": records}

@@ -18,6 +18,10 @@ options:
     description: How the intruder came in, and what closed that way.
     type: str
     default: ""
+  application_checked:
+    description: What a person saw in the application's data that no scan reads.
+    type: str
+    default: ""
   by:
     description: Who states it. Empty for the person who runs this.
     type: str

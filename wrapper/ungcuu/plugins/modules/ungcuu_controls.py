@@ -26,6 +26,14 @@ options:
     description: State of a control by its id, C(enforce), C(audit) or C(off).
     type: dict
     default: {}
+  name:
+    description: Host name of the website.
+    type: str
+    default: ""
+  root:
+    description: Document root of the website.
+    type: str
+    default: ""
 author: [ungcuu]
 """
 
@@ -58,4 +66,26 @@ packages:
   returned: success
   type: list
   elements: str
+pools:
+  description: PHP-FPM pools that the website has for itself, by version.
+  returned: success
+  type: dict
+shared_pools:
+  description: Pools that it shares, as version/name, with the names of the other websites.
+  returned: success
+  type: dict
+shared_units:
+  description: Units that run PHP of other websites, with the names of those.
+  returned: success
+  type: dict
+own_files:
+  description: Files that hold the website's virtual hosts.
+  returned: success
+  type: list
+  elements: str
+ungcuu:
+  description: Records for the journal, each with C(kind) and C(data).
+  returned: always
+  type: list
+  elements: dict
 """

@@ -5,6 +5,8 @@ module: ungcuu_website_probe
 short_description: Use the website as its visitors and editors do
 description:
   - Tries home page, login, upload and posting, and compares with an earlier probe.
+  - Asks for the home page of every other website of the host, too.
+  - A flood guard of the application (429) is no failure; it slows the probe down.
   - An account is made for the probe and removed again. Nothing on the website stays changed.
 attributes:
   check_mode:
@@ -57,6 +59,11 @@ options:
     type: list
     elements: str
     default: []
+  accept_failing:
+    description: Names of trials that may fail before anything is changed.
+    type: list
+    elements: str
+    default: []
 author: [ungcuu]
 """
 
@@ -82,6 +89,20 @@ failing:
   returned: success
   type: list
   elements: str
+refused:
+  description: Trials that fail before anything was changed, and are not among C(accept_failing).
+  returned: success
+  type: list
+  elements: str
+refused_by:
+  description: Rules of the web application firewall that refused a trial, by id.
+  returned: success
+  type: list
+  elements: int
+misplaced:
+  description: What is wrong with the document root, empty if nothing is.
+  returned: success
+  type: str
 needs:
   description: What the pages load, by directive of a Content-Security-Policy.
   returned: success

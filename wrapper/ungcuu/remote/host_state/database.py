@@ -7,18 +7,26 @@ import re
 
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state import mariadb
-from ungcuu.remote.host_state.reading import demand
+from ungcuu.remote.host_state.application import application
+from ungcuu.remote.host_state.reading import demand, emit
 from ungcuu.remote.host_state.sql import sql
-from ungcuu.remote.host_state.wordpress import wordpress
 
 
 def database() -> None:
-    """Administrators of the application, its switches, and code that lives in the database."""
-    name = CONFIG.get("database", "")
-    if CONFIG.get("engine") not in ("mariadb", "mysql") or not re.fullmatch(r"[A-Za-z0-9_]{1,64}", name):
-        return
-    if any(os.path.exists(f"/usr/sbin/{daemon}") for daemon in ("mariadbd", "mysqld")):
-        demand(sql("SELECT 1;") == [["1"]])
+    """Code and accounts of the server, then the application's own data."""
+    emit("coverage", topic="server", why=_server())
+    application()
+
+
+def _server() -> str:
+    """Read the server's state. Returns why it was not read, empty where it was."""
+    name, engine = CONFIG.get("database", ""), CONFIG.get("engine", "")
+    if not engine or not re.fullmatch(r"[A-Za-z0-9_$-]{1,64}", name):
+        return "no-database"
+    if engine not in ("mariadb", "mysql"):
+        return "engine"
+    here = any(os.path.exists(f"/usr/sbin/{daemon}") for daemon in ("mariadbd", "mysqld"))
+    answers = sql("SELECT 1;") == [["1"]]
+    demand(answers or not here)
     mariadb.server()
-    if CONFIG.get("application") == "wordpress":
-        wordpress(name)
+    return "" if answers else "no-answer"

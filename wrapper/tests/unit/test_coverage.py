@@ -1,0 +1,71 @@
+"""What was not looked at in the application's data: said, a finding when it is new, and a gate before the release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from test_detect import found, only, snapshot
+from test_reassess import GOOD, SAID, scan
+
+from ungcuu.detect.baseline import Snapshot
+from ungcuu.detect.coverage import REASONS, TOPICS, sentences, unread
+from ungcuu.hosts import profiles
+from ungcuu.recover.reassess import Entry, judge
+
+
+def read(*gaps: str, rows: Sequence[dict[str, str]] = ()) -> Snapshot:
+    """A reading in which these topics (topic=why) were not read."""
+    why = dict.fromkeys(TOPICS, "") | dict(gap.split("=") for gap in gaps)
+    return snapshot(coverage=[{"topic": topic, "why": text} for topic, text in why.items()], database=list(rows))
+
+
+def test_what_is_no_longer_read_is_a_finding_and_a_known_gap_is_none() -> None:
+    """An administrator in a table that nobody reads is not seen; the same alarm every day is not looked at.
+
+    Seen failing with the comparison of the gaps taken out, in both directions.
+    """
+    known = read("server=engine", "tokens=not-in-profile")
+    assert found(known, known) == []
+    assert only(found(known, read("server=engine", "tokens=not-in-profile no-table")))[:2] == (
+        "application.unread",
+        "medium",
+    )
+    assert [item.path for item in found(read(), read("administrators=no-answer"))] == ["administrators"]
+    assert {item.path for item in found(read(), snapshot())} == set(TOPICS)
+    assert [item.rule for item in found(read("content=engine"), read())] == ["baseline.old"]
+
+
+def test_rows_of_a_topic_that_one_side_did_not_read_are_no_findings_of_their_own() -> None:
+    """A database that does not answer must not look as if every administrator were gone, nor the other way round."""
+    rows = [{"set": "administrator", "name": "an", "detail": "x"}]
+    assert [item.rule for item in found(read(rows=rows), read("administrators=no-answer"))] == ["application.unread"]
+    assert [item.rule for item in found(read("administrators=engine"), read(rows=rows))] == ["baseline.old"]
+    assert [item.rule for item in found(read(), read(rows=rows))] == ["database.administrator"]
+
+
+def test_a_host_can_not_make_up_a_reason() -> None:
+    """What it says of a topic is a claim: a word that is unknown is a gap, and is not shown."""
+    assert unread(read("content=<b>fine</b>"))["content"] == ["not-said"]
+    assert sentences({"content": ["not-said"], "other": ["x"], "server": "no list"}) == ["pages (the host did not say)"]
+
+
+@pytest.mark.parametrize("name", profiles.known())
+def test_each_gap_of_a_profile_has_a_reason_in_words(name: str) -> None:
+    gaps = profiles.load(name).gaps()
+    assert set(gaps) <= set(TOPICS) and {code for codes in gaps.values() for code in codes} <= set(REASONS)
+    assert len(sentences(gaps)) == len(gaps)
+
+
+def test_a_host_is_not_released_while_nobody_has_looked_at_what_no_scan_reads() -> None:
+    """Seen failing with the condition taken out: the intruder's administrator of such an application would stay."""
+    gap = scan(checked={"application": {"unread": {"administrators": ["no-profile"]}}})
+    done = judge("web01", gap, [GOOD], SAID)
+    assert done.outcome == "not clean" and "--application-checked" in done.left[0]
+    looked = Entry(SAID.how, "hoa", "I compared the list of administrators with the one on paper.")
+    done = judge("web01", gap, [GOOD], looked)
+    assert done.outcome == "clean"
+    assert done.document()["application"] == {
+        "unread": {"administrators": ["no-profile"]}, "how": looked.application, "by": "hoa",
+    }  # fmt: skip # a table
+    assert judge("web01", scan(checked={"application": {"unread": {}}}), [GOOD], SAID).outcome == "clean"
