@@ -10,30 +10,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _
 from ungcuu.hosts import inventory_files
 from ungcuu.hosts.discovery import choice
 from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, name_of
 from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Page, Stated, Survey, survey
 from ungcuu.hosts.discovery.vhosts import Website
-from ungcuu.hosts.enrolment import Check, pinned_keys
+from ungcuu.hosts.enrolment import Check
 from ungcuu.hosts.site import Site
 
 _FIRM = (Sure.CERTAIN, Sure.LIKELY)
 
 
 def checks(site: Site, host: str) -> list[Check]:
-    """Read the host of a website and return every stated fact that it contradicts, or one line that they agree.
+    """Read a host and return every fact of its website that it contradicts, or one line that they agree.
 
-    Empty for a host that serves none, and for one whose key is not pinned: nothing is sent there.
-
-    Raises:
-        UngcuuError: The host can't be reached, or does not answer as expected.
+    Empty for a host that serves none. A host that can't be read is a finding in itself.
     """
-    variables, target = site.variables(host), site.target(host)
-    if host not in site.groups.get("website", ()) or not pinned_keys(target.known_hosts, host):
+    variables = site.variables(host)
+    if host not in site.groups.get("website", ()):
         return []
-    seen = survey(target, asked(variables))
+    try:
+        seen = survey(site.target(host), asked(variables))
+    except UngcuuError as error:
+        return [Check(_("facts"), "bad", _("not compared: {why}").format(why=error.what), error.mend)]
     found = compare(seen, variables)
     places = _places(site, host)
     rows = [Check(fault.name, fault.level, fault.text, fault.fix + places.get(fault.name, "")) for fault in found]
