@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,14 @@ def test_a_value_without_its_form_is_no_fact() -> None:
     assert draft.usable(Found("website_writable_paths", [], Sure.CERTAIN))
 
 
+def test_a_page_of_headings_alone_is_no_burden() -> None:
+    """A host decides on its page; the controller may not be kept busy by it. Without bounds: minutes."""
+    started = time.monotonic()
+    headings("<h1>Tin mới nhất {}</h1>" * 100000)
+    headings("".join(f"<h2>Tin số {number}</h2>" for number in range(200000)))
+    assert time.monotonic() - started < 5
+
+
 def test_odd_answers_are_dropped() -> None:
     """A host may say anything in place of a folder's facts."""
     odd = {
@@ -170,6 +179,9 @@ def test_what_was_not_compared_is_said() -> None:
     )
     levels = {fault.name: fault.level for fault in comparison.compare(empty, RIGHT)}
     assert levels["website_user"] == "warn"
+    for page in (None, Page(200, "a.vn", "/", "x" * 100, more=True)):
+        unseen = comparison.compare(dataclasses.replace(SURVEY, stated_page=page), RIGHT)
+        assert [fault.level for fault in unseen] == ["warn"], "a page that was not read is no wrong text"
     assert levels["website_database_user"] == "warn"
     assert comparison.compare(Survey(), RIGHT)[0].level == "warn"
 

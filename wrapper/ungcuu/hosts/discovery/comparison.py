@@ -15,7 +15,7 @@ from ungcuu.core.i18n import _
 from ungcuu.hosts import inventory_files
 from ungcuu.hosts.discovery import choice
 from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, name_of
-from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Page, Stated, Survey, survey
+from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Stated, Survey, survey
 from ungcuu.hosts.discovery.vhosts import Website
 from ungcuu.hosts.enrolment import Check
 from ungcuu.hosts.site import Site
@@ -152,11 +152,17 @@ def _not_compared(fact: Found) -> Fault:
 
 def _page(seen: Survey, site: Website, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
     path, text = str(variables.get("website_health_path") or ""), str(variables.get("website_health_text") or "")
-    page = seen.stated_page or Page()
+    page = seen.stated_page
+    if page is None:
+        yield Fault("website_health_path", "warn", _("not compared: {why}").format(why=_("the page was not asked for")))
+        return
     known, words = found["website_health_path"].value, found["website_health_text"].value
     if path and page.status != 200:
         answer = _("{path} answers {status}, not 200").format(path=path, status=page.status or _("nothing"))
         yield Fault("website_health_path", "bad", answer, _set("website_health_path", known) if known else "")
+    elif path and text and text not in page.body and page.more:
+        why = _("{path} is longer than what is read").format(path=path)
+        yield Fault("website_health_text", "warn", _("not compared: {why}").format(why=why))
     elif path and text and text not in page.body:
         best = next(iter(headings(page.body)), words)
         missing = _("“{text}” does not stand in {path}").format(text=text, path=path)
