@@ -158,7 +158,9 @@ def _page(seen: Survey, site: Website, found: Mapping[str, Found], variables: Ma
         return
     known, words = found["website_health_path"].value, found["website_health_text"].value
     if path and page.status != 200:
-        answer = _("{path} answers {status}, not 200").format(path=path, status=page.status or _("nothing"))
+        answer = _("{path} answers {status} over loopback, not 200").format(
+            path=path, status=page.status or _("nothing")
+        )
         yield Fault("website_health_path", "bad", answer, _set("website_health_path", known) if known else "")
     elif path and text and text not in page.body and page.more:
         why = _("{path} is longer than what is read").format(path=path)
