@@ -169,7 +169,7 @@ def console_lines(account: str, key: str) -> list[str]:
         f"install -d -m 0700 -o {account} -g {account} {home}/.ssh",
         f"printf '%s\\n' {shlex.quote(key)} >> {home}/.ssh/authorized_keys",
         f"chown {account}:{account} {home}/.ssh/authorized_keys && chmod 0600 {home}/.ssh/authorized_keys",
-        f"echo '{account} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/ungcuu && chmod 0440 /etc/sudoers.d/ungcuu",
+        f"echo '{account} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/{account} && chmod 0440 /etc/sudoers.d/{account}",
         "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -112,8 +113,9 @@ def _let_in(context: Context, host: str) -> None:
     from ungcuu.hosts import new_site
 
     target = context.target(host)
-    if card.card_path(context.settings, host).is_file():
-        return
+    with contextlib.suppress(card.NoCard):
+        if card.load(context.settings, host).source == card.fingerprint(context.site, host):
+            return
     if target.key is not None:
         if new_site.make_key(target.key):
             context.out.line(_("made the key {path}; whoever reads it may log in on the hosts").format(path=target.key))
