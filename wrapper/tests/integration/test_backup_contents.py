@@ -126,6 +126,7 @@ def test_the_dump_is_one_moment(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -
     assert code == 0, json.dumps(document)[:2000] + said[-2000:]
 
 
+@pytest.mark.nightly
 def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """`--at` a time and `--only` a part: rows go back and are listed, files stay, what was replaced is kept."""
     lab, _ = kept

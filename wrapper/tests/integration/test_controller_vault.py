@@ -157,6 +157,7 @@ def test_a_second_backup_changes_no_setting(onesite: Lab) -> None:
     assert run(onesite, CONTROLLER, watched) == before
 
 
+@pytest.mark.nightly
 def test_root_on_the_website_host_reaches_nothing_of_the_controller(onesite: Lab) -> None:
     """On this machine lie the keys to every host, too: the tunnel leads to one repository, and to nothing beside it."""
     lab = onesite

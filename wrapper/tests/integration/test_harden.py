@@ -198,7 +198,12 @@ def test_a_slow_installation_can_still_be_confirmed(web: Lab, tmp_path: Path) ->
             {"hardening_packages_revert_seconds": 2 * REVERT_SECONDS},
         ),
         # apt takes longer than the timer. Seen failing with hardening_packages_revert_wait_seconds: 0.
-        ("hardening_packages", SLOW, {"hardening_packages_revert_seconds": REVERT_SECONDS // 2}),
+        pytest.param(
+            "hardening_packages",
+            SLOW,
+            {"hardening_packages_revert_seconds": REVERT_SECONDS // 2},
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["profiles", "package", "slow-package"],
 )

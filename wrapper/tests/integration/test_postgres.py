@@ -112,6 +112,7 @@ def test_undo_brings_back_what_was_live(saved: tuple[Lab, Callable[..., Any]]) -
     assert sql(lab, "SELECT count(*) FROM news.article WHERE id = 9999").strip() == "1"
 
 
+@pytest.mark.nightly
 def test_a_dump_does_not_run_as_the_administrator(saved: tuple[Lab, Callable[..., Any]]) -> None:
     """Whoever held the host could put code into the dump that only the administrator may make."""
     lab, play = saved

@@ -27,11 +27,10 @@ def printed(*argv: str, needed: bool = True, user: str = "") -> str:
         left_out(argv[0], "no time left")
         return ""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-    who = {"user": user} if user else {}
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False, env=environment,
-            cwd="/", **who,  # type: ignore[call-overload]
+            cwd="/", user=user or None,
         )  # fmt: skip # a table
     except (OSError, subprocess.SubprocessError) as error:
         if needed:
