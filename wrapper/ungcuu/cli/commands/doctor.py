@@ -370,7 +370,8 @@ def _application(context: Context, host: str) -> list[Check]:
     if gaps:
         message = _("scan does not look at: {what}").format(what="; ".join(gaps))
         return [_check(_("application"), "warn", message, _("A person has to look at it before a release."))]
-    return [_check(_("application"), "good", f"{profile.title} {profile.versions}")]
+    message = _("scan reads its data by the profile of {title}").format(title=profile.title)
+    return [_check(_("application"), "good", message)]
 
 
 def _backup(context: Context, host: str) -> list[Check]:
