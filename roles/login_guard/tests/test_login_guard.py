@@ -51,12 +51,12 @@ def test_guessing_at_the_site_is_banned(host: Host, site: Mapping[str, Any]) -> 
     """A wrong login counts; a right one, and an editor's work, do not."""
     application = str(site.get("website_application", ""))
     if application == "dokuwiki" and not site.get("login_guard_failed"):
-        pytest.skip("not applicable: DokuWiki's login can't be told from its other requests")
+        pytest.skip("not applicable: DokuWiki's login can't be distinguished from its other requests")
     if not any(host.file(program).exists for program in ("/usr/sbin/nginx", "/usr/sbin/apache2")):
         pytest.skip("no web server on this host")
     assert "Status for the jail" in host.check_output("fail2ban-client status ungcuu-site-login")
     assert banned_never(host, "ungcuu-site-login", site) == []
-    assert ports(host, "ungcuu-site-login") == "80,443"
+    assert ports(host, "ungcuu-site-login") == ",".join(map(str, site.get("website_ports", [80, 443])))
     lines = [_LINE.format(path, status) for path, status in _LOGINS.get(application, _LOGINS["wordpress"])]
     name = "/etc/fail2ban/filter.d/ungcuu-site-login.conf"
     found = [host.run("fail2ban-regex %s %s", line, name).stdout for line in lines]

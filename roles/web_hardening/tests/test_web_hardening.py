@@ -114,7 +114,7 @@ def test_login_attempts_are_slowed(visitor: Visitor, site: Mapping[str, Any]) ->
     """
     application = str(site.get("website_application", ""))
     if application == "dokuwiki" and not site.get("web_hardening_login_paths"):
-        pytest.skip("not applicable: DokuWiki's login can't be told from its other requests")
+        pytest.skip("not applicable: DokuWiki's login can't be distinguished from its other requests")
     answers = visitor.get_all([_LOGINS.get(application, "/wp-login.php")] * 30, method="POST")
     assert 429 in [answer.status for answer in answers]
     assert visitor.get().status == 200

@@ -24,6 +24,15 @@ $title = $db->query('SELECT title FROM pages')->fetchColumn();
 <p>Bảng giá tuần này</p></body></html>
 """
 
+# The panel of the website that is written by hand: one address for the login and for all that an editor does.
+PANEL_PATH = "/admin/index.php"
+PANEL = """<?php
+session_start();
+if (isset($_POST['password'])) { $_SESSION['editor'] = $_POST['password'] === 'only-in-the-lab'; }
+if (empty($_SESSION['editor'])) { http_response_code(403); exit('login'); }
+echo 'saved ', strlen($_POST['text'] ?? '');
+"""
+
 INSTALL = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -40,7 +49,7 @@ listen.group = www-data
 pm = static
 pm.max_children = 4
 CONF
-install -d /var/www/mot /srv/tailieu
+install -d /var/www/mot/admin /srv/tailieu
 cat > /var/www/mot/index.php
 printf 'Thong bao\n' > /srv/tailieu/thong-bao.txt
 mariadb <<SQL

@@ -133,13 +133,15 @@ def test_everything_on_demand_and_back_again(hosts: tuple[PatchHost, PatchHost],
     web.withdraw("plain")
 
 
-def test_check_mode_changes_nothing(hosts: tuple[PatchHost, PatchHost], playbook: Playbook) -> None:
-    """--check promises that."""
+def test_check_mode_changes_nothing_and_names_the_package(
+    hosts: tuple[PatchHost, PatchHost], playbook: Playbook
+) -> None:
+    """--check promises that; a check that counts no change would read as: nothing is due."""
     web, _ = hosts
     web.install(Package("checked", "1.0"))
     web.publish(Package("checked", "2.0"))
-    done = playbook("patch", "web01", "--check", **QUICK)
-    assert done.returncode == 0 and "changed=0 " in done.stdout, recap(done)
+    done = playbook("patch", "web01", "--check", "--diff", **QUICK)
+    assert done.returncode == 0 and "+checked 2.0" in done.stdout.splitlines(), recap(done)
     assert web.version("checked") == "ii  1.0"
     web.withdraw("checked")
 

@@ -1,4 +1,4 @@
-"""Every playbook in check mode: host and vault are the same afterwards, and the run then changes what was foretold.
+"""Every playbook in check mode: hosts and controller are the same afterwards, and the run changes what was foretold.
 
 The playbooks come out of the folder: one that is new fails here until it says how it is run.
 """
@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,10 @@ def lab_hosts(fresh: Callable[..., Lab]) -> Lab:
 
 
 def state(lab: Lab) -> set[str]:
-    """What the hosts are like, line by line."""
-    lines = set()
+    """What the hosts and this controller's state folder are like, line by line."""
+    folder = Path(os.environ["UNGCUU_STATE"])
+    files = (path for path in folder.rglob("*") if path.is_file())
+    lines = {f"controller {path.relative_to(folder)} {sha256(path.read_bytes()).hexdigest()}" for path in files}
     for host in ("web01", "vault01", "spare01"):
         said = lab.exec(host, ["sh", "-c", LOOK]).stdout.decode("utf-8", "backslashreplace")
         lines |= {f"{host} {line}" for line in said.splitlines()}
@@ -113,7 +116,7 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
     if name == "eradicate":
         lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
         assert ungcuu("scan", "web01")[0] in (0, 13)
-    if name == "collect":
+    if name in ("collect", "release"):
         assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
     if name == "patch":
         web = PatchHost(lab)

@@ -5,13 +5,28 @@ A test compares the page with the profiles.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from ungcuu.detect.coverage import TOPICS
 from ungcuu.hosts import profiles
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "profiles.md"
+
+_INTRODUCTION = """\
+A profile is what ungcuu knows of an application, as data: one file in `wrapper/ungcuu/profiles/` each. The site names
+its own in `website_application`. A site that was written by hand takes `php`, and states the rest itself:
+[site facts](../how-to/site-facts.md).
+"""
+_TRIED = """
+"Tried on": a test installs the application and finds in it what an intruder adds. The other profiles were written after
+what is published of the application: where a table differs, that is said as a gap, never passed over.
+
+Code and accounts of the database server are read on MariaDB and PostgreSQL, whatever the application.
+"""
 
 
 def page() -> str:
@@ -22,15 +37,59 @@ def page() -> str:
 def _page() -> Iterator[str]:
     yield "# Application profiles\n"
     yield "Written by `python wrapper/tests/tools/profiles_page.py update`; do not edit.\n"
-    yield "A profile is what ungcuu knows of an application, as data: one file in `wrapper/ungcuu/profiles/` each.\n"
+    yield _INTRODUCTION
+    known = [profiles.load(name) for name in profiles.known()]
+    yield "## Where things stand\n"
     yield "| profile | application | versions | recognised by | configuration | writes media to | writes PHP to |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
-    for profile in map(profiles.load, profiles.known()):
+    for profile in known:
         config = profile.config.paths if profile.config else ()
         lists = (profile.detect.markers, config, profile.writable.media, profile.writable.code)
         cells = [f"`{profile.name}`", profile.title, profile.versions, *map(_code, lists)]
         yield f"| {' | '.join(cells)} |"
+    yield "\n## What a scan reads of the application's data\n"
+    yield "What is not read is said by each scan, and is a person's task before a release:"
+    yield "[what was not looked at](../how-to/scan.md#what-was-not-looked-at).\n"
+    yield f"| profile | database | tried on | {' | '.join(TOPICS[topic] for topic in profiles.TOPICS)} |"
+    yield f"| --- | --- | --- |{' --- |' * len(profiles.TOPICS)}"
+    for profile in known:
+        cells = [
+            f"`{profile.name}`",
+            _engines(profile),
+            ", ".join(profile.tried_on) or "–",
+            *(_topic(profile, name) for name in profiles.TOPICS),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield _TRIED
+    yield "## Form of a profile\n"
+    yield "A key that is not in this list is refused with file and line; a key in bold has to be there.\n"
+    for kind in _KINDS:
+        yield f"- `{kind.__name__}`: {', '.join(map(_key, dataclasses.fields(kind)))}"
     yield ""
+
+
+_KINDS = (
+    profiles.Profile, profiles.Detect, profiles.Version, profiles.Config, profiles.Writable, profiles.Login,
+    profiles.Data, profiles.Topic, profiles.Query, profiles.Text, profiles.Lines, profiles.Pages, profiles.SiteFacts,
+)  # fmt: skip # a table
+
+
+def _key(item: dataclasses.Field[Any]) -> str:
+    needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    return f"**`{item.name}`**" if needed else f"`{item.name}`"
+
+
+def _engines(profile: profiles.Profile) -> str:
+    if profile.site_facts:
+        return "as the site states"
+    return ", ".join(profile.data.engines) or "none: files"
+
+
+def _topic(profile: profiles.Profile, name: str) -> str:
+    if profile.site_facts:
+        return "as the site states"
+    topic = getattr(profile.data, name)
+    return "–" if topic is None else "in part" if topic.partly else "yes"
 
 
 def _code(words: tuple[str, ...]) -> str:

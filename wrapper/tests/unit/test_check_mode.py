@@ -293,7 +293,7 @@ def collect_evidence(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
 def compare_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     clean = type("Done", (), {"findings": (), "root_lost": None, "summary": lambda _self: {"clean": True}})()
     module = type(plugin_runs.load("compare_baseline", {})).run.__globals__
-    monkeypatch.setitem(module, "scan", lambda _subject: clean)
+    monkeypatch.setitem(module, "scan", lambda _subject, **_: clean)
     return Scenario({}, variables={"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)})
 
 

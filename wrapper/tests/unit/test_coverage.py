@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from test_detect import found, only, snapshot
 from test_reassess import GOOD, SAID, scan
 
-from ungcuu.detect.baseline import Snapshot
+from ungcuu.cli.commands import doctor
+from ungcuu.detect.baseline import Snapshot, save
 from ungcuu.detect.coverage import REASONS, TOPICS, sentences, unread
 from ungcuu.hosts import profiles
 from ungcuu.recover.reassess import Entry, judge
+from ungcuu.report import findings as report_findings
 
 
 def read(*gaps: str, rows: Sequence[dict[str, str]] = ()) -> Snapshot:
@@ -69,3 +74,49 @@ def test_a_host_is_not_released_while_nobody_has_looked_at_what_no_scan_reads() 
         "unread": {"administrators": ["no-profile"]}, "how": looked.application, "by": "hoa",
     }  # fmt: skip # a table
     assert judge("web01", scan(checked={"application": {"unread": {}}}), [GOOD], SAID).outcome == "clean"
+
+
+def test_the_report_says_what_the_newest_scan_did_not_look_at() -> None:
+    """Who reads the report must not take silence for "clean"; what an older scan did not see may be seen by now."""
+
+    def run(*gaps: str) -> Any:
+        row = {"host": "web01", "checked": {"application": {"unread": {gap: ["no-profile"] for gap in gaps}}}}
+        return SimpleNamespace(of=lambda kind: [row] if kind == "scan" else [])
+
+    wanted = ["web01: pages (there is no profile for this application)"]
+    assert report_findings.unread([run("tokens"), run("content")]) == wanted
+    assert report_findings.unread([run("content"), run()]) == []
+
+
+@pytest.mark.parametrize(
+    ("application", "level", "told"),
+    [
+        ("wordpress", "good", "WordPress"),
+        (
+            "drupal",
+            "warn",
+            "not look at: standing passwords and keys of programs (the profile can't read it)",
+        ),
+        ("own", "warn", "there is no profile for own"),
+    ],
+)
+def test_doctor_says_it_before_there_is_a_baseline(tmp_path: Path, application: str, level: str, told: str) -> None:
+    site = SimpleNamespace(
+        groups={"website": ("web01",)},
+        variables=lambda _host: {"website_application": application},
+        inventory=tmp_path,
+        settings=SimpleNamespace(content=tmp_path),
+    )
+    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
+    (check,) = doctor._application(context, "web01")
+    assert check.level == level and told in check.told
+
+
+def test_doctor_says_what_the_baseline_was_made_without(tmp_path: Path) -> None:
+    site = SimpleNamespace(
+        groups={"website": ("web01",)}, variables=lambda _host: {"website_application": "wordpress"}, inventory=tmp_path
+    )
+    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
+    save(tmp_path, "web01", read("content=no-table"))
+    (check,) = doctor._application(context, "web01")
+    assert (check.level, check.told.endswith("it took too long)")) == ("warn", True)

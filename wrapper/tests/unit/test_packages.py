@@ -32,3 +32,13 @@ def test_nothing_is_installed_once_the_way_back_was_used(
         with pytest.raises(packages.Refused, match="Nothing was installed"):
             packages.perform(order | {"armed": "packages"})
         assert ran == []
+
+
+@pytest.mark.parametrize("name", ["nginx-", "-oDir::Etc=/tmp", "nginx=1", "nginx php", ""])
+def test_a_word_that_is_no_name_reaches_apt_never(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of a replaced host's packages was an intruder's to write: "nginx-" removes. Seen failing without it."""
+    monkeypatch.setattr(packages, "installed", dict)
+    monkeypatch.setattr(packages, "change", lambda *_: pytest.fail("apt was asked"))
+    order: dict[str, Any] = {"present": ["php", name], "absent": [], "guard": [], "check": True}
+    with pytest.raises(packages.Refused, match="Nothing was installed"):
+        packages.perform(order)

@@ -130,7 +130,7 @@ def probe(site: dict[str, Any]) -> bool:
 def restored(site: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> bool:
     """What decides whether a restored website is swapped back."""
     monkeypatch.syspath_prepend(str(ROOT / "roles/website_backup/files"))
-    from ungcuu_site import common, health  # type: ignore[import-not-found]
+    from ungcuu_site import common, health
 
     asked = {"name": NAME, "health_path": site["path"], "health_text": TEXT, "ports": site["ports"]}
     try:

@@ -69,7 +69,7 @@ def test_a_value_that_is_computed_or_set_twice_is_not_found() -> None:
     """A name that ends in a query or in the inventory must be what the application itself would use."""
     text = (
         "<?php define('A', getenv('A')); define('B', 'x' . 'y'); $c = 'one'; if (1) { $c = 'two'; } $d = \"$c\";"
-        "$e = 'x'; $e .= 'y'; $f = <<<END\n$g = 'inside';\nEND;\n"
+        "$e = 'x'; $e .= 'y'; $k = 'x' . 'y'; $f = <<<END\n$g = 'inside';\nEND;\n"
         "$h = ['a' => 'b', 'c' => f(1, [2]), 'd' => 'e', 7 => array('x' => 'y')]; $i = 'fine'; ?> $j = 'html';"
     )
     assert site_config.values(text, "php") == {"$h.a": "b", "$h.d": "e", "$h.7.x": "y", "$i": "fine"}

@@ -565,3 +565,18 @@ def test_a_run_that_was_done_is_told_as_done(settings: Settings) -> None:
         with book.run("restore"):
             pass
     assert "Website restored from the vault" in document(book.case)
+
+
+def test_what_a_person_excused_is_shown_with_who_and_why(settings: Settings) -> None:
+    """A verdict that lets a host return to service must be seen by whoever signs; critical ones stand in red."""
+    row = {"finding": "ab12", "rule": "upload.code", "path": "/x.php", "by": "hoa", "reason": "made by our own theme"}
+    with clock_of() as clock:
+        book = Book(open_case(settings, ["web01"], "x", "y", "high"), clock)
+        with book.run("reassess"):
+            excused = [row | {"severity": "critical"}, row | {"severity": "medium", "path": "/y.php"}]
+            book.report("reassessment", {"outcome": "clean", "left": [], "excused": excused})
+    shown = html.unescape(document(book.case))
+    assert (
+        'class="excused">Did not count: critical finding ab12 (/x.php); hoa called it a false alarm: made by' in shown
+    )
+    assert 'class="missing">Did not count: medium finding ab12 (/y.php)' in shown

@@ -56,6 +56,15 @@ def against(state: Path, override: str = "") -> list[str]:
     return isolation_state.against_release(state / "hosts" / HOST, HOST, NOW, override)
 
 
+def test_a_scan_in_check_mode_writes_nothing(tmp_path: Path, target: ssh.Target) -> None:
+    """A trial run must neither start a loss nor end one. Seen failing with the record written all the same."""
+    assert root_loss.remember(tmp_path, target, [seen()], incident=False, check=True)
+    assert root_loss.standing(tmp_path, HOST) is None
+    root_loss.remember(tmp_path, target, [seen()], incident=False)
+    assert root_loss.remember(tmp_path, target, [], incident=False, check=True) is None
+    assert root_loss.standing(tmp_path, HOST)
+
+
 def test_every_rule_is_one_that_a_scan_can_make() -> None:
     """A misspelt name would let a lost root pass."""
     assert set(root_loss.RULES) <= set(RULES)

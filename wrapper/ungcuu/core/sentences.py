@@ -57,6 +57,11 @@ SENTENCES = (
     N_("the site has no PHP"), N_("not checked: there is no PHP command here"),
     N_("IPv4 and IPv6"),
     N_("none but the {count} that the baseline knows"),
+    # what was not set, or not looked at
+    N_("not applicable: {unit} also runs {names}"),
+    N_("not applicable: no PHP-FPM pool was found that runs the website"),
+    N_("not applicable: a login of this application can't be distinguished from its other requests"),
+    N_("pages of other websites that were not looked at: nothing listens there, or there are too many"),
     # what was changed
     N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
     N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),

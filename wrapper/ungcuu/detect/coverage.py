@@ -30,7 +30,9 @@ REASONS: Mapping[str, str] = {
     "engine": N_("not with this database engine"),
     "no-login": N_("the application's own login to the database was not found in its configuration"),
     "no-answer": N_("the database did not answer"),
-    "no-table": N_("a table or column that the profile expects is missing"),
+    "no-table": N_(
+        "the database did not answer a query of the profile: a table or column is missing, or it took too long"
+    ),
     "no-file": N_("a file that the profile expects is missing"),
     "no-words": N_("there were no words to search for"),
     "unreadable": N_("some of it is kept in a form that can't be read"),

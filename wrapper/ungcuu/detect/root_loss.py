@@ -158,8 +158,12 @@ def standing(state: Path, host: str) -> Loss | None:
     return loss if loss is not None and loss.standing else None
 
 
-def remember(state: Path, target: ssh.Target, found: Iterable[Finding], incident: bool) -> Loss | None:
+def remember(
+    state: Path, target: ssh.Target, found: Iterable[Finding], incident: bool, *, check: bool = False
+) -> Loss | None:
     """Take in what a scan found; returns what stands afterwards. During an incident nothing is forgotten.
+
+    With ``check`` nothing is written: it returns what would stand.
 
     Raises:
         Tampered: The record before does not match its signature.
@@ -169,7 +173,8 @@ def remember(state: Path, target: ssh.Target, found: Iterable[Finding], incident
     known = standing(state, host)
     keep = incident or (known is not None and known.kept)
     if known is not None and not seen and not keep:
-        _forget(state, host)
+        if not check:
+            _forget(state, host)
         return None
     if known is None and not seen:
         return None
@@ -177,7 +182,7 @@ def remember(state: Path, target: ssh.Target, found: Iterable[Finding], incident
         loss = Loss(host, now(), tuple(seen[:KEPT]), pinned(target), keep)
     else:
         loss = replace(known, findings=tuple(dict.fromkeys([*known.findings, *seen]))[:KEPT], kept=True)
-    if loss != known:
+    if loss != known and not check:
         _write(state, loss)
     return loss
 

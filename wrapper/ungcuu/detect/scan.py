@@ -251,8 +251,8 @@ def _vault_view(subject: Subject) -> vault_view.VaultView:
     return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", subject.host))
 
 
-def scan(subject: Subject) -> ScanResult:
-    """Scan the host and keep what was found.
+def scan(subject: Subject, *, check: bool = False) -> ScanResult:
+    """Scan the host and keep what was found; with ``check`` the controller's record of the last scan stays as it is.
 
     Raises:
         UngcuuError: The host could not be read, or its baseline was tampered with.
@@ -264,12 +264,12 @@ def scan(subject: Subject) -> ScanResult:
     found = judged.findings
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
-    lost = root_loss.remember(subject.state, subject.target, found, subject.past.in_incident())
+    lost = root_loss.remember(subject.state, subject.target, found, subject.past.in_incident(), check=check)
     result = ScanResult(
         subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
     )
-    folder = baseline.host_folder(subject.state, subject.host)
-    put_json(folder / "findings.json", result.document())
+    if not check:
+        put_json(baseline.host_folder(subject.state, subject.host) / "findings.json", result.document())
     return result
 
 

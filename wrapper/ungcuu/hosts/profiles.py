@@ -181,6 +181,7 @@ class SiteFacts:
 class Profile:
     """One application. Paths are relative to the web root unless they begin with ``/``.
 
+    ``tried_on``: databases on which a test installs the application and reads it.
     ``needed``: further files in writable folders without which the website is down.
     """
 
@@ -197,6 +198,7 @@ class Profile:
     login: Login | None = None
     cron: Words = ()
     data: Data = Data()
+    tried_on: tuple[ENGINES, ...] = ()
     site_facts: bool = False  # the site itself states config and data
 
     def with_facts(self, facts: Any) -> Profile:

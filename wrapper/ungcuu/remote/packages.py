@@ -3,7 +3,8 @@
 1. apt's own simulation says what would happen, before anything does.
 2. When a guarded package (web, database, PHP, SSH server) would go, nothing is done, the chain of reasons is reported.
 3. With ``check`` nothing on the disk changes: where package lists are missing they are fetched into memory.
-4. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been reverted, and
+4. A word that is no package's name is refused: apt-get reads "nginx-" as a removal and "-o…" as an option.
+5. With ``armed``, the name of a change that dropins.py armed, nothing is installed once that has been reverted, and
    it is not reverted while this goes on.
 """
 
@@ -26,6 +27,7 @@ from typing import Any
 LISTS = Path("/var/lib/apt/lists")
 MEMORY = ("/run", "/dev/shm", "/tmp")  # noqa: S108  (mkdtemp makes the name)
 ROOM = 400 << 20
+NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*[a-z0-9+]")
 LOCK = Path("/run/ungcuu-packages.lock")  # dropins.py waits for it before it takes a change back
 ARMED = Path("/var/lib/ungcuu/armed")
 _ENVIRONMENT = {
@@ -152,6 +154,9 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     there = known.keys() | virtual
     # "a|b": satisfied by either, and by whatever provides it; else the first is installed.
     wanted = [name.split("|") for name in order["present"]]
+    named = [name for names in (*wanted, order["absent"]) for name in names]
+    if wrong := [name for name in named if not NAME.fullmatch(name)]:
+        raise Refused(f"no name of a package: {', '.join(map(ascii, wrong))}. Nothing was installed or removed.")
     install = [names[0] for names in wanted if there.isdisjoint(names)]
     remove = [name for name in order["absent"] if name in known]
     if not install and not remove:

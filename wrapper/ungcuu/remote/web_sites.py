@@ -239,9 +239,10 @@ def apache_sites(main: str) -> list[Site]:
         site.roots = site.roots or outside.roots
         site.aliases += outside.aliases
         site.programs += outside.programs
-        first = next(row for row in sites if row.listens and site.listens and row.listens[0] == site.listens[0])
+    first: dict[tuple[str, int], Site] = {}
+    for site in sites:
         for row in site.listens:
-            row["default"] = site is first
+            row["default"] = first.setdefault((row["address"], row["port"]), site) is site
     return sites
 
 

@@ -22,7 +22,7 @@ class ActionModule(DocumentedAction):
         """Scan. A host that can't be read is a failure, never a clean scan."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         try:
-            done = scan(subject_from(self._templar, task_vars or {}))
+            done = scan(subject_from(self._templar, task_vars or {}), check=bool(self._task.check_mode))
         except UngcuuError as error:
             raise refusal(error) from error
         records = reported(done.findings)

@@ -91,7 +91,7 @@ def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
         kept = dict(row) | {"paced": paced}
         if "page" in row:
             kept["page"] = web_sites.page(row["page"])
-        if _TRIAL.fullmatch(name) and kept.get("page", True):
+        if _TRIAL.fullmatch(name) and ("page" not in kept or (kept["page"] or {}).get("trial") == name):
             rows[name] = kept
     return rows
 

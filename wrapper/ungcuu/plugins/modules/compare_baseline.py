@@ -9,7 +9,7 @@ description:
 attributes:
   check_mode:
     support: full
-    description: The same as without it, since nothing is changed.
+    description: The host is compared and the findings are returned. They are not kept for C(quarantine_findings).
   diff_mode:
     support: none
     description: Nothing is changed, so there is nothing to compare.

@@ -36,7 +36,7 @@ def printed(*argv: str, needed: bool = True, user: str | None = None) -> str:
             check=False,
             env=environment,
             cwd="/",
-            user=user,
+            user=user or None,
         )
     except (OSError, subprocess.SubprocessError) as error:
         if needed:

@@ -29,6 +29,12 @@ CODE = (
         "SELECT CONCAT(LOWER(ROUTINE_TYPE),' ',ROUTINE_SCHEMA,'.',ROUTINE_NAME),"
         "SHA2(CONCAT_WS('|',ROUTINE_DEFINITION,DEFINER,SECURITY_TYPE),256) FROM information_schema.ROUTINES;",
     ),
+    (
+        "routine",
+        "SELECT CONCAT('view ',TABLE_SCHEMA,'.',TABLE_NAME),"
+        "SHA2(CONCAT_WS('|',VIEW_DEFINITION,DEFINER,SECURITY_TYPE),256) "
+        "FROM information_schema.VIEWS WHERE TABLE_SCHEMA<>'sys';",
+    ),
     ("routine", "SELECT CONCAT('library function ',name),CONCAT(dl,' ',type) FROM mysql.func;"),
     ("plugin", "SELECT PLUGIN_NAME,PLUGIN_LIBRARY FROM information_schema.PLUGINS WHERE PLUGIN_LIBRARY IS NOT NULL;"),
 )

@@ -32,6 +32,14 @@ def rows(text: str) -> list[list[str]]:
     return [line.split("\t") for line in text.split("\n") if line]
 
 
+def postgresql_catalogue(query: str, database: str) -> list[list[str]] | None:
+    """Rows of a query on PostgreSQL's own catalogue, asked as its administrator; None where there is no answer."""
+    text = _POSTGRESQL.format(query=query, path="SET search_path TO pg_catalog; ")
+    client = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", database]
+    answer = _answer(["runuser", "-u", "postgres", "--", *client], ENVIRONMENT | {"PGCLIENTENCODING": "UTF8"}, text)
+    return None if answer is None else rows(answer)
+
+
 class Database:
     """The application's database, read only. ``ask`` gives rows, or None where the database refuses the query.
 
