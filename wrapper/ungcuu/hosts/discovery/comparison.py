@@ -37,8 +37,10 @@ def checks(site: Site, host: str) -> list[Check]:
         return [Check(_("facts"), "bad", _("not compared: {why}").format(why=error.what), error.mend)]
     found = compare(seen, variables)
     places = _places(site, host)
-    rows = [Check(fault.name, fault.level, fault.text, fault.fix + places.get(fault.name, "")) for fault in found]
-    if not any(fault.level == "bad" for fault in found):
+    rows = [
+        Check(fault.name, fault.level, fault.text, (fault.fix + places.get(fault.name, "")).strip()) for fault in found
+    ]
+    if choice.served(seen) and not any(fault.level == "bad" for fault in found):
         rows.insert(0, Check(_("facts"), "good", _("nothing that was compared with the host is wrong")))
     left = "; ".join(seen.left_out[:5])
     return rows + ([Check(_("facts"), "warn", _("not looked at: {what}").format(what=left))] if left else [])
@@ -158,10 +160,11 @@ def _page(seen: Survey, site: Website, found: Mapping[str, Found], variables: Ma
         return
     known, words = found["website_health_path"].value, found["website_health_text"].value
     if path and page.status != 200:
+        down = _("Look into the logs of the web server and of PHP.")
         answer = _("{path} answers {status} over loopback, not 200").format(
             path=path, status=page.status or _("nothing")
         )
-        yield Fault("website_health_path", "bad", answer, _set("website_health_path", known) if known else "")
+        yield Fault("website_health_path", "bad", answer, _set("website_health_path", known) if known else down)
     elif path and text and text not in page.body and page.more:
         why = _("{path} is longer than what is read").format(path=path)
         yield Fault("website_health_text", "warn", _("not compared: {why}").format(why=why))
