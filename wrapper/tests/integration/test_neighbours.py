@@ -88,7 +88,7 @@ ALL_WELL = dict.fromkeys(("mot", "wiki", "tailieu", "portal"), "200")
 def test_a_wrong_fact_is_refused_before_anything_is_changed(
     host: Lab, inventory: Path, ungcuu: Callable[..., Any], wrong: dict[str, object], told: str
 ) -> None:
-    """The plan says it as well as the run. Seen failing with the two tasks of before.yml that refuse taken out."""
+    """The plan says it as well as the run. Unit tests of the two answers were seen failing (test_web_sites.py)."""
     before = inside(host, STATE)
     facts(inventory, **wrong)
     for options in (("--plan",), ()):
@@ -109,10 +109,7 @@ def test_a_trial_that_fails_already_is_accepted_by_name(host: Lab, inventory: Pa
 
 
 def test_a_shared_pool_and_its_unit_are_left_alone(host: Lab, inventory: Path, ungcuu: Callable[..., Any]) -> None:
-    """What open_basedir, switched-off functions and a sandbox would take from the wiki.
-
-    Seen failing with `whose` calling every pool and unit the website's own: the wiki's page takes `php-paths` back.
-    """
+    """What open_basedir, switched-off functions and a sandbox would take from the wiki, whose data lie elsewhere."""
     facts(inventory)
     said = harden(
         inventory, *(control.id for control in CATALOGUE if control.role in ROLES and control.id != "nginx-no-listing")
@@ -140,7 +137,7 @@ def test_a_shared_pool_and_its_unit_are_left_alone(host: Lab, inventory: Path, u
 def test_a_neighbour_that_gets_worse_takes_the_control_back(host: Lab, inventory: Path) -> None:
     """No folder of any site is listed any more, and a neighbour's home page is such a list.
 
-    Seen failing with `pages_beside` finding none: the run was done, and the neighbour answered 403.
+    Seen failing while lines that had given way did not come back: the neighbour went on answering 403.
     """
     said = harden(inventory, "nginx-no-listing", "nginx-version", "nginx-headers")
     assert "reverted because they break the website (page of tailieu.lab.test:80): nginx-no-listing." in said
@@ -149,10 +146,7 @@ def test_a_neighbour_that_gets_worse_takes_the_control_back(host: Lab, inventory
 
 
 def test_an_editor_is_not_slowed_and_a_guesser_is(host: Lab, inventory: Path) -> None:
-    """Fifteen requests of somebody who is logged in; the limit is for login forms, and for this website.
-
-    Seen failing with `/admin` among the paths, as the first release had it, and with `limit_req` for the whole server.
-    """
+    """Fifteen requests of somebody who is logged in; the limit is for login forms, and for this website."""
     said = harden(inventory, "nginx-login-rate")
     assert said.endswith("code=0"), said[-2000:]
     curl = "curl -s -o /dev/null -w '%{http_code} ' -H 'Host: mot.lab.test' -b /tmp/jar -c /tmp/jar"
@@ -188,7 +182,7 @@ def test_a_pool_of_its_own_is_hardened(host: Lab, inventory: Path) -> None:
 
 @pytest.mark.nightly
 def test_a_flood_guard_of_the_application_is_waited_for(host: Lab, inventory: Path) -> None:
-    """429 is no failure: the trial slows down, before and after. Seen failing with `Pace.drain` returning False."""
+    """429 is no failure: the trial slows down, before and after."""
     inside(host, "touch /var/www/mot/guard")
     try:
         said = harden(inventory, "php-expose", "nginx-version", web_hardening_connections_per_address=99)

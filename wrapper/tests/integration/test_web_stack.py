@@ -188,10 +188,7 @@ def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack
 
 
 def test_a_rule_that_refuses_an_editor_is_left_out_by_its_id(web: Lab, stack: Stack) -> None:
-    """At the third level of paranoia one rule refuses uploads and Vietnamese; all the others go on refusing attacks.
-
-    Seen failing with `refused_by` returning nothing: the whole control was reverted.
-    """
+    """At the third level of paranoia one rule refuses uploads and Vietnamese; all the others go on refusing attacks."""
     block = {"web_application_firewall_mode": "block", "web_application_firewall_paranoia": 3}
     done = stack.run("waf", "nginx-version", **block)
     said = " ".join(done.stdout.split())
