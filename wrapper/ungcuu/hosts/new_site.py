@@ -165,11 +165,11 @@ def console_lines(account: str, key: str) -> list[str]:
     """Return the lines that are run as root on the host's console, so that the controller may log in there."""
     home = f"/home/{account}"
     return [
-        f"adduser --disabled-password --gecos '' {account}",
+        f"useradd --create-home --shell /bin/bash --password '*' {account}",
         f"install -d -m 0700 -o {account} -g {account} {home}/.ssh",
         f"printf '%s\\n' {shlex.quote(key)} >> {home}/.ssh/authorized_keys",
         f"chown {account}:{account} {home}/.ssh/authorized_keys && chmod 0600 {home}/.ssh/authorized_keys",
-        f"echo '{account} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/ungcuu && chmod 0440 /etc/sudoers.d/ungcuu",
+        f"echo '{account} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/{account} && chmod 0440 /etc/sudoers.d/{account}",
         "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
     ]
 

@@ -45,9 +45,9 @@ def find_inventory(settings: Settings, chosen: str | None, environment: Mapping[
         raise InventoryError(
             _("No inventory was named, and there is no folder inventory/site here."),
             _("Nothing was touched."),
-            _("ungcuu … --inventory FOLDER   (a new site starts as a copy of {example})").format(
-                example=settings.content / "inventory" / "example"
-            ),
+            _(
+                "ungcuu init   (makes one; or name yours with --inventory FOLDER; {example} shows every variable)"
+            ).format(example=settings.content / "inventory" / "example"),
         )
     for place in (here / Path(wanted).expanduser(), settings.content / "inventory" / wanted):
         if place.exists():

@@ -151,7 +151,7 @@ def _names(context: Context) -> list[Check]:
 def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _facts, _card, _containment, _vantage, _blocks, _lock, _baseline,
+        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
         _application, _backup, _vault,
     ]  # fmt: skip # a table
     checks: list[Check] = []
@@ -174,12 +174,6 @@ def _variables(context: Context, host: str) -> list[Check]:
     return [_check(_("inventory"), "bad", told, website_facts.mend(context.site)) for told in wrong]
 
 
-def _facts(context: Context, host: str) -> list[Check]:
-    from ungcuu.hosts.discovery import comparison
-
-    return comparison.checks(context.site, host)
-
-
 def _allow_list(context: Context, host: str) -> list[Check]:
     from ungcuu.contain import allowlist, card
 
@@ -199,6 +193,7 @@ def _login(context: Context, host: str) -> list[Check]:
     """Log in over the pinned key and look at everything that verbs need there."""
     from ungcuu.contain import allowlist, card
     from ungcuu.hosts import enrolment
+    from ungcuu.hosts.discovery import comparison
 
     target = context.site.target(host)
     if not enrolment.pinned_keys(target.known_hosts, host):
@@ -219,7 +214,7 @@ def _login(context: Context, host: str) -> list[Check]:
         if marked:
             message = _("it says that the rules of its isolation are gone")
         checks.append(_check(_("isolation"), "bad" if marked else "warn", message, f"ungcuu isolate {host}"))
-    return checks
+    return [*checks, *(comparison.checks(context.site, host) if said else ())]
 
 
 def _seen(context: Context, host: str, seen: str) -> list[Check]:

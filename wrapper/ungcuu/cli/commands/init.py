@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from collections.abc import Callable
@@ -73,9 +74,15 @@ def _step(context: Context, name: str, host: str, options: dict[str, Any]) -> tu
     request = flow.Request(verb, (host,), registry.with_defaults(verb, options), reason=context.reason)
     report = flow.execute(request, context.settings, context.out, context.confirm)
     if report.error is not None:
+        fix = report.error.mend
+        report.error.mend = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
         raise report.error
     context.out.block(str(report.document.get("message", "")))
     return report.document, report.code
+
+
+def _again(context: Context) -> str:
+    return "ungcuu init" + (f" --out {shlex.quote(context.options['out'])}" if context.options["out"] else "")
 
 
 def _typed(context: Context, folder: Path) -> str:
@@ -100,13 +107,15 @@ def _host(context: Context) -> str:
 
 
 def _let_in(context: Context, host: str) -> None:
-    """Show what is to be run on the host's console, unless its key is pinned: then it lets the controller in."""
+    """Show what is to be run on the host's console, unless it was enrolled before: then it lets the controller in."""
+    from ungcuu.contain import card
     from ungcuu.core.asking import ask
-    from ungcuu.hosts import enrolment, new_site
+    from ungcuu.hosts import new_site
 
     target = context.target(host)
-    if enrolment.pinned_keys(target.known_hosts, host):
-        return
+    with contextlib.suppress(card.NoCard):
+        if card.load(context.settings, host).source == card.fingerprint(context.site, host):
+            return
     if target.key is not None:
         if new_site.make_key(target.key):
             context.out.line(_("made the key {path}; whoever reads it may log in on the hosts").format(path=target.key))
@@ -115,7 +124,11 @@ def _let_in(context: Context, host: str) -> None:
             context.out.line(f"    {line}", limit=None)
         context.out.line(_("The last line shows the fingerprint with which the next step is compared."))
     if sys.stdin.isatty() and not context.options["fingerprint"]:
-        ask(context.out, _("Press Enter when this was done"), _("The inventory is written; type ungcuu init to go on."))
+        ask(
+            context.out,
+            _("Press Enter when this was done"),
+            _("The inventory is written. Go on with: {again}").format(again=_again(context)),
+        )
 
 
 # --- the questions ----------------------------------------------------------------------------------------------------
@@ -206,13 +219,12 @@ def _refuse_answers(context: Context, folder: Path) -> None:
     names = ("address", "account", "management", "vault", "contact", "switch_note", "key")
     given = [f"--{name.replace('_', '-')}" for name in names if context.options[name] is not None]
     if given:
-        again = "ungcuu init" + (f" --out {shlex.quote(context.options['out'])}" if context.options["out"] else "")
         raise UsageFault(
             _("{folder} holds an inventory already; {options} would change nothing.").format(
                 folder=folder, options=", ".join(given)
             ),
             _("Nothing was touched."),
-            _("{command} goes on with it; to change it, edit its files.").format(command=again),
+            _("{command} goes on with it; to change it, edit its files.").format(command=_again(context)),
         )
 
 

@@ -46,6 +46,11 @@ class Config:
         return found[1] if found else ""
 
     @property
+    def listed(self) -> set[str]:
+        """Places (``file:line``) of the virtual hosts that Apache itself lists."""
+        return set(re.findall(r"\((/[^():\s]+:\d+)\)", self.hosts))
+
+    @property
     def with_php(self) -> bool:
         """Whether Apache runs PHP itself."""
         return bool(re.search(r"^\s*php\d*_module\b", self.modules, re.MULTILINE))
@@ -131,7 +136,7 @@ def vhosts(config: Config) -> list[Vhost]:
         for kind, argument, place in line.sections:
             if kind == "virtualhost":
                 own.setdefault((argument, place), []).append(line)
-    listed = set(re.findall(r"\((/[^():\s]+:\d+)\)", config.hosts))
+    listed = config.listed
     found = [
         _vhost(argument, place, lines, common, config)
         for (argument, place), lines in own.items()

@@ -29,14 +29,14 @@ def _weight(survey: Survey, site: Website) -> tuple[bool, bool, bool, bool, bool
     folder = survey.folder(site)
     app = _application(survey, site)
     works = any(page.status == 200 for page in folder.pages)
-    return (folder.exists, app not in ("", "php"), bool(app), works, bool(site.names), site.path == "/")
+    return (folder.exists, app not in ("", "php"), bool(app), works, bool(name_of(survey, site)), site.path == "/")
 
 
 def named(survey: Survey, wanted: str) -> Website | None:
     """Return the website of this label, name or root."""
     found = served(survey)
     whole = [site for site in found if wanted in (site.label, site.root)]
-    return next(iter([*whole, *(site for site in found if wanted in site.names)]), None)
+    return next(iter([*whole, *(site for site in found if wanted in (*site.names, name_of(survey, site)))]), None)
 
 
 def stated(survey: Survey, variables: Mapping[str, Any]) -> Website | None:

@@ -10,30 +10,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _
 from ungcuu.hosts import inventory_files
 from ungcuu.hosts.discovery import choice
 from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, name_of
-from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Page, Stated, Survey, survey
+from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Stated, Survey, survey
 from ungcuu.hosts.discovery.vhosts import Website
-from ungcuu.hosts.enrolment import Check, pinned_keys
+from ungcuu.hosts.enrolment import Check
 from ungcuu.hosts.site import Site
 
 _FIRM = (Sure.CERTAIN, Sure.LIKELY)
 
 
 def checks(site: Site, host: str) -> list[Check]:
-    """Read the host of a website and return every stated fact that it contradicts, or one line that they agree.
+    """Read a host and return every fact of its website that it contradicts, or one line that they agree.
 
-    Empty for a host that serves none, and for one whose key is not pinned: nothing is sent there.
-
-    Raises:
-        UngcuuError: The host can't be reached, or does not answer as expected.
+    Empty for a host that serves none. A host that can't be read is a finding in itself.
     """
-    variables, target = site.variables(host), site.target(host)
-    if host not in site.groups.get("website", ()) or not pinned_keys(target.known_hosts, host):
+    variables = site.variables(host)
+    if host not in site.groups.get("website", ()):
         return []
-    seen = survey(target, asked(variables))
+    try:
+        seen = survey(site.target(host), asked(variables))
+    except UngcuuError as error:
+        return [Check(_("facts"), "bad", _("not compared: {why}").format(why=error.what), error.mend)]
     found = compare(seen, variables)
     places = _places(site, host)
     rows = [Check(fault.name, fault.level, fault.text, fault.fix + places.get(fault.name, "")) for fault in found]
@@ -73,6 +74,7 @@ def asked(variables: Mapping[str, Any]) -> Stated:
         paths=tuple(path for path in paths if path.startswith("/")),
         accounts=(user,) if ACCOUNT.fullmatch(user) else (),
         name=str(variables.get("website_name") or ""),
+        root=root,
         page=str(variables.get("website_health_path") or ""),
     )
 
@@ -150,11 +152,19 @@ def _not_compared(fact: Found) -> Fault:
 
 def _page(seen: Survey, site: Website, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
     path, text = str(variables.get("website_health_path") or ""), str(variables.get("website_health_text") or "")
-    page = seen.stated_page or Page()
+    page = seen.stated_page
+    if page is None:
+        yield Fault("website_health_path", "warn", _("not compared: {why}").format(why=_("the page was not asked for")))
+        return
     known, words = found["website_health_path"].value, found["website_health_text"].value
     if path and page.status != 200:
-        answer = _("{path} answers {status}, not 200").format(path=path, status=page.status or _("nothing"))
+        answer = _("{path} answers {status} over loopback, not 200").format(
+            path=path, status=page.status or _("nothing")
+        )
         yield Fault("website_health_path", "bad", answer, _set("website_health_path", known) if known else "")
+    elif path and text and text not in page.body and page.more:
+        why = _("{path} is longer than what is read").format(path=path)
+        yield Fault("website_health_text", "warn", _("not compared: {why}").format(why=why))
     elif path and text and text not in page.body:
         best = next(iter(headings(page.body)), words)
         missing = _("“{text}” does not stand in {path}").format(text=text, path=path)
@@ -176,9 +186,9 @@ def _ports(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any
     if silent := [port for port in ports if port not in seen.listening]:
         text = _("nothing listens on {ports}").format(ports=", ".join(map(str, silent)))
         yield Fault("website_ports", "bad", text, _set("website_ports", served))
-    if more := [port for port in served if port not in ports]:
+    elif more := [port for port in served if port not in ports]:
         text = _("the website also answers on {ports}").format(ports=", ".join(map(str, more)))
-        yield Fault("website_ports", "warn", text, _set("website_ports", sorted({*served, *ports} - set(silent))))
+        yield Fault("website_ports", "warn", text, _set("website_ports", sorted({*served, *ports})))
 
 
 def _settings(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:

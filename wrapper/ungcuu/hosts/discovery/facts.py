@@ -6,6 +6,7 @@ A value that could act in an inventory or on a command line (braces, quotes, con
 from __future__ import annotations
 
 import html
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator
@@ -265,6 +266,7 @@ def _health(site: Website, folder: Folder) -> Iterator[Found]:
         yield _missing("website_health_text", _("no title or heading that could be taken"))
 
 
+_HEAD = 64 << 10  # characters in which a title or heading is looked for
 _TITLE = re.compile(r"<(title|h1|h2)\b[^>]{0,500}>(.{1,500}?)</\1>", re.IGNORECASE | re.DOTALL)
 _TEXT = re.compile(r"[^\W_][^{}<>\\\"'`$%\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]{3,78}[^\W_]")
 _SEPARATOR = re.compile(r"\s+[|·•–—:»«-]\s+|\s*&[#\w]+;\s*")
@@ -276,7 +278,7 @@ def headings(body: str) -> list[str]:
     A part before or after a separator is one of its own: the site's name changes less than the page's.
     """
     found = []
-    for match in _TITLE.finditer(body):
+    for match in itertools.islice(_TITLE.finditer(body[:_HEAD]), 20):
         raw = re.sub(r"<[^>]{0,200}>", "", match[2])
         parts = [" ".join(part.split()) for part in _SEPARATOR.split(raw)]
         found += [part for part in parts if _TEXT.fullmatch(part) and html.unescape(part) == part and part in body]

@@ -149,7 +149,7 @@ def _root_of_locations(inner: tuple[Directive, ...]) -> str:
 
 def _aliases(inner: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
     for one in inner:
-        if one.name == "location" and one.words and one.words[-1].startswith("/") and "~" not in one.words[0]:
+        if one.name == "location" and one.words and one.words[-1].startswith("/") and one.words[0] not in ("~", "~*"):
             path = "/" + one.words[-1].strip("/")
             if folder := _first(one.inner, "alias"):
                 yield path, folder

@@ -19,7 +19,7 @@ from ungcuu.hosts import profiles, remote_program, ssh
 from ungcuu.hosts.discovery import apache, nginx
 from ungcuu.hosts.discovery.vhosts import Vhost, Website, websites
 
-SECONDS = 90.0
+SECONDS = 60.0  # for each of the two questions
 QUOTA = 32 << 20
 MOST_SITES = 40
 PATH = re.compile(r"/[A-Za-z0-9_.@+~:,=/-]{1,400}")  # also what a path may look like to be stated in an inventory
@@ -29,12 +29,16 @@ ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 @dataclass(frozen=True)
 class Page:
-    """What the web server answers, redirects followed. ``status`` 0: it did not; ``host`` is the name it led to."""
+    """What the web server answers, redirects followed. ``status`` 0: it did not; ``host`` is the name it led to.
+
+    ``more``: the page is longer than what was read of it.
+    """
 
     status: int = 0
     host: str = ""
     path: str = ""
     body: str = ""
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Stated:
     paths: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     name: str = ""
+    root: str = ""
     page: str = ""
 
 
@@ -113,31 +118,32 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
         databases=_databases(served.get("databases")),
         listening=frozenset(int(row[0]) for row in _rows(served.get("listening")) if row and isinstance(row[0], int)),
     )
+    first = _ask_stated(found, stated)  # while there is time
     ask = {
-        "sites": [_ask_site(base, site) for site in found] + _ask_stated(found, stated),
+        "sites": [*first, *(_ask_site(base, site) for site in found)],
         "applications": _applications(),
         "paths": list(stated.paths),
         "accounts": list(stated.accounts),
     }
     told = _asked(target, {"ask": ask})
     folders = [_folder(one) for one in _rows(told.get("sites"), dict)]
-    extra = folders[len(found)].pages if len(folders) > len(found) else ()
+    extra = [page for folder in folders[: len(first)] for page in folder.pages]
     return Survey(
         **{
             **vars(base),
-            "folders": {key(site): folder for site, folder in zip(found, folders, strict=False)},
+            "folders": {key(site): folder for site, folder in zip(found, folders[len(first) :], strict=False)},
             "paths": _texts(told.get("paths")),
             "real": _texts(told.get("real")),
             "accounts": {str(k): v is True for k, v in _mapping(told.get("accounts")).items()},
-            "stated_page": _best(extra) if stated.page else None,
-            "left_out": (*_words(served.get("left_out")), *_words(told.get("left_out"))),
+            "stated_page": _best(extra) if extra else None,
+            "left_out": (*_unread(served), *_words(served.get("left_out")), *_words(told.get("left_out"))),
         }
     )
 
 
 def _best(pages: Sequence[Page]) -> Page:
     """The page that a visitor sees: the answer with content, else the one that there is."""
-    return next((page for page in pages if page.status == 200), pages[0] if pages else Page())
+    return next((page for page in pages if page.status == 200), pages[0])
 
 
 def _asked(target: ssh.Target, question: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,7 +178,7 @@ def _ask_site(base: Survey, site: Website) -> dict[str, Any]:
     return {
         "root": site.root if PATH.fullmatch(site.root) else "/nonexistent",
         "user": base.account(site)[0],
-        "pages": [{"port": port, "tls": tls, "host": name, "path": path} for port, tls in _two(site)],
+        "pages": [{"port": port, "tls": tls, "host": name, "path": path, "most": 96 << 10} for port, tls in _two(site)],
     }
 
 
@@ -184,11 +190,17 @@ def _two(site: Website) -> list[tuple[int, bool]]:
 
 
 def _ask_stated(found: Sequence[Website], stated: Stated) -> list[dict[str, Any]]:
-    """Ask for the page that the inventory states, in its name, on a port of the website of that name (or of any)."""
+    """Ask for the page that the inventory states: of the website of that name, else of that root, else of the first.
+
+    Where the name is no website's, the one that was chosen is asked in its own: the page is judged by itself.
+    """
     if not (stated.page and stated.name and found):
         return []
-    site = next((one for one in found if stated.name.lower() in one.names), found[0])
-    pages = [{"port": port, "tls": tls, "host": stated.name, "path": stated.page} for port, tls in _two(site)]
+    name = stated.name.lower()
+    by_name = [one for one in found if name in one.names]
+    site = next(iter([*by_name, *(one for one in found if one.root == stated.root), *found]))
+    host = stated.name if by_name or not site.names else site.names[0]
+    pages = [{"port": port, "tls": tls, "host": host, "path": stated.page, "most": 1 << 20} for port, tls in _two(site)]
     return [{"root": "/nonexistent", "user": "", "pages": pages}]
 
 
@@ -223,13 +235,24 @@ def _apache(served: Mapping[str, Any]) -> apache.Config:
 
 def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
     """The vhosts of the web servers that listen: an installed one that does not run serves nothing."""
-    programs = {str(row[1]) for row in _rows(served.get("listening")) if len(row) > 1}
+    programs = _listeners(served)
     found = []
     if "nginx" in programs:
         found += nginx.vhosts(str(_mapping(served.get("nginx")).get("text") or ""))
     if "apache2" in programs:
         found += apache.vhosts(_apache(served))
     return found
+
+
+def _unread(served: Mapping[str, Any]) -> list[str]:
+    """Virtual hosts that Apache lists and that were not read: those of macros, and of sections behind a definition."""
+    listed = _apache(served).listed if "apache2" in _listeners(served) else set()
+    return [f"apache2: {place}" for place in sorted(listed - {vhost.place for vhost in _vhosts(served)})]
+
+
+def _listeners(served: Mapping[str, Any]) -> set[str]:
+    """Names of the programs that listen."""
+    return {str(row[1]) for row in _rows(served.get("listening")) if len(row) > 1}
 
 
 def _pools(served: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
@@ -274,7 +297,13 @@ def _databases(value: Any) -> dict[str, tuple[str, ...] | None]:
 
 def _folder(told: Mapping[str, Any]) -> Folder:
     pages = tuple(
-        Page(_number(page.get("status")), *(str(page.get(name) or "") for name in ("host", "path", "body")))
+        Page(
+            status=_number(page.get("status")),
+            host=str(page.get("host") or ""),
+            path=str(page.get("path") or ""),
+            body=str(page.get("body") or ""),
+            more=page.get("more") is True,
+        )
         for page in _rows(told.get("pages"), dict)
     )
     if told.get("exists") is not True:

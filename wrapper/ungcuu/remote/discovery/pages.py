@@ -8,12 +8,11 @@ from urllib.parse import urljoin, urlsplit
 
 from ungcuu.remote import page
 
-BODY = 256 << 10  # bytes of a page that are passed on
-SECONDS = 10.0
+SECONDS = 5.0
 
 
-def first_page(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
-    """The page that a visitor comes to: its status, name, path and text.
+def first_page(port: int, tls: bool, host: str, path: str, most: int) -> dict[str, Any]:
+    """The page that a visitor comes to: its status, name, path, its first ``most`` bytes, and whether there are more.
 
     Redirects are followed on this port alone, also to another name: that is how a website without a name in its
     configuration gives it away.
@@ -24,8 +23,8 @@ def first_page(port: int, tls: bool, host: str, path: str) -> dict[str, Any]:
         try:
             asked = {"scheme": scheme, "port": port, "timeout": SECONDS, "headers": {"Accept": "text/html"}}
             status, headers, body = page.ask("127.0.0.1", host, path, **asked)
-            text = body[:BODY].decode("utf-8", "replace")
-            seen = {"host": host, "path": path, "status": status, "body": text}
+            text = body[:most].decode("utf-8", "replace")
+            seen = {"host": host, "path": path, "status": status, "body": text, "more": len(body) > most}
             onward = {name.lower(): value for name, value in headers}.get("location", "")
             target = urlsplit(urljoin(f"{scheme}://{host}{path}", onward))
             if status not in page.MOVED or target.scheme != scheme or not target.hostname:

@@ -159,6 +159,9 @@ def site(
 ) -> dict[str, Any]:
     """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
     root = str(ask["root"])
+    if time.monotonic() > UNTIL:
+        left_out(root, "no time left")
+        return {"pages": [], "exists": False}
     found: dict[str, Any] = {"pages": [first_page(**one) for one in ask["pages"]]}
     if not Path(root).is_dir():
         return {**found, "exists": False}

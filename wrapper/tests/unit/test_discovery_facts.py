@@ -1,0 +1,253 @@
+"""Facts of a website out of a host's answers: what is taken, what is not, and what is said of an inventory."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ungcuu.hosts import new_site
+from ungcuu.hosts.discovery import choice, comparison, draft, reading
+from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings
+from ungcuu.hosts.discovery.reading import Folder, Page, Survey, key
+from ungcuu.hosts.discovery.vhosts import Website
+
+SITE = Website(
+    "nginx", ("a.vn",), ((80, False), (443, True)), "/srv/a", "unix:/run/php/a.sock", ("/etc/ssl/a.pem",), ("f:1",)
+)
+BODY = "<title>Sở Công Thương | Trang chủ</title><h1>Tin mới</h1>Sở Công Thương"
+CONFIG = "<?php define('DB_NAME', 'a_db'); define('DB_USER', 'a_user'); define('DB_PASSWORD', 'secret');"
+FOLDER = Folder(
+    exists=True,
+    real="/srv/a",
+    pages=(Page(200, "a.vn", "/", BODY), Page(200, "a.vn", "/", BODY)),
+    application_texts={
+        "wordpress": {"/srv/a/wp-includes/version.php": "$wp_version = '6.6.2';", "/srv/a/wp-config.php": CONFIG},
+        "php": {},
+    },
+    writable=("wp-content/uploads",),
+)
+SURVEY = Survey(
+    websites=(SITE,),
+    folders={key(SITE): FOLDER},
+    pools={"unix:/run/php/a.sock": ("a", "a", "/etc/php/8.2/fpm/pool.d/a.conf")},
+    workers=frozenset({("a", "a")}),
+    databases={"mariadb": ("a_db", "mysql")},
+    listening=frozenset({22, 80, 443}),
+    paths={"/srv/a": "folder", "/srv/a/wp-content/uploads": "folder", "/etc/nginx": "folder"},
+    accounts={"a": True},
+    stated_page=Page(200, "a.vn", "/", BODY),
+)
+RIGHT = {
+    "website_name": "a.vn",
+    "website_root": "/srv/a",
+    "website_user": "a",
+    "website_health_path": "/",
+    "website_health_text": "Sở Công Thương",
+    "website_ports": [80, 443],
+    "website_writable_paths": ["wp-content/uploads"],
+    "website_config_paths": ["/etc/nginx", "/etc/php", "/etc/mysql", "/etc/ssl/a.pem"],
+    "website_application": "wordpress",
+    "website_database_engine": "mariadb",
+    "website_database_name": "a_db",
+    "website_database_user": "a_user",
+}
+
+
+def test_everything_of_a_good_answer_is_found() -> None:
+    found = {fact.name: fact.value for fact in facts(SURVEY, SITE)}
+    found["website_config_paths"] = set(found["website_config_paths"])
+    assert found == {**RIGHT, "website_config_paths": {"/etc/nginx", "/etc/php", "/etc/mysql", "/etc/ssl/a.pem"}}
+
+
+def test_no_password_is_kept() -> None:
+    """A draft is a file that people send to each other."""
+    text = draft.text("web01", SURVEY, SITE, facts(SURVEY, SITE))
+    assert "secret" not in text
+    assert yaml.safe_load(text)["website_database_name"] == "a_db"
+
+
+@pytest.mark.parametrize(
+    ("title", "wanted"),
+    [
+        ("Sở Công Thương – Trang chủ", "Sở Công Thương"),
+        ("{{ lookup('pipe', 'id') }}", ""),
+        ("a\u202eb dài hơn bốn", ""),
+        ("Tin &amp; bài", ""),
+        ("x", ""),
+        ("Dòng một\nDòng hai", ""),
+    ],
+)
+def test_a_text_to_recognise_a_page_by(title: str, wanted: str) -> None:
+    """What could act in an inventory, or does not stand in the page as it is, is not taken."""
+    assert next(iter(headings(f"<title>{title}</title>")), "") == wanted
+
+
+@pytest.mark.parametrize(
+    "root", ["/srv/a b", "/srv/{{ x }}", "/srv/../etc", "relative", "/srv/$(id)", "/srv/a\n", "/srv/'a'"]
+)
+def test_a_path_of_an_odd_form_is_not_taken(root: str) -> None:
+    """It would become a path on the host, in rules and in scripts. Seen failing with the form taken out of `_root`."""
+    site = dataclasses.replace(SITE, root=root)
+    (found,) = (fact for fact in facts(SURVEY, site) if fact.name == "website_root")
+    assert found.value is None
+
+
+def test_a_comment_can_not_end_its_line() -> None:
+    """What stands beside a fact are a host's words. Seen failing with comments that are not cleaned."""
+    survey = dataclasses.replace(SURVEY, left_out=("nginx\nansible_user: root", "a\u2028website_user: root"))
+    fact = Found("website_user", "a", Sure.CERTAIN, ("x\nansible_host: 203.0.113.9",))
+    assert yaml.safe_load(draft.text("web01", survey, SITE, [fact])) == {"website_user": "a"}
+
+
+def test_a_value_without_its_form_is_no_fact() -> None:
+    assert not draft.usable(Found("website_user", "a; id", Sure.CERTAIN))
+    assert not draft.usable(Found("website_health_text", "{{ x }}", Sure.CERTAIN))
+    assert draft.usable(Found("website_writable_paths", [], Sure.CERTAIN))
+
+
+def test_a_page_of_headings_alone_is_no_burden() -> None:
+    """A host decides on its page; the controller may not be kept busy by it. Without bounds: minutes."""
+    started = time.monotonic()
+    headings("<h1>Tin mới nhất {}</h1>" * 100000)
+    headings("".join(f"<h2>Tin số {number}</h2>" for number in range(200000)))
+    assert time.monotonic() - started < 5
+
+
+def test_odd_answers_are_dropped() -> None:
+    """A host may say anything in place of a folder's facts."""
+    odd = {
+        "exists": True,
+        "pages": [{"status": "x", "body": 3}, 7],
+        "writable": ["../..", "/etc", 3, "ok"],
+        "packages": [],
+    }
+    folder = reading._folder({**odd, "connections": [["a"], [1, 2, 3, 4]], "applications": {"x": 1}, "jobs": "no"})
+    assert folder.pages == (Page(0, "", "", ""),) or folder.pages[0].status == 0
+    assert folder.writable == ("../..", "ok")
+    values = {fact.name: fact.value for fact in facts(dataclasses.replace(SURVEY, folders={key(SITE): folder}), SITE)}
+    assert values["website_writable_paths"] == ["ok"]
+
+
+def faults(**other: object) -> dict[str, str]:
+    return {fault.name: fault.level for fault in comparison.compare(SURVEY, {**RIGHT, **other})}
+
+
+def test_a_right_inventory_has_no_fault() -> None:
+    assert faults() == {}
+
+
+def test_four_mistakes_together_are_four_faults() -> None:
+    """Root, database, user and health text: each was compared with nothing before. Seen failing without `_root`."""
+    survey = dataclasses.replace(SURVEY, accounts={"b": False})
+    wrong = {
+        "website_root": "/srv/b",
+        "website_database_name": "b",
+        "website_user": "b",
+        "website_health_text": "Xin chào",
+    }
+    found = {fault.name: fault.fix for fault in comparison.compare(survey, {**RIGHT, **wrong})}
+    assert set(found) == set(wrong)
+    assert found["website_root"] == "Set website_root: /srv/a"
+    assert found["website_health_text"] == "Set website_health_text: Sở Công Thương"
+
+
+@pytest.mark.parametrize(
+    ("facts_of", "level"),
+    [
+        ({"website_name": "b.vn"}, "bad"),
+        ({"website_ports": [80, 8443]}, "bad"),
+        ({"website_ports": [80]}, "warn"),
+        ({"website_config_paths": ["/etc/nginx", "/etc/php"]}, "warn"),
+        ({"website_writable_paths": []}, "warn"),
+        ({"website_database_engine": "none"}, "bad"),
+        ({"website_application": "drupal"}, "bad"),
+    ],
+)
+def test_one_mistake_is_one_fault(facts_of: dict[str, object], level: str) -> None:
+    assert faults(**facts_of) == {next(iter(facts_of)): level}
+
+
+def test_what_was_not_compared_is_said() -> None:
+    """Silence would look like agreement."""
+    empty = dataclasses.replace(
+        SURVEY, pools={}, folders={key(SITE): dataclasses.replace(FOLDER, application_texts={})}
+    )
+    levels = {fault.name: fault.level for fault in comparison.compare(empty, RIGHT)}
+    assert levels["website_user"] == "warn"
+    for page in (None, Page(200, "a.vn", "/", "x" * 100, more=True)):
+        unseen = comparison.compare(dataclasses.replace(SURVEY, stated_page=page), RIGHT)
+        assert [fault.level for fault in unseen] == ["warn"], "a page that was not read is no wrong text"
+    assert levels["website_database_user"] == "warn"
+    assert comparison.compare(Survey(), RIGHT)[0].level == "warn"
+
+
+def test_the_website_that_is_meant() -> None:
+    other = dataclasses.replace(SITE, names=("b.vn",), root="/srv/b")
+    survey = dataclasses.replace(SURVEY, websites=(other, SITE))
+    assert choice.stated(survey, {}) == SITE, "the one that works and is recognised"
+    assert choice.stated(survey, {"website_name": "b.vn"}) == other
+    assert choice.named(survey, "/srv/b") == other
+    assert choice.named(survey, "c.vn") is None
+
+
+ANSWERS = new_site.Answers(
+    "web01",
+    "192.0.2.10",
+    "ungcuu",
+    ("192.0.2.100",),
+    new_site.HERE,
+    "mailto:a@b.vn",
+    "switch: 7",
+    "192.0.2.100",
+    Path("/k"),
+)
+
+
+def test_an_inventory_is_what_was_answered(tmp_path: Path) -> None:
+    new_site.write(tmp_path, ANSWERS)
+    every = {path.name: yaml.safe_load(path.read_text("utf-8")) for path in tmp_path.rglob("*.yml")}
+    assert every["hosts.yml"]["all"]["children"]["website"]["hosts"] == {"web01": {"ansible_host": "192.0.2.10"}}
+    assert every["website.yml"]["isolation_switch_note"] == "switch: 7"
+    assert every["all.yml"]["management_addresses"] == ["192.0.2.100"]
+    assert "inventory_dir" not in every["all.yml"]["ungcuu_known_hosts"]
+
+
+@pytest.mark.parametrize(
+    ("check", "value"),
+    [
+        (new_site.wrong_address, "192.0.2.10 -oProxyCommand=id"),
+        (new_site.wrong_address, "-oProxyCommand=id"),
+        (new_site.wrong_address, "{{ x }}"),
+        (new_site.wrong_address, "192.0.2.0/24"),
+        (new_site.wrong_account, "root;id"),
+        (new_site.wrong_addresses, "192.0.2.1, {{ x }}"),
+        (new_site.wrong_addresses, ""),
+        (new_site.wrong_contact, "baomat"),
+        (new_site.wrong_contact, "mailto:a@{{x}}"),
+        (new_site.wrong_note, "{{ x }}"),
+        (new_site.wrong_note, "a\nb"),
+        (new_site.wrong_name, "../x"),
+        (new_site.wrong_name, "controller"),
+    ],
+)
+def test_an_answer_that_could_act_is_refused(check: Callable[[str], str], value: str) -> None:
+    """It would stand in an inventory, where Ansible reads templates, and on the command line of ssh."""
+    assert check(value)
+
+
+def test_a_key_that_exists_is_used(tmp_path: Path) -> None:
+    key_file = tmp_path / "ssh" / "id_ed25519"
+    assert new_site.make_key(key_file)
+    before = key_file.read_bytes()
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert not new_site.make_key(key_file)
+    assert key_file.read_bytes() == before
+    assert any(
+        new_site.public_key(key_file) in line
+        for line in new_site.console_lines("ungcuu", new_site.public_key(key_file))
+    )
