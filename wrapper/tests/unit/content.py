@@ -60,6 +60,7 @@ all:
         website_config_paths: [/etc/nginx]
         website_database_engine: mariadb
         website_database_name: portal
+        website_database_user: portal
         website_vault_host: vault01
         website_vault_address: 192.0.2.9
         management_addresses: [192.0.2.100]

@@ -28,6 +28,8 @@ def _after(context: Context, _result: RunResult) -> Result | None:
             host=point.host, point=point.short, files=point.files, size=round(point.bytes / 2**20)
         )
         lines += [said, *(f"  {text}" for text in point.judged())]
+        if not context.site.variables(point.host).get("website_database_engine"):
+            lines.append("  " + _("no database is saved: the inventory names none (website_database_engine)"))
         if point.doubtful:
             lines.append("  " + _("Look at the host: ungcuu scan {host}").format(host=point.host))
     found = any(point.doubtful for point in points)
