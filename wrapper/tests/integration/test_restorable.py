@@ -74,3 +74,15 @@ def test_what_was_set_right_is_no_alert(site: Lab, ungcuu: Run) -> None:
     assert ungcuu("baseline", "web01", "--accept-findings", "--reason", "the panel's own")[0] == 0
     code, document, said = ungcuu("backup", "web01")
     assert (code, document["outcome"]) == (0, "DONE"), json.dumps(document)[:2000] + said[-1000:]
+
+
+def test_one_of_two_missing_files_may_come_back(site: Lab, ungcuu: Run) -> None:
+    """Each alone leaves the page broken: neither could be restored. Seen failing without `broken` in `swap`."""
+    on(site, f"mv {ROOT}/index.php {ROOT}/wp-config.php /root/")
+    once = ("--confirm-host", "web01", "--path")
+    code, document, said = ungcuu("restore", "web01", *once, "wp-config.php")
+    assert (code, document["outcome"]) == (0, "DONE"), json.dumps(document)[:3000] + said[-2000:]
+    assert "the page fails as it did before the restore" in document["message"]
+    code, document, said = ungcuu("restore", "web01", *once, "index.php")
+    assert (code, document["outcome"]) == (0, "DONE"), json.dumps(document)[:3000] + said[-2000:]
+    assert "fails" not in document["message"]

@@ -11,14 +11,18 @@ from ungcuu_site.common import RefusedError
 _ASK_SECONDS = 10
 
 
+def works(site: dict[str, Any]) -> bool:
+    """Whether the page is right now; asked once."""
+    return page.healthy(page.look(_question(site)))
+
+
 def wait_for(site: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Ask until the page is right.
 
     Raises:
         RefusedError: it was not right within `seconds`; with the last answer.
     """
-    asked = {"name": site["name"], "path": site["health_path"], "text": site["health_text"], "timeout": _ASK_SECONDS}
-    asked["ports"] = site.get("ports") or []
+    asked = _question(site)
     deadline = time.monotonic() + seconds
     while True:
         seen = page.look(asked)
@@ -29,3 +33,8 @@ def wait_for(site: dict[str, Any], seconds: float) -> dict[str, Any]:
                 f"{site['health_path']} answers {seen['status']}, its text {'is' if seen['found'] else 'is not'} there"
             )
         time.sleep(0.5)
+
+
+def _question(site: dict[str, Any]) -> dict[str, Any]:
+    asked = {"name": site["name"], "path": site["health_path"], "text": site["health_text"], "timeout": _ASK_SECONDS}
+    return asked | {"ports": site.get("ports") or []}

@@ -53,9 +53,11 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
                 f"only a stage that passed its checks can be swapped in; this one stands at '{state['step']}'"
             )
         began = time.monotonic()
+        # One file of several that are missing can't make a broken page whole: such a restore must not make it worse.
+        broken = _is_partial(state) and not health.works(state["site"])
         try:
             _swap_in(identity, state)
-            state["health"] = health.wait_for(state["site"], _HEALTH_SECONDS)
+            state["health"] = _health(state["site"], broken)
         except (RefusedError, OSError) as error:
             say("step", text="put back what was live")
             state["failure"] = str(error)[:400]
@@ -68,6 +70,25 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
         state |= {"seconds": round(time.monotonic() - began, 2), "restored": now()}
         _step(identity, state, "restored")
         return _answer(state)
+
+
+def _is_partial(state: dict[str, Any]) -> bool:
+    parts = {"files", "config"} | ({"database"} if state["site"].get("database") else set())
+    return bool(state.get("path")) or not parts <= set(state["only"])
+
+
+def _health(site: dict[str, Any], broken: bool) -> dict[str, Any]:
+    """The page afterwards; one that was broken before may stay so, and the answer says it.
+
+    Raises:
+        RefusedError: it was right before, and is not now.
+    """
+    try:
+        return health.wait_for(site, _HEALTH_SECONDS)
+    except RefusedError as error:
+        if not broken:
+            raise
+        return {"text": False, "as_before": str(error)}
 
 
 def undo(request: dict[str, Any]) -> dict[str, Any]:

@@ -192,6 +192,9 @@ def _summary(context: Context) -> Result:
                 rows=sum(int(row.get("lost") or 0) for row in rows or ()),
             )
         )
+        if data.get("as_before"):
+            words = _("{host}: the page fails as it did before the restore: {why}. Restore what else is missing.")
+            lines.append(words.format(host=data.get("host"), why=data.get("as_before")))
     return Result(message="\n".join(lines), data={"restores": done})
 
 
