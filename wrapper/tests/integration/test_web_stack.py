@@ -187,6 +187,7 @@ def test_what_breaks_pages_or_editors_is_taken_back_by_id(web: Lab, stack: Stack
     assert re.search(rf"^Content-Security-Policy: .*script-src [^;]*{FOREIGN}", inside(web, page), re.MULTILINE)
 
 
+@pytest.mark.nightly
 def test_a_rule_that_refuses_an_editor_is_left_out_by_its_id(web: Lab, stack: Stack) -> None:
     """At the third level of paranoia one rule refuses uploads and Vietnamese; all the others go on refusing attacks."""
     block = {"web_application_firewall_mode": "block", "web_application_firewall_paranoia": 3}
