@@ -58,7 +58,6 @@ options:
         description: Ports on which visitors reach it. Empty for 80 and 443.
         type: list
         elements: int
-        default: []
   vantage:
     description: Inventory name of the second machine that tries it from outside.
     type: str
