@@ -216,3 +216,15 @@ def test_a_mode_that_yaml_reads_as_a_number_is_refused() -> None:
         plugin_runs.run("ungcuu_dropins", {"files": rows})
     with pytest.raises(AnsibleActionFail, match="/etc/a: needs one of src, edits, only_mode"):
         plugin_runs.run("ungcuu_dropins", {"files": [{"dest": "/etc/a", "mode": "0600"}]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_given_empty_stays_empty(name: str) -> None:
+    """``site: {}`` meant that no page is tried; a default of a key below it made the probe ask for one without a name.
+
+    Seen failing with that default.
+    """
+    for key, option in options(name).items():
+        if option.get("type") == "dict" and option.get("suboptions") and not option.get("required"):
+            inner = option["suboptions"]
+            assert not any("default" in row for row in inner.values()) or option.get("default") != {}, key
