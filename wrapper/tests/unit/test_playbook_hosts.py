@@ -29,7 +29,7 @@ def test_a_host_outside_its_group_is_told_so_with_file_and_fix(tmp_path: Path) -
     assert refused.value.what.startswith(
         "vault01 is not in the group website, which scan works on; it is in vault   (" + str(settings.inventory)
     )
-    assert refused.value.what.endswith("hosts.yml:26)")
+    assert refused.value.what.endswith("hosts.yml:27)")
     assert refused.value.state == "Nothing was touched."
     assert "below website: hosts:" in refused.value.mend and "web01, web02" in refused.value.mend
 
