@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ungcuu.plugins.action.ungcuu_website_probe import checked_needs
+from ungcuu.plugins.action.ungcuu_website_probe import checked_needs, got_worse
 from ungcuu.remote import page_loads
+from ungcuu.remote.page_client import Broken, Remade
+from ungcuu.remote.website_probe import trial
 
 PAGE = """<!doctype html><head><link rel="stylesheet" href="https://fonts.example/a.css">
 <link rel="icon" href="//i.example/x"><link rel="preload" as="font" href="https://f.example/a.woff2">
@@ -181,3 +185,22 @@ def test_nothing_but_an_origin_comes_from_a_host_into_a_header() -> None:
     fine = {"img-src": ["'self'", "data:", "blob:"], "script-src": ["'self'"], "connect-src": ["wss://a.example"]}
     assert checked_needs(fine | {"script-src": ["'self'", "data:", "blob:", "'unsafe-eval'"]}) == fine
     assert checked_needs(["img-src"]) == {}
+
+
+def test_what_a_run_sets_anew_itself_is_no_reason_to_refuse_it_but_must_pass_afterwards(tmp_path: Path) -> None:
+    """A page that loads something new is no fault of the site when our own earlier policy refuses it."""
+    file = tmp_path / "00-ungcuu.conf"
+    file.write_text('map $x $ungcuu_csp { "" "default-src \'self\'"; }', encoding="utf-8")
+    assert page_loads.is_ours("default-src 'self'", (str(file),))
+    assert not page_loads.is_ours("default-src 'none'", (str(file), str(tmp_path / "missing")))
+    results: dict[str, dict[str, Any]] = {}
+    for kind in (Remade, Broken):
+
+        def work(kind: type[Broken] = kind) -> None:
+            raise kind("refused")
+
+        trial(results, kind.__name__, work)
+    assert results["Remade"]["remade"] is True and "remade" not in results["Broken"]
+    failed = {"passed": False}
+    assert got_worse(results["Remade"], failed) and not got_worse(results["Broken"], failed)
+    assert not got_worse(results["Remade"], {"passed": True})

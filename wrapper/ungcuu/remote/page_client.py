@@ -21,6 +21,10 @@ class Broken(Exception):
     """A trial failed; the text says how."""
 
 
+class Remade(Broken):
+    """A trial failed because of what ``harden`` itself set, and sets anew in every run."""
+
+
 class Pace:
     """How fast one website is asked, shared by all of its visitors."""
 

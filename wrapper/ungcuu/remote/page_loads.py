@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ungcuu.remote.page_client import Broken, Browser
+from ungcuu.remote.page_client import Broken, Browser, Remade
 
+_OUR_FILES = ("/etc/nginx/conf.d/00-ungcuu.conf", "/etc/apache2/conf-enabled/zz-ungcuu.conf")  # of role web_hardening
 _TAGS = {
     ("script", "src"): "script-src",
     ("img", "src"): "img-src",
@@ -264,6 +266,13 @@ def content_policy(browser: Browser, order: dict[str, Any], needs: dict[str, lis
     rows = [(policy, pair) for loads, policy in read_pages(browser, order) for pair in sources(loads)]
     for directive, source in sorted({pair for _, pair in rows}):
         needs.setdefault(directive, []).append(source)
-    refused = {" ".join(pair) for policy, pair in rows if policy and not allowed(policy, *pair, browser.origin)}
-    if refused:
-        raise Broken(f"the Content-Security-Policy refuses what pages load: {', '.join(sorted(refused)[:5])}")
+    bad = [(policy, pair) for policy, pair in rows if policy and not allowed(policy, *pair, browser.origin)]
+    if bad:
+        refused = sorted({" ".join(pair) for _, pair in bad})
+        kind = Remade if all(is_ours(policy) for policy, _ in bad) else Broken
+        raise kind(f"the Content-Security-Policy refuses what pages load: {', '.join(refused[:5])}")
+
+
+def is_ours(policy: str, files: tuple[str, ...] = _OUR_FILES) -> bool:
+    """Whether this policy is the one that the role web_hardening wrote."""
+    return any(f'"{policy}"' in Path(file).read_text("utf-8", "replace") for file in files if Path(file).is_file())

@@ -24,7 +24,7 @@ from typing import Any
 from ungcuu.remote import page
 from ungcuu.remote.firewall_log import log_ends, refused_by
 from ungcuu.remote.neighbour_pages import look, pages_beside, wrong_root
-from ungcuu.remote.page_client import TIMEOUT, Broken, Browser, expect, pace_of
+from ungcuu.remote.page_client import TIMEOUT, Broken, Browser, Remade, expect, pace_of
 from ungcuu.remote.page_loads import content_policy
 from ungcuu.remote.web_sites import served
 from ungcuu.remote.wordpress_editor import Wordpress, picture
@@ -37,6 +37,7 @@ _MOST_PAGES = 60  # of other sites; more are named as not looked at
 def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: Any) -> bool:
     """Carry out one trial and note how it went."""
     started = time.monotonic()
+    remade = {}
     try:
         work(*arguments)
         passed, detail = True, ""
@@ -45,7 +46,8 @@ def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: 
             False,
             f"{type(error).__name__}: {error}"[:300] if not isinstance(error, Broken) else str(error),
         )
-    results[name] = {"passed": passed, "detail": detail, "seconds": round(time.monotonic() - started, 3)}
+        remade = {"remade": True} if isinstance(error, Remade) else {}
+    results[name] = {"passed": passed, "detail": detail, "seconds": round(time.monotonic() - started, 3)} | remade
     return passed
 
 

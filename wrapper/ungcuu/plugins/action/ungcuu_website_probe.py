@@ -8,7 +8,8 @@
 
 ``only`` limits it to some trials by name, and what they need.
 ``broken`` lists the trials that passed before and fail now; ``refused`` those that fail before anything was changed and
-were not accepted by name (``accept_failing``); ``misplaced`` says what is wrong with the root. Nothing on the site is
+were not accepted by name (``accept_failing``); ``remade`` those that fail by what this run sets anew, and have to pass
+after it; ``misplaced`` says what is wrong with the root. Nothing on the site is
 left changed. ``needs`` holds what
 the pages load: directive of a Content-Security-Policy to sources, each of the form that one must have.
 """
@@ -79,7 +80,10 @@ class ActionModule(DocumentedAction):
             "needs": checked_needs(reply.get("needs")),
             "broken": broken,
             "failing": failing,
-            "refused": [] if before else [name for name in failing if name not in accepted],
+            "refused": [name for name in failing if name not in accepted and not remade(rows[name])]
+            if not before
+            else [],
+            "remade": [name for name in failing if remade(rows[name])],
             "refused_by": firewall_rules(reply.get("refused_by")),
             "misplaced": misplaced(order, reply.get("misplaced")),
             "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(reply.get("left")),
@@ -102,7 +106,12 @@ def got_worse(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether a trial that passed before fails now. A neighbour's page fails where it is worse than it was."""
     if before.get("page") and (why := web_sites.worse(before, after)):
         after |= {"passed": False, "detail": why}
-    return bool(before.get("passed")) and not after.get("passed")
+    return bool(before.get("passed") or remade(before)) and not after.get("passed")
+
+
+def remade(row: dict[str, Any]) -> bool:
+    """Whether a trial fails by what ``harden`` sets anew itself: it has to pass afterwards."""
+    return row.get("remade") is True
 
 
 def misplaced(site: dict[str, Any], found: object) -> str:

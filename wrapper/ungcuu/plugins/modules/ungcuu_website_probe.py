@@ -94,6 +94,11 @@ refused:
   returned: success
   type: list
   elements: str
+remade:
+  description: Trials that fail by what the run itself sets anew, such as its own Content-Security-Policy.
+  returned: success
+  type: list
+  elements: str
 refused_by:
   description: Rules of the web application firewall that refused a trial, by id.
   returned: success
