@@ -154,7 +154,7 @@ class _Run:
     def go(self) -> Report:
         ctx = self.ctx
         with ExitStack() as stack:
-            if not ctx.verb.read_only and ctx.hosts:
+            if ctx.verb.takes_lock and ctx.hosts:
                 from ungcuu.run import locks
 
                 stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))

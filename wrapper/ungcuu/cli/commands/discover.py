@@ -122,6 +122,7 @@ VERB = Verb(
     ),
     check=_check,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Read the configuration of the web server, PHP and the databases"),

@@ -438,6 +438,7 @@ VERB = Verb(
     ),
     hosts=Hosts.OPTIONAL,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Look at this controller: programs, state folder, journal, disk"),

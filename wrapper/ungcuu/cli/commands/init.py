@@ -254,6 +254,7 @@ VERB = Verb(
     ),
     check=_check,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Ask what no host knows, and write the inventory"),

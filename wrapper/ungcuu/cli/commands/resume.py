@@ -303,7 +303,7 @@ VERB = Verb(
         "at work there and runs the verb again with the same options and inventory: what is already done stays as it "
         "is. A run is closed once that has ended; one whose process is still there is left alone."
     ),
-    read_only=True,
+    takes_lock=False,
     journaled=False,
     hosts=Hosts.OPTIONAL,
     from_journal=True,
