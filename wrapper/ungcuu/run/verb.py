@@ -1,8 +1,9 @@
 """What a verb is (data and plain functions) and what its functions are given; independent of the command line.
 
 A file ``cli/commands/<verb>.py`` exports ``VERB = Verb(...)``. It is loaded for ``--help`` too, so it imports late:
-nothing but :mod:`ungcuu.run.verb`, :mod:`ungcuu.core.errors` and :mod:`ungcuu.core.i18n` at module level. Texts at
-module level are marked with ``N_`` and translated where they are shown; texts in functions go through ``_``.
+nothing but :mod:`ungcuu.run.verb`, ``cli/options.py``, :mod:`ungcuu.core.errors` and :mod:`ungcuu.core.i18n` at module
+level. Texts at module level are marked with ``N_`` and translated where they are shown; texts in functions go through
+``_``.
 
 What happens to a verb (see :mod:`ungcuu.run.flow`)::
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import FINGERPRINT
 from ungcuu.core.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
 if TYPE_CHECKING:
     from ungcuu.hosts.enrolment import HostKey
@@ -136,9 +137,7 @@ VERB = Verb(
         "Python, sudo, nft, disk space and clock, refuses with a reason each, and writes the containment card."
     ),
     hosts=Hosts.ONE,
-    options=(
-        Option("--fingerprint", N_("The key's fingerprint, read on the machine's own console"), metavar="SHA256:TEXT"),
-    ),
+    options=(FINGERPRINT,),
     steps_before=(
         N_("Fetch the host's key and have its fingerprint confirmed"),
         N_("Pin the key"),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.options import FINGERPRINT, WEBSITE
 from ungcuu.core.errors import Exit, Outcome, Refused, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
@@ -248,8 +249,8 @@ VERB = Verb(
         Option("--contact", N_("Where people report a vulnerability"), metavar="mailto:ADDRESS"),
         Option("--switch-note", N_("How to cut the host off by hand"), metavar="TEXT"),
         Option("--key", N_("The controller's SSH key; ~/.ssh/id_ed25519 by default"), kind="path", metavar="FILE"),
-        Option("--fingerprint", N_("The key's fingerprint, read on the machine's own console"), metavar="SHA256:TEXT"),
-        Option("--website", N_("Name of the website, where the host serves several"), metavar="NAME"),
+        FINGERPRINT,
+        WEBSITE,
         Option("--out", N_("Inventory folder; inventory/site by default"), kind="path", metavar="FOLDER"),
     ),
     check=_check,
