@@ -10,7 +10,7 @@ from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import _
-from ungcuu.core.sentences import said, title
+from ungcuu.core.sentences import shown, title
 from ungcuu.core.terminal import clean
 from ungcuu.report.findings import proofs
 from ungcuu.report.format import MOST_ROWS, acted, deed, flat, mapping, pairs, shown_bytes, shown_time, word
@@ -66,7 +66,7 @@ def _evidence_row(data: Mapping[str, Any]) -> dict[str, str]:
         "outcome": word(outcome),
         "outcome_raw": outcome,
         "tone": {"SUCCESS": "good", "EMPTY": "quiet", "MISSING": "quiet"}.get(outcome, "bad"),
-        "reason": said(data.get("reason") or ""),
+        "reason": shown(data.get("reason") or ""),
         "size": shown_bytes(size_of(data)),
         "sha256": str(data.get("sha256") or ""),
         "time": shown_time(str(data.get("finished") or data.get("started") or "")),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import _
-from ungcuu.core.sentences import said
+from ungcuu.core.sentences import shown
 from ungcuu.core.terminal import clean
 from ungcuu.report.labels import ACTIONS, ATTEMPTS, DEEDS, ENDINGS, WORDS
 
@@ -116,11 +116,13 @@ def flat(value: object) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, str) and _ISO_UTC.match(value):
         return _told_time(value)
+    if isinstance(value, Mapping) and "code" in value:
+        return shown(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{_(str(key).replace('_', ' '))} {flat(item)}" for key, item in list(value.items())[:20])
     if isinstance(value, list | tuple):
         return ", ".join(flat(item) for item in value[:20]) + (f" … (+{len(value) - 20})" if len(value) > 20 else "")
-    return said(value)
+    return shown(value)
 
 
 def _told_time(text: str) -> str:

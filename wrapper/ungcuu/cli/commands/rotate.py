@@ -30,7 +30,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 def _after(context: Context, result: RunResult) -> Result | None:
     """Report what was changed and where the new secrets are; never a secret."""
     from ungcuu.core.errors import Outcome
-    from ungcuu.core.sentences import said
+    from ungcuu.core.sentences import shown
 
     if result.outcome is not Outcome.DONE:
         return None
@@ -39,7 +39,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
         rows = [data for data in result.data_of("change", host) if data.get("action") == "rotate"]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
         for text in (str(text) for data in rows for text in _list(data.get("left"))):
-            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=said(text)), "warn")
+            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(text)), "warn")
         if not names:
             lines.append(_("{host}: no password and no key was replaced.").format(host=host))
             continue

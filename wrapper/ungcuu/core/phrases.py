@@ -1,0 +1,213 @@
+"""What records hold in place of sentences: a code with its values. Words are made of it when it is shown.
+
+1. In a record a phrase is ``{"code": "port_state", "address": …, "port": 80, …}``. Only a name and a side are a code
+   alone: any other text in a record is a host's or a person's.
+2. A value is a number, a text, a phrase or a list of them. Texts of hosts and of people are values, never templates.
+3. A code keeps its meaning for good: records outlive releases. One that is no longer written stays here.
+4. :mod:`ungcuu.core.sentences` makes the words, and reads what records of the first format hold: English sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from ungcuu.core.i18n import N_
+
+Coded = dict[str, Any]
+
+
+class Side(StrEnum):
+    """From where something was tried."""
+
+    CONTROLLER = "controller"
+    OUTSIDE = "outside"
+    INSIDE = "inside"
+    HOST = "host"
+    MANAGEMENT = "management"
+
+
+class Proof(StrEnum):
+    """What was tried."""
+
+    NO_PORT_ANSWERS = "no_port_answers"
+    NOTHING_GETS_OUT = "nothing_gets_out"
+    DNS_DEAD = "dns_dead"
+    SESSIONS_DEAD = "sessions_dead"
+    SITE_WORKS_INSIDE = "site_works_inside"
+    SITE_SERVES = "site_serves"
+    NOTICE_SHOWN = "notice_shown"
+    SSH_CLOSED = "ssh_closed"
+    MANAGEMENT_GETS_IN = "management_gets_in"
+    OUTLASTS_RESTART = "outlasts_restart"
+    RULES_HELD = "rules_held"
+    DEVICES_CLOSED = "devices_closed"
+    NEIGHBOURS_FIXED = "neighbours_fixed"
+    ALLOWED_SESSIONS = "allowed_sessions"
+    OWN_KEYS_ONLY = "own_keys_only"
+
+
+class Detail(StrEnum):
+    """What was seen, or why nobody could look."""
+
+    ADDRESSES_ANSWER = "addresses_answer"
+    BOTH_FAMILIES = "both_families"
+    CARD_MISSING = "card_missing"
+    DEVICES_HOOKED = "devices_hooked"
+    DEVICES_OPEN = "devices_open"
+    DNS_ASKED = "dns_asked"
+    FAMILIES = "on_families"
+    FIRST_TIME = "first_time"
+    HOOKS_OFF = "hooks_off"
+    HOST_MAY_BE_OFF = "host_may_be_off"
+    JUMP_HOST = "jump_host"
+    KERNEL_NOT_READ = "kernel_not_read"
+    KEY_CHANGED = "key_changed"
+    KEY_NOT_PINNED = "key_not_pinned"
+    KEYS_OF_ACCOUNTS = "keys_of_accounts"
+    KEYS_OF_FILE = "keys_of_file"
+    KEYS_OURS = "keys_ours"
+    KEYS_UNRESTRICTED = "keys_unrestricted"
+    LATER = "later"
+    LEFT_OPEN = "left_open"
+    NAMESPACE = "namespace"
+    NAMESPACES = "namespaces"
+    NEIGHBOURS_LOOSE = "neighbours_loose"
+    NEIGHBOURS_PINNED = "neighbours_pinned"
+    NEIGHBOURS_UNKNOWN = "neighbours_unknown"
+    NEW_CONNECTION = "new_connection"
+    NO_ADDRESS = "no_address"
+    NO_ADDRESS_TO_TRY = "no_address_to_try"
+    NO_OUTSIDE_ADDRESS = "no_outside_address"
+    NO_PROGRAM = "no_program"
+    NO_VANTAGE = "no_vantage"
+    NOBODY = "nobody"
+    NONE = "none"
+    NOTICES_RIGHT = "notices_right"
+    PAGE_AT = "page_at"
+    PAGE_MAY_BE_CHANGED = "page_may_be_changed"
+    PAGE_NONE = "page_none"
+    PAGE_RIGHT = "page_right"
+    PAGE_WRONG = "page_wrong"
+    PAGES_RIGHT = "pages_right"
+    PINS_OFF = "pins_off"
+    PORT_ANSWERED = "port_answered"
+    PORT_OPEN = "port_open"
+    PORT_REFUSED = "port_refused"
+    PORT_STATE = "port_state"
+    PORTS_ALIVE = "ports_alive"
+    PORTS_SILENT = "ports_silent"
+    PROBE_SILENT = "probe_silent"
+    PYTHON_BROKEN = "python_broken"
+    RULES_DIFFER = "rules_differ"
+    RULES_IN_MEMORY = "rules_in_memory"
+    RULES_WHOLE = "rules_whole"
+    SESSIONS_FROM = "sessions_from"
+    SESSIONS_MOVED = "sessions_moved"
+    SILENT = "silent"
+    SSHD_SILENT = "sshd_silent"
+    TRIED_OUT = "tried_out"
+    UNIT_ENABLED = "unit_enabled"
+    UNIT_NOT_ENABLED = "unit_not_enabled"
+    UNSENT = "unsent"
+    VANTAGE_LOGS_IN = "vantage_logs_in"
+    VANTAGE_REFUSED = "vantage_refused"
+    VANTAGE_SILENT = "vantage_silent"
+    XDP_BELOW = "xdp_below"
+
+
+WORDS: Mapping[str, str] = {
+    Side.CONTROLLER: N_("from the controller"),
+    Side.OUTSIDE: N_("from outside"),
+    Side.INSIDE: N_("on the host"),
+    Side.HOST: N_("on the host"),
+    Side.MANAGEMENT: N_("from management"),
+    Proof.NO_PORT_ANSWERS: N_("no port answers"),
+    Proof.NOTHING_GETS_OUT: N_("nothing gets out"),
+    Proof.DNS_DEAD: N_("DNS is dead"),
+    Proof.SESSIONS_DEAD: N_("sessions of others are dead"),
+    Proof.SITE_WORKS_INSIDE: N_("the site works inside"),
+    Proof.SITE_SERVES: N_("the site serves"),
+    Proof.NOTICE_SHOWN: N_("visitors get the notice"),
+    Proof.SSH_CLOSED: N_("SSH is closed to others"),
+    Proof.MANAGEMENT_GETS_IN: N_("management gets in"),
+    Proof.OUTLASTS_RESTART: N_("it outlasts a restart"),
+    Proof.RULES_HELD: N_("the kernel holds the rules"),
+    Proof.DEVICES_CLOSED: N_("network devices are closed"),
+    Proof.NEIGHBOURS_FIXED: N_("neighbours are fixed"),
+    Proof.ALLOWED_SESSIONS: N_("sessions of the allow-list"),
+    Proof.OWN_KEYS_ONLY: N_("only the responders' keys log in"),
+    Detail.ADDRESSES_ANSWER: N_("{addresses} answers"),
+    Detail.BOTH_FAMILIES: N_("IPv4 and IPv6"),
+    Detail.CARD_MISSING: N_("there is no containment card: ungcuu enrol {host}"),
+    Detail.DEVICES_HOOKED: N_("the host says: {closed} of {count} devices"),
+    Detail.DEVICES_OPEN: N_("NOT closed: {names}"),
+    Detail.DNS_ASKED: N_("{count} servers asked, {answered} answered"),
+    Detail.FAMILIES: N_("no port answers on {families}"),
+    Detail.FIRST_TIME: N_("the first time"),
+    Detail.HOOKS_OFF: N_("not closed: isolation_device_hooks is false; raw packets and macvlan devices pass"),
+    Detail.HOST_MAY_BE_OFF: N_("not proven: SSH does not answer either, so the host may be off"),
+    Detail.JUMP_HOST: N_("not proven: it is reached through a jump host, not from here"),
+    Detail.KERNEL_NOT_READ: N_("not read {when}: the host's Python gave no answer"),
+    Detail.KEY_CHANGED: N_("its host key has changed since it was enrolled"),
+    Detail.KEY_NOT_PINNED: N_("its host key isn't pinned"),
+    Detail.KEYS_OF_ACCOUNTS: N_("sshd reads other keys for {accounts}"),
+    Detail.KEYS_OF_FILE: N_("{file} holds other keys"),
+    Detail.KEYS_OURS: N_("the host says: {count} keys, for every account but the vault's"),
+    Detail.KEYS_UNRESTRICTED: N_("not restricted: every key that the host knows"),
+    Detail.LATER: N_("{seconds} s after the first time"),
+    Detail.LEFT_OPEN: N_(
+        "left open: SSH of the allow-list; ARP, neighbour discovery and a broadcast for a DHCP lease on the own "
+        "segment; programs with root can still hear raw packets"
+    ),
+    Detail.NAMESPACE: N_("{name} ({programs})"),
+    Detail.NAMESPACES: N_("{count} other network namespaces: {names}"),
+    Detail.NEIGHBOURS_LOOSE: N_("not fixed: {names}"),
+    Detail.NEIGHBOURS_PINNED: N_("the host says: {names}"),
+    Detail.NEIGHBOURS_UNKNOWN: N_("behind a router or not heard of: {names}"),
+    Detail.NEW_CONNECTION: N_("over a new connection"),
+    Detail.NO_ADDRESS: N_("no address"),
+    Detail.NO_ADDRESS_TO_TRY: N_("no address to try"),
+    Detail.NO_OUTSIDE_ADDRESS: N_("no outside address to try"),
+    Detail.NO_PROGRAM: N_("no program"),
+    Detail.NO_VANTAGE: N_("not proven from outside: the inventory names no second machine (isolation_vantage)"),
+    Detail.NOBODY: N_("nobody"),
+    Detail.NONE: N_("none"),
+    Detail.NOTICES_RIGHT: N_("status {status} at {count} addresses"),
+    Detail.PAGE_AT: N_("{address}: {page}"),
+    Detail.PAGE_MAY_BE_CHANGED: N_("{page}: the intruder may have changed it"),
+    Detail.PAGE_NONE: N_("no answer"),
+    Detail.PAGE_RIGHT: N_("status {status}, with its text"),
+    Detail.PAGE_WRONG: N_("status {status}, without its text"),
+    Detail.PAGES_RIGHT: N_("the page holds its text at {count} addresses"),
+    Detail.PINS_OFF: N_("not fixed: isolation_pin_neighbours is false"),
+    Detail.PORT_ANSWERED: N_("it answers"),
+    Detail.PORT_OPEN: N_("it accepts connections"),
+    Detail.PORT_REFUSED: N_("it refuses connections"),
+    Detail.PORT_STATE: N_("{address} port {port}: {state}"),
+    Detail.PORTS_ALIVE: N_("{count} ports on {families}: {alive}"),
+    Detail.PORTS_SILENT: N_("{count} ports on {families}: all silent"),
+    Detail.PROBE_SILENT: N_("no answer from the probe"),
+    Detail.PYTHON_BROKEN: N_("not proven: the host's Python does not work"),
+    Detail.RULES_DIFFER: N_("the host says, {when}: {differences}"),
+    Detail.RULES_IN_MEMORY: N_("the rules are kept in memory alone: the host's disk takes no file"),
+    Detail.RULES_WHOLE: N_("the host says, {when}: all {count} rules, whole"),
+    Detail.SESSIONS_FROM: N_("the host says: SSH from {peers}"),
+    Detail.SESSIONS_MOVED: N_("{open} open, {moving} of them moved bytes within a second"),
+    Detail.SILENT: N_("silent"),
+    Detail.SSHD_SILENT: N_("sshd gave no answer"),
+    Detail.TRIED_OUT: N_("{count} connections to outside tried, {escaped} got out"),
+    Detail.UNIT_ENABLED: N_("the unit that loads the rules is enabled"),
+    Detail.UNIT_NOT_ENABLED: N_("the unit that loads the rules is not enabled"),
+    Detail.UNSENT: N_("not proven: no packet could be sent on {families}"),
+    Detail.VANTAGE_LOGS_IN: N_("not proven: {host} may log in itself; name another machine as isolation_vantage"),
+    Detail.VANTAGE_REFUSED: N_("not proven: {host} could not be asked ({why})"),
+    Detail.VANTAGE_SILENT: N_("not proven: {host} gave no answer"),
+    Detail.XDP_BELOW: N_("an XDP program sits below the rules of {names}"),
+}
+
+
+def phrase(code: StrEnum, **values: object) -> Coded:
+    """Return the phrase as a record holds it."""
+    return {"code": str(code), **values}
