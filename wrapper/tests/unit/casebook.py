@@ -250,7 +250,7 @@ def recover(book: Book) -> None:
         book.report(
             "change",
             {
-                "action": "choose restore point",
+                "action": "choose_restore_point",
                 "point": "8f14e45f",
                 "time": "2026-11-20T19:00:04Z",
                 "passed_over": [{"point": "77ab01c9", "why": "newer than the first sign of compromise"}],

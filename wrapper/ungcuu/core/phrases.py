@@ -117,6 +117,37 @@ class Detail(StrEnum):
     XDP_BELOW = "xdp_below"
 
 
+class Change(StrEnum):
+    """What a change is of (``what``), or what was done (``action``). Roles write the values too."""
+
+    ISOLATION = "isolation"
+    HOST_KEY = "host_key"
+    CARD = "containment_card"
+    BASELINE = "baseline"
+    FILE = "file"
+    SERVICE = "service"
+    PACKAGE = "package"
+    PACKAGE_REMOVED = "package_removed"
+    LOCKED = "locked"
+    NOT_LOCKED = "not_locked"
+    UNLOCKED = "unlocked"
+    UNBLOCKED = "unblocked"
+    PUT_BACK = "put_back"
+    DATABASE_RIGHTS = "database_rights"
+    CODE_TAKEN = "code_taken"
+    CODE_GIVEN_BACK = "code_given_back"
+    FOLDERS_OPENED = "folders_opened"
+    RULES_LEFT_OUT = "rules_left_out"
+    CONTROLS_REVERTED = "controls_reverted"
+    RESTORE = "restore"
+    ROTATE = "rotate"
+    CHOOSE_POINT = "choose_restore_point"
+    ACCEPT_POINT = "accept_restore_point"
+    LAST_PROVEN = "last_proven_restore"
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+
+
 WORDS: Mapping[str, str] = {
     Side.CONTROLLER: N_("from the controller"),
     Side.OUTSIDE: N_("from outside"),
@@ -138,6 +169,32 @@ WORDS: Mapping[str, str] = {
     Proof.NEIGHBOURS_FIXED: N_("neighbours are fixed"),
     Proof.ALLOWED_SESSIONS: N_("sessions of the allow-list"),
     Proof.OWN_KEYS_ONLY: N_("only the responders' keys log in"),
+    Change.ISOLATION: N_("isolation"),
+    Change.HOST_KEY: N_("host key"),
+    Change.CARD: N_("containment card"),
+    Change.BASELINE: N_("baseline"),
+    Change.FILE: N_("file"),
+    Change.SERVICE: N_("service"),
+    Change.PACKAGE: N_("package"),
+    Change.PACKAGE_REMOVED: N_("package removed"),
+    Change.LOCKED: N_("locked"),
+    Change.NOT_LOCKED: N_("not locked"),
+    Change.UNLOCKED: N_("unlocked"),
+    Change.UNBLOCKED: N_("unblocked"),
+    Change.PUT_BACK: N_("put back"),
+    Change.DATABASE_RIGHTS: N_("database rights"),
+    Change.CODE_TAKEN: N_("code taken from the pool user"),
+    Change.CODE_GIVEN_BACK: N_("code given back to the pool user"),
+    Change.FOLDERS_OPENED: N_("folders opened to the pool user"),
+    Change.RULES_LEFT_OUT: N_("firewall rules left out, because they refuse the website's own trials"),
+    Change.CONTROLS_REVERTED: N_("controls reverted, because they break the website"),
+    Change.RESTORE: N_("restore"),
+    Change.ROTATE: N_("rotate"),
+    Change.CHOOSE_POINT: N_("choose restore point"),
+    Change.ACCEPT_POINT: N_("accept restore point"),
+    Change.LAST_PROVEN: N_("last proven restore"),
+    Change.INSTALL: N_("install"),
+    Change.UPGRADE: N_("upgrade"),
     Detail.ADDRESSES_ANSWER: N_("{addresses} answers"),
     Detail.BOTH_FAMILIES: N_("IPv4 and IPv6"),
     Detail.CARD_MISSING: N_("there is no containment card: ungcuu enrol {host}"),
@@ -208,6 +265,11 @@ WORDS: Mapping[str, str] = {
 }
 
 
-def phrase(code: StrEnum, **values: object) -> Coded:
+def code_of(value: object) -> str:
+    """Return the code of a change; the first format wrote the same words with spaces."""
+    return str(value or "").replace(" ", "_")
+
+
+def phrase(code: StrEnum, /, **values: object) -> Coded:
     """Return the phrase as a record holds it."""
     return {"code": str(code), **values}

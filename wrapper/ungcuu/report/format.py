@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import code_of
 from ungcuu.core.sentences import shown
+from ungcuu.core.sentences import word as word_of
 from ungcuu.core.terminal import clean
 from ungcuu.report.labels import ACTIONS, ATTEMPTS, DEEDS, ENDINGS, WORDS
 
 MOST_ROWS = 400  # rows of one table; a host can make findings faster than anyone reads
+_CODED = ("what", "action")  # fields of a change that hold a code
 _ISO_UTC = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z\Z")
 
 
@@ -106,7 +109,8 @@ def pairs(data: Mapping[str, Any], limit: int = 600) -> str:
     for name, value in data.items():
         if name in ("host", "hosts") or value in (None, "", [], {}):
             continue
-        parts.append(f"{_(str(name).replace('_', ' '))}: {flat(value)}")
+        text = word_of(code_of(value)) if name in _CODED and isinstance(value, str) else flat(value)
+        parts.append(f"{_(str(name).replace('_', ' '))}: {text}")
     return clean(" · ".join(parts), limit)
 
 

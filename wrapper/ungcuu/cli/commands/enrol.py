@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ungcuu.cli.options import FINGERPRINT
 from ungcuu.core.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def _run(context: Context) -> Result:
     news = False
     for name in enrolment.names(target):
         news |= enrolment.pin(target.known_hosts, name, key)
-    context.record("change", {"what": "host key", "host": context.host, "fingerprint": key.fingerprint, "new": news})
+    context.record(
+        "change", {"what": str(Change.HOST_KEY), "host": context.host, "fingerprint": key.fingerprint, "new": news}
+    )
     return _check(context, key)
 
 
@@ -103,7 +106,7 @@ def _check(context: Context, key: HostKey) -> Result:
             "; ".join(check.mend for check in bad if check.mend) + f" – {_('then')}: ungcuu enrol {host}",
         )
     kept = card.write(context.settings, made)
-    context.record("change", {"what": "containment card", "host": host, "allow": [*kept.allow.ipv4, *kept.allow.ipv6]})
+    context.record("change", {"what": str(Change.CARD), "host": host, "allow": [*kept.allow.ipv4, *kept.allow.ipv6]})
     return Result(
         message=_("{host} is enrolled: {fingerprint}; it sees this controller as {seen}").format(
             host=host, fingerprint=key.fingerprint, seen=seen

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ungcuu.core.errors import Outcome, Refused, UngcuuError
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _show_cut(context: Context, cut: Cut) -> None:
 
 def _record(context: Context, cut: Cut) -> None:
     """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
-    context.record("change", {"what": "isolation", **_data(cut)}, cut.host)
+    context.record("change", {"what": str(Change.ISOLATION), **_data(cut)}, cut.host)
     if cut.ending in ("cut", "unknown"):
         context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
     if cut.snapshot:

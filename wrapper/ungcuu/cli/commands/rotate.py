@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
         return None
     lines = []
     for host in context.hosts:
-        rows = [data for data in result.data_of("change", host) if data.get("action") == "rotate"]
+        rows = [data for data in result.data_of("change", host) if data.get("action") == Change.ROTATE]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
         for text in (str(text) for data in rows for text in _list(data.get("left"))):
             context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(text)), "warn")

@@ -26,6 +26,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.phrases import Change
 from ungcuu.hosts import deployed_files
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
@@ -72,7 +73,7 @@ class ActionModule(DocumentedAction):
                 result["warnings"] = [f"The files could not be remembered for the next scan: {error}"]
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
-        records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
+        records = [{"what": str(Change.FILE), "item": path, "controls": carried.get(path, [])} for path in paths]
         return result | {
             "changed": bool(paths),
             "paths": paths,
