@@ -171,7 +171,7 @@ def found(book: Book, outcome: str) -> None:
                     "expected": expected,
                     "seen": seen,
                     "kind": "file",
-                    "mend": "",
+                    "fix": "",
                 },
             )
         book.report(

@@ -66,14 +66,14 @@ def test_an_open_port_outweighs_everything(ending: str, error: StepFailed | None
     assert outcome is Outcome.NOT_DONE
     assert found is not None and found.code is Exit.NOT_DONE
     assert line.startswith("web01 is NOT isolated: ports 80, 443 answer, seen from the controller.")
-    assert found.mend == SWITCH
+    assert found.fix == SWITCH
 
 
 def test_what_nobody_could_see_is_not_proven() -> None:
     """I1: a proof that can't be had is none."""
     outcome, line, found = judged(look=BLIND)
     assert outcome is Outcome.UNKNOWN
-    assert found is not None and (found.code, found.mend) == (Exit.UNKNOWN, SWITCH)
+    assert found is not None and (found.code, found.fix) == (Exit.UNKNOWN, SWITCH)
     assert line.startswith("It is NOT proven that web01 is isolated")
 
 
@@ -83,7 +83,7 @@ def test_a_failed_proof_of_the_cut_is_no_isolation() -> None:
     outcome, line, found = judged(proofs=rows)
     assert outcome is Outcome.NOT_DONE and found is not None
     assert "NOT proven" in line and "nothing gets out" in line
-    assert SWITCH in found.mend
+    assert SWITCH in found.fix
 
 
 def test_what_does_not_last_is_cut_off_all_the_same() -> None:

@@ -35,7 +35,7 @@ def section(found: CaseScope | None) -> dict[str, Any]:
     since = f"{shown_time(found.since)}, {_(_RECKONED[found.reckoned])}"
     return {
         "since": since,
-        "hosts": [_host(one) for one in found.hosts if one.told],
+        "hosts": [_host(one) for one in found.hosts if one.is_known],
         "limits": [_(text) for text in LIMITS],
     }
 

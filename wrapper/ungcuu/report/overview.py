@@ -86,7 +86,7 @@ def _summary_findings(facts: Facts) -> str:
 
 def _summary_reach(reach: CaseScope | None) -> list[str]:
     """Where the intruder came from, and how much may have left: what everybody asks first."""
-    hosts = [one.scope for one in reach.hosts if one.told] if reach is not None else []
+    hosts = [one.scope for one in reach.hosts if one.is_known] if reach is not None else []
     if not hosts:
         return [_("How far the intruder got is not known: the evidence for it was not collected.")]
     addresses = list(dict.fromkeys(row.address for scope in hosts for row in scope.addresses))

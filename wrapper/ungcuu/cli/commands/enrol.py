@@ -89,21 +89,21 @@ def _check(context: Context, key: HostKey) -> Result:
     try:
         made = card.build(context.site, host, (str(seen),) if seen else ())
     except Unresolved as gap:
-        mend = _("Put the address into management_addresses of the inventory.")
+        fix = _("Put the address into management_addresses of the inventory.")
         message = _("the name {name} resolves to no address").format(name=gap.name)
-        checks.append(enrolment.Check(_("allow-list"), "bad", message, mend))
+        checks.append(enrolment.Check(_("allow-list"), "bad", message, fix))
         made = None
     if made is not None and made.allow == AllowList((), ()):
         checks.append(enrolment.Check(_("allow-list"), "bad", _("it is empty"), _("Set management_addresses.")))
     bad = [check for check in checks if check.level == "bad"]
-    context.out.table((check.level, check.subject, check.told, check.mend) for check in checks)
+    context.out.table((check.level, check.subject, check.text, check.fix) for check in checks)
     if bad or made is None:
         raise Refused(
             _("{host} is not ready: {reasons}.").format(
-                host=host, reasons="; ".join(f"{check.subject}: {check.told}" for check in bad)
+                host=host, reasons="; ".join(f"{check.subject}: {check.text}" for check in bad)
             ),
             _("Its key is pinned; nothing else was changed, and it has no containment card."),
-            "; ".join(check.mend for check in bad if check.mend) + f" – {_('then')}: ungcuu enrol {host}",
+            "; ".join(check.fix for check in bad if check.fix) + f" – {_('then')}: ungcuu enrol {host}",
         )
     kept = card.write(context.settings, made)
     context.record("change", {"what": str(Change.CARD), "host": host, "allow": [*kept.allow.ipv4, *kept.allow.ipv6]})

@@ -75,8 +75,8 @@ def _step(context: Context, name: str, host: str, options: dict[str, Any]) -> tu
     request = flow.Request(verb, (host,), registry.with_defaults(verb, options), reason=context.reason)
     report = flow.execute(request, context.settings, context.out, context.confirm)
     if report.error is not None:
-        fix = report.error.mend
-        report.error.mend = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
+        fix = report.error.fix
+        report.error.fix = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
         raise report.error
     context.out.block(str(report.document.get("message", "")))
     return report.document, report.code

@@ -209,8 +209,8 @@ def _result(
         if error is not None and len(cutting.cards) == 1:
             raise error
         lines.append(line if error is not None else f"{host}: {line}")
-        if error is not None and error.mend:
-            lines += [f"  {line}" for line in error.mend.split("\n")]
+        if error is not None and error.fix:
+            lines += [f"  {line}" for line in error.fix.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
     data = {

@@ -287,7 +287,7 @@ def _go_on(ctx: Context, found: OpenRun, verb: Verb) -> Outcome:
     report = execute(request, settings, ctx.out, lambda _verb, _hosts: None)
     ctx.records.append({"kind": "resumed", "data": {"run": found.run, "as": report.document.get("run")}})
     if isinstance(report.error, UngcuuError):
-        report.error.mend = as_typed(report.error.mend, settings.typed_inventory)
+        report.error.fix = as_typed(report.error.fix, settings.typed_inventory)
         error(report.error, ctx.out)
     if "run" not in report.document:  # it was refused before it began: the old run is as unknown as before
         return Outcome.UNKNOWN
