@@ -117,6 +117,21 @@ class Detail(StrEnum):
     XDP_BELOW = "xdp_below"
 
 
+class Reason(StrEnum):
+    """Why an item of evidence is not there, or not whole."""
+
+    COMMAND_EMPTY = "command_empty"
+    CONNECTION_ENDED = "connection_ended"
+    ENDING_UNSAID = "ending_unsaid"
+    EXIT_STATUS = "exit_status"
+    EXIT_STATUS_ALONE = "exit_status_alone"
+    NOT_ON_HOST = "not_on_host"
+    OVER_BYTES = "over_bytes"
+    OVER_SECONDS = "over_seconds"
+    OVER_SECONDS_UNSTOPPED = "over_seconds_unstopped"
+    PROGRAM_MISSING = "program_missing"
+
+
 class Change(StrEnum):
     """What a change is of (``what``), or what was done (``action``). Roles write the values too."""
 
@@ -169,6 +184,16 @@ WORDS: Mapping[str, str] = {
     Proof.NEIGHBOURS_FIXED: N_("neighbours are fixed"),
     Proof.ALLOWED_SESSIONS: N_("sessions of the allow-list"),
     Proof.OWN_KEYS_ONLY: N_("only the responders' keys log in"),
+    Reason.COMMAND_EMPTY: N_("the command ran and had nothing to say"),
+    Reason.CONNECTION_ENDED: N_("the connection ended: {why}"),
+    Reason.ENDING_UNSAID: N_("the host did not say how the command ended"),
+    Reason.EXIT_STATUS: N_("exit status {status}: {why}"),
+    Reason.EXIT_STATUS_ALONE: N_("exit status {status}"),
+    Reason.NOT_ON_HOST: N_("not on this host"),
+    Reason.OVER_BYTES: N_("over its {bytes} bytes"),
+    Reason.OVER_SECONDS: N_("over its {seconds} s"),
+    Reason.OVER_SECONDS_UNSTOPPED: N_("over its {seconds} s, and the host did not stop it itself"),
+    Reason.PROGRAM_MISSING: N_("a program that it needs is not on this host"),
     Change.ISOLATION: N_("isolation"),
     Change.HOST_KEY: N_("host key"),
     Change.CARD: N_("containment card"),
