@@ -15,7 +15,7 @@ import pytest
 
 from ungcuu.contain import allowlist, card, cut_off, isolation_state, proofs
 from ungcuu.contain.shell import FUNCTIONS
-from ungcuu.core.phrases import Detail, Proof
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
 from ungcuu.hosts import ssh
@@ -175,7 +175,7 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
     assert ended.done
     assert asked == [True, False]
     assert ended.snapshot == b"== sockets\nhalf"
-    assert "without a whole snapshot" in ended.detail
+    assert ended.detail == phrase(Detail.SNAPSHOT_PARTIAL)
 
 
 def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ungcuu.contain.cut_off import Cut
 from ungcuu.contain.outside import Look
 from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE, Place
 from ungcuu.contain.verdict import EXPECTED, Seen, judge
-from ungcuu.core.errors import Exit, Outcome, StepFailed
+from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, StepFailed
+from ungcuu.core.i18n import set_language
 from ungcuu.core.phrases import WORDS, Detail, Proof, Side, phrase
 from ungcuu.hosts import ssh
 from ungcuu.remote import reachability
@@ -104,6 +106,21 @@ def test_a_host_that_got_no_rules(ending: str, code: Exit, look: Look) -> None:
     assert found is not None and found.code is code
     assert "web01 was not touched: no rules were sent." in line
     assert ("NOT isolated" in line) is (look is OPEN)
+
+
+@pytest.mark.parametrize("code", [Detail.KEY_CHANGED, Detail.KEY_NOT_PINNED])
+def test_a_host_that_is_another_machine_has_its_own_exit_code(code: Detail, vietnamese: None) -> None:
+    """It was found by two English words of a sentence, so it was never found once the sentence was a Vietnamese one."""
+    _outcome, line, found = judged(cut=Cut("web01", "refused", 1.0, phrase(code)))
+    assert isinstance(found, HostKeyMismatch) and found.fix.endswith("ungcuu enrol web01")
+    assert "khóa" in line and code not in line
+
+
+@pytest.fixture
+def vietnamese() -> Iterator[None]:
+    set_language("vi")
+    yield
+    set_language("en")
 
 
 # --- the look -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from ungcuu.contain.outside import Look
 from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE
 from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, Refused, Undetermined, UngcuuError, Unreachable
 from ungcuu.core.i18n import _
-from ungcuu.core.phrases import Proof, Side
+from ungcuu.core.phrases import Detail, Proof, Side, phrase
+from ungcuu.core.sentences import shown
 
 # The proofs of a whole isolation, by name and place; any machine outside will do. All modes have them.
 EXPECTED = (
@@ -30,6 +31,7 @@ EXPECTED = (
     (Proof.SESSIONS_DEAD, INSIDE),
     (Proof.OUTLASTS_RESTART, INSIDE),
 )
+_KEYS = (phrase(Detail.KEY_CHANGED), phrase(Detail.KEY_NOT_PINNED))
 _NO_PROOF = (Proof.SITE_WORKS_INSIDE,)  # of the containment: an intruder may have changed the page
 _LESS = (Proof.OUTLASTS_RESTART, Proof.SITE_SERVES, Proof.NOTICE_SHOWN)  # the host is cut off without them
 
@@ -68,7 +70,7 @@ def _error(seen: Seen) -> UngcuuError | None:
     if look.state == "open":
         return NotIsolated(_view(seen), _claim(cut), seen.switch)
     if cut.ending == "failed":
-        what = _("{host} could not be cut off: {why}").format(host=cut.host, why=cut.detail)
+        what = _("{host} could not be cut off: {why}").format(host=cut.host, why=shown(cut.detail))
         return NotIsolated(what, _view(seen), f"{seen.switch}\n{_again(cut.host)}")
     if look.state == "unknown":
         what = _("It is NOT proven that {host} is isolated: {why}")
@@ -120,16 +122,16 @@ def _never_sent(seen: Seen) -> UngcuuError:
     if cut.ending == "refused" and cut.seen:
         what = _("{host} sees this controller come from {address}, which the allow-list does not hold.")
         return Refused(what.format(host=host, address=cut.seen), state, f"ungcuu isolate {host} --allow {cut.seen}")
-    if cut.ending == "refused" and "host key" in cut.detail:
-        return HostKeyMismatch(f"{host}: {cut.detail}", state, f"{seen.switch}\nungcuu enrol {host}")
+    if cut.ending == "refused" and cut.detail in _KEYS:
+        return HostKeyMismatch(f"{host}: {shown(cut.detail)}", state, f"{seen.switch}\nungcuu enrol {host}")
     if cut.ending == "refused":
-        return Refused(f"{host}: {cut.detail}", state, f"ungcuu doctor {host}")
+        return Refused(f"{host}: {shown(cut.detail)}", state, f"ungcuu doctor {host}")
     message = (
         _("{host} can't be reached: {why}")
         if cut.ending == "not reached"
         else _("{host} did not take the rules: {why}")
     )
-    return Unreachable(message.format(host=host, why=cut.detail), state, f"{seen.switch}\n{_again(host)}")
+    return Unreachable(message.format(host=host, why=shown(cut.detail)), state, f"{seen.switch}\n{_again(host)}")
 
 
 def _done(seen: Seen) -> str:

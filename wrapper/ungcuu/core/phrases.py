@@ -51,6 +51,15 @@ class Proof(StrEnum):
 class Detail(StrEnum):
     """What was seen, or why nobody could look."""
 
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    CUT_ENDED_EARLY = "cut_ended_early"
+    CUT_NEVER_ASKED = "cut_never_asked"
+    CUT_WITHOUT_END = "cut_without_end"
+    NAME_UNRESOLVED = "name_unresolved"
+    RULES_NOT_LOADED = "rules_not_loaded"
+    RULES_REFUSED = "rules_refused"
+    RULES_TORN = "rules_torn"
+    SNAPSHOT_PARTIAL = "snapshot_partial"
     ADDRESSES_ANSWER = "addresses_answer"
     BOTH_FAMILIES = "both_families"
     CARD_MISSING = "card_missing"
@@ -220,6 +229,15 @@ WORDS: Mapping[str, str] = {
     Change.LAST_PROVEN: N_("last proven restore"),
     Change.INSTALL: N_("install"),
     Change.UPGRADE: N_("upgrade"),
+    Detail.ADDRESS_NOT_ALLOWED: N_("the allow-list does not hold the address we come from"),
+    Detail.CUT_ENDED_EARLY: N_("it ended before it asked for the rules: {said}"),
+    Detail.CUT_NEVER_ASKED: N_("it lets us in, but did not ask for the rules for {seconds} s"),
+    Detail.CUT_WITHOUT_END: N_("it answers without end and does not ask for the rules"),
+    Detail.NAME_UNRESOLVED: N_("the name {name} in the allow-list resolves to no address"),
+    Detail.RULES_NOT_LOADED: N_("the host could not load the rules: {said}"),
+    Detail.RULES_REFUSED: N_("nft refused the rules: {said}"),
+    Detail.RULES_TORN: N_("the rules did not arrive whole: {said}"),
+    Detail.SNAPSHOT_PARTIAL: N_("without a whole snapshot: the host did not end it in time"),
     Detail.ADDRESSES_ANSWER: N_("{addresses} answers"),
     Detail.BOTH_FAMILIES: N_("IPv4 and IPv6"),
     Detail.CARD_MISSING: N_("there is no containment card: ungcuu enrol {host}"),

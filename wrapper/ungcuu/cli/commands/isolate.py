@@ -259,17 +259,19 @@ def _data(cut: Cut) -> dict[str, object]:
 
 def _show_cut(context: Context, cut: Cut) -> None:
     """Say it at once: whoever pressed Enter waits for this line. It is the host's word."""
+    from ungcuu.core.sentences import shown
+
     if cut.done:
         message = _("{host}: the host says that it is cut off ({seconds:.2f} s)")
         context.out.line(message.format(host=cut.host, seconds=cut.seconds))
         if cut.detail:
-            context.out.line(f"{cut.host}: {cut.detail}", "warn")
+            context.out.line(f"{cut.host}: {shown(cut.detail)}", "warn")
         if cut.hooks != "yes":
             text = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
             context.out.line(text.format(host=cut.host, why=cut.hooks), "warn")
         return
     message = _("{host}: {ending}: {detail}").format(
-        host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
+        host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=shown(cut.detail)
     )
     context.out.line(message, "bad")
 
