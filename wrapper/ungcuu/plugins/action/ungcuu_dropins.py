@@ -1,12 +1,6 @@
 """Render a role's drop-ins and put them on the host as one transaction (see remote/dropins.py).
 
-    - name: Write the drop-in
-      ungcuu_dropins:
-        files:
-          - {src: sshd.conf.j2, dest: /etc/ssh/sshd_config.d/00-ungcuu.conf, mode: "0600", controls: [ssh-crypto]}
-        validate: [[sshd, -t]]
-        apply: [[systemctl, reload, ssh]]
-        revert: {name: sshd, seconds: 90, commands: [[systemctl, reload, ssh]]}
+Its keys and an example: ../modules/ungcuu_dropins.py.
 
 A file has ``src`` (template), ``state: absent``, ``edits`` (pattern and replacement on the file that is there), or
 ``only_mode`` (a file or folder that is there gets its mode).

@@ -1,13 +1,6 @@
 """Prove from a host, or from the controller, what can be reached; see remote/reachability.py and contain/proofs.py.
 
-    - name: Prove from a second machine that nothing answers
-      ungcuu_probe:
-        prove: contained from outside
-        addresses: [198.51.100.2]
-        ports: [22, 80]
-        ssh_port: 22
-        vantage: intruder01
-        allowed: [198.51.100.1]      # one that is allowed in can't prove that SSH is closed to others
+Its keys and an example: ../modules/ungcuu_probe.py.
 
 ``prove`` is one of: contained inside, lasting inside, contained from the controller, contained from outside, served
 from outside, served from the controller, notice from the controller. Without a ``vantage``, or when it does not answer,
