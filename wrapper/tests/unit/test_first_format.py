@@ -20,6 +20,7 @@ from ungcuu.core.i18n import set_language
 from ungcuu.core.phrases import Proof, Side, phrase
 from ungcuu.core.sentences import shown
 from ungcuu.report.document import render
+from ungcuu.report.format import pairs
 from ungcuu.report.model import build
 
 OLD = Path(__file__).with_name("data") / "first-format"
@@ -84,3 +85,19 @@ def test_a_record_of_today_reads_like_one_of_the_first_format() -> None:
     place = proofs.Place(Side.OUTSIDE, "vault01")
     now = proofs.proof(Proof.NO_PORT_ANSWERS, place, True, phrase(Proof.NO_PORT_ANSWERS))
     assert proofs.words(now) == proofs.words(then)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"what": "put_back", "item": "q1"}, "đã đặt lại"),
+        ({"what": "put back", "item": "q1"}, "đã đặt lại"),
+        ({"what": "processes with open files"}, "processes with open files"),
+        ({"action": "block 192.0.2.1"}, "block 192.0.2.1"),
+        ({"name": "package", "size": 3}, "package"),
+        ({"name": "dns_dead", "side": "inside", "passed": True}, "trên máy chủ"),
+        ({"missing": [{"name": "dns_dead", "side": "inside"}]}, "trên máy chủ"),
+    ],
+)
+def test_a_line_of_details_has_words_for_codes_and_leaves_texts_alone(data: dict[str, object], words: str) -> None:
+    assert words in pairs(data)
