@@ -43,7 +43,7 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
     files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}
     if pdf:
-        files[f"report{suffix}.pdf"] = as_pdf(text)
+        files[f"report{suffix}.pdf"] = print_pdf(text)
     return _put_recorded(case, files)
 
 
@@ -70,7 +70,7 @@ def _put_recorded(case: Case, files: Mapping[str, bytes]) -> list[Path]:
     return list(drafts)
 
 
-def as_pdf(text: str) -> bytes:
+def print_pdf(text: str) -> bytes:
     """Turn the document into a PDF with Debian's ``weasyprint``, in a folder of its own.
 
     Raises:

@@ -100,12 +100,12 @@ def context(view: View, quarter: Quarter) -> dict[str, Any]:
         "drawn_up": f"{shown_time(format_time(view.now), view.zone)} ({zone_name(view.now)})",
         "first": shown_day(quarter.first),
         "last": shown_day(quarter.last),
-        "tiles": _tiles(view, found, late),
-        "rows": [_row(view, found, code) for code in ROWS],
+        "tiles": tiles(view, found, late),
+        "rows": [row_at_a_glance(view, found, code) for code in ROWS],
         "details": [_detail(view, one) for one in found],
         "units": _units(view, found),
-        "late": [_owed(one, view.today) for one in late[:MOST]],
-        "ahead": [_owed(one, view.today) for one in owed if one not in late][:MOST],
+        "late": [owed_row(one, view.today) for one in late[:MOST]],
+        "ahead": [owed_row(one, view.today) for one in owed if one not in late][:MOST],
         "more": max(0, len(late) - MOST) + max(0, len(owed) - len(late) - MOST),
         "work": _work(view, quarter),
         "runs": _runs(view, quarter),
@@ -120,7 +120,7 @@ def context(view: View, quarter: Quarter) -> dict[str, Any]:
     }
 
 
-def _tiles(view: View, found: Sequence[Standing], late: Sequence[Due]) -> list[dict[str, str]]:
+def tiles(view: View, found: Sequence[Standing], late: Sequence[Due]) -> list[dict[str, str]]:
     """The four numbers that stand first."""
     states = [of_row(found, code) for code in ROWS]
     carried = sum(state in (OK, SOON, NONE) for state in states)
@@ -155,7 +155,7 @@ def _tone(count: int, wanted: int) -> str:
     return "good" if count == wanted and wanted else "warn" if count else "bad"
 
 
-def _row(view: View, found: Sequence[Standing], code: str) -> dict[str, Any]:
+def row_at_a_glance(view: View, found: Sequence[Standing], code: str) -> dict[str, Any]:
     """One row at a glance: its state, and the proof that decides it."""
     mine = [one for one in found if one.requirement.row == code]
     state = of_row(mine, code)
@@ -214,7 +214,8 @@ def _cell(found: Sequence[Standing], wanted: Requirement, unit: str) -> dict[str
     return {"state": _(state) if mine else "–", "tone": tone}
 
 
-def _owed(one: Due, today: date) -> dict[str, str]:
+def owed_row(one: Due, today: date) -> dict[str, str]:
+    """One thing that is due, in words."""
     day = shown_day(one.day)
     return {
         "what": one.what,

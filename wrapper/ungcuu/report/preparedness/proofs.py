@@ -61,6 +61,8 @@ class CaseSummary:
     seconds_to_detect: float | None
     seconds_to_contain: float | None
     seconds_to_recover: float | None
+    isolation: Mapping[str, str] = field(default_factory=dict)  # host → isolated, lost or unsure
+    open_findings: int = 0
     root_cause: str = ""
     lesson: Mapping[str, str] = field(default_factory=dict)
     follow_ups: tuple[Mapping[str, str], ...] = ()
@@ -123,7 +125,7 @@ def _of_journal(index: Index, folder: Path, unread: list[str]) -> tuple[list[Pro
 
 
 def _case(row: Mapping[str, Any]) -> CaseSummary:
-    return CaseSummary(**{**row, "hosts": tuple(row["hosts"]), "follow_ups": tuple(row["follow_ups"])})
+    return CaseSummary(**{**row, **{name: tuple(row[name]) for name in ("hosts", "follow_ups")}})
 
 
 def _rows_of_journal(path: Path) -> list[Any]:
@@ -210,6 +212,10 @@ def _summary(name: str, records: Sequence[Record]) -> CaseSummary:
         seconds_to_detect=facts.seconds_to_detect,
         seconds_to_contain=facts.seconds_to_contain,
         seconds_to_recover=facts.seconds_to_recover,
+        isolation=dict.fromkeys(facts.isolated, "isolated")
+        | dict.fromkeys(facts.unsure, "unsure")
+        | dict.fromkeys(facts.lost, "lost"),
+        open_findings=len(facts.open_findings),
         root_cause=lesson.root_cause if lesson else "",
         lesson=asdict(lesson) if lesson else {},
         follow_ups=tuple(asdict(one) for one in follow_ups(records)),

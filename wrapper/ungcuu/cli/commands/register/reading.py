@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from ungcuu.report.preparedness.plan import View
 
 
-def register_of(context: Context) -> Register:
-    """Read the register; what can't be read is named at once."""
+def register_of(context: Context, *, quiet: bool = False) -> Register:
+    """Read the register; what can't be read is named at once, unless it is asked for again and again."""
     from ungcuu.hosts.site import inventory_of
     from ungcuu.prepare.register import store
 
     found = store.load(context.settings, inventory_of(context.settings))
-    for fault in found.faults:
+    for fault in found.faults if not quiet else ():
         context.out.line(f"! {fault.text}", "bad")
     return found
 
@@ -37,7 +37,7 @@ def today() -> date:
     return datetime.now(UTC).astimezone(zone()).date()
 
 
-def view_of(context: Context) -> View:
+def view_of(context: Context, *, quiet: bool = False) -> View:
     """Gather what the plan is judged by; what can't be read is named at once."""
     from datetime import UTC, datetime
 
@@ -46,10 +46,10 @@ def view_of(context: Context) -> View:
     from ungcuu.report.preparedness.proofs import gather
 
     site = context.site
-    register = register_of(context)
+    register = register_of(context, quiet=quiet)
     scope = scope_of(register, site.groups.get("website") or tuple(site.hosts))
     known = gather(context.settings, scope.hosts, site.inventory)
-    for text in known.unread:
+    for text in known.unread if not quiet else ():
         context.out.line(f"! {text}", "bad")
     return View(register, known, scope, datetime.now(UTC), zone())
 
@@ -145,7 +145,7 @@ def report(context: Context) -> Result:
     import hashlib
 
     from ungcuu.core.i18n import language
-    from ungcuu.report.document import as_pdf
+    from ungcuu.report.document import print_pdf
     from ungcuu.report.preparedness import page
 
     quarter, view = _quarter(context), view_of(context)
@@ -155,7 +155,7 @@ def report(context: Context) -> Result:
     context.out.table((row["code"], row["state"], row["last"], row["lapses"], row["title"]) for row in rows)
     files = {".html": text.encode("utf-8", "backslashreplace")}
     if context.options["pdf"]:
-        files[".pdf"] = as_pdf(text)
+        files[".pdf"] = print_pdf(text)
     target = _target(context, f"preparedness-{quarter.name}{'' if language() == 'en' else f'.{language()}'}")
     written = [_put(target.with_name(target.name + suffix), data) for suffix, data in files.items()]
     for path, data in zip(written, files.values(), strict=True):
