@@ -40,7 +40,14 @@ def due(view: View, days: int | None = None) -> list[Due]:
     found = [*_standings(view), *_planned(view), *_certificates(view), *_follow_ups(view), *_texts(view)]
     if days is not None:
         found = [one for one in found if one.day is None or (one.day - view.today).days <= days]
-    return sorted(found, key=lambda one: (one.day or date.min, one.id))
+    return sorted(found, key=lambda one: (_group(one, view.today), one.day or date.min, one.id))
+
+
+def _group(one: Due, today: date) -> int:
+    """What has a day that has passed comes first, then what was never done, what comes, what is not known."""
+    if one.unknown:
+        return 3
+    return 1 if one.day is None else 0 if one.day < today else 2
 
 
 def in_words(one: Due, today: date) -> str:
