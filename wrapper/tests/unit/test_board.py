@@ -7,6 +7,8 @@ import hashlib
 import http.client
 import re
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -229,6 +231,22 @@ def test_it_answers_its_own_pages_alone(server: BoardServer) -> None:
     assert asked(server, "GET", f"/{server.word}/", Host="evil.example")[0] == 404
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
         assert asked(server, method, f"/{server.word}/")[0] == 501, method
+
+
+def test_it_ends_when_it_is_asked_to(world: World) -> None:
+    """A service manager stops it with SIGTERM: that is no unknown outcome."""
+    (world.inventory / "hosts.yml").write_text(HOSTS, "utf-8")
+    command = [sys.executable, "-m", "ungcuu", "-i", str(world.inventory), "board", "--serve", "--port", "0"]
+    environment = {"UNGCUU_STATE": str(world.settings.state), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "an"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        address = next(line for line in serving.stdout if "http://" in line).partition("http://")[2].strip()
+        connection = http.client.HTTPConnection(address.partition("/")[0], timeout=30)
+        connection.request("GET", f"/{address.partition('/')[2]}en/index.html")
+        assert "web01" in connection.getresponse().read().decode()
+        connection.close()
+        serving.terminate()
+        assert serving.wait(timeout=30) == Exit.OK
 
 
 def test_a_fault_while_drawing_ends_no_server() -> None:

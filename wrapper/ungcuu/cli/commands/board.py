@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import ControllerFault, Refused, UsageFault
+from ungcuu.core.errors import ControllerFault, Refused, Terminated, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
@@ -96,7 +96,7 @@ def _write(folder: Path, pages: Mapping[str, str]) -> None:
 
 
 def _serve(context: Context) -> Result:
-    """Serve until Ctrl-C; each look at the journals is at most some seconds old."""
+    """Serve until Ctrl-C or SIGTERM; each look at the journals is at most some seconds old."""
     import contextlib
 
     from ungcuu.report.board_server import BoardServer
@@ -111,7 +111,7 @@ def _serve(context: Context) -> Result:
             "ungcuu board --serve --port 0",
         ) from error
     context.out.line(_("The board, until Ctrl-C: {url}").format(url=server.url), "strong")
-    with server, contextlib.suppress(KeyboardInterrupt):
+    with server, contextlib.suppress(KeyboardInterrupt, Terminated):
         server.serve_forever()
     return Result(message=_("The board is no longer served."))
 

@@ -49,9 +49,11 @@ def _sub(
     steps: tuple[str, ...] = (),
     examples: tuple[str, ...] = (),
     description: str = "",
-    writes: bool = False,
 ) -> Verb:
-    """A verb below `register`: it touches no host. What it writes is recorded in the journal of operations."""
+    """A verb below `register`: it touches no host, and an interrupted one leaves nothing that `resume` has to settle.
+
+    What it writes is one record in the journal of operations (see `reading.operations`).
+    """
     return Verb(
         name=name,
         phase=Phase.PREPARE,
@@ -62,8 +64,8 @@ def _sub(
         options=options,
         check=check,
         run=run,
-        read_only=not writes,
-        journaled=writes,
+        read_only=True,
+        journaled=False,
         steps_before=steps,
         examples=examples,
     )
@@ -102,7 +104,6 @@ VERB = Verb(
                 '--set person="Lê Bình"',
                 'ungcuu register add unit "Chi cục Quản lý thị trường" --id unit-qltt --set hosts=web02',
             ),
-            writes=True,
         ),
         _sub(
             "list",
@@ -135,7 +136,6 @@ VERB = Verb(
                 'ungcuu register done awareness-002 "biên bản 14/BB-VP"',
                 'ungcuu register done UC-20261122-001/task-1 "upload form removed"',
             ),
-            writes=True,
         ),
         _sub(
             "report",
@@ -153,7 +153,6 @@ VERB = Verb(
                 N_("Write the page, and record its hash in the journal of operations"),
             ),
             examples=("ungcuu register report --quarter 4 --lang vi --pdf",),
-            writes=True,
         ),
         _sub(
             "export",
@@ -178,7 +177,6 @@ VERB = Verb(
             options=(Option("--replace", N_("Replace records that differ"), kind="flag", default=False),),
             steps=(N_("Check every row"), N_("Write the files, and record them in the journal of operations")),
             examples=("ungcuu register import register.csv --replace",),
-            writes=True,
         ),
     ),
 )

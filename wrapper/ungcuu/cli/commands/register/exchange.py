@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.register.reading import count_of_records, register_of, today, view_of
+from ungcuu.cli.commands.register.reading import count_of_records, operations, register_of, today, view_of
 from ungcuu.cli.commands.register.writing import record
 from ungcuu.core.errors import ControllerFault, Refused, UsageFault
 from ungcuu.core.i18n import _
@@ -92,9 +92,10 @@ def import_(context: Context) -> Result:
             _("Nothing was changed."),
             f"ungcuu register import {path} --replace",
         )
+    journal = operations(context)
     written = store.replace(context.settings, register, [*found.new, *found.changed])
     for entry, place in zip([*found.new, *found.changed], written, strict=True):
-        record(context, "imported", entry, place)
+        record(journal, context, "imported", entry, place)
     return _result(found, register)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from ungcuu.case.journal import Journal
     from ungcuu.prepare.register.store import Register
     from ungcuu.report.preparedness.page import Quarter
     from ungcuu.report.preparedness.plan import View
@@ -26,6 +27,18 @@ def register_of(context: Context, *, quiet: bool = False) -> Register:
     for fault in found.faults if not quiet else ():
         context.out.line(f"! {fault.text}", "bad")
     return found
+
+
+def operations(context: Context) -> Journal:
+    """Open the journal of operations, before anything is written: without it nothing is.
+
+    Raises:
+        JournalError: It can't be written.
+    """
+    from ungcuu.case.journal import Journal
+
+    settings = context.settings
+    return Journal.open(settings.operations, settings.keys, settings.heads)
 
 
 def today() -> date:
@@ -148,6 +161,7 @@ def report(context: Context) -> Result:
     from ungcuu.report.document import print_pdf
     from ungcuu.report.preparedness import page
 
+    journal = operations(context)
     quarter, view = _quarter(context), view_of(context)
     shown = page.context(view, quarter)
     text = page.render(view, quarter)
@@ -160,7 +174,8 @@ def report(context: Context) -> Result:
     written = [_put(target.with_name(target.name + suffix), data) for suffix, data in files.items()]
     for path, data in zip(written, files.values(), strict=True):
         digest = hashlib.sha256(data).hexdigest()
-        context.record("register_report", {"period": quarter.name, "file": path.name, "sha256": digest})
+        about = {"period": quarter.name, "file": path.name, "sha256": digest}
+        journal.append("register_report", {**about, "operator": context.settings.operator})
     states = {row["code"]: row["state"] for row in rows}
     return Result(
         message=_("Report: {file}").format(file="  ".join(map(str, written))),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.register.reading import register_of, today
+from ungcuu.cli.commands.register.reading import operations, register_of, today
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
@@ -14,6 +14,7 @@ from ungcuu.run.verb import Context, Result
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ungcuu.case.journal import Journal
     from ungcuu.prepare.register.entry import Entry
 
 _FOLLOW_UP = re.compile(r"(UC-\d{8}-\d{3,})/(task-\d+)\Z")
@@ -42,7 +43,7 @@ def _raw(options: Mapping[str, object]) -> dict[str, str | list[str]]:
 
 
 def check(context: Context) -> None:
-    """Refuse what was typed before anything is recorded: a journal takes no megabytes of notes."""
+    """Refuse what was typed, also under --plan."""
     from ungcuu.prepare.register import kinds, store
 
     kind = context.options["kind"]
@@ -65,17 +66,19 @@ def add(context: Context) -> Result:
         entry = store.made(register, kind, _raw(context.options), today(), wanted)
     except Unfit as error:
         raise store.unusable(wanted or kind, error) from error
+    journal = operations(context)
     path = store.add(context.settings, register, [entry])[0]
-    record(context, "added", entry, path)
+    record(journal, context, "added", entry, path)
     return Result(message=_("Added: {path}").format(path=path), data={"id": entry.id, "file": str(path)})
 
 
-def record(context: Context, action: str, entry: Entry, path: Path) -> None:
+def record(journal: Journal, context: Context, action: str, entry: Entry, path: Path) -> None:
     """Record what was written, with its hash."""
     import hashlib
 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    context.record("register", {"action": action, "id": entry.id, "file": path.name, "sha256": digest})
+    data = {"action": action, "id": entry.id, "file": path.name, "sha256": digest}
+    journal.append("register", {**data, "operator": context.settings.operator})
 
 
 def done(context: Context) -> Result:
@@ -122,8 +125,9 @@ def _planned(context: Context, wanted: str, proof: str) -> Result:
         entry = store.made(register, known.kind, raw, today(), known.id)
     except Unfit as error:
         raise store.unusable(wanted, error) from error
+    journal = operations(context)
     path = store.replace(context.settings, register, [entry])[0]
-    record(context, "done", entry, path)
+    record(journal, context, "done", entry, path)
     return Result(
         message=_("Recorded as done: {task}.").format(task=entry.id), data={"id": entry.id, "file": str(path)}
     )
