@@ -249,7 +249,7 @@ def test_it_ends_when_it_is_asked_to(world: World) -> None:
         assert serving.wait(timeout=30) == Exit.OK
 
 
-def test_a_fault_while_drawing_ends_no_server() -> None:
+def test_a_fault_while_drawing_ends_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[float] = []
 
     def draw() -> Mapping[str, str]:
@@ -259,7 +259,7 @@ def test_a_fault_while_drawing_ends_no_server() -> None:
         return {"index.html": "well"}
 
     made = BoardServer(draw, 0)
-    made.handle_error = lambda *_a: None  # type: ignore[method-assign]
+    monkeypatch.setattr(made, "handle_error", lambda *_a: None)
     thread = threading.Thread(target=made.serve_forever, daemon=True)
     thread.start()
     try:
