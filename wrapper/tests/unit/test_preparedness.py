@@ -362,3 +362,18 @@ def test_ansible_does_not_take_the_register_for_hosts(world: World) -> None:
     (world.inventory / "register" / "unit-x.yml").write_text("website:\n  hosts:\n    evil01:\n", "utf-8")
     site = Site.load(Settings(world.settings.state, world.settings.content, "an", world.inventory))
     assert list(site.hosts) == ["web01"]
+
+
+def test_each_drill_is_kept_in_the_journal(world: World, tmp_path: Path) -> None:
+    """The next drill replaces the result's file. Seen failing without ``_keep``."""
+    from ungcuu.cli.commands import drill
+    from ungcuu.drill.player import Report
+
+    played = mock.Mock(state=tmp_path)
+    played.run.side_effect = [Report("webshell", "DONE", seconds_to_contain=3.4), Report("webshell", error="torn")]
+    context = mock.Mock(settings=world.settings, options={"scenario": "webshell", "debian": "13", "keep": True})
+    with mock.patch("ungcuu.drill.player.Drill", return_value=played):
+        for _drill in range(2):
+            drill._run(context)
+    found = [record.data for record in world.operations().records() if record.kind == "drill"]
+    assert [(data["outcome"], data.get("seconds_to_contain")) for data in found] == [("DONE", 3.4), ("NOT DONE", None)]
