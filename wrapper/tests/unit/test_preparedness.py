@@ -253,7 +253,7 @@ def test_what_is_planned_and_what_lapses_is_due(world: World) -> None:
     assert found["awareness-001"].day == date(2026, 12, 10)
     assert found["training-001-until"].day == date(2026, 12, 1)
     assert "training-002-until" not in found, "renewed since"
-    assert found["legal-luat-86-2015-cited"].overdue(TODAY), "the plan cites a text that is no longer in force"
+    assert found["legal-luat-86-2015-cited"].overdue(TODAY), "the plan cites a text that was superseded"
     assert [one.id for one in due(world.view(), 1) if one.day == date(2026, 12, 10)] == []
 
 

@@ -133,10 +133,10 @@ def _follow_ups(view: View) -> Iterator[Due]:
 
 
 def _texts(view: View) -> Iterator[Due]:
-    """Texts that the plan cites and that are in force no more: the plan has to be corrected."""
+    """Texts that the plan cites and that were superseded: the plan has to be corrected."""
     for entry in view.register.of("legal"):
         if entry.text("in_plan") != "no" and entry.text("status") == "superseded":
-            what = _("the plan cites {number}, which is no longer in force").format(number=entry.text("number"))
+            what = _("the plan cites {number}, which was superseded").format(number=entry.text("number"))
             why = _("replaced by {text}").format(text=entry.text("replaced_by") or "–")
             day = entry.day("ended") or entry.done
             yield Due(f"{entry.id}-cited", what, day, why=why, finish=_("correct the plan, then in_plan: no"))
