@@ -57,9 +57,10 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Iterator[World]:
     i18n.set_language("en")
-    return World(tmp_path)
+    yield World(tmp_path)
+    i18n.set_language("en")
 
 
 @pytest.fixture

@@ -89,9 +89,10 @@ def at(ago: float) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Iterator[World]:
     i18n.set_language("en")
-    return World(tmp_path)
+    yield World(tmp_path)
+    i18n.set_language("en")
 
 
 # --- what proves ----------------------------------------------------------------------------------------------------
@@ -154,6 +155,17 @@ def test_a_journal_that_cant_be_read_makes_what_depends_on_it_unknown(world: Wor
     assert world.state("meeting").state == UNKNOWN
     text = page.render(world.view(), page.Quarter(2026, 4))
     assert case.id in text and "meeting-002.yml" in text
+
+
+def test_rows_of_an_earlier_form_are_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an update without a new version number. Seen failing without the form in the index's key."""
+    monkeypatch.setattr("ungcuu.prepare.register.index.YOUNG_SECONDS", -1.0)
+    world.run("scan")
+    monkeypatch.setattr("ungcuu.report.preparedness.proofs._FORM", "earlier")
+    monkeypatch.setattr("ungcuu.report.preparedness.proofs._rows_of_journal", lambda _path: [{"proof": {"old": 1}}])
+    assert world.view().known.unread
+    monkeypatch.undo()
+    assert world.state("scan", "web01").state == OK
 
 
 def test_a_folder_that_is_gone_is_named(world: World) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from ungcuu.cli.commands import register as command
+from ungcuu.core import i18n
 from ungcuu.core.errors import ControllerFault, Refused
 from ungcuu.core.settings import Settings
 from ungcuu.prepare.register import exchange, index, store
@@ -20,6 +21,13 @@ from ungcuu.prepare.register.kinds import DAYS, KINDS, Field, Unfit, fields_of, 
 
 TODAY = date(2026, 11, 28)
 SESSION: dict[str, str | list[str]] = {"title": "Mật khẩu", "date": "2026-10-02", "attendees": ["Nguyễn An", "Lê Bình"]}
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    i18n.set_language("en")
+    yield
+    i18n.set_language("en")
 
 
 @pytest.fixture
@@ -112,13 +120,18 @@ def test_a_file_that_people_broke_names_its_line(text: str, line: int) -> None:
     assert caught.value.line == line, caught.value.why
 
 
-def test_one_broken_file_hides_no_other_and_is_named(settings: Settings, site: Path) -> None:
+def test_one_broken_file_hides_no_other_and_is_named(
+    settings: Settings, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Seen failing with the faults of ``store.load`` left out."""
     kept(settings, site)
     (site / "register" / "awareness-002.yml").write_text("title: x\ndate: 2026-02-30\n", "utf-8")
     (site / "register" / "notes.yml").write_bytes(b"\xff\xfe")
-    for _again in range(2):  # out of the file, and out of the index
+    monkeypatch.setattr(index, "YOUNG_SECONDS", -1.0)
+    for language, said in (("en", "no calendar has"), ("vi", "không có trong lịch")):  # read, and out of the index
+        i18n.set_language(language)
         found = store.load(settings, site)
+        assert said in found.faults[0].why
         assert found.find("awareness-001") is not None
         assert [(Path(fault.place).name, fault.line) for fault in found.faults] == [
             ("awareness-002.yml", 2),

@@ -53,14 +53,16 @@ class Index:
                 self._database.executemany("INSERT OR REPLACE INTO source VALUES (?, ?, ?)", self._new)
         self._drop()
 
-    def rows(self, path: Path, read: Callable[[Path], list[Any]]) -> list[Any]:
+    def rows(self, path: Path, read: Callable[[Path], list[Any]], form: str = "") -> list[Any]:
         """Return what ``read`` gives for this file, or gave for it in the state that it is in. JSON values alone.
+
+        ``form`` says what rows look like: those of another form are read again.
 
         Raises:
             OSError: The file can't be read.
         """
         state = path.stat()
-        stamp = f"{__version__}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
+        stamp = f"{__version__}:{form}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
         known = self._known.get(str(path))
         if known is not None and known[0] == stamp:
             with contextlib.suppress(ValueError):

@@ -91,21 +91,20 @@ def load(settings: Settings, inventory: Path) -> Register:
 
 def _one(index: Index, path: Path) -> Entry | Fault:
     try:
-        row = index.rows(path, _read)[0]
-        if "why" in row:
-            return Fault(str(path), int(row["line"]), str(row["why"]))
-        return Entry(path.stem, read(path.stem.partition("-")[0], row["values"]))
+        rows = index.rows(path, _read)
+        if rows:
+            return Entry(path.stem, read(path.stem.partition("-")[0], rows[0]["values"]))
     except OSError as error:
         return Fault(str(path), 0, error.strerror or str(error))
-    except (Unfit, KeyError, TypeError, IndexError):  # an index of another release, or one that was tampered with
-        return _judged(path)
+    except (Unfit, KeyError, TypeError):  # an index of another release, or one that was tampered with
+        pass
+    return _judged(path)
 
 
 def _read(path: Path) -> list[Any]:
+    """What the index keeps of a file. Nothing of one that can't be read: the reason has to be in the reader's words."""
     found = _judged(path)
-    if isinstance(found, Fault):
-        return [{"line": found.line, "why": found.why}]
-    return [{"values": found.as_texts()}]
+    return [{"values": found.as_texts()}] if isinstance(found, Entry) else []
 
 
 def _judged(path: Path) -> Entry | Fault:

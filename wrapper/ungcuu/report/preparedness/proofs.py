@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,9 @@ class Known:
     unasked: frozenset[str] = frozenset()
 
 
+_FORM = " ".join([*VERBS, *(item.name for kind in (Proof, CaseSummary) for item in fields(kind))])
+
+
 def gather(settings: Settings, hosts: Sequence[str], inventory: Path) -> Known:
     """Read every journal of this controller, and the vault's last report on these hosts.
 
@@ -113,7 +116,7 @@ def _same_site(started_with: str, inventory: Path) -> bool:
 
 def _of_journal(index: Index, folder: Path, unread: list[str]) -> tuple[list[Proof], list[CaseSummary]]:
     try:
-        rows = index.rows(folder / NAME, _rows_of_journal)
+        rows = index.rows(folder / NAME, _rows_of_journal, _FORM)
         proofs = [Proof(**row["proof"]) for row in rows if "proof" in row]
         return proofs, [_case(row["case"]) for row in rows if "case" in row]
     except FileNotFoundError:
