@@ -40,7 +40,7 @@ def take(process: subprocess.Popen[str], size: int) -> None:
 
 
 def test_growth_is_noticed_whoever_grows(start: Callable[[], subprocess.Popen[str]]) -> None:
-    """Each alone stays below the limit. Seen failing where growth is counted from the look before, not the exact one."""
+    """Each alone stays below the limit. Seen failing where growth counts from the look before, not the exact one."""
     processes = [start(), start()]
     pids, scale = [process.pid for process in processes], process_guard.Scale()
     most = process_guard.memory(pids) + 30 * _MIB
@@ -55,6 +55,7 @@ def test_a_new_process_is_weighed(start: Callable[[], subprocess.Popen[str]]) ->
     """Seen failing with a scale that knows only the processes of its first look."""
     first, scale = start(), process_guard.Scale()
     most = process_guard.memory([first.pid]) + 30 * _MIB
+    assert scale.is_over([first.pid], 0), "an exact look"
     assert not scale.is_over([first.pid], most)
     second = start()
     take(second, 60 * _MIB)
