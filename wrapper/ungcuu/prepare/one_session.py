@@ -6,7 +6,7 @@ they ask for. Here one ``sudo python3`` on the host (:mod:`ungcuu.remote.command
 1. A question is asked when its test asks it. Only a command that a test has marked ``ahead`` is asked for at the start,
    once, and its answer kept until that test comes: a slow one, which no other test has an influence on.
 2. A host on which that program does not start, for want of Python, is asked singly, as testinfra does it.
-3. A host that hangs up, or answers with something else, makes the test an error, never a pass.
+3. A host that hangs up, or answers with something else, makes the test an error (``NoAnswer``), never a pass.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from ungcuu.hosts.remote_program import program, python_command
 _START = "import sys; i = sys.stdin.buffer; exec(compile(i.read(int(i.readline())), 'ungcuu', 'exec'))"
 
 
+class NoAnswer(Exception):
+    """Nothing is known of what a test asked: the test could not be carried out, and is no fault of the host."""
+
+
 # testinfra brings no types
 class OneSession(SshBackend):  # type: ignore[misc]
     """One host. Keeps the name ``ssh``: that is what it goes over."""
@@ -47,10 +51,14 @@ class OneSession(SshBackend):  # type: ignore[misc]
         text = self.quote(command, *args)
         number = self._ahead.pop(text, None)
         found = self._answer(self._ask(command=text) if number is None else number)
-        if int(found["code"]) < 0:  # as ssh has it: nobody knows what such a command would have said
-            raise RuntimeError(f"{self.hostname}: a signal ended the command: {text}")
-        out, err = (base64.b64decode(found[name], validate=True) for name in ("out", "err"))
-        return self.result(int(found["code"]), text.encode(), out, err)
+        code = found.get("code")
+        if not isinstance(code, int) or code < 0:  # a signal ended it: nobody knows what it would have said
+            raise NoAnswer(f"{self.hostname} gave no answer to: {text}")
+        try:
+            out, err = (base64.b64decode(found[name], validate=True) for name in ("out", "err"))
+        except (KeyError, TypeError, ValueError):
+            raise NoAnswer(f"{self.hostname} gave no answer to: {text}") from None
+        return self.result(code, text.encode(), out, err)
 
     def ahead(self, commands: Iterable[str]) -> None:
         """Ask now for commands whose answers are needed later, each once."""
@@ -59,7 +67,12 @@ class OneSession(SshBackend):  # type: ignore[misc]
 
     def page(self, order: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Carry out an order of :mod:`ungcuu.remote.page` on the host; None where it has to be run as a command."""
-        return dict(self._answer(self._ask(page=order))["page"]) if self._works() else None
+        if not self._works():
+            return None
+        found = self._answer(self._ask(page=order)).get("page")
+        if not isinstance(found, dict):
+            raise NoAnswer(f"{self.hostname} gave no answer for the page")
+        return found
 
     def _works(self) -> bool:
         """Whether the session answers. It is root's, so another account's commands go the usual way."""
@@ -73,23 +86,17 @@ class OneSession(SshBackend):  # type: ignore[misc]
     def _start(self) -> None:
         sources = program("command_server", {})
         config = ["-F", self.ssh_config] if self.ssh_config else []
+        login = ["ssh", *config, "-o", "ControlPath=none", self.host.name]
         self._session = subprocess.Popen(
-            [
-                "ssh",
-                *config,
-                "-o",
-                "ControlPath=none",
-                self.host.name,
-                shlex.join(["sudo", *python_command("-c", _START)]),
-            ],
+            [*login, shlex.join(["sudo", "-n", *python_command("-c", _START)])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        self._send(b"%d\n%b" % (len(sources), sources))
         try:
-            self._send(b"%d\n%b" % (len(sources), sources))
             ready = self._read().get("ready") is True
-        except (RuntimeError, ValueError):
+        except NoAnswer:
             ready = False
         if not ready:
             self._session.kill()
@@ -103,10 +110,12 @@ class OneSession(SshBackend):  # type: ignore[misc]
     def _answer(self, number: int) -> Mapping[str, Any]:
         while number not in self._answers:
             said = self._read()
-            self._answers[int(said["number"])] = said
+            if not isinstance(said.get("number"), int):
+                raise NoAnswer(f"{self.hostname} said something else than an answer")
+            self._answers[said["number"]] = said
         found = self._answers.pop(number)
         if "error" in found:
-            raise RuntimeError(f"{self.hostname}: {found['error']}")
+            raise NoAnswer(f"{self.hostname}: {found['error']}")
         return found
 
     def _send(self, data: bytes) -> None:
@@ -118,9 +127,10 @@ class OneSession(SshBackend):  # type: ignore[misc]
     def _read(self) -> dict[str, Any]:
         assert self._session and self._session.stdout  # noqa: S101 - a pipe, see _start
         line = self._session.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise RuntimeError(f"{self.hostname} has hung up")
-        return dict(json.loads(line))
+        with contextlib.suppress(ValueError):
+            if line.endswith(b"\n") and isinstance(found := json.loads(line), dict):
+                return found
+        raise NoAnswer(f"{self.hostname} has hung up, or said something else than an answer")
 
 
 BACKENDS["ungcuu"] = f"{__name__}.OneSession"

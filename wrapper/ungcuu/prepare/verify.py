@@ -132,8 +132,7 @@ def _run(
 ) -> tuple[Check, ...]:
     results, config = folder / "results.jsonl", folder / "ssh_config"
     options = f"""
-        -q --tb=short --import-mode=importlib -p ungcuu.prepare.verify_plugin -p ungcuu.prepare.one_session
-        -p no:cacheprovider
+        -q --tb=short --import-mode=importlib -p ungcuu.prepare.verify_plugin -p no:cacheprovider
         --sudo --hosts=ungcuu://{host}?controlpersist=0"""
     _write(folder / "pytest.ini", f"[pytest]\naddopts ={options}\n")
     where = [f"--rootdir={settings.content}", f"--ssh-config={config}", f"--basetemp={folder / 'tmp'}"]
