@@ -182,7 +182,7 @@ def test_a_task_of_a_person_is_done_only_where_a_person_recorded_it(settings: Se
     """The software tracks; it never pretends."""
     rows = {row["key"]: row for row in build(write_case(settings).records(), None, "", NOW)["people"]}
     assert rows["confirm"]["state"] == "done" and "lan.nguyen" in rows["confirm"]["proof"]
-    assert {rows[key]["state"] for key in ("notify-24h", "report-72h", "personal-data")} == {"overdue"}
+    assert {rows[key]["state"] for key in ("notify-24h", "report-72h", "data-72h")} == {"overdue"}
     assert rows["police"]["state"] == "not recorded" and rows["notify-24h"]["due"] == "23/11/2026 09:05:05"
 
 
