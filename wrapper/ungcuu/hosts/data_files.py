@@ -43,8 +43,9 @@ def read_text(kind: type[Kind], text: str, place: str) -> Kind:
 
     tree = None
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        made: Kind = build(kind, yaml.safe_load(text))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        tree = yaml.compose(text, Loader=loader)
+        made: Kind = build(kind, yaml.load(text, Loader=loader))  # noqa: S506  (a safe loader)
     except Mismatch as error:
         at = ".".join(error.at)
         raise _refused(f"{place}:{line_of(tree, error.at)}", f"{at}: {error.why}" if at else error.why) from error
