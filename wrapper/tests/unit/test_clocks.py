@@ -242,7 +242,11 @@ def test_a_proof_of_sending_that_was_changed_or_removed_is_noticed(case: Case, t
 
 
 def test_a_host_stops_no_clock(case: Case) -> None:
-    """Seen failing without `from_host` in the fold: a compromised host could have silenced a deadline."""
+    """A compromised host could have silenced a deadline.
+
+    Seen failing with `case_updated` taken out of ``case.facts._OURS``. The fold of the clocks looks at nothing that is
+    nested in a record, where a host's data lie, and asks `from_host` besides.
+    """
     with clock_of():
         journal = case.journal()
         for kind in ("sent", "acknowledged"):

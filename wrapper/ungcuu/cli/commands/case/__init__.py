@@ -215,11 +215,22 @@ VERB = Verb(
         ),
         _sub(
             "form",
-            N_("Draft the initial or closing report for the authorities (Mẫu 03, Mẫu 04)"),
+            N_("Draft a letter to the authorities: initial, progress or closing report, breach of personal data"),
             documents.form,
-            arguments=(_CASE, Argument("form", choices=("initial", "closing"))),
-            options=(Option("--output", N_("File to write, else one in the case's folder"), kind="path"),),
-            examples=("ungcuu case form UC-20261122-001 initial",),
+            arguments=(_CASE, Argument("form", choices=("initial", "progress", "closing", "personal-data"))),
+            options=(
+                Option("--format", N_("What to write"), kind="choice", choices=("docx", "pdf", "html"), default="docx"),
+                Option("--language", N_("The letter's language"), kind="choice", choices=("vi", "en"), default="vi"),
+                Option("--output", N_("File to write, else one in the case's folder"), kind="path"),
+            ),
+            steps=(
+                N_("Fill in what the journal and the site's own file prove; the rest stays a marked blank"),
+                N_("Name the mandatory blanks, then write the letter for a person to complete, sign and send"),
+            ),
+            examples=(
+                "ungcuu case form UC-20261122-001 initial",
+                "ungcuu case form UC-20261122-001 closing --format pdf --language en",
+            ),
         ),
         _sub(
             "timeline",
