@@ -345,6 +345,16 @@ def test_profile_check_names_faults_and_doubtful_contacts(settings: Settings) ->
     assert report.code is Exit.NOT_VERIFIED and "ours.yml:11" in report.document["faults"][0]
 
 
+def test_closing_a_case_stops_no_deadline_and_says_so(settings: Settings, case: Case) -> None:
+    """Seen failing without the lines of `case close`."""
+    screen, found = io.StringIO(), find_verb(["case", "close"])
+    request = flow.Request(found, (), with_defaults(found, {"case_id": case.id}))
+    assert flow.execute(request, settings, Screen(screen), lambda *_: None).code is Exit.OK
+    assert "notify-24h" in screen.getvalue() and "does not stop" in screen.getvalue()
+    report = run(settings, ["case", "deadlines"])
+    assert "notify-24h" in {row["stage"] for row in report.document["deadlines"]}
+
+
 def test_status_and_deadlines_say_what_is_due(settings: Settings, case: Case) -> None:
     report = run(settings, ["case", "status"], case_id=case.id)
     assert report.code is Exit.OK, report.document

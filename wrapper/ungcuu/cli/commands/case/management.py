@@ -315,5 +315,14 @@ def verdict(context: Context) -> Result:
 
 def close(context: Context) -> Result:
     """Close a case for good."""
-    case = chosen(context).close(context.reason, force=bool(context.options["force"]))
+    from datetime import UTC, datetime
+
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.commands.case.deadlines_view import show, site_of
+
+    case, present = chosen(context).close(context.reason, force=bool(context.options["force"])), datetime.now(UTC)
+    clocks = book_of(case, present)
+    if clocks.pressing:
+        context.out.line(_("Not sent yet; closing the case does not stop these deadlines:"), "warn")
+        show(context, clocks, site_of(context), present)
     return Result(message=_("Case {case} is closed.").format(case=case.id), data=_summary(case))
