@@ -71,8 +71,8 @@ def test_fifty_hosts_and_two_hundred_cases_take_no_half_second(settings: Setting
     for number in range(198):
         source = closed if number < 179 else opened
         shutil.copytree(source.folder, settings.cases / f"UC-20261001-{number + 1:03d}")
-    start = time.monotonic()
+    start = time.process_time()  # not of the clock: the machine may be busy with other tests
     found = overview(settings, PRESENT)
-    took = time.monotonic() - start
+    took = time.process_time() - start
     assert len(found.hosts) == 51 and len(found.hosts[-1].cases) == 20
-    assert took < 0.5 * 3, f"{took:.2f} s; three times the aim, for a machine that is busy"
+    assert took < 1, f"{took:.2f} s; twice the aim, for a machine that is slower"
