@@ -75,7 +75,7 @@ def test_a_word_with_a_reason_stands_in_red_everywhere(lost: Lab, ungcuu: Ungcuu
     assert "WITHOUT a rebuild" in said and REASON in said
     report = Path(ungcuu("case", "report", case)[1]["report"]).read_text("utf-8")
     assert 'class="root-lost bad"' in report and REASON in report
-    form = ungcuu("case", "form", case, "closing")[1]
+    form = ungcuu("case", "form", case, "closing", "--format", "html")[1]
     path = next(Path(value) for value in form.values() if isinstance(value, str) and value.endswith(".html"))
     assert "KHÔNG dựng lại" in path.read_text("utf-8")
     path.unlink()

@@ -40,7 +40,7 @@ def documents() -> Iterator[Path]:
     yield from (ROOT / "inventory").rglob("*.yml")
     for pattern in ("*.md", "*.yml", "*.j2", "*.sh"):
         yield from (ROOT / "roles").rglob(pattern)
-    yield from (path for path in (catalogue.PACKAGE / "templates").iterdir() if path.is_file())
+    yield from (path for path in (catalogue.PACKAGE / "templates").iterdir() if path.suffix != ".docx")
 
 
 def read(path: Path) -> str:

@@ -20,7 +20,7 @@ from ungcuu.core.terminal import Screen
 from ungcuu.run import flow
 
 EXPORTS = [
-    ("form", {"form": "initial"}, "initial.html"),
+    ("form", {"form": "initial"}, "initial.docx"),
     ("timeline", {}, "timeline.csv"),
     ("indicators", {}, "indicators.json"),
     ("export", {}, "{case}.tar"),

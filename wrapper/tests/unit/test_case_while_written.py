@@ -118,7 +118,7 @@ def test_a_pdf_that_fails_leaves_the_report_as_it_was(case: Case, monkeypatch: p
     def fail(_text: str) -> bytes:
         raise ControllerFault("weasyprint failed")
 
-    monkeypatch.setattr(document, "_print", fail)
+    monkeypatch.setattr(document, "print_pdf", fail)
     with pytest.raises(ControllerFault):
         report.write_report(case, pdf=True)
     assert first.read_bytes() == before

@@ -27,7 +27,6 @@ from ungcuu.report import build, render, shown_bytes, shown_seconds, timeline, w
 from ungcuu.report import document as printing
 from ungcuu.report.chart import WIDTH
 from ungcuu.report.format import MOST_ROWS
-from ungcuu.report.forms import NAMES, form, root_lost
 from ungcuu.report.labels import DEEDS, LABELS
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -182,7 +181,7 @@ def test_a_task_of_a_person_is_done_only_where_a_person_recorded_it(settings: Se
     """The software tracks; it never pretends."""
     rows = {row["key"]: row for row in build(write_case(settings).records(), None, "", NOW)["people"]}
     assert rows["confirm"]["state"] == "done" and "lan.nguyen" in rows["confirm"]["proof"]
-    assert {rows[key]["state"] for key in ("notify-24h", "report-72h", "personal-data")} == {"overdue"}
+    assert {rows[key]["state"] for key in ("notify-24h", "report-72h", "data-72h")} == {"overdue"}
     assert rows["police"]["state"] == "not recorded" and rows["notify-24h"]["due"] == "23/11/2026 09:05:05"
 
 
@@ -482,37 +481,6 @@ def test_the_longest_record_fits(settings: Settings) -> None:
     case = open_case(settings, ["web01"], "x")
     case.note("x" * (MAX_RECORD - 2000))
     assert len(document(case)) < 200_000
-
-
-# --- forms --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("attack", ["", *ATTACKS[:4]])
-def test_a_form_is_filled_from_the_journal_and_leaves_the_rest_to_a_person(
-    settings: Settings, name: str, attack: str
-) -> None:
-    """What is unknown is a dotted line, never an invention; hostile text stays text here too."""
-    case = write_case(settings, f"Thay đổi giao diện {attack}")
-    draft = form(name, case.records(), case.facts, NOW)
-    page = Reader(
-        render({"form": draft, "facts": case.facts, "tlp": "AMBER", "root_lost": root_lost(case.facts)}, "form.html.j2")
-    )
-    known = "html head meta title style body div b main p h1 table tbody tr td span"
-    assert {tag for tag, _attrs in page.tags} <= set(known.split())
-    assert "22/11/2026 09:05:05" in page.text and "hoạt động trở lại từ 22/11/2026 09:19" in page.text
-    assert page.text.count("………") >= 3 and "BẢN DỰ THẢO" in page.text
-
-
-def test_a_form_does_not_call_solved_what_is_not(settings: Settings) -> None:
-    with clock_of() as clock:
-        case = open_case(settings, ["web01"], "x")
-        with Book(case, clock).run("isolate"):
-            pass
-        case = case.close("bàn giao", force=True)
-    for name in NAMES:
-        values = " ".join(field.value for field in form(name, case.records(), case.facts, NOW).fields)
-        assert "Chưa được xử lý xong; đang cô lập: web01" in values and "trở lại" not in values
 
 
 def test_the_picture_has_every_run_in_its_place(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -188,11 +188,13 @@ def open_case(
     detected_by: str = "",
     first_sign: datetime | None = None,
     drill: bool = False,
+    facts: Mapping[str, object] | None = None,
 ) -> Case:
     """Open a case for hosts and return it.
 
     ``detected_at`` is when somebody or something first noticed, by default now; ``first_sign`` is the earliest trace of
-    the intruder, where it is known. Both start clocks. ``drill`` marks everything made of it as an exercise.
+    the intruder, where it is known. Both start clocks. ``drill`` marks everything made of it as an exercise. ``facts``
+    are what else the reports need, by the names of :class:`~ungcuu.case.facts.Facts`.
 
     Raises:
         UsageFault: a value is not one of those allowed, or a time lies in the future.
@@ -212,6 +214,7 @@ def open_case(
         "first_sign": format_time(first_sign) if first_sign else "",
         "drill": drill,
         "operator": settings.operator,
+        **(facts or {}),
     }
     try:
         case.journal().append("case_opened", opened)

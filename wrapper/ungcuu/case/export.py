@@ -155,7 +155,7 @@ def _files(case: Case, records: list[Record]) -> Iterator[tuple[str, Path]]:
         yield f"evidence/{digest}", case.evidence / digest
     for path in sorted(case.evidence.glob("manifest-*.jsonl")):
         yield f"evidence/{path.name}", path
-    for pattern in ("report*.html", "report*.pdf", "timestamp-*", "torn-*"):
+    for pattern in ("report*.html", "report*.pdf", "timestamp-*", "torn-*", "sent-*"):
         for path in sorted(case.folder.glob(pattern)):
             yield path.name, path
 

@@ -26,6 +26,7 @@ TITLES = {
 }
 FALSE_ALARM = "false alarm"
 VERDICTS = (FALSE_ALARM, "accepted")
+PERSONAL_DATA = ("yes", "no", "unknown")
 
 # The phase that a verb's success brings a case to; verbs that are not here leave it where it is.
 _PHASE_OF_VERB = {
@@ -42,7 +43,7 @@ _SCANS = ("scan", "reassess")
 # Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
 _OURS = {
     "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
-    "outside", "root_lost_override", "root_regained",
+    "outside", "root_lost_override", "root_regained", "case_updated",
 }  # fmt: skip # a table
 
 
@@ -109,6 +110,8 @@ class Facts:
     ``isolated`` are hosts that were isolated and not released, but those whose isolation is ``lost``: there a port
     answered when it was last looked from outside. ``outside`` is what that look saw: silent, open or unknown.
     ``first_sign_by`` is ``host`` where only file times on the host say so: an intruder may have set them.
+    ``personal_data`` is yes, no or unknown; ``personal_data_at`` is when it was noticed that it leaked. ``reporting``
+    are the reporting profiles that the case was opened with; empty where it was opened before there were any.
     """
 
     case: str = ""
@@ -119,6 +122,12 @@ class Facts:
     reason: str = ""
     operator: str = ""
     detected_by: str = ""
+    detected_way: str = ""
+    system: str = ""
+    system_level: int = 0
+    personal_data: str = "unknown"
+    personal_data_at: str = ""
+    reporting: tuple[str, ...] = ()
     drill: bool = False
     phase: str = "detect"
     phase_since: Mapping[str, str] = field(default_factory=dict)
@@ -248,8 +257,35 @@ class _Fold:
             first_sign=_utc(data.get("first_sign")),
             detected=_utc(data.get("detected_at")) or record.time,
             opened=record.time,
+            reporting=_words(data.get("reporting")),
         )
         self._phase_since["detect"] = record.time
+        self._learn(data, self._facts.detected)
+
+    def _on_case_updated(self, record: Record, data: Mapping[str, Any]) -> None:
+        self._learn(data, record.time)
+        if data.get("severity"):
+            self._facts = replace(self._facts, severity=str(data["severity"]))
+        if data.get("detected_by"):
+            self._facts = replace(self._facts, detected_by=str(data["detected_by"]))
+        if when := _utc(data.get("detected_at")):
+            self._facts = replace(self._facts, detected=when)
+
+    def _learn(self, data: Mapping[str, Any], noticed: str) -> None:
+        """Take what a person stated of the incident for its reports; what is not stated stays as it was."""
+        known, level = self._facts, data.get("system_level")
+        leaked = data.get("personal_data")
+        self._facts = replace(
+            known,
+            detected_way=str(data.get("detected_way") or known.detected_way),
+            system=str(data.get("system") or known.system),
+            system_level=level if isinstance(level, int) and 1 <= level <= 5 else known.system_level,
+        )
+        if leaked in PERSONAL_DATA:
+            since = _utc(data.get("personal_data_at")) or known.personal_data_at or noticed
+            self._facts = replace(
+                self._facts, personal_data=str(leaked), personal_data_at=since if leaked == "yes" else ""
+            )
 
     def _on_first_sign(self, _record: Record, data: Mapping[str, Any]) -> None:
         if when := _utc(data.get("time")):
@@ -434,6 +470,10 @@ def _utc(value: object) -> str:
     except ValueError:
         return ""
     return format_time(moment) if moment.tzinfo else ""
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else ()
 
 
 def _number(value: object) -> float | None:

@@ -26,7 +26,7 @@ from ungcuu.core.signing import public_key
 from ungcuu.core.terminal import clean
 
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
-_TORN = re.compile(r"torn-\d+-[0-9a-f]{16}\Z")
+_KEPT = re.compile(r"torn-\d+-[0-9a-f]{16}\Z|sent-[0-9a-f]{16}")
 _PARTIAL = re.compile(r"\.partial-[A-Za-z0-9_.-]+-[a-z0-9_]{8}\Z")
 _MANIFEST = re.compile(r"manifest-[A-Za-z0-9_.-]+\.jsonl\Z")
 
@@ -211,7 +211,7 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
         elif (digest := _hash_or_nothing(path)) not in hashes[path.name] and digest not in _recorded_since(case, path):
             problems.append(_("{name} was changed").format(name=name))
     for name in hashes:
-        if not (case.folder / name).exists() and _TORN.match(name):
+        if not (case.folder / name).exists() and _KEPT.match(name):
             problems.append(_("{name} is missing").format(name=clean(name, 120)))
     return problems, notes
 
@@ -219,7 +219,7 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
 def _file_hashes(records: list[Record]) -> dict[str, set[str]]:
     hashes: dict[str, set[str]] = {}
     for record in records:
-        if record.kind in ("report", "torn") and not from_host(record):
+        if record.kind in ("report", "torn", "sent") and not from_host(record):
             hashes.setdefault(str(record.data.get("file")), set()).add(str(record.data.get("sha256")))
     for name, digest in timestamp.files_of(records).items():
         hashes.setdefault(name, set()).add(digest)

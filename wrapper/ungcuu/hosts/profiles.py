@@ -303,7 +303,7 @@ def parsed(text: str, place: str) -> Profile:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         profile: Profile = build(Profile, yaml.safe_load(text))
     except Mismatch as error:
-        raise _refused(f"{place}:{_line(tree, error.at)}", ".".join(error.at), error.why) from error
+        raise _refused(f"{place}:{line_of(tree, error.at)}", ".".join(error.at), error.why) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise _refused(f"{place}:{mark.line + 1 if mark else 1}", "YAML", " ".join(str(error).split())) from error
@@ -318,7 +318,7 @@ def _refused(place: str, key: str, why: str) -> ControllerFault:
     )
 
 
-def _line(node: Any, at: Words) -> int:
+def line_of(node: Any, at: Words) -> int:
     """The line of the deepest part of the way that stands in the file."""
     line: int = node.start_mark.line + 1 if node is not None else 1
     for step in at:

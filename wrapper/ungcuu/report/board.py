@@ -17,12 +17,14 @@ from markupsafe import Markup
 
 from ungcuu import __version__
 from ungcuu.case.case import Case
+from ungcuu.case.clocks import read_book
 from ungcuu.case.facts import TITLES
 from ungcuu.core import i18n
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.settings import Settings
 from ungcuu.core.templates import html_environment
+from ungcuu.hosts.reporting_site import folder_of
 from ungcuu.report import overview, people
 from ungcuu.report.format import shown_day, shown_seconds, shown_time, word, zone_name
 from ungcuu.report.preparedness import page
@@ -152,7 +154,9 @@ def _closed_case(case: CaseSummary) -> dict[str, Any]:
 def _deadlines(case: CaseSummary, view: View, settings: Settings) -> list[dict[str, str]]:
     """What people still have to do in a case by a certain time."""
     opened = Case(settings, case.id)
-    return people.pressing(people.people(opened.records(), opened.facts, view.now))
+    records = opened.records()
+    book = read_book(records, opened.facts, view.now, folder_of(settings))
+    return people.pressing(people.people(records, view.now, book))
 
 
 def _since(time: str, view: View) -> str:

@@ -18,6 +18,7 @@ from ungcuu.core.i18n import _
 from ungcuu.core.scratch import private_folder
 from ungcuu.core.signing import fingerprint, public_key
 from ungcuu.core.templates import html_environment
+from ungcuu.hosts.reporting_site import folder_of
 from ungcuu.recover.restore_points import known_backups
 from ungcuu.report.model import build
 
@@ -40,7 +41,8 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     suffix = "" if lang == "en" else f".{lang}"
     key = fingerprint(public_key(case.settings.keys))
     known = [known_backups(host, case.settings.host_dir(host)) for host in case.facts.hosts]
-    text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
+    own = folder_of(case.settings)
+    text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known, folder=own))
     files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}
     if pdf:
         files[f"report{suffix}.pdf"] = print_pdf(text)

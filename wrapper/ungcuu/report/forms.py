@@ -1,134 +1,229 @@
-"""Drafts of the initial and the closing report in the fields of Mẫu 03 and Mẫu 04 (Thông tư 20/2017/TT-BTTTT).
+"""What the letters to the authorities ask, filled in with what the journal and the site's own file prove.
 
-No official form under Nghị định 331/2026 was found by October 2026, so these fields are used. The software fills in
-what the journal proves; dotted lines are a person's work, and so are the signature and the sending. The forms are
-Vietnamese in every language: they go to Vietnamese authorities.
+Initial and closing report have the fields of Mẫu 03 and Mẫu 04 (Thông tư 20/2017/TT-BTTTT): no official form under
+Nghị định 331/2026 was found by October 2026. The notice on personal data has those of Mẫu 08 (Nghị định 356/2025).
+The software fills in what is proven; a blank is a person's work, and so are the signature and the sending.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ungcuu.case.clocks import Book
 from ungcuu.case.facts import Facts, payload
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time
-from ungcuu.report import by_run, shown_time, zone_name
-from ungcuu.report.format import mapping
+from ungcuu.core.i18n import N_, _
+from ungcuu.hosts.reporting_site import ROLES, ReportingSite, System
+from ungcuu.report.format import mapping, shown_time, word, zone_name
+from ungcuu.report.runs import RunRecords, by_run
 
-NAMES = ("initial", "closing")
-_SEVERITY = {"low": "thấp", "medium": "trung bình", "high": "cao", "critical": "nghiêm trọng"}
 _MEASURES = {
-    "isolate": "cô lập máy chủ",
-    "collect": "thu thập chứng cứ",
-    "eradicate": "cách ly mã độc",
-    "restore": "khôi phục từ bản sao lưu",
-    "rotate": "thay mật khẩu và khóa",
-    "reassess": "đánh giá lại",
-    "release": "đưa trở lại hoạt động",
+    "isolate": N_("host cut off from the network"),
+    "collect": N_("evidence collected"),
+    "eradicate": N_("malicious code moved to quarantine"),
+    "restore": N_("website restored from a backup"),
+    "rotate": N_("passwords and keys replaced"),
+    "reassess": N_("host re-assessed"),
+    "release": N_("returned to service"),
+}
+_WAYS = {
+    "detection-system": N_("by a detection system"),
+    "stored-data": N_("by a check of stored data"),
+    "notice-from-others": N_("by a notice from others"),
+    "other": N_("in another way"),
 }
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: number and label as in the form, whether it is mandatory, and what is known."""
+    """One field: its name for templates, its label as in the form, whether it is mandatory, and what is known."""
 
+    key: str
     label: str
-    needed: bool
+    needed: bool = False
     value: str = ""
 
 
 @dataclass(frozen=True)
 class Form:
-    """One form, ready for the template."""
+    """One letter's content. ``source`` names the official form whose fields these are; empty where there is none."""
 
-    title: str
+    name: str
+    kind: str
+    subject: str
     source: str
     fields: tuple[Field, ...]
 
+    @property
+    def lacking(self) -> list[Field]:
+        """Mandatory fields that a person has to fill in."""
+        return [field for field in self.fields if field.needed and not field.value]
 
-def form(name: str, records: Sequence[Record], facts: Facts, present: datetime) -> Form:
-    """Return the draft; ``name`` is ``initial`` or ``closing``."""
-    return _initial(records, facts, present) if name == "initial" else _closing(records, facts)
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that the fields are filled in from."""
+
+    records: Sequence[Record]
+    facts: Facts
+    site: ReportingSite
+    clocks: Book
+    present: datetime
+
+    @property
+    def system(self) -> System:
+        """The system that the case is about: what the inventory says of it, under the name that the case states."""
+        return self.site.system_of(self.facts.hosts) or System(self.facts.system)
+
+    @property
+    def runs(self) -> list[RunRecords]:
+        """The runs of the case with their records."""
+        return list(by_run(self.records, self.facts))
 
 
-def _initial(records: Sequence[Record], facts: Facts, present: datetime) -> Form:
-    return Form(
-        "BÁO CÁO BAN ĐẦU SỰ CỐ MẠNG",
-        "Theo các trường của Mẫu số 03, Thông tư 20/2017/TT-BTTTT",
-        (
-            Field("1. Tổ chức/cá nhân báo cáo: tên, địa chỉ, điện thoại, email", True),
-            Field("2. Người liên hệ: họ và tên, chức vụ, điện thoại, email", True),
-            Field("3. Hệ thống bị sự cố: đơn vị vận hành", True),
-            Field("Cơ quan chủ quản", False),
-            Field("Tên hệ thống (tên miền, địa chỉ IP liên quan)", False, _system(records, facts)),
-            Field("Cấp độ của hệ thống (1–5)", False),
-            Field("Tổ chức cung cấp dịch vụ an toàn thông tin; nhà cung cấp kết nối Internet", False),
-            Field("4. Mô tả sơ bộ về sự cố", True, _description(facts)),
-            Field("5. Ngày và thời gian phát hiện", True, _time(facts.detected)),
-            Field("6. Hiện trạng sự cố", True, _state(facts)),
-            Field("7. Cách thức phát hiện", True, facts.detected_by),
-            Field("8. Đã gửi thông báo sự cố cho", True),
-            Field("9. Hệ điều hành và phiên bản; các dịch vụ trên hệ thống", False),
-            Field("Các biện pháp an toàn thông tin đã triển khai", False),
-            Field("Địa chỉ IP Internet, tên miền, mục đích chính của hệ thống", False),
-            Field("Thông tin gửi kèm", False),
-            Field("Giữ bí mật thông tin trong báo cáo (có/không)", False),
-            Field("10. Kiến nghị, đề xuất hỗ trợ", False),
-            Field("11. Thời gian thực hiện báo cáo", True, _time(format_time(present))),
+def form(name: str, material: Material) -> Form:
+    """Return a form, filled in, in the language in use."""
+    return _FORMS[name](material)
+
+
+def _initial(known: Material) -> Form:
+    fields = (
+        *_reporter(known, "1. "),
+        *_contact(known, "2. "),
+        *_system(known, "3. "),
+        Field("description", _("4. Preliminary description of the incident"), True, _description(known.facts)),
+        Field("detected", _("5. Day and time of detection"), True, _time(known.facts.detected)),
+        Field("state", _("6. State of the incident"), True, _state(known.facts)),
+        Field("way", _("7. Way of detection"), True, _way(known.facts)),
+        Field("notified", _("8. Already notified"), True, _notified(known)),
+        Field("software", _("9. Operating system and version; services of the system")),
+        Field("measures", _("Security measures in place")),
+        Field("purpose", _("Main purpose of the system"), False, known.system.purpose),
+        Field("attached", _("Information attached")),
+        Field("secret", _("Keep the information of this report secret (yes/no)")),
+        Field("request", _("10. Proposals, support asked for")),
+        Field("drawn_up", _("11. Time of this report"), True, _time(format_time(known.present))),
+    )
+    source = _("With the fields of form 03, Circular 20/2017/TT-BTTTT")
+    return Form("initial", _("REPORT"), _("Initial report on a network security incident"), source, fields)
+
+
+def _progress(known: Material) -> Form:
+    fields = (
+        *_reporter(known, "1. "),
+        *_contact(known, "2. "),
+        *_system(known, "3. "),
+        Field("description", _("4. Description of the incident"), True, _description(known.facts)),
+        Field("detected", _("5. Day and time of detection"), True, _time(known.facts.detected)),
+        Field("state", _("6. State of the incident"), True, _state(known.facts)),
+        Field("cause", _("7. Cause"), True, _cause(known)),
+        Field("extent", _("8. Extent"), True, _extent(known.facts)),
+        Field("measures", _("9. Measures taken"), True, _measures(known)),
+        Field("next", _("10. Next measures, and until when")),
+        Field("request", _("11. Proposals, support asked for")),
+        Field("drawn_up", _("12. Time of this report"), True, _time(format_time(known.present))),
+    )
+    return Form("progress", _("REPORT"), _("Cause, extent and measures of a network security incident"), "", fields)
+
+
+def _closing(known: Material) -> Form:
+    fields = (
+        *_reporter(known, ""),
+        Field("initial_report", _("Number and day of the initial report"), True),
+        *_system(known, ""),
+        Field("description", _("Name and description of the incident"), True, _description(known.facts)),
+        Field("detected", _("Day and time of detection"), True, _time(known.facts.detected)),
+        Field("happened", _("Result: what happened"), True, _extent(known.facts)),
+        Field("measures", _("Result: how it was solved"), True, _measures(known)),
+        Field("state", _("State of the incident"), True, _state(known.facts)),
+        Field("cause", _("Cause"), True, _cause(known)),
+        Field("request", _("Proposals")),
+        Field(
+            "attached",
+            _("Documents attached"),
+            False,
+            _("Journal and evidence of case {case}").format(case=known.facts.case),
         ),
     )
+    source = _("With the fields of form 04, Circular 20/2017/TT-BTTTT")
+    return Form("closing", _("REPORT"), _("Closing report on the response to an incident"), source, fields)
 
 
-def _closing(records: Sequence[Record], facts: Facts) -> Form:
-    all_runs = by_run(records, facts)
-    measures = "; ".join(
-        f"{shown_time(one.run.started)} {_MEASURES[one.run.verb]} ({', '.join(one.run.hosts)})"
-        for one in all_runs
-        if one.run.outcome == "DONE" and one.run.verb in _MEASURES
+def _personal_data(known: Material) -> Form:
+    contact = known.site.contact
+    since = known.facts.personal_data_at if known.facts.personal_data == "yes" else ""
+    fields = (
+        *_reporter(known, "1. "),
+        Field("detected", _("2. The breach: when"), True, _time(since)),
+        Field("place", _("Where"), True, _where(known)),
+        Field("conduct", _("What was done"), True, _description(known.facts)),
+        Field("involved", _("Organisations and persons involved")),
+        Field("kinds", _("Kinds of personal data"), True),
+        Field("count", _("How many records, of how many persons"), True),
+        Field("officer", _("Officer in charge: name"), True, contact.name),
+        Field("officer_title", _("Position"), True, contact.title),
+        Field("officer_phone", _("Telephone"), True, contact.phone),
+        Field("officer_email", _("E-mail"), True, contact.email),
+        Field("consequences", _("Consequences, harm that may follow"), True),
+        Field("measures", _("Measures taken"), True, _measures(known)),
+        Field("attached", _("3. Documents attached")),
+        Field("commitment", _("4. Commitment"), True, _("The organisation answers for what is stated here.")),
     )
-    ways_in = [mapping(row.get("entry")).get("how") for one in all_runs for row in one.of("reassessment")]
-    return Form(
-        "BÁO CÁO KẾT THÚC ỨNG PHÓ SỰ CỐ",
-        "Theo các trường của Mẫu số 04, Thông tư 20/2017/TT-BTTTT",
-        (
-            Field("Tổ chức báo cáo", True),
-            Field("Số ký hiệu và ngày của báo cáo ban đầu", True),
-            Field("Đơn vị vận hành hệ thống bị sự cố", True),
-            Field("Cơ quan chủ quản", False),
-            Field("Tên hệ thống (tên miền, địa chỉ IP liên quan)", False, _system(records, facts)),
-            Field("Cấp độ của hệ thống (1–5)", False),
-            Field("Tên/mô tả sự cố", True, _description(facts)),
-            Field("Ngày và thời gian phát hiện", True, _time(facts.detected)),
-            Field("Kết quả xử lý: những gì đã xảy ra", True, _happened(facts)),
-            Field("Kết quả xử lý: cách giải quyết", True, measures),
-            Field("Hiện trạng", True, _state(facts)),
-            Field("Nguyên nhân", True, str(ways_in[-1] or "") if ways_in else ""),
-            Field("Đề xuất", False),
-            Field("Tài liệu đính kèm", False, f"Nhật ký và chứng cứ của hồ sơ {facts.case}"),
-        ),
+    source = _("With the fields of form 08, Decree 356/2025/NĐ-CP")
+    return Form("personal-data", _("NOTICE"), _("Breach of the protection of personal data"), source, fields)
+
+
+_FORMS: dict[str, Callable[[Material], Form]] = {
+    "initial": _initial,
+    "progress": _progress,
+    "closing": _closing,
+    "personal-data": _personal_data,
+}
+NAMES = tuple(_FORMS)
+
+
+def _reporter(known: Material, number: str) -> tuple[Field, ...]:
+    own = known.site.organisation
+    return (
+        Field("organisation", number + _("Reporting organisation: name"), True, own.name),
+        Field("address", _("Address"), True, own.address),
+        Field("phone", _("Telephone"), True, own.phone),
+        Field("email", _("E-mail"), True, own.email),
     )
 
 
-def root_lost(facts: Facts) -> list[str]:
-    """Return the sentences on lost root that stand in red above the form; none where it was rebuilt."""
-    rows = []
-    for one in facts.root_lost:
-        text = f"Kẻ tấn công đã chiếm quyền quản trị (root) trên {one.host}: {'; '.join(one.findings[:5])}."
-        if one.override:
-            back = f"ngày {_time(one.overridden)}, theo quyết định của {one.by or '?'}, lý do: {one.override}"
-            rows.append(f"{text} Máy chủ được đưa trở lại hoạt động mà KHÔNG dựng lại, {back}")
-        elif not one.regained:
-            rows.append(f"{text} Máy chủ chưa được dựng lại.")
-    return rows
+def _contact(known: Material, number: str) -> tuple[Field, ...]:
+    who = known.site.contact
+    return (
+        Field("contact", number + _("Contact: name"), True, who.name),
+        Field("contact_title", _("Position"), False, who.title),
+        Field("contact_phone", _("Telephone"), True, who.phone),
+        Field("contact_email", _("E-mail"), True, who.email),
+    )
 
 
-def _system(records: Sequence[Record], facts: Facts) -> str:
-    """The hosts, each with the address that evidence was taken from."""
-    rows = [payload(record) for record in records if record.kind == "custody"]
-    known = {str(row.get("from")): str(row.get("address")) for row in rows if row.get("address")}
-    return ", ".join(f"{host} ({known[host]})" if host in known else host for host in facts.hosts)
+def _system(known: Material, number: str) -> tuple[Field, ...]:
+    level = known.facts.system_level or known.system.level
+    providers = "; ".join(text for text in (known.system.security_provider, known.system.provider) if text)
+    return (
+        Field("operator", number + _("System concerned: operating unit"), True, known.system.operator),
+        Field("owner", _("Governing body"), False, known.site.organisation.above),
+        Field("system", _("Name of the system (domain names, addresses)"), False, _where(known)),
+        Field("level", _("Level of the system (1–5)"), False, str(level or "")),
+        Field("providers", _("Provider of security services; Internet provider"), False, providers),
+    )
+
+
+def _where(known: Material) -> str:
+    """The system and its hosts, each with the address that evidence was taken from."""
+    rows = [payload(record) for record in known.records if record.kind == "custody"]
+    addresses = {str(row.get("from")): str(row.get("address")) for row in rows if row.get("address")}
+    hosts = (f"{host} ({addresses[host]})" if host in addresses else host for host in known.facts.hosts)
+    name = known.facts.system or known.system.name
+    return ": ".join(text for text in (name, ", ".join(hosts)) if text)
 
 
 def _time(text: str) -> str:
@@ -137,24 +232,52 @@ def _time(text: str) -> str:
 
 
 def _description(facts: Facts) -> str:
-    return f"{facts.title}. Mức độ: {_SEVERITY.get(facts.severity, facts.severity)}. Hồ sơ: {facts.case}."
+    return _("{title}. Severity: {severity}. Case: {case}.").format(
+        title=facts.title, severity=word(facts.severity), case=facts.case
+    )
+
+
+def _way(facts: Facts) -> str:
+    way = _(_WAYS[facts.detected_way]) if facts.detected_way in _WAYS else ""
+    return ": ".join(text for text in (way, facts.detected_by) if text)
 
 
 def _state(facts: Facts) -> str:
     """Only what the journal proves; nothing here calls an incident solved because a case was closed by force."""
+    left = _("findings still open: {count}").format(count=len(facts.open_findings))
     if facts.isolated:
-        return f"Chưa được xử lý xong; đang cô lập: {', '.join(facts.isolated)}"
+        return _("Not solved; cut off from the network: {hosts}").format(hosts=", ".join(facts.isolated))
     if facts.recovered:
-        back = _time(facts.recovered)
-        return f"Hệ thống hoạt động trở lại từ {back}; phát hiện còn mở: {len(facts.open_findings)}"
-    return f"Chưa được xử lý xong; phát hiện còn mở: {len(facts.open_findings)}"
+        return _("In service again since {time}").format(time=_time(facts.recovered)) + f"; {left}"
+    return _("Not solved") + f"; {left}"
 
 
-def _happened(facts: Facts) -> str:
-    parts = [f"{len(facts.findings)} phát hiện"]
+def _notified(known: Material) -> str:
+    roles = dict.fromkeys(role for clock in known.clocks.clocks for role in clock.to)
+    return ", ".join(contact.name if (contact := known.site.of(role)) else _(ROLES[role]) for role in roles)
+
+
+def _extent(facts: Facts) -> str:
+    parts = [
+        _("hosts: {hosts}").format(hosts=", ".join(facts.hosts)),
+        _("findings: {count}").format(count=len(facts.findings)),
+    ]
     if facts.first_sign:
-        doubt = " (theo giờ tệp trên máy chủ)" if facts.first_sign_by == "host" else ""
-        parts.append(f"dấu hiệu đầu tiên {_time(facts.first_sign)}{doubt}")
+        doubt = " " + _("(by file times on the host, which an intruder may have set)")
+        first = _("first sign of compromise {time}").format(time=_time(facts.first_sign))
+        parts.append(first + (doubt if facts.first_sign_by == "host" else ""))
     if facts.contained:
-        parts.append(f"cô lập lúc {_time(facts.contained)}")
+        parts.append(_("cut off from the network {time}").format(time=_time(facts.contained)))
+    parts.append(_("personal data leaked: {known}").format(known=word(facts.personal_data)))
     return "; ".join(parts)
+
+
+def _measures(known: Material) -> str:
+    done = (one.run for one in known.runs if one.run.outcome == "DONE" and one.run.verb in _MEASURES)
+    return "\n".join(f"{shown_time(run.started)} {_(_MEASURES[run.verb])} ({', '.join(run.hosts)})" for run in done)
+
+
+def _cause(known: Material) -> str:
+    """What a person stated as the cause at the last re-assessment."""
+    stated = [mapping(row.get("entry")).get("how") for one in known.runs for row in one.of("reassessment")]
+    return str(stated[-1] or "") if stated else ""

@@ -190,6 +190,10 @@ EVENTS = {
     "timestamp": N_("Time stamp of an authority"),
     "verdict": N_("Verdict on a finding"),
     "lessons": N_("Lessons recorded"),
+    "case_updated": N_("Facts of the case changed"),
+    "sent": N_("Report sent"),
+    "acknowledged": N_("Deadline acknowledged"),
+    "reminder": N_("Reminder of a deadline"),
     "finding": N_("Finding"),
     "proof": N_("Proof"),
     "outside": N_("View from outside"),
@@ -235,6 +239,14 @@ WORDS = {
     "done": N_("done"),
     "not recorded": N_("not recorded"),
     "overdue": N_("overdue"),
+    "sent": N_("sent"),
+    "sent late": N_("sent late"),
+    "running": N_("running"),
+    "not started": N_("not started"),
+    "no limit": N_("no limit"),
+    "yes": N_("yes"),
+    "no": N_("no"),
+    "unknown": N_("not known"),
     "clean": N_("clean"),
     "not clean": N_("not clean"),
 }
@@ -264,14 +276,12 @@ ACTIONS = {
     "kill": N_("Process ended: {what}"),
 }
 
-# What people owe in every incident: key, text, hours after detection (None: no clock). Profile vn-2026 of the register.
-TASKS: tuple[tuple[str, str, int | None], ...] = (
-    ("confirm", N_("Confirm the alert and classify the incident"), None),
-    ("notify-24h", N_("Send the initial notice to the specialist authority, where the incident is serious"), 24),
-    ("report-72h", N_("Send the report on cause, extent and measures"), 72),
-    ("police", N_("Decide on contact with the police, and hand over evidence with a record"), None),
-    ("personal-data", N_("Decide whether personal data leaked; that has a clock of its own (72 hours)"), 72),
-    ("return", N_("Accept the return to service"), None),
-    ("root-cause", N_("Establish the root cause, who fixes it, and by when"), None),
-    ("review", N_("Hold the review; file its minutes; feed lessons into scenarios and register"), None),
+# What people owe in every incident beside what has to be reported (case/clocks.py has the clocks of that).
+TASKS: tuple[tuple[str, str], ...] = (
+    ("confirm", N_("Confirm the alert and classify the incident")),
+    ("police", N_("Decide on contact with the police, and hand over evidence with a record")),
+    ("personal-data", N_("Decide whether personal data leaked; that has a clock of its own")),
+    ("return", N_("Accept the return to service")),
+    ("root-cause", N_("Establish the root cause, who fixes it, and by when")),
+    ("review", N_("Hold the review; file its minutes; feed lessons into scenarios and register")),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ungcuu import __version__
 from ungcuu.case.case import TLP
+from ungcuu.case.clocks import read_book
 from ungcuu.case.extent import CaseScope
 from ungcuu.case.facts import TITLES, Facts, derive, from_host
 from ungcuu.case.integrity import CaseCheck
@@ -37,16 +39,18 @@ def build(
     *,
     reach: CaseScope | None = None,
     known: Sequence[Backups] = (),
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Return everything that the template shows. Pure but for the language in use and ``now``.
 
     ``reach`` is how far the intruder came, where somebody read it from the evidence; ``known`` is what the vault last
-    reported of the backups.
+    reported of the backups. ``folder`` is the site's folder of reporting, where it has one.
     """
     facts = derive(records)
     all_runs = by_run(records, facts)
     present = now or datetime.now(UTC)
-    owed = people.people(records, facts, present)
+    clocks = read_book(records, facts, present, folder)
+    owed = people.people(records, present, clocks)
     return {
         "L": {name: _(text) for name, text in LABELS.items()},
         "lang": language(),
@@ -61,6 +65,7 @@ def build(
         "summary": overview.summary(facts, all_runs, reach),
         "root_lost": overview.root_lost(facts),
         "pressing": people.pressing(owed),
+        "profile_doubts": clocks.doubts,
         "picture": overview.picture(facts, all_runs),
         "timeline": overview.timeline(records, facts, all_runs, reach),
         "findings": findings.findings(facts) | {"unread": findings.unread(all_runs)},

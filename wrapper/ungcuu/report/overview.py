@@ -13,7 +13,18 @@ from ungcuu.core.i18n import _
 from ungcuu.core.phrases import Change
 from ungcuu.report.chart import Bar, draw
 from ungcuu.report.extent import moments
-from ungcuu.report.format import MOST_ROWS, deed, flat, mapping, shown_bytes, shown_seconds, shown_time, shown_utc, zone
+from ungcuu.report.format import (
+    MOST_ROWS,
+    deed,
+    flat,
+    mapping,
+    pairs,
+    shown_bytes,
+    shown_seconds,
+    shown_time,
+    shown_utc,
+    zone,
+)
 from ungcuu.report.labels import EVENTS, LABELS
 from ungcuu.report.runs import RunRecords, outline, run_title, run_tone, size_of
 
@@ -21,6 +32,7 @@ _TELLING = (
     "custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase", "root_lost_override",
     "root_regained",
 )  # fmt: skip # a table
+_PAIRS = ("case_updated", "sent", "acknowledged", "reminder")  # shown name by name
 
 
 def clocks(facts: Facts) -> list[dict[str, Any]]:
@@ -159,8 +171,9 @@ def timeline(
         rows += [(time, 0, source, "bad", what, text) for time, source, what, text in moments(reach)]
     rows += [(one.run.started, one.run.seq, ours, run_tone(one), run_title(one.run), outline(one)) for one in all_runs]
     for record in records:
-        if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING) and not from_host(record)):
-            rows.append((record.time, record.seq, ours, "quiet", _(EVENTS[record.kind]), _event_text(record)))
+        if record.kind == "custody" or (record.kind in ("case_opened", *_TELLING, *_PAIRS) and not from_host(record)):
+            text = _event_text(record) if record.kind not in _PAIRS else pairs(record.data)
+            rows.append((record.time, record.seq, ours, "quiet", _(EVENTS[record.kind]), text))
     return [
         {
             "local": shown_time(time),

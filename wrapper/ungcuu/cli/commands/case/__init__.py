@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case import documents, lessons, management, scope
+from ungcuu.cli.commands.case import documents, lessons, management, reporting, scope
 from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -36,6 +36,24 @@ def _missing_ids(_word: str) -> Sequence[str]:
     return [one.id for one in lost(Settings.from_environment())]
 
 
+_FACTS = (
+    Option("--detected-by", N_("Who or what noticed it")),
+    Option(
+        "--way",
+        N_("How it was noticed"),
+        kind="choice",
+        choices=("detection-system", "stored-data", "notice-from-others", "other"),
+    ),
+    Option("--system", N_("Name of the information system; else the one that the inventory names for the host")),
+    Option("--level", N_("Level of the system, 1 to 5; else the inventory's"), kind="int"),
+    Option(
+        "--personal-data",
+        N_("Whether personal data leaked; while that is not known, its deadline runs"),
+        kind="choice",
+        choices=("yes", "no", "unknown"),
+    ),
+    Option("--personal-data-at", N_("When it was noticed that personal data leaked, ISO 8601"), metavar="TIME"),
+)
 _CASE = Argument("case-id", complete=_case_ids)
 _ANY_CASE = Argument("case-id", required=False, complete=_case_ids)
 
@@ -85,15 +103,31 @@ VERB = Verb(
                 Option("--title", N_("What happened, in one line"), required=True),
                 Option("--severity", N_("How bad it is"), kind="choice", choices=_SEVERITIES, default="high"),
                 Option("--detected-at", N_("When it was noticed, ISO 8601; else now"), metavar="TIME"),
-                Option("--detected-by", N_("How it was noticed, and by whom")),
                 Option("--first-sign", N_("Earliest trace of the intruder, where it is known"), metavar="TIME"),
                 Option("--tlp", N_("Who may read it (TLP 2.0)"), kind="choice", choices=_TLP, default="AMBER"),
                 Option("--drill", N_("Mark it as an exercise"), kind="flag", default=False),
+                *_FACTS,
             ),
             steps=(N_("Take the next case number and write the first record of its journal"),),
             examples=(
                 'ungcuu case open web01 --title "Gambling links on the home page" --detected-at 2026-11-22T09:30',
+                'ungcuu case open web01 --title "…" --detected-by "call of a citizen" --way notice-from-others '
+                "--personal-data no",
             ),
+        ),
+        _sub(
+            "update",
+            N_("Record facts that became known: severity, system, personal data; needs --reason"),
+            reporting.update,
+            phase=Phase.DETECT,
+            arguments=(_CASE,),
+            options=(
+                Option("--severity", N_("How bad it is"), kind="choice", choices=_SEVERITIES),
+                Option("--detected-at", N_("When it was noticed, ISO 8601"), metavar="TIME"),
+                *_FACTS,
+            ),
+            steps=(N_("Record the change and its reason; the deadlines follow it"),),
+            examples=('ungcuu case update UC-20261122-001 --personal-data yes --reason "table of members was read"',),
         ),
         _sub(
             "status",
@@ -155,6 +189,47 @@ VERB = Verb(
             ),
         ),
         _sub(
+            "sent",
+            N_("File the proof that a report was sent; its deadline stops when all recipients have it"),
+            reporting.sent,
+            arguments=(_CASE, Argument("stage"), Argument("file")),
+            options=(
+                Option("--to", N_("To which recipient, else to all; may be given again"), multiple=True),
+                Option("--channel", N_("How it was sent: post, e-mail, document system"), required=True),
+                Option("--at", N_("When it was sent, ISO 8601; else now"), metavar="TIME"),
+            ),
+            steps=(
+                N_("Keep a copy of the file in the case's folder"),
+                N_("Record its hash, the recipients, the channel and the time"),
+            ),
+            examples=(
+                "ungcuu case sent UC-20261122-001 notify-24h 812-SCT-VP.pdf --channel "
+                '"document system" --at 2026-11-22T15:05',
+            ),
+        ),
+        _sub(
+            "ack",
+            N_("Acknowledge a deadline: reminders stop, the deadline runs on"),
+            reporting.ack,
+            arguments=(_CASE, Argument("stage")),
+            examples=("ungcuu case ack UC-20261122-001 report-72h",),
+        ),
+        _sub(
+            "remind",
+            N_("Give each reminder of a deadline that is due, once; for a timer"),
+            reporting.remind,
+            arguments=(_ANY_CASE,),
+            steps=(N_("Record each reminder; what is overdue and not acknowledged goes to the deputies"),),
+        ),
+        _sub(
+            "deadlines",
+            N_("Show the deadlines of all cases, or write them as a calendar; drills are left out"),
+            reporting.deadlines,
+            arguments=(_ANY_CASE,),
+            options=(Option("--ics", N_("File of the calendar (iCalendar)"), kind="path"),),
+            examples=("ungcuu case deadlines --ics deadlines.ics",),
+        ),
+        _sub(
             "verdict",
             N_("Record a person's verdict on a finding; needs --reason"),
             management.verdict,
@@ -173,11 +248,22 @@ VERB = Verb(
         ),
         _sub(
             "form",
-            N_("Draft the initial or closing report for the authorities (Mẫu 03, Mẫu 04)"),
+            N_("Draft a letter to the authorities: initial, progress or closing report, breach of personal data"),
             documents.form,
-            arguments=(_CASE, Argument("form", choices=("initial", "closing"))),
-            options=(Option("--output", N_("File to write, else one in the case's folder"), kind="path"),),
-            examples=("ungcuu case form UC-20261122-001 initial",),
+            arguments=(_CASE, Argument("form", choices=("initial", "progress", "closing", "personal-data"))),
+            options=(
+                Option("--format", N_("What to write"), kind="choice", choices=("docx", "pdf", "html"), default="docx"),
+                Option("--language", N_("The letter's language"), kind="choice", choices=("vi", "en"), default="vi"),
+                Option("--output", N_("File to write, else one in the case's folder"), kind="path"),
+            ),
+            steps=(
+                N_("Fill in what the journal and the site's own file prove; the rest stays a marked blank"),
+                N_("Name the mandatory blanks, then write the letter for a person to complete, sign and send"),
+            ),
+            examples=(
+                "ungcuu case form UC-20261122-001 initial",
+                "ungcuu case form UC-20261122-001 closing --format pdf --language en",
+            ),
         ),
         _sub(
             "timeline",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ungcuu.case.case import Case
     from ungcuu.core.errors import ControllerFault
+    from ungcuu.report.forms import Form, Material
     from ungcuu.run.verb import Context
 
 DOCUMENTS = "documents"  # below the case's folder: what people take from it, for the eyes of its owner alone
@@ -35,21 +36,45 @@ def report(context: Context) -> Result:
 
 
 def form(context: Context) -> Result:
-    """Draft a form of the authorities."""
+    """Draft a letter to the authorities. Mandatory fields that are blank are named before it is made."""
     from datetime import UTC, datetime
 
-    from ungcuu.report import render, tlp_of
-    from ungcuu.report.forms import form, root_lost
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.commands.case.deadlines_view import site_of
+    from ungcuu.core.i18n import language, set_language
+    from ungcuu.report.forms import Material, form
 
-    case, name = chosen(context), context.options["form"]
-    draft = form(name, case.records(), case.facts, datetime.now(UTC))
-    text = render(
-        {"form": draft, "facts": case.facts, "tlp": tlp_of(case.facts), "root_lost": root_lost(case.facts)},
-        "form.html.j2",
-    )
+    case, name, present = chosen(context), context.options["form"], datetime.now(UTC)
+    site, spoken = site_of(context), language()
+    set_language(context.options["language"])  # the letter's, whatever the screen speaks
+    try:
+        material = Material(case.records(), case.facts, site, book_of(case, present), present)
+        draft = form(name, material)
+        data = _letter(context, draft, material)
+    finally:
+        set_language(spoken)
+    if draft.lacking:
+        context.out.line(_("Mandatory, and for a person to fill in:"), "warn")
+        for field in draft.lacking:
+            context.out.line(f"  {field.label}")
     left = sum(not field.value for field in draft.fields)
     message = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
-    return _written(context, case, text, f"{name}.html", count=left, told=message)
+    result = _written(context, case, data, f"{name}.{context.options['format']}", count=left, told=message)
+    return Result(message=result.message, data={**result.data, "blanks": [field.key for field in draft.lacking]})
+
+
+def _letter(context: Context, draft: Form, material: Material) -> str | bytes:
+    """Return the letter in the form that was asked for; a PDF is printed from the same page as the HTML."""
+    from ungcuu.hosts.reporting_site import folder_of
+    from ungcuu.report import render
+    from ungcuu.report.document import print_pdf
+    from ungcuu.report.letter import as_docx, context_of, template_of
+
+    values = context_of(draft, material)
+    if context.options["format"] == "docx":
+        return as_docx(values, template_of(draft.name, folder_of(context.settings)))
+    text = render(values, "form.html.j2")
+    return text if context.options["format"] == "html" else print_pdf(text)
 
 
 def timeline(context: Context) -> Result:
@@ -106,15 +131,15 @@ def _unwritable(path: Path, error: OSError) -> ControllerFault:
     )
 
 
-def _written(context: Context, case: Case, text: str, name: str, *, count: int, told: str) -> Result:
+def _written(context: Context, case: Case, text: str | bytes, name: str, *, count: int, told: str) -> Result:
     """Put a file where it was asked for, else below the case; for its owner alone, and never over another one."""
     import os
 
     target = _target(context, case, name)
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
     except OSError as error:
         raise _unwritable(target, error) from error
     message = f"{target}: {told.format(count=count)}"

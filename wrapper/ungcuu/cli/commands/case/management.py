@@ -10,6 +10,7 @@ from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
     from ungcuu.case.case import Case
+    from ungcuu.case.facts import Facts
     from ungcuu.case.index import Lost
     from ungcuu.run.isolation_watch import Watched
 
@@ -72,6 +73,8 @@ def forget(context: Context) -> Result:
 def open_(context: Context) -> Result:
     """Open a case, unless a host has an open one."""
     from ungcuu.case.case import current, open_case, parse_when
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.commands.case.deadlines_view import site_of, stated
 
     options = context.options
     busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
@@ -82,6 +85,7 @@ def open_(context: Context) -> Result:
             _("Nothing was changed."),
             f"ungcuu case status {case_id}",
         )
+    facts = stated(context, context.hosts) | {"reporting": list(site_of(context).profiles)}
     case = open_case(
         context.settings,
         context.hosts,
@@ -93,7 +97,10 @@ def open_(context: Context) -> Result:
         detected_by=options["detected_by"] or "",
         first_sign=parse_when(options["first_sign"]) if options["first_sign"] else None,
         drill=bool(options["drill"]),
+        facts=facts,
     )
+    for text in book_of(case).doubts:
+        context.out.line("  " + text, "quiet")
     message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
     return Result(message=message.format(case=case.id, hosts=" ".join(context.hosts)), data=_summary(case))
 
@@ -102,8 +109,11 @@ def status(context: Context) -> Result:
     """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last reported them."""
     from datetime import UTC, datetime
 
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.commands.case.deadlines_view import as_data, show, site_of
     from ungcuu.recover.restore_points import alerts
     from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.format import word
     from ungcuu.report.overview import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.run import isolation_watch
@@ -115,7 +125,11 @@ def status(context: Context) -> Result:
         [
             (_("phase"), _(_phase_title(facts.phase))),
             (_("hosts"), ", ".join(facts.hosts)),
+            (_("severity"), word(facts.severity)),
+            (_("system"), _system(facts)),
+            (_("personal data leaked"), word(facts.personal_data)),
             (_("isolated"), ", ".join(facts.isolated) or "–"),
+            *_progress(context, facts),
             (_("times in"), zone_name()),
             (_("first sign"), shown_time(facts.first_sign)),
             (_("detected"), shown_time(facts.detected)),
@@ -130,9 +144,15 @@ def status(context: Context) -> Result:
     isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
-    owed = pressing(people(case.records(), facts, datetime.now(UTC)))
-    for row in owed:
-        context.out.line(f"! {row['due']}  {row['text']} ({row['state']})", "bad" if row["tone"] == "bad" else "warn")
+    present = datetime.now(UTC)
+    clocks = book_of(case, present)
+    show(context, clocks, site_of(context), present)
+    owed = pressing(people(case.records(), present, clocks))
+    for row in (row for row in owed if clocks.clock(row["key"]) is None):
+        line = f"! {row['left']} ({row['due']})  {row['text']} ({row['state']})"
+        context.out.line(line, "bad" if row["tone"] == "bad" else "warn")
+    for text in clocks.doubts:
+        context.out.line("  " + text, "quiet")
     for obstacle in case.obstacles() if facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
     missing = warn_of_missing(context)
@@ -145,6 +165,8 @@ def status(context: Context) -> Result:
         | {
             "backup_alerts": backups,
             "deadlines": owed,
+            "clocks": [as_data(clock) for clock in clocks.clocks],
+            "profile_doubts": list(clocks.doubts),
             "missing": missing,
             "outside": {one.host: one.look.as_data() for one in watched},
         }
@@ -163,6 +185,31 @@ def _seen_from_outside(context: Context, case: Case) -> tuple[Case, list[Watched
     watched = isolation_watch.check_all(context, facts.hosts, lambda host: host in cut)
     news = [isolation_watch.record_change(context.settings, one.host, one.look) for one in watched]
     return (find(context.settings, case.id) if any(news) else case), watched
+
+
+def _system(facts: Facts) -> str:
+    level = _("level {level}").format(level=facts.system_level) if facts.system_level else ""
+    return ", ".join(text for text in (facts.system, level) if text) or "–"
+
+
+def _progress(context: Context, facts: Facts) -> list[tuple[str, str]]:
+    """What was done, whose outcome nobody knows, who works on a host now, and what may safely be typed next."""
+    from ungcuu.case.next_step import next_command
+    from ungcuu.run.locks import holder
+
+    done = dict.fromkeys(run.verb for run in facts.runs if run.outcome == "DONE")
+    unknown = [f"{run.verb} {' '.join(run.hosts)}" for run in facts.runs if run.outcome in ("UNKNOWN", "")]
+    held = {host: found for host in facts.hosts if (found := holder(context.settings, host))}
+    return [
+        (_("done"), ", ".join(done) or "–"),
+        (_("UNKNOWN"), ", ".join(unknown) or "–"),
+        (_("at work now"), ", ".join(f"{host}: {_worker(found)}" for host, found in held.items()) or "–"),
+        (_("next"), next_command(facts)),
+    ]
+
+
+def _worker(found: dict[str, object]) -> str:
+    return " ".join(str(found[name]) for name in ("user", "verb") if found.get(name)) or "?"
 
 
 def _phase_title(phase: str) -> str:
@@ -199,6 +246,11 @@ def _summary(case: Case) -> dict[str, object]:
         "lost": list(facts.lost),
         "phase": facts.phase,
         "severity": facts.severity,
+        "system": facts.system,
+        "system_level": facts.system_level,
+        "personal_data": facts.personal_data,
+        "personal_data_at": facts.personal_data_at,
+        "reporting": list(facts.reporting),
         "drill": facts.drill,
         "folder": str(case.folder),
         "first_sign": facts.first_sign,
@@ -237,10 +289,11 @@ def task(context: Context) -> Result:
 
 def done(context: Context) -> Result:
     """Record a task as done, with its proof."""
+    from ungcuu.case.reporting import book_of
     from ungcuu.report.labels import TASKS
 
     case = chosen(context)
-    known = [key for key, _text, _hours in TASKS]
+    known = [key for key, _text in TASKS] + [clock.key for clock in book_of(case).clocks]
     known += [str(record.data.get("task")) for record in case.records() if record.kind == "task"]
     task, proof = context.options["task"], " ".join(context.options["proof"])
     if task not in known or not proof.strip():
@@ -262,5 +315,14 @@ def verdict(context: Context) -> Result:
 
 def close(context: Context) -> Result:
     """Close a case for good."""
-    case = chosen(context).close(context.reason, force=bool(context.options["force"]))
+    from datetime import UTC, datetime
+
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.commands.case.deadlines_view import show, site_of
+
+    case, present = chosen(context).close(context.reason, force=bool(context.options["force"])), datetime.now(UTC)
+    clocks = book_of(case, present)
+    if clocks.pressing:
+        context.out.line(_("Not sent yet; closing the case does not stop these deadlines:"), "warn")
+        show(context, clocks, site_of(context), present)
     return Result(message=_("Case {case} is closed.").format(case=case.id), data=_summary(case))

@@ -1,0 +1,89 @@
+"""`status`: all hosts in one table, and what is due next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ungcuu.core.i18n import N_, _
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ungcuu.report.hosts_table import HostRow
+
+_MOST = 20
+
+
+def _run(context: Context) -> Result:
+    """Show the table; nothing is asked of a host."""
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from ungcuu.case.index import lost
+    from ungcuu.cli.commands.case.deadlines_view import as_data
+    from ungcuu.report.hosts_table import overview
+    from ungcuu.report.people import remaining
+
+    present = datetime.now(UTC)
+    found = overview(context.settings, present)
+    gone = lost(context.settings)
+    if found.hosts:
+        heads = [_("host"), _("audit"), _("patched"), _("backup"), _("restore proven"), _("findings"), _("open cases")]
+        context.out.table([heads, *(_row(row, present) for row in found.hosts)])
+        context.out.line(_("As this controller last recorded it; a host that was never enrolled is not in the table."))
+    for case, clock in found.clocks[:_MOST]:
+        assert clock.due is not None  # noqa: S101  (it is pressing)
+        style = "bad" if clock.due < present else "warn"
+        context.out.line(f"! {case}  {remaining(clock.due, present)}  {clock.key}: {clock.stage.title}", style)
+    if len(found.clocks) > _MOST:
+        context.out.line(_("… and {count} more: ungcuu case deadlines").format(count=len(found.clocks) - _MOST))
+    for one in gone:
+        context.out.line("! " + one.text, "bad")
+        context.out.line("  " + one.next_command)
+    for case in found.unreadable:
+        message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case)
+        context.out.line("! " + message, "bad")
+    return Result(
+        message="" if found.hosts else _("No host is known yet: ungcuu enrol HOST"),
+        data={
+            "overview": [asdict(row) for row in found.hosts],
+            "deadlines": [{"case": case} | as_data(clock) for case, clock in found.clocks],
+            "missing": [one.as_data() for one in gone],
+            "unreadable": list(found.unreadable),
+        },
+    )
+
+
+def _row(row: HostRow, present: datetime) -> list[str]:
+    score = f"{row.score} % ({_age(row.audited, present)})" if row.score is not None else "–"
+    findings = str(row.findings) if row.scanned else _("never scanned")
+    if row.scanned and not row.complete:
+        findings += " " + _("(incomplete)")
+    ages = [_age(text, present) for text in (row.patched, row.backup, row.proven)]
+    return [row.host, score, *ages, findings, ", ".join(row.cases) or "–"]
+
+
+def _age(text: str, present: datetime) -> str:
+    """How long ago something was, or a dash where it is not known."""
+    from datetime import datetime
+
+    try:
+        seconds = (present - datetime.fromisoformat(text)).total_seconds()
+    except (ValueError, TypeError):
+        return "–"
+    hours = int(seconds // 3600)
+    return _("{count} h ago").format(count=hours) if hours < 48 else _("{count} days ago").format(count=hours // 24)
+
+
+VERB = Verb(
+    name="status",
+    phase=Phase.REVIEW,
+    summary=N_("Show all hosts in one table: audit, patches, backups, findings, cases, deadlines"),
+    hosts=Hosts.NONE,
+    run=_run,
+    read_only=True,
+    journaled=False,
+    steps_before=(N_("Read what this controller recorded of its hosts and cases; no host is asked"),),
+    examples=("ungcuu status",),
+)

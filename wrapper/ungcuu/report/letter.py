@@ -1,0 +1,137 @@
+"""A form as a letter that an official signs: DOCX, PDF and HTML with the layout of Nghị định 30/2020/NĐ-CP.
+
+1. Values are text: no value becomes a field, a page break, markup or code, whoever wrote it.
+2. A blank is marked as one; nothing is invented.
+3. The site's own template wins. It is run in a sandbox, and a name that it does not get is an error, not a gap.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ungcuu.core.errors import ControllerFault
+from ungcuu.core.i18n import _, language
+from ungcuu.core.templates import letter_environment
+from ungcuu.core.terminal import clean
+from ungcuu.hosts.reporting_site import ROLES
+from ungcuu.report.forms import Form, Material
+from ungcuu.report.model import tlp_of
+from ungcuu.report.overview import root_lost
+
+BLANK = "………………………………"
+_FIELD = re.compile(r"\bfield\.([a-z_]+)")
+
+
+def context_of(form: Form, material: Material) -> dict[str, Any]:
+    """Return everything that a template of a letter is given. Pure but for the language in use."""
+    own, clocks = material.site.organisation, material.clocks
+    roles = dict.fromkeys(
+        role for clock in clocks.clocks if clock.stage.form == form.name for role in clock.stage.recipients
+    )
+    known = {role: material.site.of(role) for role in roles}
+    recipients = [contact.name if contact else f"{_(ROLES[role])} {BLANK}" for role, contact in known.items()]
+    rows = [
+        {"key": field.key, "label": field.label, "needed": field.needed, "value": field.value, "blank": not field.value}
+        for field in form.fields
+    ]
+    lost = [row["text"] for row in root_lost(material.facts) if row["tone"] == "bad"]
+    return {
+        "lang": language(),
+        "tlp": tlp_of(material.facts),
+        "case": material.facts.case,
+        "drill": _("DRILL: not a real incident") if material.facts.drill else "",
+        "kind": form.kind,
+        "subject": form.subject,
+        "source": form.source,
+        "above": own.above.upper(),
+        "organisation": own.name.upper() or BLANK,
+        "number": _("No.: ……/{symbol}").format(symbol=own.symbol or "……"),
+        "state": _("SOCIALIST REPUBLIC OF VIET NAM"),
+        "motto": _("Independence - Freedom - Happiness"),
+        "place_and_day": _("{place}, day …… month …… year ……").format(place=own.place or "……"),
+        "to_label": _("To:"),
+        "recipients": recipients or [BLANK],
+        "fields": rows,
+        "field": {row["key"]: row["value"] or BLANK for row in rows},
+        "blank": BLANK,
+        "needed_note": _("(*) mandatory"),
+        "copies_label": _("Recipients:"),
+        "copies": [_("as above;"), _("archive.")],
+        "signer_title": own.signer_title.upper() or BLANK,
+        "sign_note": _("(signature, full name, seal)"),
+        "signer": own.signer,
+        "draft": _("DRAFT: an authorised person checks, completes, signs and sends it. Take this part out then."),
+        "root_lost": lost,
+        "warnings": [*clocks.doubts, *clocks.notes],
+    }
+
+
+def template_of(name: str, folder: Path | None) -> Path | None:
+    """Return the site's own template of a form, else its own for all letters; None where it has none."""
+    if folder is None:
+        return None
+    return next((path for path in (folder / f"{name}.docx", folder / "letter.docx") if path.exists()), None)
+
+
+def as_docx(context: Mapping[str, Any], template: Path | None = None) -> bytes:
+    """Return the letter as DOCX.
+
+    Raises:
+        ControllerFault: The template can't be read, or asks for something that it does not get.
+    """
+    from docxtpl import DocxTemplate
+    from jinja2 import TemplateError
+
+    try:
+        letter = DocxTemplate(io.BytesIO(_template_bytes(template)))
+        letter.render(dict(context), letter_environment())  # escapes each value
+        made = io.BytesIO()
+        letter.save(made)
+    except (TemplateError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise _unusable(template, str(error)) from error
+    return made.getvalue()
+
+
+def faults_of(template: Path, fields: Sequence[str], context: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return which fields of a form a template leaves out, and which names it uses that no letter has.
+
+    Raises:
+        ControllerFault: It can't be read as a template.
+    """
+    from docxtpl import DocxTemplate
+    from jinja2 import TemplateError
+
+    try:
+        letter = DocxTemplate(io.BytesIO(_template_bytes(template)))
+        letter.init_docx()
+        text = letter.patch_xml(letter.get_xml())
+        asked = letter.get_undeclared_template_variables(letter_environment())
+    except (TemplateError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise _unusable(template, str(error)) from error
+    used = set(_FIELD.findall(text))
+    lacking = [] if "fields" in asked else [key for key in fields if key not in used]
+    unknown = sorted({*(asked - set(context)), *(f"field.{key}" for key in used - set(fields))})
+    return lacking, unknown
+
+
+def _template_bytes(template: Path | None) -> bytes:
+    if template is None:
+        return resources.files("ungcuu").joinpath("templates", "letter.docx").read_bytes()
+    try:
+        return template.read_bytes()
+    except OSError as error:
+        raise _unusable(template, error.strerror or str(error)) from error
+
+
+def _unusable(template: Path | None, why: str) -> ControllerFault:
+    return ControllerFault(
+        _("The template {path} can't be used: {why}").format(path=template or "letter.docx", why=clean(why, 300)),
+        _("No letter was written."),
+        "ungcuu form check",
+    )
