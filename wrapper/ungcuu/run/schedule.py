@@ -36,7 +36,7 @@ Description=ungcuu {words} by the clock
 
 [Timer]
 OnCalendar={calendar}
-RandomizedDelaySec=15min
+RandomizedDelaySec={spread}
 # A controller that was off at that time catches up.
 Persistent=yes
 
@@ -45,8 +45,10 @@ WantedBy=timers.target
 """
 
 
-def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[str]) -> Path:
+def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[str], *, spread: str = "15min") -> Path:
     """Have ``ungcuu WORDS`` run at these times (systemd's OnCalendar) from now on; gives the timer's file.
+
+    ``spread``: a start is put off by up to so much, so that many controllers do not start at once.
 
     Raises:
         UsageFault: systemd does not know such a time.
@@ -64,7 +66,7 @@ def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[
     try:
         timer.parent.mkdir(parents=True, exist_ok=True)
         put(_unit(words).with_suffix(".service"), service, 0o644)
-        put(timer, _TIMER.format(words=" ".join(words[:2]), calendar=calendar), 0o644)
+        put(timer, _TIMER.format(words=" ".join(words[:2]), calendar=calendar, spread=spread), 0o644)
     except OSError as error:
         raise _fault(str(error)) from error
     _systemctl("daemon-reload")
