@@ -118,7 +118,8 @@ def test_a_refused_message_is_retried_and_does_not_count(settings: Settings, hoo
     assert row.record()["do"] == "not delivered"
     assert store.load(settings, "web01").alerts["a1"].delivered == {}
     hook.status = 200
-    assert [row.delivery.ok for row in notice.dispatch(settings, "web01", choices)] == [True]
+    two = Choices((hook.address, "json://127.0.0.1:9/"))
+    assert [row.delivery.ok for row in notice.dispatch(settings, "web01", two)] == [True, False]
     assert set(store.load(settings, "web01").alerts["a1"].delivered) == {"main/1"}
 
 

@@ -28,7 +28,8 @@ class Sight:
     """One thing that was seen and should not be there. Texts are cleaned; ``title`` is an English message id.
 
     ``mark`` is a digest of what stands there: another mark at the same place is another thing to judge. ``since`` is
-    what the host claims. Once a whole look at its ``source`` no longer shows it, it has gone.
+    what the host claims. Once a whole look at its ``source`` no longer shows it, it has gone. ``explained``: the run of
+    ungcuu that did it; such a sight is listed and alarms nobody.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Sight:
     since: str = ""
     command: str = ""
     mark: str = ""
+    explained: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Alert:
     @property
     def open(self) -> bool:
         """Whether it still waits for somebody to acknowledge it."""
-        return not self.acknowledged
+        return not self.acknowledged and not self.sight.explained
 
     def document(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -79,7 +81,10 @@ def merge(
     known: Mapping[str, Alert], seen: Iterable[Sight], looked_at: Iterable[str], now: str
 ) -> tuple[dict[str, Alert], list[Alert]]:
     """Return all alerts after a look at these sources, and those that the look raised."""
-    rows, there, raised = dict(known), {one.id: one for one in seen}, []
+    rows, raised = dict(known), list[Alert]()
+    there: dict[str, Sight] = {}
+    for one in seen:
+        there.setdefault(one.id, one)
     for key, sight in there.items():
         before = rows.get(key)
         if before is None or before.gone or _another(before, sight):

@@ -18,7 +18,7 @@ def numbers(known: Known) -> dict[str, Any]:
 
     A finding of the first round may be older than the watch: it has no delay.
     """
-    rounds, alerts = known.rounds, list(known.alerts.values())
+    rounds, alerts = known.rounds, [one for one in known.alerts.values() if not one.sight.explained]
     begun = parse_time(rounds[0]["time"]) if rounds else None
     delays = sorted(_delays(alerts, begun))
     return {

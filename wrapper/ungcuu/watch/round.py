@@ -1,7 +1,7 @@
 """One round at one host: look, raise what is new, notify, write down what was looked at and what was not.
 
-quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → alerts
-→ journal → notification → the round's own row
+quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → pages
+as strangers get them → alerts → journal → notification → the round's own row
 
 A host that another run of ungcuu holds is left alone: what is half changed is no finding. What a round did not look at
 stays as it is; only a whole look may say that something has gone.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ungcuu.case.host_past import HostPast
 from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
 from ungcuu.core.errors import Locked, UngcuuError
@@ -25,6 +26,8 @@ from ungcuu.run.verb import Context
 from ungcuu.watch import alerts, notice, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
+from ungcuu.watch.explained import explain
+from ungcuu.watch.outside.look import View, look, site_of
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
 BLIND_AFTER = 2
@@ -41,6 +44,7 @@ class Round:
     changed: list[str] = field(default_factory=list)
     entries: int = 0
     looked: set[str] = field(default_factory=set)
+    outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
     raised: list[Alert] = field(default_factory=list)
     sent: list[notice.Sent] = field(default_factory=list)
@@ -97,6 +101,7 @@ def _go(context: Context, host: str, full: bool) -> Round:
         this.busy = str(holder.get("verb") or "?")
     else:
         _look(context, this, notes, full)
+        _look_from_outside(context, this, notes)
     this.seconds = round(time.monotonic() - begun, 2)
     ledger, _cases = open_ledger(context.settings, (host,), None, False, lambda text: context.out.line(text, "warn"))
     _keep(context, this, notes, ledger)
@@ -126,6 +131,25 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
         this.seen.append(sights.blind(this.host, this.why))
 
 
+def _look_from_outside(context: Context, this: Round, notes: dict[str, Any]) -> None:
+    """Ask for pages as strangers do. A host that is isolated answers nobody, and is not looked at."""
+    site = site_of(context.site.variables(this.host), this.host)
+    if site is None:
+        return
+    if HostPast(context.settings.state, this.host).isolation_mode():
+        this.outside = View(why=_("the host is isolated"))
+        return
+    try:
+        this.outside = look(context.settings, this.host, site, list(notes.get("outside_again") or ()))
+    except UngcuuError as error:
+        this.outside = View(why=error.what)
+    this.seen += this.outside.sights
+    if this.outside.whole:
+        this.looked.add("outside")
+    if not this.outside.why:
+        notes["outside_again"] = this.outside.again
+
+
 def _old(notes: dict[str, Any]) -> bool:
     last = str(notes.get("full") or "")
     return not last or datetime.now(UTC) - parse_time(last) >= FULL_EVERY
@@ -143,7 +167,8 @@ def _scan(context: Context, this: Round) -> None:
     if problem := problem_of("scan", True, result):
         raise problem
     document = json.loads((context.settings.host_dir(this.host) / "findings.json").read_text("utf-8"))
-    this.seen += sights.of_findings(this.host, document["findings"])
+    found = sights.of_findings(this.host, document["findings"])
+    this.seen += explain(context.settings.state, this.host, found)
     this.looked.add("scan")
 
 
@@ -155,7 +180,8 @@ def _keep(context: Context, this: Round, notes: dict[str, Any], ledger: Recorder
     for alert in this.raised:
         sight = alert.sight
         about = {"do": "raised", "alert": sight.id, "rule": sight.rule, "severity": sight.severity}
-        ledger.append("alert", {**about, "place": sight.place, "since": sight.since, "host": this.host})
+        about |= {"place": sight.place, "since": sight.since, "explained": sight.explained}
+        ledger.append("alert", {**about, "host": this.host})
 
 
 def _notify(context: Context, this: Round, choices: Choices, ledger: Recorder) -> None:

@@ -9,6 +9,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
+    from ungcuu.watch.alerts import Alert
     from ungcuu.watch.round import Round
 
 _EVERY = "*:0/5"
@@ -40,10 +41,10 @@ def _round(context: Context) -> Result:
     if len(context.hosts) == 1 and faults:
         raise faults[context.host]
     pinged = _ping(context, done) if not faults else {}
-    raised = sum(len(this.raised) for this in done)
+    raised = sum(alert.open for this in done for alert in this.raised)
     bad = [*faults, *(this.host for this in done if this.why or this.undelivered)]
     data = {
-        "rounds": [this.row() | {"host": this.host} for this in done],
+        "rounds": [this.row() | {"host": this.host, "outside": _seen(this)} for this in done],
         "raised": [alert.document() for this in done for alert in this.raised],
         "sent": [row.record() | {"host": this.host} for this in done for row in this.sent],
         "pinged": pinged,
@@ -55,13 +56,19 @@ def _round(context: Context) -> Result:
     return Result(message=message, data=data, code=Exit.FOUND if raised else None)
 
 
+def _why(alert: Alert) -> str:
+    """Say which run of ungcuu explains it, where one does: then nobody is notified."""
+    explained = alert.sight.explained
+    return " · " + _("explained by: {run}").format(run=explained) if explained else ""
+
+
 def _show(context: Context, this: Round) -> None:
     """Say what was looked at, what was not, what is new, and who was notified."""
     for alert in this.raised[:_SHOWN]:
         sight = alert.sight
         style = _STYLES.get(sight.severity, "")
         context.out.line(f"{sight.severity:<8} {this.host} · {_(sight.title)}: {sight.place}", style)
-        context.out.line(f"         {sight.id} · {sight.rule}", "quiet")
+        context.out.line(f"         {sight.id} · {sight.rule}{_why(alert)}", "quiet")
     if len(this.raised) > _SHOWN:
         context.out.line(_("… and {count} more").format(count=len(this.raised) - _SHOWN))
     if this.busy:
@@ -78,12 +85,69 @@ def _show(context: Context, this: Round) -> None:
             "looked at in this round"
         )
         context.out.line(text.format(host=this.host, count=this.entries), "quiet")
+    _show_outside(context, this)
     for row in this.sent:
         name = f"{this.host} · {row.tier}/{row.number} · {row.delivery.kind}"
         if row.delivery.ok:
             context.out.line(_("{name}: notified of {count} alerts").format(name=name, count=len(row.ids)), "quiet")
         else:
             context.out.line(_("{name}: NOT notified: {why}").format(name=name, why=row.delivery.words), "bad")
+
+
+def _show_outside(context: Context, this: Round) -> None:
+    """Say what was seen from outside, and what was not."""
+    view = this.outside
+    if view is None:
+        return
+    if view.why:
+        text = _("{host}: not looked at from outside: {what}")
+        context.out.line(text.format(host=this.host, what=view.why), "warn")
+        return
+    text = _("{host}: {count} pages were compared from outside, as several visitors")
+    context.out.line(text.format(host=this.host, count=view.pages), "quiet")
+    for what in view.unseen:
+        context.out.line(_("{host}: not looked at from outside: {what}").format(host=this.host, what=what), "warn")
+
+
+def _seen(this: Round) -> dict[str, object] | None:
+    """Return the view from outside as plain data, without the sights: they are alerts."""
+    view = this.outside
+    return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole} if view else None
+
+
+def _approve(context: Context) -> Result:
+    """Keep the health page, as a plain visitor gets it now, as what it must look like."""
+    from ungcuu.core.errors import Refused
+    from ungcuu.watch.outside import asking, judge, look
+    from ungcuu.watch.outside.visitors import OTHERS, PLAIN
+
+    host = context.host
+    site = look.site_of(context.site.variables(host), host)
+    if site is None:
+        raise Refused(_("{host} serves no website.").format(host=host), _("Nothing was approved."), "ungcuu --help")
+    answers = [(visitor, asking.ask(site, site.path, visitor)) for visitor in (PLAIN, *OTHERS, PLAIN)]
+    page = judge.Looked(site.path, answers[0][1], answers[-1][1], answers[1:-1])
+    found = [*judge.wrong(host, page, site.text), *judge.hidden(host, page)]
+    if found:
+        text = "".join(f"\n  {_(one.title)}: {one.place}" for one in found[:10])
+        raise Refused(
+            _("The page of {host} is not as it should be:").format(host=host) + text,
+            _("Nothing was approved."),
+            f"ungcuu scan {host}",
+        )
+    features = page.first.features
+    look.approve(context.settings, host, features)
+    shown = {"title": features.title, "programs of": sorted(features.program_hosts), "words": len(features.words)}
+    context.record("approved_page", {"path": site.path, **shown, "links to": sorted(features.link_hosts)}, host)
+    context.out.table(
+        [
+            (_("title"), features.title or "–"),
+            (_("words"), str(len(features.words))),
+            (_("links to"), ", ".join(sorted(features.link_hosts)) or "–"),
+            (_("loads programs of"), ", ".join(sorted(features.program_hosts)) or "–"),
+        ]
+    )
+    return Result(message=_("{host}: the page is approved as it is now").format(host=host))
 
 
 def _ping(context: Context, done: list[Round]) -> dict[str, bool]:
@@ -131,6 +195,7 @@ def _report(context: Context) -> Result:
         known = store.load(context.settings, host)
         told = history.numbers(known)
         data[host] = told | {"alerts_open": [one.document() for one in known.open()]}
+        data[host]["explained"] = [one.document() for one in known.alerts.values() if one.sight.explained]
         context.out.line(host, "strong")
         context.out.table(_rows(told))
         for trouble in health.troubles(context.settings, host):
@@ -141,6 +206,9 @@ def _report(context: Context) -> Result:
             context.out.line(line, _STYLES.get(one.sight.severity, ""))
         if len(waiting) > _SHOWN:
             context.out.line(_("… and {count} more").format(count=len(waiting) - _SHOWN))
+        explained = [one for one in known.alerts.values() if one.sight.explained and not one.gone]
+        for one in explained[:_SHOWN]:
+            context.out.line(f"{one.sight.id}  {one.sight.place}{_why(one)}", "quiet")
     return Result(message="" if names else _("the watch never looked at a host"), data={"watch": data})
 
 
@@ -172,8 +240,9 @@ VERB = Verb(
             summary=N_("Look once: quickly, and by a whole scan where something changed"),
             description=N_(
                 "Names and times of files are compared with the last round; where one differs, and once an hour, the "
-                "host is scanned. Each new finding raises one alert, which is sent to watch_targets until somebody "
-                "acknowledges it. Nothing is changed on the host. Exit code 13: there are new alerts."
+                "host is scanned. Pages are asked for as visitors and as search engines. Each new finding raises one "
+                "alert, which is sent to watch_targets until somebody acknowledges it. Nothing is changed on the host. "
+                "Exit code 13: there are new alerts."
             ),
             read_only=True,
             journaled=False,
@@ -184,10 +253,29 @@ VERB = Verb(
             steps_before=(
                 N_("Compare the names and times of files with the last round"),
                 N_("Scan the host where something changed, or once an hour"),
+                N_("Ask for pages as visitors and search engines do, and compare"),
                 N_("Raise an alert for each new finding, and journal it"),
                 N_("Notify people of what is due"),
             ),
             examples=("ungcuu watch round web01", "ungcuu watch round website --full"),
+        ),
+        Verb(
+            name="approve",
+            phase=Phase.DETECT,
+            summary=N_("Approve the health page as it is now: the watch compares with it from outside"),
+            description=N_(
+                "Look at the page in a browser first. It is refused where it lacks its text, or where search engines "
+                "get something else than visitors."
+            ),
+            read_only=True,
+            hosts=Hosts.ONE,
+            preflight=_preflight,
+            run=_approve,
+            steps_before=(
+                N_("Ask for the page as several visitors"),
+                N_("Keep its words, and the machines that it links to and loads programs of"),
+            ),
+            examples=("ungcuu watch approve web01",),
         ),
         Verb(
             name="install",
