@@ -105,10 +105,10 @@ def test_a_clean_wordpress_gives_nothing_twice_in_a_row(seen: Callable[[], View]
 
 
 def test_links_for_search_engines_alone_are_found(seen: Callable[[], View], put: Callable[[str, bytes], None]) -> None:
-    """Seen failing with every visitor asking under the plain visitor's name."""
+    """What the site's owner never sees, and no list of words has to know."""
     put(PLUGIN, CLOAK.encode())
     found = rules(seen())
-    assert "casino.invalid (googlebot, bingbot)" in found["outside.hidden-links"]
+    assert "casino[.]invalid (googlebot, bingbot)" in found["outside.hidden-links"]
     assert "/slot/1/" in found["outside.hidden-pages"]
 
 
@@ -117,7 +117,7 @@ def test_a_redirect_of_those_who_come_from_a_search_is_found(
 ) -> None:
     """The machine to which it leads is named, and never asked."""
     put(PLUGIN, REDIRECT.encode())
-    assert rules(seen())["outside.sent-away"] == "/ → casino.invalid (from-search)"
+    assert rules(seen())["outside.sent-away"] == "/ → casino[.]invalid (from-search)"
 
 
 def test_a_replaced_page_is_found(seen: Callable[[], View], put: Callable[[str, bytes], None]) -> None:
@@ -133,7 +133,7 @@ def test_a_replaced_page_is_found(seen: Callable[[], View], put: Callable[[str, 
 def test_a_page_that_kept_its_text_but_not_itself_is_found(
     seen: Callable[[], View], put: Callable[[str, bytes], None]
 ) -> None:
-    """An intruder who leaves the health text in place: only the approved page shows it. Seen failing without it."""
+    """An intruder who leaves the health text in place: only the approved page shows it."""
     put(f"{WEB}/index.php", "<title>Sở Công Thương</title><body>Sở Công Thương hacked by team</body>".encode())
     found = rules(seen())
     assert "outside.wrong-page" not in found

@@ -44,6 +44,14 @@ def test_units_run_the_verb_as_it_is_typed(asked: list[list[str]], tmp_path: Pat
     assert asked[-1] == ["systemctl", "--user", "enable", "--now", "ungcuu-restore-drill-web01.timer"]
 
 
+def test_a_watch_is_not_put_off_by_a_quarter_of_an_hour(asked: list[list[str]], tmp_path: Path) -> None:
+    """Rounds of five minutes that start up to fifteen minutes late would not be rounds of five minutes."""
+    words = ("watch", "round", "website")
+    timer = schedule.install(settings(tmp_path), tmp_path, "*:0/5", words, spread="20s")
+    assert timer.name == "ungcuu-watch-round.timer"
+    assert "RandomizedDelaySec=20s\n" in timer.read_text("utf-8")
+
+
 def test_never_takes_the_units_away(asked: list[list[str]], tmp_path: Path) -> None:
     timer = schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
     assert schedule.remove(WORDS)

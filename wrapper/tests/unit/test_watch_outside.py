@@ -52,7 +52,7 @@ def test_nobody_is_given_anything_else(who: Visitor) -> None:
     ],
 )
 def test_a_link_in_every_spelling_of_html_is_a_link(link: str) -> None:
-    assert seen(added(link)) == {"outside.hidden-links": "/ → evil.invalid (googlebot)"}
+    assert seen(added(link)) == {"outside.hidden-links": "/ → evil[.]invalid (googlebot)"}
 
 
 @pytest.mark.parametrize(

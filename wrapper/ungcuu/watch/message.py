@@ -2,7 +2,7 @@
 
 An intruder chooses paths and addresses on a host, and a message is read where links are made of words. So:
 
-1. everything from a host goes through ``clean``, is short, and can't be clicked: ``://`` and ``www.`` are broken up;
+1. everything from a host goes through ``clean`` and is short; ``://``, ``www.`` and ``@`` are broken up;
 2. nothing that stood inside a file is in it: contents may hold a password, and the finding itself is one command away;
 3. findings are grouped by what they are, and the message stays short whatever was found.
 """
@@ -99,7 +99,7 @@ def local(text: str) -> str:
 
 
 def unclickable(text: str) -> str:
-    """Return a text of a host, clean and short, in which no program that shows a message finds a link."""
+    """Return a text of a host, clean and short, without the signs by which programs find links and names."""
     safe = clean(text, PLACE)
     for sign, broken in (("://", "[:]//"), ("www.", "www[.]"), ("@", "[@]")):
         safe = safe.replace(sign, broken)

@@ -54,6 +54,11 @@ def sight(host: str, rule: str, severity: str, place: str, *mark: str) -> Sight:
     return Sight(key, host, "outside", rule, severity, RULES[rule], where, command=f"ungcuu watch round {host} --full")
 
 
+def named(machine: str) -> str:
+    """Return the name of a machine so that no program that shows it makes a link of it."""
+    return machine.replace(".", "[.]")
+
+
 def hidden(host: str, page: Looked) -> Iterator[Sight]:
     """Yield what some visitors get and a plain one does not."""
     plain = (page.first, page.second)
@@ -81,7 +86,7 @@ def _either(plain: Iterable[Answer], name: str) -> frozenset[str]:
 
 def _each(host: str, path: str, rule: str, severity: str, found: Mapping[str, Sequence[str]]) -> Iterator[Sight]:
     for other, who in list(found.items())[:_MOST]:
-        yield sight(host, rule, severity, f"{path} → {other} ({', '.join(who)})", other)
+        yield sight(host, rule, severity, f"{path} → {named(other)} ({', '.join(who)})", other)
 
 
 def _for_crawlers(host: str, page: Looked, plain: Sequence[Answer]) -> Iterator[Sight]:
@@ -103,7 +108,7 @@ def wrong(host: str, page: Looked, text: str) -> Iterator[Sight]:
     if one.error:
         yield sight(host, "outside.silent", "high", f"{page.path}: {one.error}", page.path)
     elif one.away:
-        yield sight(host, "outside.sent-away", "critical", f"{page.path} → {one.away}", page.path, one.away)
+        yield sight(host, "outside.sent-away", "critical", f"{page.path} → {named(one.away)}", page.path, one.away)
     elif one.status != 200 or text.encode() not in one.body:
         yield sight(host, "outside.wrong-page", "critical", f"{page.path}: {one.status}", page.path)
 
@@ -116,9 +121,9 @@ def changed(host: str, page: Looked, approved: Features) -> Iterator[Sight]:
     if alike(now, approved) < APPROVED:
         yield sight(host, "outside.not-approved", "high", f"{page.path}: {now.title}", page.path)
     for one in sorted(now.program_hosts - approved.program_hosts)[:_MOST]:
-        yield sight(host, "outside.new-programs", "high", f"{page.path} → {one}", page.path, one)
+        yield sight(host, "outside.new-programs", "high", f"{page.path} → {named(one)}", page.path, one)
     for one in sorted(now.link_hosts - approved.link_hosts)[:_MOST]:
-        yield sight(host, "outside.new-links", "medium", f"{page.path} → {one}", page.path, one)
+        yield sight(host, "outside.new-links", "medium", f"{page.path} → {named(one)}", page.path, one)
 
 
 def ending(host: str, shown: Certificate | None, security_txt: Answer, now: datetime) -> Iterator[Sight]:
