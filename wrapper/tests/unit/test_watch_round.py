@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ungcuu.case.journal import read_records
-from ungcuu.cli import registry
+from ungcuu.cli import main, registry
 from ungcuu.core.clock import format_time
 from ungcuu.core.errors import Exit, Outcome, Unreachable, UsageFault
 from ungcuu.core.settings import Settings
@@ -217,6 +217,19 @@ def test_the_outcome_says_that_somebody_was_not_notified(world: World, monkeypat
     assert result.outcome is Outcome.NOT_DONE
     this.sent = []
     assert verb.run(context).code is Exit.FOUND
+
+
+def test_the_report_is_typed_and_shows_what_is_open(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the command line, as a message asks for it: with a host, without, and with one that nobody knows."""
+    world.found = [FOUND]
+    world.round()
+    monkeypatch.setenv("UNGCUU_STATE", str(world.settings.state))
+    for words in (["watch", "report"], ["watch", "report", "web01"]):
+        assert main.run(words) == Exit.OK
+        assert FOUND.id in capsys.readouterr().out
+    assert main.run(["watch", "report", "../web01"]) == Exit.USAGE
 
 
 @pytest.mark.parametrize(("severity", "outcome", "explained"), EXPLAINED)

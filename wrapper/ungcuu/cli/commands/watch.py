@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.core.errors import Exit, Outcome, UngcuuError
+from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
 
@@ -189,7 +189,14 @@ def _report(context: Context) -> Result:
     from ungcuu.watch import health, history, store
     from ungcuu.watch.alerts import ORDER
 
-    names = context.options["hosts"] or store.hosts(context.settings)
+    known_hosts = store.hosts(context.settings)
+    names = context.options["names"] or known_hosts
+    if unknown := [name for name in names if name not in known_hosts]:
+        raise UsageFault(
+            _("The watch never looked at {hosts}.").format(hosts=", ".join(unknown)),
+            _("Nothing was changed."),
+            "ungcuu watch report",
+        )
     data: dict[str, Any] = {}
     for host in names:
         known = store.load(context.settings, host)
@@ -302,7 +309,7 @@ VERB = Verb(
             read_only=True,
             journaled=False,
             hosts=Hosts.NONE,
-            arguments=(Argument("hosts", required=False, many=True),),
+            arguments=(Argument("names", required=False, many=True),),
             run=_report,
             steps_before=(N_("Read what the watch wrote down"),),
             examples=("ungcuu watch report", "ungcuu watch report web01 --json"),
