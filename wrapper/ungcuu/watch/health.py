@@ -32,7 +32,7 @@ def troubles(settings: Settings, host: str, moment: datetime | None = None) -> l
     try:
         known, now = store.load(settings, host), moment or datetime.now(UTC)
     except ControllerFault as fault:
-        return [Trouble(fault.what, "bad", fault.mend)]
+        return [Trouble(fault.what, "bad", fault.fix)]
     if not known.rounds:
         return [Trouble(_("nothing watches this host"), "warn", "ungcuu watch install")]
     found = []

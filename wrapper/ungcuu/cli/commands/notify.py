@@ -19,7 +19,7 @@ def _preflight(context: Context) -> None:
                 hosts=", ".join(missing)
             ),
             _("Nothing was sent."),
-            website_facts.mend(context.site),
+            website_facts.where_to_fix(context.site),
         )
 
 
