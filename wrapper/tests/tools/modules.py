@@ -16,7 +16,7 @@ PACKAGE = ROOT / "wrapper" / "ungcuu"
 PAGE = ROOT / "docs" / "explanation" / "modules.md"
 
 # From the ground up: a room imports from the rooms before it only. The contract stands in pyproject.toml.
-LAYERS = ("core", "hosts", "detect", "contain", "case", "run", "prepare", "recover", "report", "cli")
+LAYERS = ("core", "hosts", "detect", "contain", "case", "run", "prepare", "recover", "watch", "report", "cli")
 BESIDE = ("remote", "plugins", "lab", "drill")
 
 _HEAD = """# Modules of the wrapper
@@ -32,6 +32,7 @@ contracts stand in `pyproject.toml`.
  you type   | cli      verbs, options, what is shown       |
             +----------------------------------------------+
             | report   documents made from the records     |
+            | watch    alerts, notification, rounds        |
             | recover  quarantine, re-assessment, points   |
             | prepare  controls, audit, the roles' tests   |
             +----------------------------------------------+   playbooks/

@@ -44,6 +44,25 @@ def test_units_run_the_verb_as_it_is_typed(asked: list[list[str]], tmp_path: Pat
     assert asked[-1] == ["systemctl", "--user", "enable", "--now", "ungcuu-restore-drill-web01.timer"]
 
 
+def test_a_watch_is_not_put_off_by_a_quarter_of_an_hour(asked: list[list[str]], tmp_path: Path) -> None:
+    """Rounds of five minutes that start up to fifteen minutes late would not be rounds of five minutes."""
+    words = ("watch", "round", "website")
+    timer = schedule.install(settings(tmp_path), tmp_path, "*:0/5", words, spread="20s")
+    assert timer.name == "ungcuu-watch-round.timer"
+    assert "RandomizedDelaySec=20s\n" in timer.read_text("utf-8")
+
+
+def test_the_clock_finds_the_password_of_the_site_s_vault(
+    asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it no encrypted fact can be read at night: seen failing with the state folder alone."""
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "vault"))
+    service = schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS).with_suffix(".service").read_text("utf-8")
+    assert (
+        f'Environment="UNGCUU_STATE={tmp_path}/state 100%%" "ANSIBLE_VAULT_PASSWORD_FILE={tmp_path}/vault"' in service
+    )
+
+
 def test_never_takes_the_units_away(asked: list[list[str]], tmp_path: Path) -> None:
     timer = schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
     assert schedule.remove(WORDS)

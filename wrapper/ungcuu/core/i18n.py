@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gettext
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 LOCALES = Path(__file__).resolve().parents[1] / "locales"
@@ -37,6 +38,17 @@ def language() -> str:
     if "language" not in _state:
         set_language()
     return str(_state["language"])
+
+
+@contextmanager
+def in_language(chosen: str) -> Iterator[None]:
+    """Speak this language for a while: a message for somebody else than the person at the terminal."""
+    before = language()
+    set_language(chosen)
+    try:
+        yield
+    finally:
+        set_language(before)
 
 
 def _(message: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ungcuu.core.errors import InventoryError
-from ungcuu.core.i18n import N_, _
+from ungcuu.core.i18n import LANGUAGES, N_, _
 from ungcuu.hosts import inventory_files, profiles
 from ungcuu.hosts.site import Site
 
@@ -21,6 +21,9 @@ _NAME = re.compile(
 )
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]*\Z")
 _DATABASE = re.compile(r"[A-Za-z0-9_$-]+\Z")
+_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d\Z")
+_TARGET = re.compile(r"[a-z][a-z0-9]*://[!-~]+\Z")
+_WEB_ADDRESS = re.compile(r"https?://[!-~]+\Z")
 ENGINES = ("mariadb", "postgresql", "none")
 
 
@@ -49,6 +52,14 @@ def _port(value: Any) -> bool:
     return str(value).isdecimal() and 0 < int(value) < 65536
 
 
+def _target(value: Any) -> bool:
+    return isinstance(value, str) and bool(_TARGET.match(value))
+
+
+def _minutes(value: Any) -> bool:
+    return str(value).isdecimal() and 0 < int(value) <= 1440
+
+
 def _all(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and bool(value) and all(map(form, value))
 
@@ -57,7 +68,8 @@ def _all(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
 class Fact:
     """One inventory variable. ``verbs`` are those that read it, and fail without it unless it is ``optional``.
 
-    ``beside`` names a fact that makes it needed: where that one is missing or ``none``, this one isn't asked for.
+    ``beside`` names a fact that makes it needed: where that one is missing or ``none``, this one isn't asked for. The
+    value of a ``secret`` one is never shown.
     """
 
     name: str
@@ -66,9 +78,11 @@ class Fact:
     verbs: tuple[str, ...]
     optional: bool = False
     beside: str = ""
+    secret: bool = False
 
 
 _SCANS = ("scan", "baseline", "reassess", "eradicate")
+_WATCH = ("watch", "notify")
 _VAULT = ("backup", "restore", "restore-points", "restore-drill", "rebuild")
 
 FACTS = (
@@ -161,6 +175,40 @@ FACTS = (
     ),
     Fact("website_vault_host", _text, N_("the name of a host of the inventory"), _VAULT),
     Fact("website_vault_address", address_or_name, N_("an address"), ("backup",)),
+    Fact(
+        "watch_targets",
+        _all(_target),
+        N_("a list of addresses of apprise, such as [mailtos://user:password@mail.example.gov.vn]"),
+        _WATCH,
+        optional=True,
+        secret=True,
+    ),
+    Fact(
+        "watch_deputy_targets",
+        _all(_target),
+        N_("a list of addresses of apprise, such as [mailtos://user:password@mail.example.gov.vn]"),
+        _WATCH,
+        optional=True,
+        secret=True,
+    ),
+    Fact("watch_language", lambda value: value in LANGUAGES, "vi | en", _WATCH, optional=True),
+    Fact(
+        "watch_quiet_hours",
+        lambda value: isinstance(value, str) and bool(_HOURS.match(value)),
+        N_("two times of this controller's clock, such as “22:00-06:00”"),
+        _WATCH,
+        optional=True,
+    ),
+    Fact("watch_escalate_minutes", _minutes, N_("minutes, 1 to 1440"), _WATCH, optional=True),
+    Fact("watch_repeat_minutes", _minutes, N_("minutes, 1 to 1440"), _WATCH, optional=True),
+    Fact(
+        "watch_ping_address",
+        lambda value: isinstance(value, str) and bool(_WEB_ADDRESS.match(value)),
+        N_("an address that begins with https:// or http://"),
+        _WATCH,
+        optional=True,
+        secret=True,
+    ),
 )
 
 
@@ -216,7 +264,7 @@ def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
         return ""
     return _("{name} is {value}; it has to be {looks}   ({place})").format(
         name=fact.name,
-        value=repr(value)[:80],
+        value=_("(not shown)") if fact.secret else repr(value)[:80],
         looks=looks,
         place=inventory_files.place_of(site.inventory, fact.name) or "?",
     )

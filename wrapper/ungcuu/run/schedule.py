@@ -18,6 +18,7 @@ from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 
 NEVER = "never"
+_VAULT_PASSWORD = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105  (the name of a variable)
 _SERVICE = """\
 [Unit]
 Description=ungcuu {words} by the clock
@@ -36,7 +37,7 @@ Description=ungcuu {words} by the clock
 
 [Timer]
 OnCalendar={calendar}
-RandomizedDelaySec=15min
+RandomizedDelaySec={spread}
 # A controller that was off at that time catches up.
 Persistent=yes
 
@@ -45,8 +46,10 @@ WantedBy=timers.target
 """
 
 
-def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[str]) -> Path:
+def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[str], *, spread: str = "15min") -> Path:
     """Have ``ungcuu WORDS`` run at these times (systemd's OnCalendar) from now on; gives the timer's file.
+
+    ``spread``: a start is put off by up to so much, so that many controllers do not start at once.
 
     Raises:
         UsageFault: systemd does not know such a time.
@@ -57,14 +60,14 @@ def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[
     service = _SERVICE.format(
         words=" ".join(words[:2]),
         folder=_escaped(str(settings.content)),
-        state=_quoted(f"UNGCUU_STATE={settings.state}"),
+        state=_environment(settings),
         command=" ".join(map(_quoted, program)).replace("$", "$$"),
     )
     timer = _unit(words).with_suffix(".timer")
     try:
         timer.parent.mkdir(parents=True, exist_ok=True)
         put(_unit(words).with_suffix(".service"), service, 0o644)
-        put(timer, _TIMER.format(words=" ".join(words[:2]), calendar=calendar), 0o644)
+        put(timer, _TIMER.format(words=" ".join(words[:2]), calendar=calendar, spread=spread), 0o644)
     except OSError as error:
         raise _fault(str(error)) from error
     _systemctl("daemon-reload")
@@ -100,6 +103,14 @@ def _unit(words: Sequence[str]) -> Path:
     home = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "systemd/user"
     folder = Path("/etc/systemd/system") if os.geteuid() == 0 else home
     return folder / f"ungcuu-{words[0]}-{words[1]}"
+
+
+def _environment(settings: Settings) -> str:
+    """What the verb needs to read the site as now: the state folder, and where the password of its vault stands."""
+    known = {"UNGCUU_STATE": str(settings.state)}
+    if password_file := os.environ.get(_VAULT_PASSWORD):
+        known[_VAULT_PASSWORD] = str(Path(password_file).expanduser().absolute())
+    return " ".join(_quoted(f"{name}={value}") for name, value in known.items())
 
 
 def _escaped(text: str) -> str:

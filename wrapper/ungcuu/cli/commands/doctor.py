@@ -152,7 +152,7 @@ def _host(context: Context, host: str) -> list[Check]:
     """Run every look; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
         _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
-        _application, _backup, _vault,
+        _application, _backup, _vault, _watch,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
@@ -396,6 +396,17 @@ def _backup(context: Context, host: str) -> list[Check]:
     return [_check(_("backup"), "good", said)]
 
 
+def _watch(context: Context, host: str) -> list[Check]:
+    """Report a watch that stopped, and alerts that wait for somebody: silence must not look like a quiet day."""
+    if host not in context.site.groups.get("website", ()):
+        return []
+    from ungcuu.watch import health
+
+    found = health.troubles(context.settings, host)
+    rows = [_check(_("watch"), trouble.level, trouble.text, trouble.command) for trouble in found]
+    return rows or [_check(_("watch"), "good", _("it looks; no alert waits for anybody"))]
+
+
 def _vault(context: Context, host: str) -> list[Check]:
     """See that the vault answers, has room and keeps time."""
     from ungcuu.hosts import enrolment
@@ -433,7 +444,7 @@ VERB = Verb(
     summary=N_("Find everything that would make a verb fail later, with the fix for each"),
     description=N_(
         "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "
-        "containment card, lock, journal, baseline, backup, inventory. Changes nothing on a host; an outdated "
+        "containment card, lock, journal, baseline, backup, watch, inventory. Changes nothing on a host; an outdated "
         "containment card is recreated here. Without a host, all websites."
     ),
     hosts=Hosts.OPTIONAL,
@@ -445,7 +456,7 @@ VERB = Verb(
         N_("Look at the inventory and the containment card"),
         N_("Log in and look at sudo, Python, nft, disk and clock"),
         N_("Compare each fact of the website that the inventory states with the host"),
-        N_("Look at baseline, backup and vault"),
+        N_("Look at baseline, backup, vault and watch"),
     ),
     run=_run,
     examples=("ungcuu doctor", "ungcuu doctor web01 --json"),

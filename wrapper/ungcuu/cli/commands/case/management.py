@@ -117,6 +117,7 @@ def status(context: Context) -> Result:
     from ungcuu.report.overview import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.run import isolation_watch
+    from ungcuu.watch import health
 
     case, watched = _seen_from_outside(context, chosen(context))
     facts = case.facts
@@ -160,10 +161,15 @@ def status(context: Context) -> Result:
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
+    watch = {host: health.troubles(context.settings, host) for host in facts.hosts}
+    for host, rows in watch.items():
+        for trouble in rows:
+            context.out.line(f"! {host}: {trouble.text} → {trouble.command}", trouble.level)
     return Result(
         data=_summary(case)
         | {
             "backup_alerts": backups,
+            "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()},
             "deadlines": owed,
             "clocks": [as_data(clock) for clock in clocks.clocks],
             "profile_doubts": list(clocks.doubts),

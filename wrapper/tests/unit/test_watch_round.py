@@ -1,0 +1,319 @@
+"""A round: one alert for what is new, silence for nobody, and no word about what was not looked at."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu.case.journal import read_records
+from ungcuu.cli import main, registry
+from ungcuu.core.clock import format_time
+from ungcuu.core.errors import Exit, Outcome, Unreachable, UsageFault
+from ungcuu.core.settings import Settings
+from ungcuu.core.terminal import Screen
+from ungcuu.detect import findings
+from ungcuu.hosts.remote_program import program
+from ungcuu.hosts.site import Site
+from ungcuu.run import locks
+from ungcuu.run.ledger import open_ledger
+from ungcuu.run.runner import HostResult, RunResult
+from ungcuu.run.verb import Context
+from ungcuu.watch import health, history, quick_look, store
+from ungcuu.watch import round as rounds
+from ungcuu.watch.delivery import Delivery
+from ungcuu.watch.ping import ping
+
+FOUND = findings.finding(
+    "web01", "upload.code", findings.Severity.CRITICAL, "file", "/var/www/x.php", evidence={"ctime": 1795887151}
+)
+
+
+EXPLAINED = [
+    (findings.Severity.MEDIUM, "DONE", True),
+    (findings.Severity.MEDIUM, "NOT DONE", False),
+    (findings.Severity.HIGH, "DONE", False),
+]
+
+
+class World:
+    """A host whose folders, findings and reach a test sets; the controller's side is the real one."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings = Settings(folder, folder, "an")
+        self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
+        self.lost, self.sent = False, list[str]()
+        self.took, self.fails = True, False
+        monkeypatch.setattr(quick_look, "look", self.look)
+        monkeypatch.setattr(rounds.notice.dispatch, "__defaults__", (self.send, None))
+
+    def look(self, *_words: object) -> quick_look.Marks:
+        if self.lost:
+            raise Unreachable("web01 could not be reached: \x1b[31mtimed out")
+        return quick_look.Marks(dict(self.folders), 7)
+
+    def send(self, _address: str, message: Any) -> Delivery:
+        self.sent.append(message.text)
+        return Delivery("json", "" if self.took else "refused")
+
+    def play(self, _context: Context, playbook: str, _more: object, hosts: tuple[str, ...], **_: object) -> RunResult:
+        assert playbook == "scan"
+        if self.fails:
+            return RunResult("scan", Outcome.NOT_DONE, {})
+        self.scans += 1
+        path = self.settings.host_dir("web01") / "findings.json"
+        path.write_text(json.dumps({"findings": [one.document() for one in self.found]}))
+        return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
+
+    def round(self, **options: Any) -> rounds.Round:
+        facts = {"watch_targets": ["json://x"], "website_root": "/var/www"}
+        verb = registry.find_verb(["watch", "round"])
+        context = Context(self.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"full": False})
+        context.__dict__["site"] = Site(self.settings.state, self.settings, {"web01": facts}, {"website": ("web01",)})
+        context.play = self.play
+        return rounds.go(context, "web01", **options)
+
+    def journal(self, kind: str) -> list[Mapping[str, Any]]:
+        folder = self.settings.operations
+        return [record.data for record in read_records(folder) if record.kind == kind]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def test_a_new_finding_is_one_alert_one_message_and_in_the_journal(world: World) -> None:
+    world.found = [FOUND]
+    assert [one.sight.id for one in world.round().raised] == [FOUND.id]
+    assert world.round(full=True).raised == []
+    assert len(world.sent) == 1
+    assert [row["alert"] for row in world.journal("alert")] == [FOUND.id]
+    assert [row["do"] for row in world.journal("notification")] == ["delivered"]
+
+
+def test_without_a_change_nothing_is_scanned_until_an_hour_has_gone(world: World) -> None:
+    assert world.round().full
+    again = world.round()
+    assert (world.scans, again.full, again.looked) == (1, False, {"watch"})
+    world.folders["/etc"] = "2"
+    assert world.round().changed == ["/etc"]
+    with store.changing(world.settings, "web01") as known:
+        known.notes["full"] = format_time(datetime.now(UTC) - timedelta(hours=1))
+    assert world.round().full
+    assert world.scans == 3
+
+
+def test_a_scan_that_failed_is_done_again_in_the_next_round(world: World) -> None:
+    """Seen failing with the marks kept before the scan: a change at the time of a failure was never looked at."""
+    world.round()
+    world.folders["/etc"] = "2"
+    world.fails = True
+    assert world.round().why
+    world.fails = False
+    assert world.round().full
+
+
+def test_a_host_that_falls_silent_is_an_alert(world: World) -> None:
+    """An intruder who cuts the watch off must not be met with silence: seen failing without `sights.blind`."""
+    world.found = [FOUND]
+    world.round()
+    world.lost = True
+    assert world.round().raised == []
+    (alert,) = world.round().raised
+    assert alert.sight.rule == "watch.blind"
+    assert "\x1b" not in alert.sight.place
+    assert not store.load(world.settings, "web01").alerts[FOUND.id].gone, "what was not looked at has not gone"
+    world.lost = False
+    world.round()
+    assert store.load(world.settings, "web01").alerts[alert.sight.id].gone
+
+
+def test_a_message_that_was_not_taken_is_said_and_sent_again(world: World) -> None:
+    world.found, world.took = [FOUND], False
+    assert world.round().undelivered == 1
+    assert next(row.text for row in health.troubles(world.settings, "web01")).startswith("1 ")
+    world.took = True
+    assert world.round().undelivered == 0
+    assert [row["do"] for row in world.journal("notification")] == ["not delivered", "delivered"]
+
+
+def test_a_host_that_another_run_holds_is_left_alone(world: World) -> None:
+    """What is half changed is no finding: seen failing without the look at the lock."""
+    with locks.hold(world.settings, ("web01",), "patch", ""):
+        this = world.round()
+    assert (this.busy, this.looked, world.scans) == ("patch", set(), 0)
+
+
+def test_a_watch_that_stopped_is_said(world: World) -> None:
+    world.round()
+    world.round()
+    assert health.troubles(world.settings, "web01") == []
+    later = datetime.now(UTC) + timedelta(minutes=21)
+    (trouble,) = health.troubles(world.settings, "web01", later)
+    assert (trouble.level, "ungcuu watch round web01") == ("bad", trouble.command)
+
+
+def test_a_host_without_a_watch_is_said(world: World) -> None:
+    (trouble,) = health.troubles(world.settings, "web02")
+    assert trouble.level == "warn"
+
+
+def test_the_numbers_know_delay_and_false_alarms(world: World) -> None:
+    world.round()
+    changed = int(datetime.now(UTC).timestamp()) + 1
+    world.found = [
+        findings.finding("web01", "upload.code", findings.Severity.HIGH, "f", "/x", evidence={"ctime": changed})
+    ]
+    world.round(full=True)
+    told = history.numbers(store.load(world.settings, "web01"))
+    assert told["delay_seconds"] is not None
+    assert (told["rounds"], told["full"], told["open"], told["false_alarms"]) == (2, 2, 1, 0)
+
+
+def acknowledge(world: World, *ids: str, reason: str = "", **options: Any) -> Any:
+    verb = registry.load("ack")
+    given = {"ids": ids, "all_of": None, "false_alarm": False, **options}
+    context = Context(world.settings, verb, Screen(io.StringIO()), options=given, reason=reason)
+    assert verb.check is not None
+    assert verb.run is not None
+    verb.check(context)
+    return verb.run(context)
+
+
+def test_an_acknowledged_alert_is_journaled_and_quiet(world: World) -> None:
+    world.found = [FOUND]
+    world.round()
+    acknowledge(world, FOUND.id[:6], reason="ours", false_alarm=True)
+    alert = store.load(world.settings, "web01").alerts[FOUND.id]
+    assert (alert.by, alert.false_alarm, alert.open) == ("an", True, False)
+    assert world.journal("alert")[-1]["do"] == "acknowledged"
+    with pytest.raises(UsageFault):
+        acknowledge(world, "ffffffff")
+    with pytest.raises(UsageFault):
+        acknowledge(world, FOUND.id, false_alarm=True)
+
+
+def test_the_outcome_says_that_somebody_was_not_notified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that reached nobody is not done, whatever it found."""
+    world.found, world.took = [FOUND], False
+    this = world.round()
+    monkeypatch.setattr(rounds, "go", lambda *_words, **_: this)
+    verb = registry.find_verb(["watch", "round"])
+    context = Context(world.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"full": False})
+    context.__dict__["site"] = Site(world.settings.state, world.settings, {"web01": {}}, {})
+    assert verb.run is not None
+    result = verb.run(context)
+    assert result.outcome is Outcome.NOT_DONE
+    this.sent = []
+    assert verb.run(context).code is Exit.FOUND
+
+
+def test_the_report_is_typed_and_shows_what_is_open(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the command line, as a message asks for it: with a host, without, and with one that nobody knows."""
+    world.found = [FOUND]
+    world.round()
+    monkeypatch.setenv("UNGCUU_STATE", str(world.settings.state))
+    for words in (["watch", "report"], ["watch", "report", "web01"]):
+        assert main.run(words) == Exit.OK
+        assert FOUND.id in capsys.readouterr().out
+    assert main.run(["watch", "report", "../web01"]) == Exit.USAGE
+
+
+@pytest.mark.parametrize(("severity", "outcome", "explained"), EXPLAINED)
+def test_what_a_run_of_ours_changed_is_listed_and_alarms_nobody(
+    world: World, severity: findings.Severity, outcome: str, explained: bool
+) -> None:
+    """A grave finding always reaches a person, whatever ran then: seen failing without the look at GRAVE."""
+    ledger, _cases = open_ledger(world.settings, ("web01",), None, False, lambda _text: None)
+    about = {"run": "r1", "verb": "patch", "hosts": ["web01"]}
+    ledger.append("run_started", about)
+    changed = int(datetime.now(UTC).timestamp())
+    ledger.append("run_finished", {**about, "outcome": outcome, "outcomes": {"web01": outcome}})
+    world.found = [findings.finding("web01", "upload.code", severity, "file", "/x", evidence={"ctime": changed})]
+    (alert,) = world.round().raised
+    assert bool(alert.sight.explained) is explained
+    assert (world.sent == []) is explained
+    assert alert.sight.id in store.load(world.settings, "web01").alerts
+
+
+def marks(tree: Path, *excluded: str) -> dict[str, Any]:
+    config = {"roots": [str(tree)], "exclude": list(excluded), "seconds": 20}
+    feed = program("tree_marks", config)
+    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-"], input=feed, capture_output=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("what", ["content", "new", "mode", "renamed", "link", "deep"])
+def test_every_kind_of_change_changes_the_mark(tmp_path: Path, what: str) -> None:
+    """Content with its old time set back too: `ctime` shows it. Seen failing without `st_ctime_ns` in the line."""
+    tree = tmp_path / "tree"
+    (tree / "a/b").mkdir(parents=True)
+    file = tree / "a/file"
+    file.write_text("one")
+    before = marks(tree)
+    assert marks(tree) == before
+    if what == "content":
+        stood = file.stat()
+        file.write_text("two")
+        os.utime(file, ns=(stood.st_atime_ns, stood.st_mtime_ns))
+    elif what == "new":
+        (tree / "a/new").touch()
+    elif what == "mode":
+        file.chmod(0o4755)
+    elif what == "renamed":
+        file.rename(tree / "a/other")
+    elif what == "link":
+        (tree / "a/b").rmdir()
+        (tree / "a/b").symlink_to("/etc")
+    else:
+        (tree / "a/b/\udcff").write_text("x")
+    assert marks(tree) != before
+
+
+def test_an_answer_of_another_form_is_refused() -> None:
+    with pytest.raises(Exception, match="did not answer as expected"):
+        quick_look.parse("web01", b"[]")
+    half = quick_look.parse("web01", b'{"/etc": {"mark": "a", "count": 3, "whole": false}}')
+    assert half.changed({"/etc": "a"}) == ["/etc"]
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302 if "moved" in self.path else 200)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_ping_is_one_request_and_follows_nobody(listener: tuple[str, list[str]]) -> None:
+    address, asked = listener
+    assert ping(f"{address}/token")
+    assert not ping(f"{address}/moved")
+    assert not ping("http://127.0.0.1:9/")
+    assert asked == ["/token", "/moved"]
