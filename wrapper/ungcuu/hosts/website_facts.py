@@ -177,6 +177,8 @@ OPTIONAL = frozenset(
         "website_contacts",
         "website_profile_facts",
         "website_second_vault_host",
+        "website_target",
+        "websites",
     }
 )
 

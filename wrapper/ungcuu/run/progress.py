@@ -33,10 +33,15 @@ class Listener:
         with self.lock:
             self._step(event)
             for report in event.reports:
-                entry: dict[str, object] = {"kind": report.kind, "data": dict(report.data), "host": report.host}
+                entry: dict[str, object] = {
+                    "kind": report.kind,
+                    "data": dict(report.data),
+                    "host": self.ctx.name_of(report.host),
+                }
                 self.ctx.records.append(entry)
                 if self.ctx.journal is not None:
-                    self.ctx.journal.append(report.kind, {"host": report.host, "data": dict(report.data)})
+                    about = self.ctx.name_of(report.host)
+                    self.ctx.journal.append(report.kind, {"host": about, "data": dict(report.data)})
 
     def _step(self, event: Event) -> None:
         if event.status is Status.PLAY or not self.plan.steps:

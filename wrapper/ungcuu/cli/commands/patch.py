@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -74,6 +74,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="patch",
     phase=Phase.PREPARE,
+    websites=Websites.NONE,
     summary=N_("Apply security updates; keep the earlier packages, and roll back if the website fails"),
     description=N_(
         "--plan asks the hosts and shows packages, versions, the CVEs that each closes, restarts, reboot and download. "

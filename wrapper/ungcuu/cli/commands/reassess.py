@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import NotVerified, Outcome
 from ungcuu.core.i18n import N_, _, ngettext
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -108,6 +108,7 @@ def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
 VERB = Verb(
     name="reassess",
     phase=Phase.RECOVER,
+    websites=Websites.NONE,
     summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
     description=N_(
         "A new scan must find nothing of severity medium or above, but for what a person called a false alarm in the "

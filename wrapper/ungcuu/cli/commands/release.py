@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Option, Phase, Verb
+from ungcuu.run.verb import Context, Option, Phase, Verb, Websites
 
 
 def _check(context: Context) -> None:
@@ -69,6 +69,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="release",
     phase=Phase.RECOVER,
+    websites=Websites.NONE,
     summary=N_("Return isolated hosts to service, after a clean re-assessment"),
     description=N_(
         "Refused without a re-assessment that is clean, states that the way in is closed, and is newer than the "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit, Outcome
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Phase, Result, Verb
+from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -21,7 +21,7 @@ def _preflight(ctx: Context) -> None:
     """Refuse a baseline that somebody changed before the host is touched."""
     from ungcuu.detect.baseline import check_signature
 
-    check_signature(ctx.settings.state, ctx.hosts)
+    check_signature(ctx.settings.state, ctx.names)
 
 
 def _before(ctx: Context) -> None:
@@ -115,6 +115,7 @@ def _backup_compared(vault: Mapping[str, object]) -> str:
 VERB = Verb(
     name="scan",
     phase=Phase.DETECT,
+    websites=Websites.EACH,
     summary=N_("Compare a host with its signed baseline and look for an intruder's traces"),
     description=N_(
         "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "

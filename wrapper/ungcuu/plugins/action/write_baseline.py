@@ -35,8 +35,8 @@ class ActionModule(DocumentedAction):
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
         if done.doubts and not accept:
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
-            why = f"No baseline was signed: {subject.host} shows signs of an intruder: {told}"
+            why = f"No baseline was signed: {subject.name} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
-        change = {"what": "baseline", "host": subject.host, "changed": done.changed, "application": done.application}
+        change = {"what": "baseline", "host": subject.name, "changed": done.changed, "application": done.application}
         records.append({"kind": "change", "data": change})
         return result | {"changed": done.changed, "ungcuu": records}

@@ -1,0 +1,141 @@
+"""A command on hosts that serve several websites: one run a website, and one report of all.
+
+Most hosts are one website: their command is the one run that was asked for, untouched by this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ungcuu.core.errors import Exit, Outcome, Refused, UsageFault
+from ungcuu.core.i18n import _
+from ungcuu.core.settings import machine_of
+from ungcuu.run.verb import Verb, Websites
+
+if TYPE_CHECKING:
+    from ungcuu.hosts.site import Site
+
+_STOPS = (Exit.INTERRUPTED, Exit.TERMINATED)
+_WORST = (Outcome.UNKNOWN, Outcome.NOT_DONE, Outcome.DONE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one run of a command is about: hosts, or one website of a host."""
+
+    names: tuple[str, ...]
+    website: str = ""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names as people type them."""
+        return tuple(f"{name}/{self.website}" for name in self.names) if self.website else self.names
+
+
+def parts(verb: Verb, names: Sequence[str], load: Callable[[], Site]) -> tuple[Part, ...]:
+    """Return the runs that a command means. The inventory is loaded only for a verb that is about websites.
+
+    Raises:
+        UsageFault: A website was named for a verb that is about hosts.
+        Refused: A host with several websites was named alone for a verb that changes one of them.
+        InventoryError: The list of a host is wrong, or does not have the website.
+    """
+    if verb.websites is Websites.HOST:
+        if named := [name for name in names if "/" in name]:
+            raise UsageFault(
+                _("{verb} is about a whole host, not about one of its websites.").format(verb=verb.name),
+                _("Nothing was touched."),
+                f"ungcuu {verb.name} {' '.join(map(machine_of, named))}",
+            )
+        return (Part(tuple(names)),)
+    if not names:
+        return (Part(()),)
+    from ungcuu.hosts import websites
+
+    site = load()
+    plain: list[str] = []
+    found: list[Part] = []
+    for name in names:
+        host, _slash, website = name.partition("/")
+        if website:
+            websites.laid_over(site, host, website)
+            found.append(_of_one(verb, host, website))
+            continue
+        for one in site.expand([host]):
+            several = _of_host(verb, site, one)
+            found += several
+            plain += [] if several else [one]
+    together = [Part(tuple(dict.fromkeys(plain)))] if plain else []
+    return (*together, *dict.fromkeys(found))
+
+
+def _of_one(verb: Verb, host: str, website: str) -> Part:
+    if verb.websites is Websites.NONE:
+        raise _unable(verb, host)
+    return Part((host,), website)
+
+
+def _of_host(verb: Verb, site: Site, host: str) -> list[Part]:
+    """Return a run for each website of a host that has several."""
+    from ungcuu.hosts import websites
+
+    known = websites.of_host(site, host)
+    if known and verb.websites is Websites.NONE:
+        raise _unable(verb, host)
+    if known and verb.websites is Websites.ONE:
+        raise Refused(
+            _("{verb} changes one website, and {host} has several: {names}").format(
+                verb=verb.name, host=host, names=", ".join(f"{host}/{website.name}" for website in known)
+            ),
+            _("Nothing was touched."),
+            f"ungcuu {verb.name} {host}/{known[0].name}",
+        )
+    return [Part((host,), website.name) for website in known]
+
+
+def _unable(verb: Verb, host: str) -> Refused:
+    return Refused(
+        _("{verb} can't work yet on a host whose inventory lists several websites: {host}.").format(
+            verb=verb.name, host=host
+        ),
+        _("Nothing was touched."),
+        _("Which verbs can: docs/how-to/several-websites.md"),
+    )
+
+
+def outcomes(
+    asked: Sequence[Part], run: Callable[[Part], tuple[Mapping[str, object], Exit]]
+) -> Iterator[tuple[Part, Mapping[str, object] | None, Exit]]:
+    """Yield what came of each run in turn; nothing (``None``) for those that were not begun after a stop."""
+    stopped: Exit | None = None
+    for part in asked:
+        if stopped is not None:
+            yield part, None, stopped
+            continue
+        document, code = run(part)
+        stopped = code if code in _STOPS else None
+        yield part, document, code
+
+
+def summary(results: Sequence[tuple[Part, Mapping[str, object] | None, Exit]]) -> tuple[dict[str, object], Exit]:
+    """Return the document of all runs, and the exit code: that of the worst outcome, else that something was found."""
+    hosts: dict[str, object] = {}
+    rows: list[tuple[Outcome, Exit]] = []
+    documents: list[Mapping[str, object]] = []
+    for part, document, code in results:
+        known = document or {}
+        said = str(known.get("outcome") or Outcome.NOT_DONE.value)
+        mine = known.get("hosts")
+        hosts |= dict(mine) if isinstance(mine, Mapping) and mine else {name: {"outcome": said} for name in part.shown}
+        if document is None:
+            hosts |= {name: {"outcome": said, "problem": "not started"} for name in part.shown}
+        else:
+            documents.append(document)
+        rows.append((Outcome(said) if said in set(Outcome) else Outcome.DONE, code))
+    worst = next(outcome for outcome in _WORST if any(row[0] is outcome for row in rows))
+    code = max((row[1] for row in rows if row[0] is worst), default=Exit.OK)
+    planned = all(document.get("outcome") == "PLANNED" for document in documents)
+    outcome = "PLANNED" if planned and documents else worst.value
+    return {"outcome": outcome, "exit_code": int(code), "hosts": hosts, "runs": documents}, code
