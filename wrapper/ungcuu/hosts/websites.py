@@ -90,7 +90,8 @@ def laid_over(site: Site, host: str, name: str) -> Site:
     known = of_host(site, host)
     for website in known:
         if website.name == name:
-            return replace(site, hosts={**site.hosts, host: {**site.hosts[host], **website.variables(host)}})
+            own = site.own_variables(host)
+            return replace(site, hosts={**site.hosts, host: {**own, **website.variables(host)}}, beneath={host: own})
     if not known:
         raise InventoryError(
             _("The inventory lists no websites of {host}: it is one website.").format(host=host),
