@@ -163,7 +163,7 @@ def test_a_host_alone_means_each_of_its_websites_in_turn(made: Make) -> None:
     site = made(PORTAL, PRICES)
     report = execute(site, NOTE, "web01")
     assert report.code is Exit.FOUND and report.document["outcome"] == "DONE"
-    assert list(report.document["hosts"]) == ["web01/portal", "web01/gia-ca"]  # type: ignore[call-overload]
+    assert list(report.document["hosts"]) == ["web01/portal", "web01/gia-ca"]
     records = list(read_records(site.settings.operations))
     changes = [row.data for row in records if row.kind == "change"]
     assert [data["root"] for data in changes] == ["/var/www/portal", "/var/www/gia"]
@@ -173,7 +173,7 @@ def test_a_host_alone_means_each_of_its_websites_in_turn(made: Make) -> None:
 
 def test_one_website_can_be_named(made: Make) -> None:
     report = execute(made(PORTAL, PRICES), NOTE, "web01/portal")
-    assert list(report.document["hosts"]) == ["web01/portal"]  # type: ignore[call-overload]
+    assert list(report.document["hosts"]) == ["web01/portal"]
     assert not report.parts
 
 

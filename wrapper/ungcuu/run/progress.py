@@ -33,14 +33,9 @@ class Listener:
         with self.lock:
             self._step(event)
             for report in event.reports:
-                entry: dict[str, object] = {
-                    "kind": report.kind,
-                    "data": dict(report.data),
-                    "host": self.ctx.name_of(report.host),
-                }
-                self.ctx.records.append(entry)
+                about = self.ctx.about(report.kind, report.host)
+                self.ctx.records.append({"kind": report.kind, "data": dict(report.data), "host": about})
                 if self.ctx.journal is not None:
-                    about = self.ctx.name_of(report.host)
                     self.ctx.journal.append(report.kind, {"host": about, "data": dict(report.data)})
 
     def _step(self, event: Event) -> None:

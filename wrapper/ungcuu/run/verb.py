@@ -68,6 +68,9 @@ class Websites(Enum):
     NONE = "none"  # it can't work on such a host yet, and says so
 
 
+# Records that are about a host as a whole, also in a run about one of its websites.
+OF_HOST = frozenset({"outside", "root_lost", "root_lost_override", "root_regained"})
+
 Kind = Literal["text", "int", "float", "flag", "choice", "path"]
 
 
@@ -248,6 +251,10 @@ class Context:
         """Return the name of a host in records, with that of the website that the run is about."""
         return f"{host}/{self.website}" if self.website and host in self.hosts else host
 
+    def about(self, kind: str, host: str) -> str:
+        """Return whom a record is about: the host itself where it can be about nothing else."""
+        return host if kind in OF_HOST else self.name_of(host)
+
     @cached_property
     def site(self) -> Site:
         """The resolved inventory; loaded on first use (it costs half a second)."""
@@ -279,7 +286,7 @@ class Context:
 
     def record(self, kind: str, data: Mapping[str, object], host: str | None = None) -> None:
         """Journal one record and keep it for the result: ``proof``, ``finding``, ``inverse``, … (design.md)."""
-        about = {"host": self.name_of(host or self.host)} if host or self.hosts else {}
+        about = {"host": self.about(kind, host or self.host)} if host or self.hosts else {}
         self.records.append({"kind": kind, "data": dict(data), **about})
         if self.journal is not None:
             self.journal.append(kind, {**data, **about})

@@ -41,7 +41,7 @@ def run(ctx: Context) -> Result:
         with _every_control():
             checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
         folder = ctx.settings.host_dir(ctx.name_of(host))
-        found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
+        found = audit.audit_host(ctx.name_of(host), ctx.site.variables(host), catalogue, checks, folder)
         _document, page = audit_page.keep(found, folder)
         _show(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
