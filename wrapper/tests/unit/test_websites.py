@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ import pytest
 import yaml
 
 from ungcuu.case.journal import read_records
+from ungcuu.cli import registry
+from ungcuu.contain import isolation_state
+from ungcuu.core.atomic import make_private
 from ungcuu.core.errors import Exit, InventoryError, Refused, UsageFault
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
+from ungcuu.detect import baseline
 from ungcuu.hosts import website_facts, websites
 from ungcuu.hosts.site import Site
 from ungcuu.run import flow, locks, website_runs
@@ -187,6 +192,46 @@ def test_a_verb_that_changes_one_website_wants_its_name(made: Make) -> None:
     asked: list[Sequence[str]] = []
     execute(site, verb, "web01/portal", confirm=lambda _verb, names: asked.append(names))
     assert asked == [("web01/portal",)]
+
+
+def test_a_restore_of_one_website_leaves_the_hosts_configuration_alone(made: Make) -> None:
+    """A point holds /etc/nginx as a whole: put back, it would undo what a neighbour's vhost has become since."""
+    site = made(PORTAL, PRICES)
+    verb = registry.find_verb(["restore"])
+    ctx = Context(site.settings, verb, Screen(io.StringIO()), ("web01",))
+    for website, wanted in (("portal", ["files", "database"]), ("", ["files", "database", "config"])):
+        ctx.website, ctx.options = website, registry.with_defaults(verb, {})
+        assert verb.check is not None and verb.variables is not None
+        verb.check(ctx)
+        assert verb.variables(ctx.options)["website_restore_only"] == wanted
+
+
+def test_a_verb_that_works_on_the_first_one_names_what_it_leaves_alone(made: Make) -> None:
+    """Such a run is about the host: its records are the host's. A person must not think that all were hardened."""
+    site = made(PORTAL, PRICES)
+    verb = dataclasses.replace(NOTE, websites=Websites.FIRST)
+    report = execute(site, verb, "web01")
+    (warning,) = report.document["warnings"]
+    assert warning == "web01/gia-ca: left alone. note works on the first website of the host, web01/portal, only."
+    assert list(report.document["hosts"]) == ["web01"]
+    (change,) = [row.data for row in read_records(site.settings.operations) if row.kind == "change"]
+    assert (change["root"], change["host"]) == ("/var/www/portal", "web01")
+    assert execute(site, verb, "web01/portal").code is Exit.OK
+    refused = execute(site, verb, "web01/gia-ca")
+    assert isinstance(refused.error, Refused) and "web01/portal, not on web01/gia-ca" in refused.error.what
+
+
+def test_a_release_wants_every_website_re_assessed(tmp_path: Path) -> None:
+    """The isolation ends for all of them: one that nobody looked at may have been the way in."""
+    now, folder = datetime.now(UTC), make_private(tmp_path / "hosts/web01")
+    entry = {"closed": True, "text": "upload form removed", "by": "an"}
+    document = {"format": 1, "time": now.isoformat(), "outcome": "clean", "entry": entry}
+    kept = make_private(tmp_path / "hosts/web01--portal") / isolation_state.REASSESSMENT
+    baseline.sign(kept, {**document, "host": "web01/portal"}, tmp_path / "keys")
+    against = isolation_state.against_release(folder, "web01", now, "", ["portal", "gia-ca"])
+    assert against == ["web01/gia-ca: it has not been re-assessed"]
+    assert isolation_state.against_release(folder, "web01", now, "", ["portal"]) == []
+    assert isolation_state.against_release(folder, "web01", now) == ["it has not been re-assessed"]
 
 
 def test_a_verb_about_hosts_takes_no_website(made: Make) -> None:

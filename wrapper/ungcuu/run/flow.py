@@ -84,7 +84,7 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     reports: list[Report] = []
 
     def run(part: website_runs.Part) -> tuple[Mapping[str, object], Exit]:
-        reports.append(_execute_one(replace(request, names=part.names), part.website, first, confirm))
+        reports.append(_execute_one(replace(request, names=part.names), part, first, confirm))
         return reports[-1].document, reports[-1].code
 
     results = list(website_runs.outcomes(asked, run))
@@ -94,27 +94,41 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     return Report(document | told, code, parts=tuple(reports))
 
 
-def _execute_one(request: Request, website: str, first: Context, confirm: Confirm) -> Report:
+def _execute_one(request: Request, part: website_runs.Part, first: Context, confirm: Confirm) -> Report:
     """Do one run: about hosts, or about one website of a host."""
     with ExitStack() as stack:
         verb, settings, out = request.verb, first.settings, first.out
         ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
-        ctx.confirm, ctx.play, ctx.website = confirm, run_playbook, website
+        ctx.confirm, ctx.play = confirm, run_playbook
         if "site" in vars(first):
             ctx.site = first.site  # loaded already
         document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
-        if website:
-            _lay_over(ctx, request.names[0], stack.enter_context(private_folder()))
+        if part.website:
+            _lay_over(ctx, part, stack.enter_context(private_folder()))
+            _name_left(ctx, part, document)
         return _go(ctx, request, document)
 
 
-def _lay_over(ctx: Context, host: str, folder: Path) -> None:
+def _lay_over(ctx: Context, part: website_runs.Part, folder: Path) -> None:
     """Let the wrapper and Ansible see the facts of one website as the host's own."""
     from ungcuu.hosts import websites
 
-    ctx.site = websites.laid_over(ctx.site, host, ctx.website)
-    facts = next(one for one in websites.of_host(ctx.site, host) if one.name == ctx.website)
+    (host,) = part.names
+    ctx.website, ctx.first_website = ("", part.website) if part.first else (part.website, "")
+    ctx.site = websites.laid_over(ctx.site, host, part.website)
+    facts = next(one for one in websites.of_host(ctx.site, host) if one.name == part.website)
     ctx.laid_over = (websites.write_inventory(folder, host, facts.variables(host)),)
+
+
+def _name_left(ctx: Context, part: website_runs.Part, document: dict[str, object]) -> None:
+    """Say which websites of the host a run leaves alone, since it works on the first of them only."""
+    for name in part.left:
+        text = _("{name}: left alone. {verb} works on the first website of the host, {first}, only.").format(
+            name=name, verb=ctx.verb.name, first=f"{part.names[0]}/{part.website}"
+        )
+        known = document.get("warnings")
+        document["warnings"] = [*(known if isinstance(known, list) else ()), text]
+        ctx.out.line(text, "warn")
 
 
 def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
@@ -144,7 +158,8 @@ def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
     from ungcuu.hosts.unread_variables import doubts
 
     if found := [doubt.told for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
-        document["warnings"] = found
+        known = document.get("warnings")
+        document["warnings"] = [*(known if isinstance(known, list) else ()), *found]
         for text in found:
             ctx.out.line(text, "warn")
 

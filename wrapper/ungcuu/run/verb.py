@@ -65,6 +65,7 @@ class Websites(Enum):
     HOST = "host"  # it is about the host as a whole, and takes no HOST/SITE
     EACH = "each"  # HOST alone means each of its websites in turn; HOST/SITE one of them
     ONE = "one"  # it changes one website, which has to be named: HOST/SITE
+    FIRST = "first"  # it is about the host, and of its websites about the first one of the list alone; it says so
     NONE = "none"  # it can't work on such a host yet, and says so
 
 
@@ -191,6 +192,11 @@ class Verb:
     unit: str = ""
     verbs: tuple[Verb, ...] = ()
 
+    @property
+    def host_word(self) -> str:
+        """How help names a host that the verb takes."""
+        return "HOST" if self.websites in (Websites.HOST, Websites.NONE) else "HOST[/WEBSITE]"
+
 
 def _nothing_plays(*_words: object, **_named: object) -> RunResult:
     raise RuntimeError("nothing that runs playbooks was handed in")
@@ -204,6 +210,7 @@ class Context:
         out: Where people read: standard output, or standard error under ``--json``. Everything is cleaned on the way.
         hosts: Inventory hosts, groups already expanded.
         website: The one website that the run is about, on a host with several; its facts are laid over :attr:`site`.
+        first_website: The website whose facts stand for those of its host, in a run about a host with several.
         options: The verb's own options and arguments by key.
         run: Id of the run under way; what it starts carries it in its environment.
         case: Id of the case that the run belongs to; ``cases`` has it for each host.
@@ -222,6 +229,7 @@ class Context:
     out: Screen
     hosts: tuple[str, ...] = ()
     website: str = ""
+    first_website: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     run: str = ""
@@ -250,6 +258,11 @@ class Context:
     def name_of(self, host: str) -> str:
         """Return the name of a host in records, with that of the website that the run is about."""
         return f"{host}/{self.website}" if self.website and host in self.hosts else host
+
+    def kept_as(self, host: str) -> str:
+        """Return under which name the restore points of the run's website are kept."""
+        known = self.website or self.first_website
+        return f"{host}/{known}" if known and host in self.hosts else host
 
     def about(self, kind: str, host: str) -> str:
         """Return whom a record is about: the host itself where it can be about nothing else."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ungcuu.core.errors import Exit, Outcome, Refused, UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import machine_of
-from ungcuu.run.verb import Verb, Websites
+from ungcuu.run.verb import Hosts, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.hosts.site import Site
@@ -27,11 +27,13 @@ class Part:
 
     names: tuple[str, ...]
     website: str = ""
+    first: bool = False  # about the host; the facts of the website, its first one, stand for the host's
+    left: tuple[str, ...] = ()  # websites that the run then leaves alone
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The names as people type them."""
-        return tuple(f"{name}/{self.website}" for name in self.names) if self.website else self.names
+        return tuple(f"{name}/{self.website}" for name in self.names) if self.website and not self.first else self.names
 
 
 def parts(verb: Verb, names: Sequence[str], load: Callable[[], Site]) -> tuple[Part, ...]:
@@ -50,18 +52,22 @@ def parts(verb: Verb, names: Sequence[str], load: Callable[[], Site]) -> tuple[P
                 f"ungcuu {verb.name} {' '.join(map(machine_of, named))}",
             )
         return (Part(tuple(names)),)
-    if not names:
-        return (Part(()),)
     from ungcuu.hosts import websites
 
+    if not names and verb.hosts is not Hosts.OPTIONAL:
+        return (Part(()),)
     site = load()
+    if not names:  # all websites: one by one where a host has several
+        names = site.groups.get("website", ())
+        if not any(websites.listed(site.variables(host)) for host in names):
+            return (Part(()),)
     plain: list[str] = []
     found: list[Part] = []
     for name in names:
         host, _slash, website = name.partition("/")
         if website:
             websites.laid_over(site, host, website)
-            found.append(_of_one(verb, host, website))
+            found.append(_of_one(verb, site, host, website))
             continue
         for one in site.expand([host]):
             several = _of_host(verb, site, one)
@@ -71,9 +77,22 @@ def parts(verb: Verb, names: Sequence[str], load: Callable[[], Site]) -> tuple[P
     return (*together, *dict.fromkeys(found))
 
 
-def _of_one(verb: Verb, host: str, website: str) -> Part:
+def _of_one(verb: Verb, site: Site, host: str, website: str) -> Part:
+    from ungcuu.hosts import websites
+
     if verb.websites is Websites.NONE:
         raise _unable(verb, host)
+    if verb.websites is Websites.FIRST:
+        (part,) = _of_host(verb, site, host)
+        if part.website != website:
+            raise Refused(
+                _("{verb} works on the first website of the list alone, {first}, not on {name}.").format(
+                    verb=verb.name, first=f"{host}/{websites.of_host(site, host)[0].name}", name=f"{host}/{website}"
+                ),
+                _("Nothing was touched."),
+                f"ungcuu {verb.name} {host}",
+            )
+        return part
     return Part((host,), website)
 
 
@@ -92,6 +111,8 @@ def _of_host(verb: Verb, site: Site, host: str) -> list[Part]:
             _("Nothing was touched."),
             f"ungcuu {verb.name} {host}/{known[0].name}",
         )
+    if known and verb.websites is Websites.FIRST:
+        return [Part((host,), known[0].name, True, tuple(f"{host}/{website.name}" for website in known[1:]))]
     return [Part((host,), website.name) for website in known]
 
 

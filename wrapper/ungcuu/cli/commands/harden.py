@@ -97,7 +97,7 @@ def plan_details(ctx: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="harden",
     phase=Phase.PREPARE,
-    websites=Websites.NONE,
+    websites=Websites.FIRST,
     summary=N_("Harden a website host, keeping the site and the way in working"),
     description=N_(
         "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "

@@ -46,7 +46,7 @@ def _after(_context: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="lock",
     phase=Phase.CONTAIN,
-    websites=Websites.NONE,
+    websites=Websites.FIRST,
     summary=N_("Suspend the accounts of a host and of its site, with their keys and sessions"),
     description=N_(
         "Locks everybody but the management account: passwords, keys, running processes, and the accounts, sessions "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Option, Phase, Verb, Websites
+from ungcuu.run.verb import Context, Option, Phase, Verb
 
 
 def _check(context: Context) -> None:
@@ -45,11 +45,13 @@ def _gate(context: Context) -> None:
     from datetime import UTC, datetime
 
     from ungcuu.contain import isolation_state
+    from ungcuu.hosts import websites
 
     for host in context.hosts:
         override = str(context.options.get("root_lost_override") or "")
         folder = context.settings.host_dir(host)
-        against = isolation_state.against_release(folder, host, datetime.now(UTC), override)
+        names = [website.name for website in websites.of_host(context.site, host)]
+        against = isolation_state.against_release(folder, host, datetime.now(UTC), override, names)
         if against:
             lost = against[0].startswith("root was lost")
             raise Refused(
@@ -69,7 +71,6 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="release",
     phase=Phase.RECOVER,
-    websites=Websites.NONE,
     summary=N_("Return isolated hosts to service, after a clean re-assessment"),
     description=N_(
         "Refused without a re-assessment that is clean, states that the way in is closed, and is newer than the "

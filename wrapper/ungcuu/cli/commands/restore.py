@@ -9,6 +9,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 _PARTS = ("files", "database", "config")
+_OF_ONE_WEBSITE = ("files", "database")
 _CHECKS = ("links", "programs", "modes", "syntax")
 
 
@@ -29,6 +30,9 @@ def _check(context: Context) -> None:
     from ungcuu.case.case import parse_when
     from ungcuu.core.errors import UsageFault
 
+    if context.website and not (context.options["only"] or context.options["path"]):
+        # What a restore point holds of /etc is the host's: put back, it would undo what a neighbour changed since.
+        context.options = {**context.options, "only": _OF_ONE_WEBSITE}
     point = str(context.options["at"])
     if point != "latest" and not re.fullmatch(r"[0-9a-f]{8,64}", point):
         parse_when(point, "--at 2026-01-31T08:00Z, --at 4e3a0bd1")

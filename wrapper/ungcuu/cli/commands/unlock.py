@@ -22,7 +22,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="unlock",
     phase=Phase.RECOVER,
-    websites=Websites.NONE,
+    websites=Websites.FIRST,
     summary=N_("Put back the accounts that lock suspended, and nothing else"),
     playbook="lock",
     hosts=Hosts.ONE,

@@ -42,7 +42,7 @@ def run(ctx: Context) -> Result:
 VERB = Verb(
     name="verify",
     phase=Phase.PREPARE,
-    websites=Websites.NONE,
+    websites=Websites.FIRST,
     summary=N_("Run the roles' own tests on a host"),
     description=N_(
         "The same tests that Molecule runs on disposable hosts, over SSH on a real one. Without --role: those of "
