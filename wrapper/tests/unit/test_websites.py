@@ -18,9 +18,9 @@ import yaml
 
 from ungcuu.case.journal import read_records
 from ungcuu.cli import registry
-from ungcuu.contain import isolation_state
+from ungcuu.contain import card, isolation_state
 from ungcuu.core.atomic import make_private
-from ungcuu.core.errors import Exit, InventoryError, Refused, UsageFault
+from ungcuu.core.errors import Exit, InventoryError, Locked, Refused, UsageFault
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
 from ungcuu.detect import baseline
@@ -93,14 +93,25 @@ def test_ansible_reads_them_with_the_precedence_of_an_inventory(made: Make, tmp_
     facts = websites.of_host(site, "web01")[1].variables("web01")
     (tmp_path / "over").mkdir()
     over = websites.write_inventory(tmp_path / "over", "web01", facts)
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "--host", "web01"]
-    command += ["-i", str(site.inventory), "-i", str(over)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    seen = json.loads(done.stdout)
-    assert seen["website_root"] == "/var/www/gia"
-    assert seen["website_health_text"] == "Bảng giá {{ ngày }}"
-    assert seen["website_vault_host"] == "controller"
+    asked = "{{ website_root }}|{{ website_health_text }}|{{ website_vault_host }}"
+    command = [str(Path(sys.executable).with_name("ansible")), "web01", "-m", "ansible.builtin.debug"]
+    command += ["-i", str(site.inventory), "-i", str(over), "-a", f"msg='{asked}'"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert json.loads(done.stdout.partition("=>")[2])["msg"] == "/var/www/gia|Bảng giá {{ ngày }}|controller", (
+        done.stdout
+    )
     assert "WARNING" not in done.stderr
+
+
+def test_what_is_about_the_host_is_made_of_the_hosts_own_facts(made: Make) -> None:
+    """A containment card of one website's ports would close its neighbour's."""
+    site = made(PORTAL, {**PRICES, "website_ports": [8080]})
+    seen = websites.laid_over(site, "web01", "gia-ca")
+    assert seen.variables("web01")["website_ports"] == [8080]
+    assert seen.own_variables("web01")["website_ports"] == [80, 443]
+    assert card.build(seen, "web01").public_ports == card.build(site, "web01").public_ports
+    again = websites.laid_over(seen, "web01", "portal")
+    assert again.variables("web01")["website_ports"] == [80, 443]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +261,8 @@ def test_a_run_on_a_website_holds_the_lock_of_its_host(made: Make) -> None:
     site = made(PORTAL, PRICES)
     with locks.hold(site.settings, ["web01"], "patch", ""):
         report = execute(site, NOTE, "web01/portal")
+        with pytest.raises(Locked), locks.hold(site.settings, ["web01/portal"], "resume", ""):
+            pass
     assert report.code is Exit.LOCKED
 
 
