@@ -82,7 +82,7 @@ def test_one_website_comes_back_and_its_neighbour_stays(host: Lab, run: Run) -> 
     did(run("restore", "web01/mot", "--confirm-host", "web01/mot"))
     inside(host, "grep -q '# since' /etc/nginx/sites-available/wiki.conf")
     assert inside(host, "cat /var/www/mot/index.php") == MOT
-    assert inside(host, "mariadb -N mot -e 'SELECT title FROM pages'").strip() == "Chợ đầu mối"
+    assert inside(host, "mariadb --default-character-set=utf8mb4 -N mot -e 'SELECT title FROM pages'").strip() == "Chợ đầu mối"
     assert inside(
         host, "cat /var/www/portal/wp-content/uploads/since.txt; mariadb -N portal -e 'SELECT n FROM since'"
     ) == ("note\n7\n")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ungcuu.case.facts import Facts
 from ungcuu.case.journal import read_records
 from ungcuu.cli import registry
 from ungcuu.contain import card, isolation_state
@@ -230,6 +231,12 @@ def test_a_verb_that_works_on_the_first_one_names_what_it_leaves_alone(made: Mak
     assert execute(site, verb, "web01/portal").code is Exit.OK
     refused = execute(site, verb, "web01/gia-ca")
     assert isinstance(refused.error, Refused) and "web01/portal, not on web01/gia-ca" in refused.error.what
+
+
+def test_a_case_asks_for_the_restore_points_of_websites() -> None:
+    """None is kept under the host's own name: the report would say that it has no backup."""
+    facts = Facts(hosts=("web01", "web01/portal", "web02"))
+    assert facts.backed_up == ("web01/portal", "web02")
 
 
 def test_a_release_wants_every_website_re_assessed(tmp_path: Path) -> None:
