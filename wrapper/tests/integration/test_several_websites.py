@@ -82,7 +82,10 @@ def test_one_website_comes_back_and_its_neighbour_stays(host: Lab, run: Run) -> 
     did(run("restore", "web01/mot", "--confirm-host", "web01/mot"))
     inside(host, "grep -q '# since' /etc/nginx/sites-available/wiki.conf")
     assert inside(host, "cat /var/www/mot/index.php") == MOT
-    assert inside(host, "mariadb --default-character-set=utf8mb4 -N mot -e 'SELECT title FROM pages'").strip() == "Chợ đầu mối"
+    assert (
+        inside(host, "mariadb --default-character-set=utf8mb4 -N mot -e 'SELECT title FROM pages'").strip()
+        == "Chợ đầu mối"
+    )
     assert inside(
         host, "cat /var/www/portal/wp-content/uploads/since.txt; mariadb -N portal -e 'SELECT n FROM since'"
     ) == ("note\n7\n")
@@ -109,3 +112,18 @@ def test_each_is_scanned_rotated_and_audited_by_itself(host: Lab, run: Run) -> N
         )
     _code, done, said = run("audit", "web01/mot")
     assert done["audits"][0]["host"] == "web01/mot", said
+
+
+@pytest.mark.nightly
+def test_the_host_is_released_when_each_was_re_assessed(host: Lab, run: Run) -> None:
+    """The isolation ends for both: the neighbour that nobody looked at may have been the way in."""
+    looked = ("--role", "website_backup", "--entry-closed", "The upload form was removed")
+    did(run("isolate", "web01"))
+    did(run("reassess", "web01/portal", *looked))
+    code, refused, _said = run("release", "web01", "--confirm-host", "web01")
+    assert code == 4 and "web01/mot: it has not been re-assessed" in refused["error"]["what"]
+    assert "web01/portal" not in refused["error"]["what"]
+    did(run("reassess", "web01/mot", *looked, "--application-checked", "The one page was read"))
+    done = did(run("release", "web01", "--confirm-host", "web01"))
+    served = [row["data"] for row in done["records"] if row["kind"] == "proof" and row["data"]["side"] == "controller"]
+    assert len(served) >= 2 and all(row["passed"] for row in served)
