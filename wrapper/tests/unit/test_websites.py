@@ -25,7 +25,7 @@ from ungcuu.core.errors import Exit, InventoryError, Locked, Refused, UsageFault
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
 from ungcuu.detect import baseline
-from ungcuu.hosts import website_facts, websites
+from ungcuu.hosts import inventory_files, website_facts, websites
 from ungcuu.hosts.site import Site
 from ungcuu.run import flow, locks, website_runs
 from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
@@ -140,6 +140,22 @@ def test_a_bad_list_is_refused_with_its_place_and_fix(made: Make, change: dict[s
     assert told in refusal.value.what
     assert "host_vars/web01.yml:" in refusal.value.what
     assert "website_root" in refusal.value.mend
+
+
+def test_a_fault_is_shown_where_that_entry_has_it(made: Make) -> None:
+    """Each entry sets the same variables: the line of another one would lead a person astray."""
+    site = made({**PORTAL, "website_health_text": "Sở"}, {**PRICES, "website_profile_facts": {"x": 1}})
+    lines = (site.inventory / "host_vars/web01.yml").read_text("utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines, 1) if "website_profile_facts" in line)
+    place = inventory_files.place_in_entry(site.inventory, "gia-ca", "website_profile_facts")
+    assert place == f"{site.inventory / 'host_vars/web01.yml'}:{at}"
+    first, second = (
+        inventory_files.place_in_entry(site.inventory, name, "website_root") for name in ("portal", "gia-ca")
+    )
+    assert first and second and first != second
+    seen = websites.laid_over(site, "web01", "gia-ca")
+    (wrong,) = website_facts.problems(seen, "web01", "scan")
+    assert place in wrong
 
 
 def test_what_is_no_list_is_refused(made: Make) -> None:

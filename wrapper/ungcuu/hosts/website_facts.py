@@ -204,7 +204,7 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
 
 def _profile_fault(site: Site, known: Mapping[str, Any]) -> str:
     wrong = profiles.fault_of(str(known.get("website_application") or ""), known.get("website_profile_facts"))
-    place = inventory_files.place_of(site.inventory, "website_profile_facts") if wrong else ""
+    place = _place(site, known, "website_profile_facts") if wrong else ""
     return f"{wrong}   ({place})" if place else wrong
 
 
@@ -220,8 +220,15 @@ def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
         name=fact.name,
         value=repr(value)[:80],
         looks=looks,
-        place=inventory_files.place_of(site.inventory, fact.name) or "?",
+        place=_place(site, known, fact.name) or "?",
     )
+
+
+def _place(site: Site, known: Mapping[str, Any], name: str) -> str:
+    """Return where a fact is set: in the entry of the one website that this is about, else by the flat variable."""
+    website = str(known.get("website_target") or "").partition("/")[2]
+    entry = inventory_files.place_in_entry(site.inventory, website, name) if website else ""
+    return entry or inventory_files.place_of(site.inventory, name)
 
 
 def require(site: Site, hosts: Iterable[str], verb: str) -> None:

@@ -146,7 +146,9 @@ def _faults(site: Site, host: str, entries: Any) -> Iterator[str]:
         return
     for number, entry in enumerate(entries, 1):
         called = str(entry.get("name") or _("entry {number}").format(number=number))
-        yield from (f"{called}: {fault}" for fault in _entry_faults(site, host, entry))
+        place = inventory_files.place_in_entry(site.inventory, called, "name")
+        about = f"{called} ({place})" if place else called
+        yield from (f"{about}: {fault}" for fault in _entry_faults(site, host, entry))
     for first, second in combinations(entries, 2):
         yield from _shared(first, second)
 
@@ -167,7 +169,7 @@ def _entry_faults(site: Site, host: str, entry: Mapping[str, Any]) -> Iterator[s
     for key in sorted(entry.keys() - {"name"} - _known()):
         near = difflib.get_close_matches(key, _known(), n=1)
         hint = _("; did you mean {near}?").format(near=near[0]) if near else ""
-        line = inventory_files.place_of(site.inventory, key)
+        line = inventory_files.place_in_entry(site.inventory, str(name), key)
         yield _("nothing reads {name}").format(name=key) + hint + (f"   ({line})" if line else "")
     for fact in website_facts.FACTS:
         value = entry.get(fact.name)
