@@ -70,7 +70,7 @@ def place_of(inventory: Path, variable: str) -> str:
 
 
 def place_in_entry(inventory: Path, name: str, variable: str) -> str:
-    """Return ``path:line`` of a variable in the entry of this name of a list ``websites:``; of the entry without it."""
+    """Return ``path:line`` of a variable in the entry of this name of a list ``websites:``; else nothing."""
     import yaml
 
     found = ""
@@ -81,8 +81,8 @@ def place_in_entry(inventory: Path, name: str, variable: str) -> str:
             continue
         for entry in _entries(tree):
             keys = {str(key.value): (key, value) for key, value in _pairs(entry)}
-            if "name" in keys and str(keys["name"][1].value) == name:
-                found = f"{path}:{(keys[variable][0] if variable in keys else entry).start_mark.line + 1}"
+            if variable in keys and "name" in keys and str(keys["name"][1].value) == name:
+                found = f"{path}:{keys[variable][0].start_mark.line + 1}"
     return found
 
 

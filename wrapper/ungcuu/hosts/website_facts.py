@@ -183,6 +183,20 @@ OPTIONAL = frozenset(
 )
 
 
+# Several websites on one host: what each entry of the list states, and what else belongs to one site alone, with what
+# leaving it out means.
+NEEDED = ("name", "website_name", "website_root", "website_user", "website_health_path", "website_health_text")
+OWN: Mapping[str, Any] = {
+    "website_writable_paths": [],
+    "website_application": "",
+    "website_profile_facts": {},
+    "website_backup_exclude": [],
+    "website_database_engine": "none",
+    "website_database_name": "",
+    "website_database_user": "",
+}
+
+
 def problems(site: Site, host: str, verb: str = "") -> list[str]:
     """Return what is wrong with a website's facts, one line each: those of one verb, or all of them.
 
@@ -204,7 +218,7 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
 
 def _profile_fault(site: Site, known: Mapping[str, Any]) -> str:
     wrong = profiles.fault_of(str(known.get("website_application") or ""), known.get("website_profile_facts"))
-    place = _place(site, known, "website_profile_facts") if wrong else ""
+    place = place_of_fact(site, known, "website_profile_facts") if wrong else ""
     return f"{wrong}   ({place})" if place else wrong
 
 
@@ -220,15 +234,19 @@ def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
         name=fact.name,
         value=repr(value)[:80],
         looks=looks,
-        place=_place(site, known, fact.name) or "?",
+        place=place_of_fact(site, known, fact.name) or "?",
     )
 
 
-def _place(site: Site, known: Mapping[str, Any], name: str) -> str:
+def place_of_fact(site: Site, known: Mapping[str, Any], name: str) -> str:
     """Return where a fact is set: in the entry of the one website that this is about, else by the flat variable."""
     website = str(known.get("website_target") or "").partition("/")[2]
-    entry = inventory_files.place_in_entry(site.inventory, website, name) if website else ""
-    return entry or inventory_files.place_of(site.inventory, name)
+    if not website:
+        return inventory_files.place_of(site.inventory, name)
+    found = inventory_files.place_in_entry(site.inventory, website, name)
+    if not found and name in (*OWN, *NEEDED):  # nothing but the entry can set it
+        return inventory_files.place_in_entry(site.inventory, website, "name")
+    return found or inventory_files.place_of(site.inventory, name)
 
 
 def require(site: Site, hosts: Iterable[str], verb: str) -> None:

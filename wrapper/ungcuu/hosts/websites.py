@@ -1,8 +1,8 @@
 """The websites of a host that serves several: the inventory's list ``websites:``, one entry a site.
 
 A run is about one of them. Its facts are laid over the host's own variables, for the wrapper and for Ansible alike.
-What belongs to one site alone (:data:`OWN`) is never taken from the host's flat variables: a site without a database
-would be given its neighbour's.
+What belongs to one site alone (`website_facts.OWN`) is never taken from the host's flat variables: a site without a
+database would be given its neighbour's.
 """
 
 from __future__ import annotations
@@ -27,18 +27,6 @@ TARGET = "website_target"  # HOST/SITE as it is typed: roles and plugins keep wh
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _MOST = 31  # characters of a name; the vault's names hold the host's besides
 
-# What each entry states; and what belongs to one site alone, too, with what it means where an entry leaves it out.
-NEEDED = ("name", "website_name", "website_root", "website_user", "website_health_path", "website_health_text")
-OWN: Mapping[str, Any] = {
-    "website_writable_paths": [],
-    "website_application": "",
-    "website_profile_facts": {},
-    "website_backup_exclude": [],
-    "website_database_engine": "none",
-    "website_database_name": "",
-    "website_database_user": "",
-}
-
 
 @dataclass(frozen=True)
 class Website:
@@ -49,7 +37,7 @@ class Website:
 
     def variables(self, host: str) -> dict[str, Any]:
         """Return what is laid over the variables of its host."""
-        return {**OWN, **self.facts, TARGET: f"{host}/{self.name}"}
+        return {**website_facts.OWN, **self.facts, TARGET: f"{host}/{self.name}"}
 
 
 def listed(variables: Mapping[str, Any]) -> bool:
@@ -73,7 +61,7 @@ def of_host(site: Site, host: str) -> tuple[Website, ...]:
             _("The list of websites of {host} is wrong ({place}):").format(host=host, place=place)
             + "".join(f"\n  {line}" for line in wrong),
             _("Nothing was touched."),
-            _("Correct the list. Each entry states: {names}").format(names=", ".join(NEEDED)),
+            _("Correct the list. Each entry states: {names}").format(names=", ".join(website_facts.NEEDED)),
         )
     return tuple(
         Website(entry["name"], {key: value for key, value in entry.items() if key != "name"})
@@ -154,7 +142,7 @@ def _faults(site: Site, host: str, entries: Any) -> Iterator[str]:
 
 
 def _entry_faults(site: Site, host: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    for needed in NEEDED:
+    for needed in website_facts.NEEDED:
         if entry.get(needed) in (None, ""):
             yield _("{name} is missing").format(name=needed)
     name = entry.get("name")

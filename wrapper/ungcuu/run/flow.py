@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu import __version__
@@ -104,31 +103,9 @@ def _execute_one(request: Request, part: website_runs.Part, first: Context, conf
             ctx.site = first.site  # loaded already
         document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
         if part.website:
-            _lay_over(ctx, part, stack.enter_context(private_folder()))
-            _name_left(ctx, part, document)
+            website_runs.lay_over(ctx, part, stack.enter_context(private_folder()))
+            website_runs.name_left(ctx, part, document)
         return _go(ctx, request, document)
-
-
-def _lay_over(ctx: Context, part: website_runs.Part, folder: Path) -> None:
-    """Let the wrapper and Ansible see the facts of one website as the host's own."""
-    from ungcuu.hosts import websites
-
-    (host,) = part.names
-    ctx.website, ctx.first_website = ("", part.website) if part.first else (part.website, "")
-    ctx.site = websites.laid_over(ctx.site, host, part.website)
-    facts = next(one for one in websites.of_host(ctx.site, host) if one.name == part.website)
-    ctx.laid_over = (websites.write_inventory(folder, host, facts.variables(host)),)
-
-
-def _name_left(ctx: Context, part: website_runs.Part, document: dict[str, object]) -> None:
-    """Say which websites of the host a run leaves alone, since it works on the first of them only."""
-    for name in part.left:
-        text = _("{name}: left alone. {verb} works on the first website of the host, {first}, only.").format(
-            name=name, verb=ctx.verb.name, first=f"{part.names[0]}/{part.website}"
-        )
-        known = document.get("warnings")
-        document["warnings"] = [*(known if isinstance(known, list) else ()), text]
-        ctx.out.line(text, "warn")
 
 
 def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:

@@ -15,7 +15,10 @@ from ungcuu.core.settings import machine_of
 from ungcuu.run.verb import Hosts, Verb, Websites
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ungcuu.hosts.site import Site
+    from ungcuu.run.verb import Context
 
 _STOPS = (Exit.INTERRUPTED, Exit.TERMINATED)
 _WORST = (Outcome.UNKNOWN, Outcome.NOT_DONE, Outcome.DONE)
@@ -124,6 +127,28 @@ def _unable(verb: Verb, host: str) -> Refused:
         _("Nothing was touched."),
         _("Which verbs can: docs/how-to/several-websites.md"),
     )
+
+
+def lay_over(ctx: Context, part: Part, folder: Path) -> None:
+    """Let the wrapper and Ansible see the facts of one website as the host's own."""
+    from ungcuu.hosts import websites
+
+    (host,) = part.names
+    ctx.website, ctx.first_website = ("", part.website) if part.first else (part.website, "")
+    ctx.site = websites.laid_over(ctx.site, host, part.website)
+    facts = next(one for one in websites.of_host(ctx.site, host) if one.name == part.website)
+    ctx.laid_over = (websites.write_inventory(folder, host, facts.variables(host)),)
+
+
+def name_left(ctx: Context, part: Part, document: dict[str, object]) -> None:
+    """Say which websites of the host a run leaves alone, since it works on the first of them only."""
+    for name in part.left:
+        text = _("{name}: left alone. {verb} works on the first website of the host, {first}, only.").format(
+            name=name, verb=ctx.verb.name, first=f"{part.names[0]}/{part.website}"
+        )
+        known = document.get("warnings")
+        document["warnings"] = [*(known if isinstance(known, list) else ()), text]
+        ctx.out.line(text, "warn")
 
 
 def outcomes(
