@@ -80,6 +80,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
         asked = website_runs.parts(request.verb, request.names, lambda: first.site)
     except UngcuuError as error:
         return failed(document, error, ())
+    except Exception as fault:  # a fault of ungcuu while it read the inventory
+        return failed(document, _fault(first, fault), ())
     reports: list[Report] = []
 
     def run(part: website_runs.Part) -> tuple[Mapping[str, object], Exit]:
