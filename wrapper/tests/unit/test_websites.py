@@ -27,6 +27,7 @@ from ungcuu.core.terminal import Screen
 from ungcuu.detect import baseline
 from ungcuu.hosts import inventory_files, website_facts, websites
 from ungcuu.hosts.site import Site
+from ungcuu.plugins.subject import neighbour_roots
 from ungcuu.run import flow, locks, website_runs
 from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
@@ -253,6 +254,13 @@ def test_a_case_asks_for_the_restore_points_of_websites() -> None:
     """None is kept under the host's own name: the report would say that it has no backup."""
     facts = Facts(hosts=("web01", "web01/portal", "web02"))
     assert facts.backed_up == ("web01/portal", "web02")
+
+
+def test_a_scan_of_one_website_leaves_its_neighbours_files_to_their_own() -> None:
+    """Seen on a real host: an upload of one website was a critical finding in the scan of the other."""
+    known = {"websites": [PORTAL, PRICES], "website_target": "web01/gia-ca"}
+    assert neighbour_roots(known) == ("/var/www/portal",)
+    assert neighbour_roots({"websites": [PORTAL, PRICES]}) == ()
 
 
 def test_a_release_wants_every_website_re_assessed(tmp_path: Path) -> None:

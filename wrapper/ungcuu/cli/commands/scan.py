@@ -62,6 +62,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     for row in scans:
         ctx.out.line(_checked_line(row), "quiet")
         show_unread(ctx, row.get("host"), row.get("checked"))
+        _show_neighbours(ctx)
         if row.get("root_lost"):
             ctx.out.line(
                 _(
@@ -78,6 +79,15 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     message = f"{lost} " + _("Found: {counts}").format(counts=text)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _show_neighbours(ctx: Context) -> None:
+    """Say which websites of the host have a scan of their own, in one that is about a single website."""
+    known = ctx.site.variables(ctx.host).get("websites") if ctx.website else None
+    others = [f"{ctx.host}/{one['name']}" for one in known or () if one["name"] != ctx.website]
+    if others:
+        text = _("{host}: not looked at: the files of {names}, which have scans of their own")
+        ctx.out.line(text.format(host=ctx.names[0], names=", ".join(others)), "quiet")
 
 
 def show_unread(ctx: Context, host: object, checked: object) -> None:
