@@ -68,7 +68,7 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
 def neighbour_roots(known: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the roots of the host's other websites, in a run about one of several.
 
-    Each is compared by a scan of its own, which knows its writable folders: what is uploaded there would be a finding here.
+    Each is compared by a scan of its own, which knows its writable folders: an upload there would be a finding here.
     """
     website = str(known.get("website_target", "")).partition("/")[2]
     others = [one for one in known.get("websites") or [] if one["name"] != website] if website else []
