@@ -140,7 +140,7 @@ def test_a_bad_list_is_refused_with_its_place_and_fix(made: Make, change: dict[s
         websites.of_host(site, "web01")
     assert told in refusal.value.what
     assert "host_vars/web01.yml:" in refusal.value.what
-    assert "website_root" in refusal.value.mend
+    assert "website_root" in refusal.value.fix
 
 
 def test_a_fault_is_shown_where_that_entry_has_it(made: Make) -> None:
@@ -177,7 +177,7 @@ def test_an_unknown_website_is_refused_with_those_that_there_are(made: Make) -> 
     with pytest.raises(InventoryError) as refusal:
         websites.laid_over(made(PORTAL, PRICES), "web01", "portla")
     assert "Did you mean web01/portal?" in refusal.value.what
-    assert refusal.value.mend == "Name one of: web01/portal, web01/gia-ca"
+    assert refusal.value.fix == "Name one of: web01/portal, web01/gia-ca"
 
 
 def note(ctx: Context) -> Result:
@@ -279,7 +279,7 @@ def test_a_release_wants_every_website_re_assessed(tmp_path: Path) -> None:
 def test_a_verb_about_hosts_takes_no_website(made: Make) -> None:
     refused = execute(made(PORTAL), dataclasses.replace(NOTE, websites=Websites.HOST), "web01/portal")
     assert isinstance(refused.error, UsageFault)
-    assert refused.error.mend == "ungcuu note web01"
+    assert refused.error.fix == "ungcuu note web01"
 
 
 @pytest.mark.parametrize("name", ["web01", "web01/portal"])

@@ -122,8 +122,8 @@ def _finish(render: Any, report: Any, out: Screen, common: Mapping[str, Any]) ->
         if one.error is not None:
             from ungcuu.run.failures import as_typed
 
-            one.error.mend = as_typed(one.error.mend, common["inventory"] or "")
-            one.document["error"]["next"] = one.error.mend
+            one.error.fix = as_typed(one.error.fix, common["inventory"] or "")
+            one.document["error"]["next"] = one.error.fix
     if common["json"]:
         _print(report.document)
     render.report(report, out, plain=not common["json"])

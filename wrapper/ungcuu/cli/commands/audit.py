@@ -92,6 +92,7 @@ VERB = Verb(
         "and shows what changed since the audit before."
     ),
     read_only=True,
+    takes_lock=False,
     run=run,
     steps_before=(
         N_("Run the check of every control against the running host"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Outcome, Refused
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         _refuse_doubts(ctx, result)
         return None
-    signed = [row for row in result.data_of("change") if row.get("what") == "baseline"]
+    signed = [row for row in result.data_of("change") if row.get("what") == Change.BASELINE]
     for row in signed:
         show_unread(ctx, row.get("host"), row)
     changed = any(row.get("changed") for row in signed)
