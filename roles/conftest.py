@@ -1,7 +1,8 @@
 """Fixtures of every ``roles/<role>/tests``: Molecule and ``ungcuu verify`` run the same files with them.
 
 ``host`` comes from testinfra: the host under test, as root. ``ungcuu verify HOST --role ROLE`` brings everything; by
-hand, ``pytest roles/<role>/tests --hosts=ssh://web01 --ssh-config=FILE --sudo`` does.
+hand, ``pytest roles/<role>/tests --hosts=ssh://web01 --ssh-config=FILE --sudo`` does, each question over a session of
+its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,26 +20,59 @@ import testinfra
 if TYPE_CHECKING:
     from ungcuu.prepare.visitor import Visitor
 
+ROLES = Path(__file__).parent
+# By host, for the whole run: whose slow commands were begun, what of PHP is shared, who visits the website.
+_BEGUN: set[str] = set()
+_SURVEYED: dict[str, Mapping[str, Any]] = {}
+_VISITORS: dict[str, Visitor] = {}
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker that ties a test to its control."""
+    """Declare the markers of the roles' tests."""
     config.addinivalue_line("markers", "control(id): the control of roles/controls/catalogue.yml that this test proves")
+    config.addinivalue_line("markers", "ahead(command): is slow, and no other test changes its answer: asked early")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Come last to the tests whose answers take long."""
+    items.sort(key=lambda item: item.get_closest_marker("ahead") is not None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _slow_commands_first(
+    request: pytest.FixtureRequest, host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Let the host begin with its slow commands (marker ``ahead``) before the first test, of tests that will run."""
+    ahead, name = getattr(host.backend, "ahead", None), host.backend.get_hostname()
+    if ahead is None or name in _BEGUN:
+        return
+    _BEGUN.add(name)
+    wanted = [item for item in request.session.items if not _not_wanted(item, site_facts[name])]
+    ahead(mark.args[0] for item in wanted for mark in item.iter_markers("ahead"))
+
+
+def _not_wanted(item: pytest.Item, variables: Mapping[str, Any]) -> str:
+    """Why the test's control is not looked at: the site does not enforce it. The audit looks at those too."""
+    from ungcuu.prepare import controls
+
+    mark = item.get_closest_marker("control")
+    state = controls.wanted(controls.load(ROLES), variables)[mark.args[0]] if mark else "enforce"
+    if state == "off" or (state == "audit" and not os.environ.get("UNGCUU_AUDIT")):
+        return f"the site has set the control {mark.args[0]} to {state}"
+    return ""
 
 
 @pytest.fixture(autouse=True)
 def _only_enforced_controls(request: pytest.FixtureRequest, site_facts: Mapping[str, Mapping[str, Any]]) -> None:
-    """Skip the test of a control that the site does not enforce; the audit looks at those too (UNGCUU_AUDIT)."""
+    """Skip the test of a control that the site does not enforce, or that harden does not set here."""
     mark = request.node.get_closest_marker("control")
     if mark is None:
         return
     from ungcuu.prepare import controls
 
-    known = controls.load(Path(__file__).parent)
-    variables = site_facts[request.getfixturevalue("host").backend.get_hostname()]
-    state = controls.wanted(known, variables)[mark.args[0]]
-    if state == "off" or (state == "audit" and not os.environ.get("UNGCUU_AUDIT")):
-        pytest.skip(f"the site has set the control {mark.args[0]} to {state}")
-    scope = next(control.scope for control in known if control.id == mark.args[0])
+    if why_not := _not_wanted(request.node, site_facts[request.getfixturevalue("host").backend.get_hostname()]):
+        pytest.skip(why_not)
+    scope = next(control.scope for control in controls.load(ROLES) if control.id == mark.args[0])
     if scope in ("pool", "unit"):
         _skip_what_is_shared(request.getfixturevalue("whose"), scope, mark.args[0])
 
@@ -48,9 +82,6 @@ def _skip_what_is_shared(whose: Mapping[str, Any], scope: str, control: str) -> 
     for name, others in whose[f"shared_{scope}s"].items():
         if scope == "pool" or name.startswith(control.removeprefix("sandbox-")):
             pytest.skip(f"not applicable: {name} also runs {', '.join(others)}")
-
-
-_SURVEYED: dict[str, Mapping[str, Any]] = {}
 
 
 @pytest.fixture
@@ -95,15 +126,7 @@ def visitor(host: testinfra.host.Host, site_facts: Mapping[str, Mapping[str, Any
     from ungcuu.prepare.site_facts import SiteFacts
     from ungcuu.prepare.visitor import Visitor
 
-    return Visitor(host, SiteFacts(site_facts[host.backend.get_hostname()]))
-
-
-@pytest.fixture(scope="session")
-def neighbour() -> Callable[[str], testinfra.host.Host]:
-    """Another host of the site by its name, as root: ``neighbour("intruder01")`` looks from outside."""
-    config = os.environ.get("UNGCUU_SSH_CONFIG", "")
-
-    def connect(name: str) -> testinfra.host.Host:
-        return testinfra.get_host(f"ssh://{name}?ssh_config={config}&controlpersist=0&sudo=true")
-
-    return connect
+    name = host.backend.get_hostname()
+    if name not in _VISITORS:
+        _VISITORS[name] = Visitor(host, SiteFacts(site_facts[name]))
+    return _VISITORS[name]

@@ -54,11 +54,15 @@ def test_clock_is_synchronised(host: Host) -> None:
     assert host.check_output("timedatectl show -p NTP --value") == "yes"
 
 
+COMPARE_PACKAGE = "debsums --silent --changed coreutils"
+
+
 @pytest.mark.control("package-verification")
+@pytest.mark.ahead(COMPARE_PACKAGE)
 def test_installed_files_are_verified_every_day(host: Host) -> None:
     """A replaced program shows up; the means is there and is run by cron."""
     assert "CRON_CHECK=daily" in host.check_output("cat /etc/default/debsums")
-    assert host.run("debsums --silent --changed coreutils").rc == 0
+    assert host.run(COMPARE_PACKAGE).rc == 0
 
 
 @pytest.mark.control("process-accounting")

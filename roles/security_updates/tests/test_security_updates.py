@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
+TRY_UPDATES = "unattended-upgrade --dry-run"
+
 
 @pytest.mark.control("updates-automatic")
+@pytest.mark.ahead(TRY_UPDATES)
 def test_security_updates_run_by_themselves(host: Host) -> None:
     """Mass exploitation starts within days of a fix; nobody reads advisories on a Sunday."""
     effective = host.check_output("apt-config dump")
@@ -18,4 +21,4 @@ def test_security_updates_run_by_themselves(host: Host) -> None:
     ):
         assert line in effective
     assert host.run("systemctl is-active apt-daily-upgrade.timer").stdout.strip() == "active"
-    assert "Traceback" not in host.run("unattended-upgrade --dry-run").stderr
+    assert "Traceback" not in host.run(TRY_UPDATES).stderr

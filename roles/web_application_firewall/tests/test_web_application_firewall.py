@@ -23,9 +23,10 @@ _LOGS = {"nginx": "/var/log/nginx", "apache2": "/var/log/apache2"}
 def check_attacks(host: Host, site: Mapping[str, Any], visitor: Visitor, server: str) -> None:
     """Detecting, they are in the log; blocking, they are refused; honest visitors get their page either way."""
     logs = _LOGS[server]
-    for attack, path in _ATTACKS.items():
-        token = secrets.token_hex(8)
-        status = visitor.get(path + token).status
+    tokens = {attack: secrets.token_hex(8) for attack in _ATTACKS}
+    answers = visitor.get_all([path + tokens[attack] for attack, path in _ATTACKS.items()])
+    for (attack, token), answer in zip(tokens.items(), answers, strict=True):
+        status = answer.status
         noticed = host.run("grep -q %s %s/error.log %s/modsecurity.log", token, logs, logs).rc == 0
         blocking = site.get("web_application_firewall_mode", "detect") == "block"
         assert noticed, attack

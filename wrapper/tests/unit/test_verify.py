@@ -53,6 +53,8 @@ def test_what_a_host_said_comes_back_cleaned(tmp_path: Path) -> None:
 
 
 FACTLESS = '''
+from ungcuu.prepare.one_session import NoAnswer
+
 def test_needs_a_fact(site):
     """Because."""
     assert site["website_user"]
@@ -62,6 +64,9 @@ def test_needs_an_optional_fact(site):
 
 def test_fails(site):
     assert site["website_name"] == "other"
+
+def test_gets_no_answer():
+    raise NoAnswer("web01 has hung up")
 '''
 
 
@@ -87,3 +92,4 @@ def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pyt
     assert not checks["test_needs_a_fact"].ok
     assert checks["test_needs_an_optional_fact"].outcome == "passed"
     assert checks["test_fails"].outcome == "failed"
+    assert checks["test_gets_no_answer"].outcome == "error", "a lost connection is no fault of the host"

@@ -95,11 +95,11 @@ class Case:
         """Write a person's note into the journal. A note is possible after the end too."""
         return self.journal().append("note", {"text": text, **self._by()})
 
-    def add_task(self, text: str, due: datetime | None = None) -> Record:
+    def add_task(self, text: str, due: datetime | None = None, owner: str = "") -> Record:
         """Put something on the list of what people have to do. Its key is ``task-`` and a number."""
         number = 1 + sum(record.kind == "task" for record in self.records())
         data = {"task": f"task-{number}", "text": text, "due": format_time(due) if due else "", **self._by()}
-        return self.journal().append("task", data)
+        return self.journal().append("task", data | ({"owner": owner} if owner else {}))
 
     def finish_task(self, task: str, proof: str) -> Record:
         """Record that a person did something, and what proves it. Tasks may be finished after the case was closed."""
@@ -268,10 +268,14 @@ def current(settings: Settings, host: str) -> Case | None:
 
 def list_cases(settings: Settings) -> list[Case]:
     """All cases that can be read, oldest first; :func:`unreadable` and ``index.lost`` have the others."""
+    return [case for case in (Case(settings, name) for name in list_ids(settings)) if _readable(case)]
+
+
+def list_ids(settings: Settings) -> list[str]:
+    """The names of all case folders, oldest first, whether they can be read or not."""
     if not settings.cases.is_dir():
         return []
-    names = sorted((path.name for path in settings.cases.iterdir() if _ID.match(path.name)), key=_number_of)
-    return [case for case in (Case(settings, name) for name in names) if _readable(case)]
+    return sorted((path.name for path in settings.cases.iterdir() if _ID.match(path.name)), key=_number_of)
 
 
 def unreadable(settings: Settings) -> list[Case]:

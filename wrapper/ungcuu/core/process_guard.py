@@ -8,6 +8,8 @@ import signal
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
 
 def processes(folder: str) -> list[int]:
     """Return the ids of all processes whose command line names ``folder``, and of their descendants."""
@@ -81,6 +83,34 @@ def memory(pids: Sequence[int]) -> int:
                     total += int(line.split()[1]) << 10
                     break
     return total
+
+
+class Scale:
+    """Weighs processes again and again: exactly, with :func:`memory`, only when they may be too heavy.
+
+    An exact look at a dozen processes takes some milliseconds, in which the kernel holds their memory. What they hold
+    together can't have grown by more than each of them has since then, and that number is cheap.
+    """
+
+    def __init__(self) -> None:
+        self._exact = 0
+        self._resident: dict[int, int] = {}
+
+    def is_over(self, pids: Sequence[int], most: int) -> bool:
+        """Return whether the processes hold more than ``most`` bytes together."""
+        resident = {pid: _resident(pid) for pid in pids}
+        growth = sum(max(0, now - self._resident.get(pid, 0)) for pid, now in resident.items())
+        if self._exact + growth <= most:
+            return False
+        self._exact, self._resident = memory(pids), resident
+        return self._exact > most
+
+
+def _resident(pid: int) -> int:
+    """Return the bytes that a process holds, with those that it shares."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
 
 
 def end(folder: str) -> None:

@@ -22,18 +22,24 @@ from ungcuu.hosts import ssh
 
 BYTE_QUOTA = 48 << 20  # a host may lie at any length
 
-# What the host runs: it finds the modules that were sent with it as an import elsewhere finds files.
+# What the host runs: it finds the modules that were sent with it as an import elsewhere finds files. Python compiles
+# each module that a program imports, since no cache is read: so importlib's own classes, which take typing, inspect
+# and pathlib with them, are not imported.
 _START = """\
-import importlib.abc, importlib.util, json, sys
+import json, sys
 
 SOURCES, START = json.loads({sources}), {start}
+ModuleSpec = type(sys.__spec__)
 
 
-class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Sent:
     def find_spec(self, name, path=None, target=None):
         if name in SOURCES:
             package = any(other.startswith(name + ".") for other in SOURCES)
-            return importlib.util.spec_from_loader(name, self, is_package=package)
+            return ModuleSpec(name, self, is_package=package)
+
+    def create_module(self, spec):
+        return None
 
     def exec_module(self, module):
         name = module.__name__
@@ -41,7 +47,8 @@ class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 sys.meta_path.insert(0, Sent())
-sys.exit(importlib.import_module(START).main(*json.loads({arguments})))
+__import__(START)
+sys.exit(sys.modules[START].main(*json.loads({arguments})))
 """
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ class Control:
         return self.check.partition("::")[2]
 
 
+@cache
 def load(roles: Path) -> tuple[Control, ...]:
-    """Read the catalogue below the roles folder."""
+    """Read the catalogue below the roles folder, once: each of the roles' tests asks for it."""
     import yaml
 
     rows: Sequence[dict[str, Any]] = yaml.safe_load((roles / "controls" / "catalogue.yml").read_text("utf-8"))

@@ -133,7 +133,7 @@ def _run(
     results, config = folder / "results.jsonl", folder / "ssh_config"
     options = f"""
         -q --tb=short --import-mode=importlib -p ungcuu.prepare.verify_plugin -p no:cacheprovider
-        --sudo --hosts=ssh://{host}?controlpersist=0"""
+        --sudo --hosts=ungcuu://{host}?controlpersist=0"""
     _write(folder / "pytest.ini", f"[pytest]\naddopts ={options}\n")
     where = [f"--rootdir={settings.content}", f"--ssh-config={config}", f"--basetemp={folder / 'tmp'}"]
     process = subprocess.Popen(
@@ -168,14 +168,14 @@ def _run(
 
 
 def _watch(process: subprocess.Popen[bytes], folder: Path, host: str, until: float, progress: Progress) -> None:
-    results = folder / "results.jsonl"
+    results, scale = folder / "results.jsonl", process_guard.Scale()
     try:
         while process.poll() is None:
             try:
                 process.wait(0.5)
             except subprocess.TimeoutExpired:
                 progress(*_so_far(results))
-                if time.monotonic() > until or process_guard.memory(process_guard.children(str(folder))) > MOST_MEMORY:
+                if time.monotonic() > until or scale.is_over(process_guard.children(str(folder)), MOST_MEMORY):
                     raise Undetermined(
                         _("The tests on {host} took too long, or the host answered with too much.").format(host=host),
                         _("Nothing was changed."),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ungcuu.prepare.one_session import NoAnswer
 from ungcuu.prepare.site_facts import MissingFact
 
 RESULTS = "UNGCUU_RESULTS"
@@ -23,8 +24,10 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" or report.outcome != "passed":
         why = inspect.getdoc(getattr(item, "obj", None)) if getattr(getattr(item, "obj", None), "__doc__", None) else ""
-        lacking = call.excinfo.value if call.excinfo and isinstance(call.excinfo.value, MissingFact) else None
-        outcome = "error" if report.failed and report.when != "call" else report.outcome
+        fault = call.excinfo.value if call.excinfo else None
+        lacking = fault if isinstance(fault, MissingFact) else None
+        not_run = report.failed and (report.when != "call" or isinstance(fault, NoAnswer))
+        outcome = "error" if not_run else report.outcome
         line = {
             "nodeid": report.nodeid,
             "why": why or "",

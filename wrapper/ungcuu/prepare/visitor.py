@@ -64,6 +64,9 @@ class Visitor:
         return [Answer(row["status"], _head(row), row["text"]) for row in answers]
 
     def _ask(self, order: Mapping[str, Any]) -> Any:
+        by_session = getattr(self._host.backend, "page", lambda _order: None)
+        if (found := by_session(order)) is not None:
+            return found
         return json.loads(self._host.check_output("/usr/bin/python3 -I -c %s %s", script("page"), json.dumps(order)))
 
 

@@ -13,7 +13,6 @@ by the daemon's own parser, and reverted at once when the parser objects:
 
 from __future__ import annotations
 
-import difflib
 import grp
 import json
 import os
@@ -22,11 +21,9 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 STATE = Path("/var/lib/ungcuu")
 _DIFF_LIMIT = 20000
@@ -98,6 +95,8 @@ def has_attributes(path: Path, entry: dict[str, Any]) -> bool:
 
 def place(path: Path, text: str, mode: int, owner: int, group: int) -> None:
     """Write a file whole: a reader, or a power cut, sees the old one or the new one."""
+    import tempfile  # the host compiles it each time: not where nothing changes
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".ungcuu-", dir=path.parent)
     try:
@@ -216,8 +215,7 @@ def kept_back(order: dict[str, Any]) -> list[list[str]]:
     return [run(skip["command"])[1].splitlines() for skip in order.get("skips", [])]
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One file that differs from what it shall be."""
 
     entry: dict[str, Any]
@@ -247,6 +245,8 @@ def differing(order: dict[str, Any]) -> list[Change]:
 def difference(header: str, before: str, after: str) -> dict[str, str]:
     """Before and after, as Ansible shows it; of long texts only the lines that differ."""
     if max(len(before), len(after)) > _DIFF_LIMIT:
+        import difflib
+
         lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), header, header)
         return {"prepared": "".join(lines)[:_DIFF_LIMIT]}
     return {"before": before, "after": after, "before_header": header, "after_header": header}

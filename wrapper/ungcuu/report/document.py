@@ -43,7 +43,7 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known))
     files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}
     if pdf:
-        files[f"report{suffix}.pdf"] = _print(text)
+        files[f"report{suffix}.pdf"] = print_pdf(text)
     return _put_recorded(case, files)
 
 
@@ -70,8 +70,12 @@ def _put_recorded(case: Case, files: Mapping[str, bytes]) -> list[Path]:
     return list(drafts)
 
 
-def _print(text: str) -> bytes:
-    """Turn the document into a PDF with Debian's ``weasyprint``, in a folder of its own."""
+def print_pdf(text: str) -> bytes:
+    """Turn the document into a PDF with Debian's ``weasyprint``, in a folder of its own.
+
+    Raises:
+        ControllerFault: The program is missing or failed.
+    """
     program = shutil.which("weasyprint")
     if program is None:
         raise ControllerFault(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,6 +43,11 @@ def shown_time(text: str, local: tzinfo | None = None) -> str:
         return f"{parse_time(text).astimezone(local or zone()):%d/%m/%Y %H:%M:%S}"
     except ValueError:
         return "–"
+
+
+def shown_day(day: date | None) -> str:
+    """A day as people here write it; a dash for none."""
+    return f"{day:%d/%m/%Y}" if day else "–"
 
 
 def shown_utc(text: str) -> str:

@@ -189,6 +189,7 @@ EVENTS = {
     "report": N_("Report drawn up"),
     "timestamp": N_("Time stamp of an authority"),
     "verdict": N_("Verdict on a finding"),
+    "lessons": N_("Lessons recorded"),
     "finding": N_("Finding"),
     "proof": N_("Proof"),
     "outside": N_("View from outside"),

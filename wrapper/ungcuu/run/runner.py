@@ -212,6 +212,7 @@ class Runner:
         self.inventories = tuple(inventories)
         self._tally = _Tally(lambda _event: None)
         self._main = 0  # process id of ansible-playbook
+        self._scale = process_guard.Scale()
 
     def cancel(self, why: str) -> None:
         """Ask the run to end."""
@@ -265,7 +266,7 @@ class Runner:
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
         ours = process_guard.children(str(folder))
         self._main = self._main or (ours[0] if ours else 0)
-        if process_guard.memory(ours) > most:
+        if self._scale.is_over(ours, most):
             self.cancel("quota")
         if self._tally.stop or (self._main and not process_guard.alive(self._main)):
             process_guard.end(str(folder))  # a killed ansible-playbook leaves workers behind

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ungcuu.core.debian import DEFAULT, SUPPORTED
 from ungcuu.core.errors import Exit, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Outcome, Phase, Result, Verb
+
+if TYPE_CHECKING:
+    from ungcuu.drill.player import Report
 
 # A lab of its own, so that a drill never takes down the hosts of `ungcuu lab up`.
 _SLOT = "15"
@@ -40,6 +44,7 @@ def _run(context: Context) -> Result:
     drill = Drill(context.options["scenario"], context.settings, slot, context.out.note, language())
     report = drill.run(context.options["debian"])
     (drill.state / f"{report.scenario}.json").write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
+    _keep(context, report)
     if report.outcome == "DONE" and not context.options["keep"]:
         drill.lab.down()
     if report.error:
@@ -57,6 +62,22 @@ def _run(context: Context) -> Result:
         "report": report.report,
     }
     return Result(Outcome.DONE, message.format(**values), report.as_json())
+
+
+def _keep(context: Context, report: Report) -> None:
+    """Record what came of it in the journal of operations: the drill's own result file is replaced each time."""
+    from ungcuu.case.journal import Journal
+    from ungcuu.core.errors import UngcuuError
+
+    told = report.as_json()
+    data = {name: told[name] for name in ("scenario", "outcome", "case", "error") if told[name]}
+    data |= {name: seconds for name, seconds in told.items() if name.startswith("seconds_") and seconds is not None}
+    try:
+        journal = Journal.open(context.settings.operations, context.settings.keys, context.settings.heads)
+        journal.append("drill", {**data, "operator": context.settings.operator})
+    except UngcuuError as error:
+        message = _("The drill is not in the journal of operations, so the register does not know it: {why}")
+        context.out.line(message.format(why=error.what), "warn")
 
 
 def _list(_context: Context) -> Result:

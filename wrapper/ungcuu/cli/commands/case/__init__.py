@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case import documents, management, scope
+from ungcuu.cli.commands.case import documents, lessons, management, scope
 from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ungcuu.run.verb import Context
 
 _SEVERITIES = ("low", "medium", "high", "critical")
+# As in ungcuu.case.lessons; a test compares them.
+_ROOT_CAUSES = (
+    "unpatched", "weak-password", "upload", "injection", "exposed-service", "misconfiguration", "neighbour",
+    "supplier", "insider", "availability", "not-found", "other",
+)  # fmt: skip # a table
 _TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 
 
@@ -121,6 +126,33 @@ VERB = Verb(
             management.done,
             arguments=(_CASE, Argument("task"), Argument("proof", many=True)),
             examples=('ungcuu case done UC-20261122-001 notify-24h "công văn 812/SCT-VP, sent 11:05"',),
+        ),
+        _sub(
+            "lessons",
+            N_("Record the root cause, what worked, and follow-ups with owner and day"),
+            lessons.lessons,
+            arguments=(_CASE,),
+            options=(
+                Option("--root-cause", N_("What let it happen"), kind="choice", choices=_ROOT_CAUSES, required=True),
+                Option("--detail", N_("The root cause in words, with what proves it"), required=True),
+                Option("--worked", N_("What worked")),
+                Option("--failed", N_("What did not work")),
+                Option(
+                    "--follow-up",
+                    N_("What somebody has to do; may be given again"),
+                    multiple=True,
+                    metavar="OWNER|DAY|TEXT",
+                ),
+            ),
+            steps=(
+                N_("Check every follow-up"),
+                N_("Record the lessons; the follow-ups stand in 'register due' until they are done"),
+                N_("Name earlier cases with the same root cause"),
+            ),
+            examples=(
+                "ungcuu case lessons UC-20261122-001 --root-cause upload --detail 'form of the Q&A page took PHP' "
+                "--follow-up 'Lê Bình|2026-12-15|remove the form'",
+            ),
         ),
         _sub(
             "verdict",
