@@ -38,9 +38,9 @@ def fresh(lab: Lab) -> Callable[..., Lab]:
         lab.down(hosts)
         lab.up(hosts, DEBIAN)
         for host in hosts:  # what was signed of another machine says nothing of this one
-            folder = Path(os.environ["UNGCUU_STATE"]) / "hosts" / host
-            for signed in (*folder.glob("baseline*"), *folder.glob("root-lost*")):
-                signed.unlink()
+            for folder in (Path(os.environ["UNGCUU_STATE"]) / "hosts").glob(f"{host}*"):  # and its websites'
+                for signed in (*folder.glob("baseline*"), *folder.glob("root-lost*")):
+                    signed.unlink()
         return lab
 
     return make

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 VERBS = ROOT / "docs" / "reference" / "verbs.md"
 HELP = ROOT / "wrapper" / "tests" / "repo" / "golden" / "help.txt"
 
-_HOSTS = {Hosts.NONE: "", Hosts.ONE: " HOST", Hosts.OPTIONAL: " [HOST]", Hosts.MANY: " HOST..."}
+_HOSTS = {Hosts.NONE: "", Hosts.ONE: " {}", Hosts.OPTIONAL: " [{}]", Hosts.MANY: " {}..."}
 
 
 def verbs_page() -> str:
@@ -61,7 +61,7 @@ def _page() -> Iterator[str]:
 
 def _verb(name: str, verb: Verb) -> Iterator[str]:
     arguments = "".join(f" {a.name.upper()}{'...' if a.many else ''}" for a in verb.arguments)
-    yield f"### `ungcuu {name}{_HOSTS[verb.hosts]}{arguments}`\n"
+    yield f"### `ungcuu {name}{_HOSTS[verb.hosts].format(verb.host_word)}{arguments}`\n"
     yield f"{verb.summary}.\n" if not verb.summary.endswith(".") else f"{verb.summary}\n"
     if verb.description:
         yield f"{verb.description}\n"

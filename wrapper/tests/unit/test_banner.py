@@ -61,7 +61,7 @@ def run(server: ssh.Target, tmp_path: Path, **more: str) -> runner.RunResult:
         **more,
     }
     assert settings.inventory
-    return runner.run(settings, settings.inventory, "ask", ("web01",), variables)
+    return runner.run(settings, (settings.inventory,), "ask", ("web01",), variables)
 
 
 @pytest.mark.parametrize("key", [True, False])

@@ -48,7 +48,7 @@ def test_a_run_that_no_play_matched_says_why(tmp_path: Path) -> None:
     """A verb that acts from its card learns it from Ansible, which ends well and says nothing."""
     settings = content.make(tmp_path)
     assert settings.inventory
-    result = runner.run(settings, settings.inventory, "greet", ("vault01",), {})
+    result = runner.run(settings, (settings.inventory,), "greet", ("vault01",), {})
     assert result.outcome is Outcome.NOT_DONE
     assert "in a group that its playbook works on" in result.message
 

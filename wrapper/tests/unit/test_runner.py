@@ -33,7 +33,7 @@ def play(tasks: str) -> str:
 def go(settings: Settings, playbook: str, *hosts: str, **more: Any) -> runner.RunResult:
     assert settings.content
     inventory = settings.content / "inventory" / "site"
-    return runner.run(settings, inventory, playbook, hosts or ("web01",), more.pop("variables", {}), **more)
+    return runner.run(settings, (inventory,), playbook, hosts or ("web01",), more.pop("variables", {}), **more)
 
 
 def test_a_run_tells_events_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +267,7 @@ def test_hosts_run_side_by_side_each_with_its_own_outcome(tmp_path: Path) -> Non
       ansible.builtin.command: "{{ 'false' if inventory_hostname == 'web01' else 'true' }}"
     """
     settings = content.make(tmp_path, uneven=play(tasks))
-    result = runner.run_each(settings, settings.content / "inventory/site", "uneven", ("web01", "web02"), {})
+    result = runner.run_each(settings, (settings.content / "inventory/site",), "uneven", ("web01", "web02"), {})
     assert {h: r.outcome for h, r in result.hosts.items()} == {"web01": Outcome.NOT_DONE, "web02": Outcome.DONE}
     assert result.outcome is Outcome.NOT_DONE
 

@@ -26,6 +26,7 @@ from ungcuu.case.record import Record
 from ungcuu.contain import card
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.errors import Tampered
+from ungcuu.core.settings import machine_of
 from ungcuu.detect import baseline
 
 READ = ("web_logs", "journal", "web_manifest", "changed_files")  # the items of triage that show something
@@ -74,7 +75,8 @@ def scope_of_case(case: Case) -> CaseScope:
     found = []
     for host in sorted({*facts.hosts, *held}):
         files = held.get(host, {})
-        known = known_files(files, sent.get(host, {}), _trusted(case, host, since))
+        names = [host, *(name for name in facts.hosts if name != host and machine_of(name) == host)]
+        known = known_files(files, sent.get(host, {}), _trusted(case, names, since))
         own = own_addresses(case, host, records)
         found.append(
             _host(host, files, facts, parse_time(since), skew=skew.get(host, timedelta(0)), known=known, own=own)
@@ -101,13 +103,19 @@ def own_addresses(case: Case, host: str, records: Iterable[Record]) -> frozenset
     return frozenset(seen | {"127.0.0.1", "::1"})
 
 
-def _trusted(case: Case, host: str, since: str) -> Mapping[str, Mapping[str, Any]]:
-    """The files of the newest baseline that is older than the first sign of compromise; none where none is trusted."""
-    try:
-        good = baseline.before(case.settings.state, host, since)
-    except (OSError, Tampered):
-        return {}
-    return {str(key[0]): row for key, row in good.snapshot.of("file").items()} if good else {}
+def _trusted(case: Case, names: Iterable[str], since: str) -> Mapping[str, Mapping[str, Any]]:
+    """The files of the newest baselines that are older than the first sign of compromise; none where none is trusted.
+
+    A host with several websites has a baseline under the name of each.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in names:
+        try:
+            good = baseline.before(case.settings.state, name, since)
+        except (OSError, Tampered):
+            continue
+        found |= {str(key[0]): row for key, row in good.snapshot.of("file").items()} if good else {}
+    return found
 
 
 def known_files(

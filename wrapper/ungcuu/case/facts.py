@@ -14,6 +14,7 @@ from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import N_
 from ungcuu.core.phrases import Change, code_of
+from ungcuu.core.settings import machine_of
 from ungcuu.detect.findings import substance
 
 PHASES = ("detect", "contain", "recover", "review", "closed")
@@ -155,6 +156,12 @@ class Facts:
     def seconds_to_contain(self) -> float | None:
         """From detection to the end of the first isolation that succeeded."""
         return _between(self.detected, self.contained)
+
+    @property
+    def backed_up(self) -> tuple[str, ...]:
+        """The hosts whose restore points matter: of one with several websites, those websites."""
+        several = {machine_of(host) for host in self.hosts if "/" in host}
+        return tuple(host for host in self.hosts if host not in several)
 
     @property
     def seconds_to_recover(self) -> float | None:

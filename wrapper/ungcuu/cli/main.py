@@ -118,11 +118,12 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
 
 
 def _finish(render: Any, report: Any, out: Screen, common: Mapping[str, Any]) -> int:
-    if report.error is not None:
-        from ungcuu.run.failures import as_typed
+    for one in report.parts or (report,):
+        if one.error is not None:
+            from ungcuu.run.failures import as_typed
 
-        report.error.fix = as_typed(report.error.fix, common["inventory"] or "")
-        report.document["error"]["next"] = report.error.fix
+            one.error.fix = as_typed(one.error.fix, common["inventory"] or "")
+            one.document["error"]["next"] = one.error.fix
     if common["json"]:
         _print(report.document)
     render.report(report, out, plain=not common["json"])

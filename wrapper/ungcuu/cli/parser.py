@@ -198,15 +198,16 @@ class _Callback:
 
 def _positionals(verb: Verb) -> list[click.Parameter]:
     found: list[click.Parameter] = []
+    name = verb.host_word
     if verb.hosts is Hosts.MANY:
         found.append(
-            click.Argument(["hosts"], nargs=-1, required=True, metavar="HOST...", shell_complete=_complete_hosts)
+            click.Argument(["hosts"], nargs=-1, required=True, metavar=f"{name}...", shell_complete=_complete_hosts)
         )
     elif verb.hosts is not Hosts.NONE:
         needed = verb.hosts is Hosts.ONE
         found.append(
             click.Argument(
-                ["hosts"], required=needed, metavar="HOST" if needed else "[HOST]", shell_complete=_complete_hosts
+                ["hosts"], required=needed, metavar=name if needed else f"[{name}]", shell_complete=_complete_hosts
             )
         )
     return [*found, *(_argument(argument) for argument in verb.arguments)]

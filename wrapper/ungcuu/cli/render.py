@@ -19,6 +19,12 @@ _STYLE = {"DONE": "good", "NOT DONE": "bad", "UNKNOWN": "warn"}
 def report(found: Report, out: Screen, plain: bool) -> None:
     """Show what came of a run. Under --json (not ``plain``) the error alone is reported."""
     document: Mapping[str, Any] = found.document
+    if found.parts:
+        for part in found.parts:
+            report(part, out, plain)
+        if plain and document["outcome"] != "PLANNED":
+            out.table([(name, _(OUTCOMES.get(str(row["outcome"]), ""))) for name, row in document["hosts"].items()])
+        return
     if plain and "plan" in document:
         plan(document["plan"], out)
         return

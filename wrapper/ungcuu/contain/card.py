@@ -115,7 +115,7 @@ def build(site: Site, host: str, seen_from: tuple[str, ...] = ()) -> Card:
     """
     from ungcuu.contain import vantage_point
 
-    variables = site.variables(host)
+    variables = site.own_variables(host)
     target = site.target(host)
     allowed = allow_list([*management(variables), *seen_from])
     ports = tuple(int(port) for port in variables.get("website_ports", (80, 443)))
@@ -165,7 +165,7 @@ def fingerprint(site: Site, host: str) -> str:
     """Hash what a card is made from, so that a stale one is noticed."""
     from ungcuu.contain import vantage_point
 
-    variables = site.variables(host)
+    variables = site.own_variables(host)
     target = site.target(host)
     parts = [
         str(target),

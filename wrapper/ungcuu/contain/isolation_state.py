@@ -9,6 +9,7 @@ imported before the gate (but `core.atomic`, which needs no more): the fast cut 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,22 +56,39 @@ def mark_released(folder: Path, now: datetime) -> bool:
     return True
 
 
-def against_release(folder: Path, host: str, now: datetime, override: str = "") -> list[str]:
+def against_release(
+    folder: Path, host: str, now: datetime, override: str = "", websites: Sequence[str] = ()
+) -> list[str]:
     """Return every reason against returning the host to service; an empty list means none.
 
-    ``override`` is a person's reason for a release although root was lost; it answers that alone.
+    ``override`` is a person's reason for a release although root was lost; it answers that alone. Each of ``websites``,
+    where the host has several, must have been re-assessed: the isolation ends for all of them.
     """
+    if not websites:
+        return _against(folder, folder, host, now, override)
+    from ungcuu.core.settings import host_folder
+
+    state: Path = folder.parents[1]
+    found: list[str] = []
+    for name in (f"{host}/{website}" for website in websites):
+        reasons = _against(folder, host_folder(state, name), name, now, override)
+        found += [f"{name}: {reason}" for reason in reasons]
+    return found
+
+
+def _against(folder: Path, kept: Path, name: str, now: datetime, override: str) -> list[str]:
+    """Return every reason against it; the record of the re-assessment lies in ``kept``, under this name."""
     from ungcuu.core.errors import Tampered
     from ungcuu.detect import baseline, root_loss
 
     try:
-        loss = root_loss.load(folder.parents[1], host)
+        loss = root_loss.load(folder.parents[1], folder.name)
     except Tampered:
         return ["the record of whether root was lost does not match its signature"]
     excused = loss is not None and (loss.ended.get("how") == "override" or root_loss.is_reason(override))
     against = [loss.sentence()] if loss is not None and loss.standing and not excused else []
     try:
-        found = baseline.verified(folder / REASSESSMENT, folder.parents[1] / "keys", host)
+        found = baseline.verified(kept / REASSESSMENT, folder.parents[1] / "keys", name)
     except FileNotFoundError:
         return ["it has not been re-assessed", *against]
     except Tampered:

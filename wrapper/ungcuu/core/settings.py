@@ -36,6 +36,24 @@ def operator_name(environment: Mapping[str, str]) -> str:
         return str(os.getuid())
 
 
+def kept_name(name: str) -> str:
+    """Return under which name the controller and the vault keep a host (``web01``) or one of its websites.
+
+    ``web01/portal`` is what people type; a slash can't stand in a file's name.
+    """
+    return name.replace("/", "--")
+
+
+def machine_of(name: str) -> str:
+    """Return the host of ``web01/portal``; a host's own name as it is."""
+    return name.partition("/")[0]
+
+
+def host_folder(state: Path, name: str) -> Path:
+    """Return the folder of one host, or of one website of a host that has several (``web01/portal``)."""
+    return state / "hosts" / kept_name(name)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What every module may know about this controller; nothing in it is secret."""
@@ -99,5 +117,5 @@ class Settings:
         return self.state / "locks"
 
     def host_dir(self, host: str) -> Path:
-        """Folder of one host: containment card, baseline, findings."""
-        return self.state / "hosts" / host
+        """Folder of one host: containment card, baseline, findings; see :func:`host_folder`."""
+        return host_folder(self.state, host)

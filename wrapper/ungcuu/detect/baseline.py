@@ -21,7 +21,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 
-from ungcuu.core import clock, signing
+from ungcuu.core import clock, settings, signing
 from ungcuu.core.atomic import make_private, put
 from ungcuu.core.errors import StepFailed, Tampered
 from ungcuu.core.i18n import _
@@ -238,7 +238,7 @@ class Baseline:
 
 def host_folder(state: Path, host: str) -> Path:
     """Return the folder of one host, made on first use, mode 0700."""
-    return make_private(state / "hosts" / host)
+    return make_private(settings.host_folder(state, host))
 
 
 def sign(path: Path, document: Mapping[str, Any], keys: Path) -> None:
@@ -325,7 +325,7 @@ def load(state: Path, host: str) -> Baseline | None:
     Raises:
         Tampered: Its signature is wrong.
     """
-    path = state / "hosts" / host / "baseline.json"
+    path = settings.host_folder(state, host) / "baseline.json"
     return _read(path, state / "keys", host) if path.exists() else None
 
 
@@ -344,7 +344,7 @@ def before(state: Path, host: str, moment: str) -> Baseline | None:
     Raises:
         Tampered: Its signature is wrong.
     """
-    folder = state / "hosts" / host
+    folder = settings.host_folder(state, host)
     found = [
         (str(verified(path, state / "keys", host).get("taken", "")), path) for path in folder.glob("baseline*.json")
     ]
@@ -359,7 +359,7 @@ def check_signature(state: Path, hosts: Iterable[str]) -> None:
         Tampered: The first baseline whose signature is wrong.
     """
     for host in hosts:
-        path = state / "hosts" / host / "baseline.json"
+        path = settings.host_folder(state, host) / "baseline.json"
         if path.exists():
             verified(path, state / "keys", host)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core.settings import host_folder, kept_name, machine_of
 from ungcuu.hosts import deployed_files
 
 FORMAT = 1
@@ -26,9 +27,18 @@ def document(state: Path, host: str, folders: Sequence[str]) -> dict[str, Any]:
     from ungcuu.detect import baseline
 
     below = tuple(folder.rstrip("/") + "/" for folder in folders)
-    ours = {path: digest for path, digest in deployed_files.load(state, host).items() if path.startswith(below)}
-    found: dict[str, Any] = {"format": FORMAT, "host": host, "taken": "", "sha256": "", "files": [], "ours": ours}
-    path = state / "hosts" / host / "baseline.json"
+    ours = {
+        path: digest for path, digest in deployed_files.load(state, machine_of(host)).items() if path.startswith(below)
+    }
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "host": kept_name(host),
+        "taken": "",
+        "sha256": "",
+        "files": [],
+        "ours": ours,
+    }
+    path = host_folder(state, host) / "baseline.json"
     signed = baseline.load(state, host)
     if signed is None:
         return found

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from ungcuu.core.atomic import put_json
 from ungcuu.core.clock import now
+from ungcuu.core.settings import kept_name
 from ungcuu.detect import baseline, coverage, detectors, heuristics, package_check, root_loss, second_reader, vault_view
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
@@ -103,6 +104,12 @@ class Subject:
     vault: str = ""
     vault_variables: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 90.0
+    website: str = ""  # the one website that this is about, on a host with several
+
+    @property
+    def name(self) -> str:
+        """Under which name the records are kept: the host's, or ``host/website`` on a host with several."""
+        return f"{self.host}/{self.website}" if self.website else self.host
 
     def reader_config(self) -> dict[str, Any]:
         """Return the settings of the program on the host."""
@@ -124,7 +131,7 @@ class Subject:
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
         known = deployed_files.load(self.state, self.host)
         cut = self.past.isolation_mode()
-        return Policy(self.host, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths, cut)
+        return Policy(self.name, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths, cut)
 
 
 @dataclass(frozen=True)
@@ -248,7 +255,7 @@ def _vault_view(subject: Subject) -> vault_view.VaultView:
     """Return what the vault saw in the newest restore point that it looked into."""
     if not subject.vault:
         return vault_view.VaultView(why="the inventory names no vault")
-    return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", subject.host))
+    return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", kept_name(subject.name)))
 
 
 def scan(subject: Subject, *, check: bool = False) -> ScanResult:
@@ -258,7 +265,7 @@ def scan(subject: Subject, *, check: bool = False) -> ScanResult:
         UngcuuError: The host could not be read, or its baseline was tampered with.
     """
     started, begun = datetime.now(UTC), time.monotonic()
-    against = baseline.load(subject.state, subject.host)
+    against = baseline.load(subject.state, subject.name)
     snapshot = read(subject, against)
     judged = judge(subject, snapshot, against, begun)
     found = judged.findings
@@ -266,10 +273,10 @@ def scan(subject: Subject, *, check: bool = False) -> ScanResult:
     taken = against.taken if against else ""
     lost = root_loss.remember(subject.state, subject.target, found, subject.past.in_incident(), check=check)
     result = ScanResult(
-        subject.host, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
+        subject.name, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
     )
     if not check:
-        put_json(baseline.host_folder(subject.state, subject.host) / "findings.json", result.document())
+        put_json(baseline.host_folder(subject.state, subject.name) / "findings.json", result.document())
     return result
 
 
@@ -311,7 +318,7 @@ def take_baseline(subject: Subject, accept: bool = False) -> NewBaseline:
     doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
     if doubts and not accept and snapshot.complete:
         return NewBaseline(False, doubts, read_of)
-    changed = baseline.save(subject.state, subject.host, snapshot)
+    changed = baseline.save(subject.state, subject.name, snapshot)
     if not subject.past.in_incident():
         root_loss.accepted(subject.state, subject.host)
     return NewBaseline(changed, doubts, read_of)

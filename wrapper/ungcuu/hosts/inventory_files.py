@@ -69,6 +69,32 @@ def place_of(inventory: Path, variable: str) -> str:
     return found
 
 
+def place_in_entry(inventory: Path, name: str, variable: str) -> str:
+    """Return ``path:line`` of a variable in the entry of this name of a list ``websites:``; else nothing."""
+    import yaml
+
+    found = ""
+    for path in files(inventory):
+        try:
+            tree = yaml.compose(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError, OSError):
+            continue
+        for entry in _entries(tree):
+            keys = {str(key.value): (key, value) for key, value in _pairs(entry)}
+            if variable in keys and "name" in keys and str(keys["name"][1].value) == name:
+                found = f"{path}:{keys[variable][0].start_mark.line + 1}"
+    return found
+
+
+def _entries(node: Any) -> Iterator[Any]:
+    """Yield each entry of the lists ``websites:``, wherever they stand."""
+    for key, value in _pairs(node):
+        if str(key.value) == "websites" and isinstance(value.value, list):
+            yield from (entry for entry in value.value if not isinstance(entry, tuple))
+        else:
+            yield from _entries(value)
+
+
 def parsed(text: str) -> Any:
     """Return YAML as plain data.
 

@@ -67,12 +67,16 @@ def inventory_of(settings: Settings) -> Path:
 
 @dataclass(frozen=True)
 class Site:
-    """One resolved inventory. ``hosts`` maps a name to its variables as plain data; values stay on the controller."""
+    """One resolved inventory. ``hosts`` maps a name to its variables as plain data; values stay on the controller.
+
+    ``beneath`` has a host's own variables where those of one of its websites are laid over them.
+    """
 
     inventory: Path
     settings: Settings
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beneath: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, settings: Settings) -> Site:
@@ -126,6 +130,10 @@ class Site:
         if host not in self.hosts:
             raise self._unknown(host)
         return self.hosts[host]
+
+    def own_variables(self, host: str) -> Mapping[str, Any]:
+        """Return the variables of a host as a whole, also in a run about one of its websites."""
+        return self.beneath.get(host) or self.variables(host)
 
     def target(self, host: str) -> Target:
         """Return how the host is reached over SSH.

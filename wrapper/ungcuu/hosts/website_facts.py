@@ -225,8 +225,24 @@ OPTIONAL = frozenset(
         "website_contacts",
         "website_profile_facts",
         "website_second_vault_host",
+        "website_target",
+        "websites",
     }
 )
+
+
+# Several websites on one host: what each entry of the list states, and what else belongs to one site alone, with what
+# leaving it out means.
+NEEDED = ("name", "website_name", "website_root", "website_user", "website_health_path", "website_health_text")
+OWN: Mapping[str, Any] = {
+    "website_writable_paths": [],
+    "website_application": "",
+    "website_profile_facts": {},
+    "website_backup_exclude": [],
+    "website_database_engine": "none",
+    "website_database_name": "",
+    "website_database_user": "",
+}
 
 
 def problems(site: Site, host: str, verb: str = "") -> list[str]:
@@ -250,7 +266,7 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
 
 def _profile_fault(site: Site, known: Mapping[str, Any]) -> str:
     wrong = profiles.fault_of(str(known.get("website_application") or ""), known.get("website_profile_facts"))
-    place = inventory_files.place_of(site.inventory, "website_profile_facts") if wrong else ""
+    place = place_of_fact(site, known, "website_profile_facts") if wrong else ""
     return f"{wrong}   ({place})" if place else wrong
 
 
@@ -266,8 +282,19 @@ def _problem(site: Site, known: Mapping[str, Any], fact: Fact) -> str:
         name=fact.name,
         value=_("(not shown)") if fact.secret else repr(value)[:80],
         looks=looks,
-        place=inventory_files.place_of(site.inventory, fact.name) or "?",
+        place=place_of_fact(site, known, fact.name) or "?",
     )
+
+
+def place_of_fact(site: Site, known: Mapping[str, Any], name: str) -> str:
+    """Return where a fact is set: in the entry of the one website that this is about, else by the flat variable."""
+    website = str(known.get("website_target") or "").partition("/")[2]
+    if not website:
+        return inventory_files.place_of(site.inventory, name)
+    found = inventory_files.place_in_entry(site.inventory, website, name)
+    if not found and name in (*OWN, *NEEDED):  # nothing but the entry can set it
+        return inventory_files.place_in_entry(site.inventory, website, "name")
+    return found or inventory_files.place_of(site.inventory, name)
 
 
 def require(site: Site, hosts: Iterable[str], verb: str) -> None:

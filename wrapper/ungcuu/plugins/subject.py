@@ -24,7 +24,7 @@ _WANTED = _REACHED_BY | frozenset(
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
         "website_config_paths", "website_vault_host", "website_profile_facts",
         "host_state_exclude", "host_state_trees", "host_state_seconds",
-        "host_state_package_sources",
+        "host_state_package_sources", "website_target", "websites",
     }
 )  # fmt: skip # a table
 
@@ -54,14 +54,25 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         profile=profiles.of_site(
             str(known.get("website_application", "")), plain(known.get("website_profile_facts") or {})
         ),
-        exclude=tuple(map(str, known.get("host_state_exclude", []))),
+        exclude=(*map(str, known.get("host_state_exclude", [])), *neighbour_roots(known)),
         trees=tuple(map(str, known.get("host_state_trees", []))),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
         config_paths=tuple(map(str, known.get("website_config_paths", []))),
         vault=str(known.get("website_vault_host", "")),
         vault_variables=_vault_variables(templar, task_vars, str(known.get("website_vault_host", ""))),
         seconds=float(known.get("host_state_seconds", 180)),
+        website=str(known.get("website_target", "")).partition("/")[2],
     )
+
+
+def neighbour_roots(known: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the roots of the host's other websites, in a run about one of several.
+
+    Each is compared by a scan of its own, which knows its writable folders: an upload there would be a finding here.
+    """
+    website = str(known.get("website_target", "")).partition("/")[2]
+    others = [one for one in known.get("websites") or [] if one["name"] != website] if website else []
+    return tuple(str(one["website_root"]).rstrip("/") for one in others)
 
 
 def _vault_variables(templar: Any, task_vars: Mapping[str, Any], vault: str) -> dict[str, Any]:

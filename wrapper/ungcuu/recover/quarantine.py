@@ -22,6 +22,7 @@ from typing import Any
 from ungcuu.core.clock import now
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import _
+from ungcuu.core.settings import host_folder
 from ungcuu.core.terminal import clean
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Snapshot, path_bytes
@@ -93,7 +94,7 @@ def last_scan(state: Path, host: str) -> Mapping[str, Any]:
         Refused: No scan was made.
     """
     try:
-        document = json.loads((state / "hosts" / host / "findings.json").read_bytes())
+        document = json.loads((host_folder(state, host) / "findings.json").read_bytes())
     except (OSError, ValueError) as error:
         raise Refused(
             _("There are no findings of {host}.").format(host=host), _("Nothing was touched."), f"ungcuu scan {host}"
@@ -313,7 +314,7 @@ def remembered(state: Path, host: str) -> list[dict[str, Any]]:
     Raises:
         Tampered: The list does not match its signature.
     """
-    path = state / "hosts" / host / "quarantine.json"
+    path = host_folder(state, host) / "quarantine.json"
     if not path.exists():
         return []
     return list(baseline.verified(path, state / "keys", host)["items"])
@@ -323,7 +324,7 @@ def remember(subject: Subject, taken: Sequence[Taken]) -> None:
     """Add to what was taken, signed."""
     if not taken:
         return
-    rows = remembered(subject.state, subject.host)
+    rows = remembered(subject.state, subject.name)
     rows += [
         {
             "id": item.order.id,
@@ -342,8 +343,8 @@ def remember(subject: Subject, taken: Sequence[Taken]) -> None:
 
 
 def _write(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> None:
-    path = baseline.host_folder(subject.state, subject.host) / "quarantine.json"
-    document = {"format": baseline.FORMAT, "host": subject.host, "items": list(rows)}
+    path = baseline.host_folder(subject.state, subject.name) / "quarantine.json"
+    document = {"format": baseline.FORMAT, "host": subject.name, "items": list(rows)}
     baseline.sign(path, document, subject.state / "keys")
 
 
@@ -354,13 +355,13 @@ def bring_back(subject: Subject, ids: Sequence[str], check: bool = False) -> lis
         UsageFault: Nothing of that id was taken.
         UngcuuError: The host could not be reached, or the list was tampered with.
     """
-    rows = {row["id"]: row for row in remembered(subject.state, subject.host)}
+    rows = {row["id"]: row for row in remembered(subject.state, subject.name)}
     missing = [name for name in ids if name not in rows]
     if missing:
         raise UsageFault(
-            _("Nothing was taken from {host} under {ids}.").format(host=subject.host, ids=", ".join(missing)),
+            _("Nothing was taken from {host} under {ids}.").format(host=subject.name, ids=", ".join(missing)),
             _("Nothing was touched."),
-            _("ungcuu eradicate {host} --plan lists what is in quarantine.").format(host=subject.host),
+            _("ungcuu eradicate {host} --plan lists what is in quarantine.").format(host=subject.name),
         )
     orders = [
         Order(

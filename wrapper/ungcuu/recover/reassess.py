@@ -139,19 +139,19 @@ def reassess(
     Raises:
         UngcuuError: The host could not be read or checked; an old record is set aside by then.
     """
-    set_aside(subject.state, subject.host)
+    set_aside(subject.state, subject.name)
     found = scan(subject)
     checks = verify(settings, site, subject.host, roles)
-    result = judge(subject.host, found, checks, entry, _case_findings(settings, subject.host))
-    path = baseline.host_folder(subject.state, subject.host) / RECORD
+    result = judge(subject.name, found, checks, entry, _case_findings(settings, subject))
+    path = baseline.host_folder(subject.state, subject.name) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found
 
 
-def _case_findings(settings: Settings, host: str) -> tuple[CaseFinding, ...]:
+def _case_findings(settings: Settings, subject: Subject) -> tuple[CaseFinding, ...]:
     """The findings that the host's open case knows, with what people said of them."""
-    case = current(settings, host)
-    return tuple(one for one in case.facts.findings if one.host == host) if case else ()
+    case = current(settings, subject.host)
+    return tuple(one for one in case.facts.findings if one.host == subject.name) if case else ()
 
 
 def set_aside(state: Path, host: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
+from ungcuu.core.settings import kept_name, machine_of
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import vault
 from ungcuu.recover.point_verdict import (
@@ -197,7 +198,7 @@ def refresh(site: Site, host: str, host_folder: Path) -> bool:
 
     A second vault is asked too; one that does not answer is noted as such.
     """
-    variables = site.variables(host)
+    variables = site.variables(machine_of(host))
     second = str(variables.get("website_second_vault_host") or "")
     if second:
         document = _points(site, second, host) or {"outcome": "UNKNOWN"}
@@ -213,7 +214,7 @@ def refresh(site: Site, host: str, host_folder: Path) -> bool:
 
 def _points(site: Site, name: str, host: str) -> dict[str, Any] | None:
     """The list as a vault gives it; None where it gives none."""
-    return vault.ask(name, site.variables(name), "points", host) if name in site.hosts else None
+    return vault.ask(name, site.variables(name), "points", kept_name(host)) if name in site.hosts else None
 
 
 def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:

@@ -40,7 +40,7 @@ def write_report(case: Case, lang: str = "en", *, pdf: bool = False) -> list[Pat
     """
     suffix = "" if lang == "en" else f".{lang}"
     key = fingerprint(public_key(case.settings.keys))
-    known = [known_backups(host, case.settings.host_dir(host)) for host in case.facts.hosts]
+    known = [known_backups(host, case.settings.host_dir(host)) for host in case.facts.backed_up]
     own = folder_of(case.settings)
     text = render(build(case.records(), check(case), key, reach=scope_of_case(case), known=known, folder=own))
     files = {f"report{suffix}.html": text.encode("utf-8", "backslashreplace")}

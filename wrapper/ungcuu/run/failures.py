@@ -21,6 +21,7 @@ from ungcuu.core.errors import (
     Unreachable,
 )
 from ungcuu.core.i18n import _
+from ungcuu.core.settings import machine_of
 from ungcuu.core.terminal import clean
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: 
     return HostKeyMismatch(
         _("{hosts} showed a host key that is not the pinned one, or none is pinned.").format(hosts=", ".join(hosts)),
         _("Nothing was sent there. If the machine was not reinstalled, somebody may be in between."),
-        f"ungcuu enrol {' '.join(hosts)}",
+        f"ungcuu enrol {' '.join(dict.fromkeys(map(machine_of, hosts)))}",
     )
 
 

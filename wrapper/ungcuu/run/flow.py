@@ -25,7 +25,8 @@ from ungcuu import __version__
 from ungcuu.core.errors import Exit, Outcome, Terminated, UngcuuError
 from ungcuu.core.i18n import _
 from ungcuu.core.live_line import Doing, working
-from ungcuu.run import liveness
+from ungcuu.core.scratch import private_folder
+from ungcuu.run import liveness, website_runs
 from ungcuu.run.plan import Plan, hide, playbook_steps
 from ungcuu.run.verb import Context, Result, Verb
 from ungcuu.run.verb_plan import make_plan, resolve_hosts, secret_options
@@ -60,35 +61,73 @@ class Request:
 
 @dataclass
 class Report:
-    """What came of it: one JSON document and an exit code."""
+    """What came of it: one JSON document and an exit code. ``parts`` are the runs of a command that was several."""
 
     document: dict[str, object]
     code: Exit
     error: UngcuuError | None = None
+    parts: tuple[Report, ...] = ()
 
 
 def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
-    """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
-    verb = request.verb
-    ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
-    ctx.confirm, ctx.play = confirm, run_playbook
-    document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
+    """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report.
+
+    On a host that serves several websites this is one run for each that was asked for, one after another.
+    """
+    document: dict[str, object] = {"ungcuu": __version__, "verb": request.verb.name}
+    first = Context(settings, request.verb, out)
+    try:
+        asked = website_runs.parts(request.verb, request.names, lambda: first.site)
+    except UngcuuError as error:
+        return failed(document, error, ())
+    except Exception as fault:  # a fault of ungcuu while it read the inventory
+        return failed(document, _fault(first, fault), ())
+    reports: list[Report] = []
+
+    def run(part: website_runs.Part) -> tuple[Mapping[str, object], Exit]:
+        reports.append(_execute_one(replace(request, names=part.names), part, first, confirm))
+        return reports[-1].document, reports[-1].code
+
+    results = list(website_runs.outcomes(asked, run))
+    if len(asked) == 1:
+        return reports[0]
+    told, code = website_runs.summary(results)
+    return Report(document | told, code, parts=tuple(reports))
+
+
+def _execute_one(request: Request, part: website_runs.Part, first: Context, confirm: Confirm) -> Report:
+    """Do one run: about hosts, or about one website of a host."""
+    with ExitStack() as stack:
+        verb, settings, out = request.verb, first.settings, first.out
+        ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
+        ctx.confirm, ctx.play = confirm, run_playbook
+        if "site" in vars(first):
+            ctx.site = first.site  # loaded already
+        document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
+        if part.website:
+            website_runs.lay_over(ctx, part, stack.enter_context(private_folder()))
+            website_runs.name_left(ctx, part, document)
+        return _go(ctx, request, document)
+
+
+def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
+    verb, out, confirm = ctx.verb, ctx.out, ctx.confirm
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
         _name_unknown(ctx, document)
-        begun = Doing(_(verb.summary), host=", ".join(ctx.hosts))
+        begun = Doing(_(verb.summary), host=", ".join(ctx.names))
         if request.plan_only:
             with working(out, begun):
                 return _planned(ctx, document)
         if verb.dangerous:
-            confirm(verb, ctx.hosts)
+            confirm(verb, ctx.names)
         with working(out, begun):
             return _Run(ctx, document).go()
     except UngcuuError as error:
-        return failed(document, error, ctx.hosts)
+        return failed(document, error, ctx.names)
     except Exception as fault:  # a fault of ungcuu, or a host's key that ssh refuses, before the run began
-        return failed(document, _fault(ctx, fault), ctx.hosts)
+        return failed(document, _fault(ctx, fault), ctx.names)
 
 
 def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
@@ -98,7 +137,8 @@ def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
     from ungcuu.hosts.unread_variables import doubts
 
     if found := [doubt.text for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
-        document["warnings"] = found
+        known = document.get("warnings")
+        document["warnings"] = [*(known if isinstance(known, list) else ()), *found]
         for text in found:
             ctx.out.line(text, "warn")
 
@@ -187,7 +227,7 @@ class _Run:
             {
                 "run": self.id,
                 "verb": ctx.verb.name,
-                "hosts": list(ctx.hosts),
+                "hosts": list(ctx.names),
                 "playbook": ctx.verb.playbook,
                 "options": hide(ctx.options, secret_options(ctx.verb)),
                 "variables": dict(ctx.plan.variables),
@@ -257,8 +297,8 @@ class _Run:
         total = len(self.ctx.plan.steps) if self.ctx.plan else len(names)
         for number, name in enumerate(names, first + 1):
             self.ctx.step_counts.setdefault(number - 1, 0)
-            self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.hosts)))
-            self.ctx.doing(_(name), f"{number}/{total}", ", ".join(self.ctx.hosts))
+            self.ctx.out.line(step_line(number, total, _(name), ", ".join(self.ctx.names)))
+            self.ctx.doing(_(name), f"{number}/{total}", ", ".join(self.ctx.names))
 
     def _finish(self, outcome: Outcome, code: Exit) -> None:
         """Write the last record and complete the document."""
@@ -283,7 +323,7 @@ class _Run:
                     {
                         "run": self.id,
                         "verb": ctx.verb.name,
-                        "hosts": list(ctx.hosts),
+                        "hosts": list(ctx.names),
                         "outcome": outcome.value,
                         "outcomes": {host: data["outcome"] for host, data in hosts.items()},
                         "exit_code": int(code),
@@ -295,8 +335,9 @@ class _Run:
                 self._warn(error.what)
 
     def _hosts(self, outcome: Outcome) -> dict[str, dict[str, object]]:
-        rows: dict[str, dict[str, object]] = {host: {"outcome": outcome.value} for host in self.ctx.hosts}
-        for host, data in self.ctx.host_results.items():
+        rows: dict[str, dict[str, object]] = {name: {"outcome": outcome.value} for name in self.ctx.names}
+        for machine, data in self.ctx.host_results.items():
+            host = self.ctx.name_of(machine)
             if host in rows:
                 rows[host] = {k: v for k, v in vars(data).items() if k != "cut" and v not in ("", None)} | {
                     "outcome": data.outcome.value
@@ -321,11 +362,9 @@ def run_playbook(
     steps_before: int = 0,
 ) -> RunResult:
     """Run a playbook inside a run: reported on the screen step by step, every report journaled as it comes."""
-    from ungcuu.hosts.site import inventory_of
     from ungcuu.run import runner
     from ungcuu.run.progress import Listener
 
-    inventory = inventory_of(ctx.settings)
     own = ctx.plan is not None and playbook == ctx.verb.playbook
     steps = ctx.plan.steps if own and ctx.plan else playbook_steps(ctx.settings.content, playbook)
     listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
@@ -333,7 +372,7 @@ def run_playbook(
     if ctx.verb.each_alone and len(hosts) > 1:
         result = runner.run_each(
             ctx.settings,
-            inventory,
+            ctx.inventories,
             playbook,
             hosts,
             variables,
@@ -344,7 +383,7 @@ def run_playbook(
     else:
         result = runner.run(
             ctx.settings,
-            inventory,
+            ctx.inventories,
             playbook,
             tuple(dict.fromkeys(limit)),
             variables,
@@ -376,7 +415,8 @@ def _problem(ctx: Context, result: RunResult) -> UngcuuError | None:
     """Return the error that a run's result amounts to, or None when it is done."""
     from ungcuu.run.failures import problem_of
 
-    return problem_of(ctx.verb.name, ctx.verb.read_only, result)
+    named = replace(result, hosts={ctx.name_of(host): data for host, data in result.hosts.items()})
+    return problem_of(ctx.verb.name, ctx.verb.read_only, named)
 
 
 def _code_of(outcome: Outcome) -> Exit:
@@ -386,7 +426,7 @@ def _code_of(outcome: Outcome) -> Exit:
 def _stopped(ctx: Context, code: Exit) -> UngcuuError:
     from ungcuu.core.errors import Undetermined
 
-    hosts = " ".join(ctx.hosts)
+    hosts = " ".join(ctx.names)
     return Undetermined(
         _("Stopped by {signal} before the end.").format(signal="Ctrl-C" if code is Exit.INTERRUPTED else "SIGTERM"),
         _("The step under way on {hosts} may or may not have happened.").format(hosts=hosts or "–")
@@ -399,4 +439,4 @@ def _stopped(ctx: Context, code: Exit) -> UngcuuError:
 def _fault(ctx: Context, fault: Exception) -> UngcuuError:
     from ungcuu.run.failures import fault_of
 
-    return fault_of(ctx.verb.name, ctx.hosts, fault, ctx.settings.verbosity, read_only=ctx.verb.read_only)
+    return fault_of(ctx.verb.name, ctx.names, fault, ctx.settings.verbosity, read_only=ctx.verb.read_only)

@@ -6,7 +6,7 @@ A host that does not answer has no foretold changes: the plan says that they are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
@@ -60,10 +60,15 @@ def ask(ctx: Context, variables: Mapping[str, object], *, with_hosts: Sequence[s
     result = _asked(ctx, variables, with_hosts)
     bad = {host: data for host, data in result.hosts.items() if data.problem}
     unreached = {host for host, data in bad.items() if data.problem in _UNREACHED}
-    problem = problem_of(ctx.verb.name, True, result)
+    problem = problem_of(ctx.verb.name, True, _named(ctx, result))
     if problem is not None and (result.cut_short or not bad or set(bad) - unreached):
         raise problem
     return Foretold(result, tuple({"host": host, "why": _why(ctx, host, result)} for host in sorted(unreached)))
+
+
+def _named(ctx: Context, result: RunResult) -> RunResult:
+    """Return a result with its hosts named as they were typed."""
+    return replace(result, hosts={ctx.name_of(host): data for host, data in result.hosts.items()})
 
 
 def changes(ctx: Context, variables: Mapping[str, object], *, with_hosts: Sequence[str] = ()) -> dict[str, object]:
@@ -73,11 +78,10 @@ def changes(ctx: Context, variables: Mapping[str, object], *, with_hosts: Sequen
 
 def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[str]) -> RunResult:
     """Ask each host by a run of its own: one that is silent holds nobody back."""
-    from ungcuu.hosts.site import inventory_of
     from ungcuu.run import runner
     from ungcuu.run.progress import Listener
 
-    verb, inventory = ctx.verb, inventory_of(ctx.settings)
+    verb = ctx.verb
     if verb.playbook is None or ctx.plan is None:
         raise ControllerFault(f"{verb.name}: no playbook to ask with")
     listener = Listener(ctx, ctx.plan, ctx.hosts, len(verb.steps_before), quiet=True)
@@ -85,7 +89,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
     if len(ctx.hosts) > 1 and not more:
         return runner.run_each(
             ctx.settings,
-            inventory,
+            ctx.inventories,
             verb.playbook,
             ctx.hosts,
             variables,
@@ -96,7 +100,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
     hosts = tuple(dict.fromkeys((*ctx.hosts, *more)))
     return runner.run(
         ctx.settings,
-        inventory,
+        ctx.inventories,
         verb.playbook,
         hosts,
         variables,
@@ -108,8 +112,6 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
 
 def _why(ctx: Context, host: str, result: RunResult) -> str:
     """Return why a host's changes are not known: what the connection said, and that it is isolated if so noted."""
-    from dataclasses import replace
-
     from ungcuu.contain import isolation_state
     from ungcuu.run.failures import problem_of
 

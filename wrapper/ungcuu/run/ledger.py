@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ungcuu.core.errors import JournalError, Tampered, UngcuuError
 from ungcuu.core.i18n import _
-from ungcuu.core.settings import Settings
+from ungcuu.core.settings import Settings, machine_of
 from ungcuu.core.terminal import clean
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Ledger:
     def append(self, kind: str, data: Mapping[str, object]) -> object:
         """Write one record; on disk when this returns."""
         host = data.get("host")
-        chosen = self._journals.get(str(host)) if host else None
+        chosen = self._journals.get(machine_of(str(host))) if host else None
         targets = [chosen] if chosen else list({id(j): j for j in self._journals.values()}.values())
         last: object = None
         for journal in targets:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.errors import ControllerFault, Locked
 from ungcuu.core.i18n import _
-from ungcuu.core.settings import Settings
+from ungcuu.core.settings import Settings, machine_of
 from ungcuu.core.terminal import clean
 
 
@@ -29,7 +29,7 @@ def hold(settings: Settings, hosts: Sequence[str], verb: str, reason: str) -> It
         ControllerFault: The folder of locks can't be written.
     """
     with ExitStack() as stack:
-        for host in sorted(set(hosts)):
+        for host in sorted(set(map(machine_of, hosts))):
             stack.enter_context(_hold_one(settings, host, verb, reason))
         yield
 

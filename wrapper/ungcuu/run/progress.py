@@ -33,10 +33,10 @@ class Listener:
         with self.lock:
             self._step(event)
             for report in event.reports:
-                entry: dict[str, object] = {"kind": report.kind, "data": dict(report.data), "host": report.host}
-                self.ctx.records.append(entry)
+                about = self.ctx.about(report.kind, report.host)
+                self.ctx.records.append({"kind": report.kind, "data": dict(report.data), "host": about})
                 if self.ctx.journal is not None:
-                    self.ctx.journal.append(report.kind, {"host": report.host, "data": dict(report.data)})
+                    self.ctx.journal.append(report.kind, {"host": about, "data": dict(report.data)})
 
     def _step(self, event: Event) -> None:
         if event.status is Status.PLAY or not self.plan.steps:

@@ -15,7 +15,7 @@ from typing import Any
 from ungcuu.case.journal import read_records
 from ungcuu.case.record import Record
 from ungcuu.core.errors import Outcome
-from ungcuu.core.settings import Settings
+from ungcuu.core.settings import Settings, machine_of
 from ungcuu.run import liveness
 
 RESUMED = "run_resumed"
@@ -70,7 +70,8 @@ def open_runs(settings: Settings, hosts: Iterable[str] = ()) -> list[OpenRun]:
     """
     wanted = set(hosts)
     found = [run for folder in _folders(settings) for run in unfinished(folder, read_records(folder))]
-    return sorted((run for run in found if not wanted or wanted & set(run.hosts)), key=lambda run: run.started)
+    mine = (run for run in found if not wanted or wanted & {*run.hosts, *map(machine_of, run.hosts)})
+    return sorted(mine, key=lambda run: run.started)
 
 
 def unfinished(folder: Path, records: Iterable[Record]) -> Iterator[OpenRun]:

@@ -205,10 +205,11 @@ class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
 
     def __init__(
-        self, settings: Settings, inventory: Path, playbook: str, hosts: Sequence[str], run_id: str = ""
+        self, settings: Settings, inventories: Sequence[Path], playbook: str, hosts: Sequence[str], run_id: str = ""
     ) -> None:
         self.run_id = run_id
-        self.settings, self.inventory, self.playbook, self.hosts = settings, inventory, playbook, tuple(hosts)
+        self.settings, self.playbook, self.hosts = settings, playbook, tuple(hosts)
+        self.inventories = tuple(inventories)
         self._tally = _Tally(lambda _event: None)
         self._main = 0  # process id of ansible-playbook
         self._scale = process_guard.Scale()
@@ -276,7 +277,7 @@ class Runner:
         config = RunnerConfig(
             private_data_dir=str(folder),
             playbook=str(self.settings.playbooks / f"{self.playbook}.yml"),
-            inventory=str(self.inventory),
+            inventory=[str(path) for path in self.inventories],
             limit=",".join(self.hosts) or None,
             verbosity=self.settings.verbosity or None,
             cmdline="--check --diff" if check else None,
@@ -367,7 +368,7 @@ class Runner:
 
 def run(
     settings: Settings,
-    inventory: Path,
+    inventories: Sequence[Path],
     playbook: str,
     hosts: Sequence[str],
     variables: Mapping[str, object],
@@ -383,7 +384,7 @@ def run(
 
     Args:
         settings: Where things are.
-        inventory: Folder or file given to Ansible.
+        inventories: Folders or files given to Ansible; a later one wins.
         playbook: Name below ``playbooks/`` without suffix.
         hosts: What the run is limited to.
         variables: Extra variables; plain data.
@@ -398,12 +399,12 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventory, playbook, hosts, run_id).run(variables, on_event, deadline, check)
+    return Runner(settings, inventories, playbook, hosts, run_id).run(variables, on_event, deadline, check)
 
 
 def run_each(
     settings: Settings,
-    inventory: Path,
+    inventories: Sequence[Path],
     playbook: str,
     hosts: Sequence[str],
     variables: Mapping[str, object],
@@ -416,7 +417,7 @@ def run_each(
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back."""
     from concurrent.futures import ThreadPoolExecutor, wait
 
-    runners = [Runner(settings, inventory, playbook, (host,), run_id) for host in hosts]
+    runners = [Runner(settings, inventories, playbook, (host,), run_id) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(10, len(runners))) as pool:
         futures = [
             pool.submit(runner.run, variables, partial(_about, runner.hosts[0], on_event), deadline, check)

@@ -24,8 +24,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ungcuu.core.errors import Exit, Outcome
 from ungcuu.core.i18n import _
+from ungcuu.core.settings import machine_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ungcuu.core.settings import Settings
     from ungcuu.core.terminal import Screen
     from ungcuu.hosts.site import Site
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from ungcuu.run.plan import Plan
     from ungcuu.run.runner import HostResult, RunResult
 
-__all__ = ["Argument", "Context", "Exit", "Hosts", "Option", "Outcome", "Phase", "Result", "Verb"]
+__all__ = ["Argument", "Context", "Exit", "Hosts", "Option", "Outcome", "Phase", "Result", "Verb", "Websites"]
 
 
 class Phase(StrEnum):
@@ -56,6 +59,19 @@ class Hosts(Enum):
     OPTIONAL = "optional"
     MANY = "many"
 
+
+class Websites(Enum):
+    """What a verb does with a host that serves several websites (``websites:`` in the inventory)."""
+
+    HOST = "host"  # it is about the host as a whole, and takes no HOST/SITE
+    EACH = "each"  # HOST alone means each of its websites in turn; HOST/SITE one of them
+    ONE = "one"  # it changes one website, which has to be named: HOST/SITE
+    FIRST = "first"  # it is about the host, and of its websites about the first one of the list alone; it says so
+    NONE = "none"  # it can't work on such a host yet, and says so
+
+
+# Records that are about a host as a whole, also in a run about one of its websites.
+OF_HOST = frozenset({"outside", "root_lost", "root_lost_override", "root_regained"})
 
 Kind = Literal["text", "int", "float", "flag", "choice", "path"]
 
@@ -132,6 +148,7 @@ class Verb:
         run: All the work of a verb without playbook.
         plan_details: What a look at the hosts adds to ``--plan``: what the run changes (:mod:`ungcuu.run.foretold`).
         steps_before, steps_after: Steps that ``before`` and ``after`` perform, for the plan. ``run`` uses the first.
+        websites: What it does with a host that serves several websites.
         with_groups: Groups whose hosts the playbook needs besides the named ones (the vault).
         each_alone: One playbook run for each host, in parallel, so that an unreachable host holds nobody back.
         from_card: Hosts are known from their containment cards: the inventory isn't loaded.
@@ -165,6 +182,7 @@ class Verb:
     plan_details: Callable[[Context], Mapping[str, object]] | None = None
     steps_before: tuple[str, ...] = ()
     steps_after: tuple[str, ...] = ()
+    websites: Websites = Websites.HOST
     with_groups: tuple[str, ...] = ()
     each_alone: bool = False
     from_card: bool = False
@@ -176,6 +194,11 @@ class Verb:
     deadline: float = 3600.0
     unit: str = ""
     verbs: tuple[Verb, ...] = ()
+
+    @property
+    def host_word(self) -> str:
+        """How help names a host that the verb takes."""
+        return "HOST" if self.websites in (Websites.HOST, Websites.NONE) else "HOST[/WEBSITE]"
 
 
 def _nothing_plays(*_words: object, **_named: object) -> RunResult:
@@ -189,6 +212,8 @@ class Context:
     Attributes:
         out: Where people read: standard output, or standard error under ``--json``. Everything is cleaned on the way.
         hosts: Inventory hosts, groups already expanded.
+        website: The one website that the run is about, on a host with several; its facts are laid over :attr:`site`.
+        first_website: The website whose facts stand for those of its host, in a run about a host with several.
         options: The verb's own options and arguments by key.
         run: Id of the run under way; what it starts carries it in its environment.
         case: Id of the case that the run belongs to; ``cases`` has it for each host.
@@ -196,6 +221,7 @@ class Context:
         records: Everything that was reported so far, by playbooks and by the verb itself.
         confirm: Has the names of hosts typed before a dangerous verb; raises ``Refused``.
         play: Runs a playbook inside this run; :mod:`ungcuu.run.flow` hands it in. Prefer :meth:`run_playbook`.
+        laid_over: Inventories that Ansible reads after the site's own: the facts of the one website.
         started: What the verb's ``start`` gave.
         step_counts: Changes of each step that was reached, by its index in the plan.
         host_results: What became of each host in the playbook.
@@ -205,6 +231,8 @@ class Context:
     verb: Verb
     out: Screen
     hosts: tuple[str, ...] = ()
+    website: str = ""
+    first_website: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     run: str = ""
@@ -215,6 +243,7 @@ class Context:
     records: list[dict[str, object]] = field(default_factory=list)
     confirm: Callable[[Verb, Sequence[str]], None] = lambda _verb, _hosts: None
     play: Callable[..., RunResult] = _nothing_plays
+    laid_over: tuple[Path, ...] = ()
     started: object = None
     step_counts: dict[int, int] = field(default_factory=dict)
     host_results: dict[str, HostResult] = field(default_factory=dict)
@@ -224,12 +253,37 @@ class Context:
         """The host of a verb that takes one."""
         return self.hosts[0]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the run is about as people type it and records keep it: ``web01``, or ``web01/portal``."""
+        return tuple(map(self.name_of, self.hosts))
+
+    def name_of(self, host: str) -> str:
+        """Return the name of a host in records, with that of the website that the run is about."""
+        return f"{host}/{self.website}" if self.website and host in self.hosts else host
+
+    def kept_as(self, host: str) -> str:
+        """Return under which name the restore points of the run's website are kept."""
+        known = self.website or self.first_website
+        return f"{host}/{known}" if known and host in self.hosts else host
+
+    def about(self, kind: str, host: str) -> str:
+        """Return whom a record is about: the host itself where it can be about nothing else."""
+        return host if kind in OF_HOST else self.name_of(host)
+
     @cached_property
     def site(self) -> Site:
         """The resolved inventory; loaded on first use (it costs half a second)."""
         from ungcuu.hosts.site import Site
 
         return Site.load(self.settings)
+
+    @property
+    def inventories(self) -> tuple[Path, ...]:
+        """What Ansible reads, in this order: a later one wins."""
+        from ungcuu.hosts.site import inventory_of
+
+        return (inventory_of(self.settings), *self.laid_over)
 
     def doing(self, what: str, place: str = "", host: str = "") -> None:
         """Say what is going on now, for whoever watches; nothing is recorded."""
@@ -244,11 +298,11 @@ class Context:
 
     def target(self, host: str | None = None) -> Target:
         """Return how :mod:`ungcuu.hosts.ssh` reaches the host."""
-        return self.site.target(host or self.host)
+        return self.site.target(machine_of(host or self.host))
 
     def record(self, kind: str, data: Mapping[str, object], host: str | None = None) -> None:
         """Journal one record and keep it for the result: ``proof``, ``finding``, ``inverse``, … (design.md)."""
-        about = {"host": host or self.host} if host or self.hosts else {}
+        about = {"host": self.about(kind, host or self.host)} if host or self.hosts else {}
         self.records.append({"kind": kind, "data": dict(data), **about})
         if self.journal is not None:
             self.journal.append(kind, {**data, **about})

@@ -70,13 +70,13 @@ def make_plan(ctx: Context) -> Plan:
     return Plan(
         verb=verb.name,
         phase=verb.phase.value,
-        hosts=ctx.hosts,
+        hosts=ctx.names,
         steps=verb_steps(verb, ctx.settings),
         playbook=verb.playbook,
         variables=hide(variables, verb.secrets, [ctx.options.get(name) for name in secret_options(verb)]),
         read_only=verb.read_only,
         dangerous=verb.dangerous,
-        inverse=verb.inverse.format(host=" ".join(ctx.hosts)) if verb.inverse else "",
+        inverse=verb.inverse.format(host=" ".join(ctx.names)) if verb.inverse else "",
         reason=ctx.reason,
     )
 

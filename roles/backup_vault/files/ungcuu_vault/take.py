@@ -17,6 +17,7 @@ from ungcuu_vault.tunnel import TUNNEL_PORT, Session, server
 
 _SPARE_BYTES = 256 * 2**20
 _PATIENCE_SECONDS = 120.0
+_TURN_SECONDS = 3 * 3600.0
 _LEAST_BYTES = 64 * 2**20
 _WATCH_SECONDS = 0.3
 
@@ -48,7 +49,9 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
     Raises:
         VaultError: not done, or unknown when the host was lost; the ledger then holds no new point.
     """
-    with locked(site.name):
+    # Websites of one host take turns: it saves one at a time, and their timers start them together.
+    host = str(site.settings.get("host") or site.name)
+    with locked(site.name), locked(f"{host}.turn", _TURN_SECONDS):
         adopt.prepare(site)
         need_space(site.store, _SPARE_BYTES)
         began, clock = now(), time.monotonic()

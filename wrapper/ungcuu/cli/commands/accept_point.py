@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -23,7 +23,7 @@ def _check(context: Context) -> None:
 
     from ungcuu.core.errors import UsageFault
 
-    again = f"ungcuu accept-point {context.host} 4e3a0bd1 --reason '…'"
+    again = f"ungcuu accept-point {context.names[0]} 4e3a0bd1 --reason '…'"
     if not re.fullmatch(r"[0-9a-f]{8,64}", str(context.options["point"])):
         raise UsageFault(
             _("A restore point is named by its id, eight characters or more."), _("Nothing was changed."), again
@@ -46,14 +46,15 @@ def _after(context: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         return None
     wanted = str(context.options["point"])
-    known = [point for point in load(context.settings.host_dir(context.host)) if point.id.startswith(wanted)]
-    lines = [f"{context.host}: {point.short}: {text}" for point in known for text in point.judged()]
+    known = [point for point in load(context.settings.host_dir(context.names[0])) if point.id.startswith(wanted)]
+    lines = [f"{context.names[0]}: {point.short}: {text}" for point in known for text in point.judged()]
     return Result(message="\n".join(lines), data={"restore_points": [point.as_data() for point in known]})
 
 
 VERB = Verb(
     name="accept-point",
     phase=Phase.PREPARE,
+    websites=Websites.ONE,
     summary=N_("Accept a restore point that is smaller than before, or whose code is suspect, with a reason"),
     description=N_(
         "For a clean-up or an update that a person knows of. The vault keeps who, when and why; later points are "

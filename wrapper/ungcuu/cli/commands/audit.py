@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Phase, Result, Verb
+from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.prepare.audit import Audit
@@ -40,8 +40,8 @@ def run(ctx: Context) -> Result:
     for host in ctx.hosts:
         with _every_control():
             checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
-        folder = ctx.settings.host_dir(host)
-        found = audit.audit_host(host, ctx.site.variables(host), catalogue, checks, folder)
+        folder = ctx.settings.host_dir(ctx.name_of(host))
+        found = audit.audit_host(ctx.name_of(host), ctx.site.variables(host), catalogue, checks, folder)
         _document, page = audit_page.keep(found, folder)
         _show(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
@@ -82,6 +82,7 @@ def _show(ctx: Context, found: Audit) -> None:
 VERB = Verb(
     name="audit",
     phase=Phase.PREPARE,
+    websites=Websites.EACH,
     summary=N_("Check every control of the catalogue on a host, and change nothing"),
     description=N_(
         "Each control passes, fails, does not apply or is waived (controls_waivers in the inventory: control, owner, "

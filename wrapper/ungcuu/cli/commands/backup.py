@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Exit, Phase, Result, Verb
+from ungcuu.run.verb import Context, Exit, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -21,17 +21,20 @@ def _after(context: Context, _result: RunResult) -> Result | None:
     made = [record["data"] for record in context.records if record["kind"] == "restore_point"]
     if len(made) < len(context.hosts):
         return None
-    points = [point for host in context.hosts if (point := newest(context.settings.host_dir(host)))]
-    lines = []
-    for point in points:
+    known = {host: newest(context.settings.host_dir(context.name_of(host))) for host in context.hosts}
+    points, lines = [point for point in known.values() if point], []
+    for host, point in known.items():
+        if point is None:
+            continue
+        name = context.name_of(host)
         said = _("{host}: restore point {point}, {files} files, {size} MiB").format(
-            host=point.host, point=point.short, files=point.files, size=round(point.bytes / 2**20)
+            host=name, point=point.short, files=point.files, size=round(point.bytes / 2**20)
         )
         lines += [said, *(f"  {text}" for text in point.judged())]
-        if not context.site.variables(point.host).get("website_database_engine"):
+        if context.site.variables(host).get("website_database_engine") in (None, "", "none"):
             lines.append("  " + _("no database is saved: the inventory names none (website_database_engine)"))
         if point.doubtful:
-            lines.append("  " + _("Look at the host: ungcuu scan {host}").format(host=point.host))
+            lines.append("  " + _("Look at the host: ungcuu scan {host}").format(host=name))
     found = any(point.doubtful for point in points)
     data: dict[str, object] = {"restore_points": [point.as_data() for point in points], "doubtful": found}
     return Result(message="\n".join(lines), data=data, code=Exit.FOUND if found else None)
@@ -40,6 +43,7 @@ def _after(context: Context, _result: RunResult) -> Result | None:
 VERB = Verb(
     name="backup",
     phase=Phase.PREPARE,
+    websites=Websites.EACH,
     summary=N_("Save web root, configuration and database to the vault"),
     description=N_(
         "The vault connects to the host, starts the engine there and receives through the tunnel what changed. "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ungcuu.core.errors import Outcome, Refused
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -23,7 +23,7 @@ def _preflight(ctx: Context) -> None:
     """Refuse a baseline that somebody changed before the host is touched."""
     from ungcuu.detect.baseline import check_signature
 
-    check_signature(ctx.settings.state, ctx.hosts)
+    check_signature(ctx.settings.state, ctx.names)
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
@@ -68,6 +68,7 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
 VERB = Verb(
     name="baseline",
     phase=Phase.PREPARE,
+    websites=Websites.EACH,
     summary=N_("Record and sign the known-good state of a host"),
     description=N_(
         "Files of the website, configuration, programs, packages, accounts, SSH keys, units, scheduled work, "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit, Outcome, UngcuuError
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.hosts.enrolment import Check
@@ -47,7 +47,7 @@ def _run(context: Context) -> Result:
     rows = [(place, check) for place, checks in found.items() for check in checks]
     width = max(len(_(word)) for word in LEVELS.values())
     for place, checks in found.items():
-        context.out.line(_("this controller") if place == "controller" else place, "strong")
+        context.out.line(_("this controller") if place == "controller" else context.name_of(place), "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
             level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
@@ -57,7 +57,7 @@ def _run(context: Context) -> Result:
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
     message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
-    data = {"checks": [{"place": place, **vars(check)} for place, check in rows]}
+    data = {"checks": [{"place": context.name_of(place), **vars(check)} for place, check in rows]}
     return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
 
 
@@ -342,10 +342,10 @@ def _baseline(context: Context, host: str) -> list[Check]:
         return []
     from ungcuu.detect import baseline
 
-    known = baseline.load(context.settings.state, host)
+    known = baseline.load(context.settings.state, context.name_of(host))
     if known is None:
         message = _("there is none; scan has nothing to compare with")
-        return [_check(_("baseline"), "warn", message, f"ungcuu baseline {host}")]
+        return [_check(_("baseline"), "warn", message, f"ungcuu baseline {context.name_of(host)}")]
     return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
 
 
@@ -365,7 +365,7 @@ def _application(context: Context, host: str) -> list[Check]:
     if profile is None:
         message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
         return [_check(_("application"), "warn", message, where_to_fix(context.site))]
-    taken = baseline.load(context.settings.state, host)
+    taken = baseline.load(context.settings.state, context.name_of(host))
     gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
     if gaps:
         message = _("scan does not look at: {what}").format(what="; ".join(gaps))
@@ -380,12 +380,13 @@ def _backup(context: Context, host: str) -> list[Check]:
         return []
     from ungcuu.recover import restore_points
 
-    folder = context.settings.host_dir(host)
-    restore_points.refresh(context.site, host, folder)
+    name = context.name_of(host)
+    folder = context.settings.host_dir(name)
+    restore_points.refresh(context.site, name, folder)
     if wrong := restore_points.alerts(folder):
         levels = {"high": "bad"}
         return [
-            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {host}")
+            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {name}")
             for alert in wrong
         ]
     point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
@@ -441,6 +442,7 @@ def _own_vault() -> Check:
 VERB = Verb(
     name="doctor",
     phase=Phase.PREPARE,
+    websites=Websites.EACH,
     summary=N_("Find everything that would make a verb fail later, with the fix for each"),
     description=N_(
         "Looks at this controller, each host and the vault: pinned keys, login, sudo, Python, nft, disks, clocks, "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ungcuu.core.errors import Outcome, Refused
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -35,16 +35,16 @@ def _preflight(ctx: Context) -> None:
     from ungcuu.detect.baseline import check_signature
     from ungcuu.recover.quarantine import last_scan, remembered
 
-    check_signature(ctx.settings.state, ctx.hosts)
-    remembered(ctx.settings.state, ctx.host)
+    check_signature(ctx.settings.state, ctx.names)
+    remembered(ctx.settings.state, ctx.names[0])
     if ctx.options.get("put_back") and (ctx.options.get("finding") or ctx.options.get("path")):
         raise Refused(
             _("--put-back can't be combined with these options."),
             _("Nothing was touched."),
-            f"ungcuu eradicate {ctx.host} --put-back ID",
+            f"ungcuu eradicate {ctx.names[0]} --put-back ID",
         )
     if not ctx.options.get("put_back") and not ctx.options.get("path"):
-        last_scan(ctx.settings.state, ctx.host)
+        last_scan(ctx.settings.state, ctx.names[0])
 
 
 def _details(ctx: Context) -> Mapping[str, object]:
@@ -56,7 +56,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
 
     changes = foretold.changes(ctx, _variables(ctx.options))
 
-    state, host = ctx.settings.state, ctx.host
+    state, host = ctx.settings.state, ctx.names[0]
     kept = [
         {"id": row["id"], "do": row["do"], "path": row["path"], "time": row["time"], "put_back": row["put_back"]}
         for row in quarantine.remembered(state, host)
@@ -70,7 +70,7 @@ def _details(ctx: Context) -> Mapping[str, object]:
         bool(ctx.options.get("kill_processes")),
     )
     document = {} if choice.paths and not choice.findings else quarantine.last_scan(state, host)
-    facts = ctx.site.variables(host)
+    facts = ctx.site.variables(ctx.host)
     own = OwnFiles.of(
         str(facts.get("website_root", "")),
         tuple(map(str, facts.get("website_writable_paths") or ())),
@@ -109,6 +109,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="eradicate",
     phase=Phase.RECOVER,
+    websites=Websites.ONE,
     summary=N_("Take an intruder's files, keys, jobs, units and accounts out of use; each can be put back"),
     description=N_(
         "Takes every critical and high finding of the last scan, or those that are named. Files go to quarantine on "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import NotVerified, Outcome
 from ungcuu.core.i18n import N_, _, ngettext
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -97,6 +97,7 @@ def plan_details(ctx: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="harden",
     phase=Phase.PREPARE,
+    websites=Websites.FIRST,
     summary=N_("Harden a website host, keeping the site and the way in working"),
     description=N_(
         "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "

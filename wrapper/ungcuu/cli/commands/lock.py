@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -47,6 +47,7 @@ def _after(_context: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="lock",
     phase=Phase.CONTAIN,
+    websites=Websites.FIRST,
     summary=N_("Suspend the accounts of a host and of its site, with their keys and sessions"),
     description=N_(
         "Locks everybody but the management account: passwords, keys, running processes, and the accounts, sessions "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -60,10 +60,10 @@ def _after(context: Context, result: RunResult) -> Result | None:
     for host in context.hosts:
         found = patch_view.find(_records(result, host), "patch_result")
         if found is not None:
-            restore = drill(proven(context.settings.host_dir(host)))
+            restore = drill(proven(context.settings.host_dir(context.kept_as(host))))
             patched[host] = {**found, "restore_drill": restore}
             lines += [*patch_view.summary(host, found), f"  {restore}"]
-            point = newest(context.settings.host_dir(host))
+            point = newest(context.settings.host_dir(context.kept_as(host)))
             if point is not None and point.doubtful:
                 lines += [f"  ! {point.short}: {text}" for text in point.judged()]
     if context.options.get("rollback"):
@@ -74,6 +74,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
 VERB = Verb(
     name="patch",
     phase=Phase.PREPARE,
+    websites=Websites.FIRST,
     summary=N_("Apply security updates; keep the earlier packages, and roll back if the website fails"),
     description=N_(
         "--plan asks the hosts and shows packages, versions, the CVEs that each closes, restarts, reboot and download. "

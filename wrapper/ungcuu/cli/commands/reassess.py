@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import NotVerified, Outcome
 from ungcuu.core.i18n import N_, _, ngettext
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -33,7 +33,7 @@ def _preflight(ctx: Context) -> None:
     """Refuse a baseline that somebody changed before the host is touched."""
     from ungcuu.detect.baseline import check_signature
 
-    check_signature(ctx.settings.state, ctx.hosts)
+    check_signature(ctx.settings.state, ctx.names)
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
@@ -72,9 +72,9 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     raise NotVerified(
         ngettext(
             "{host} is not clean: {count} thing is left.", "{host} is not clean: {count} things are left.", count
-        ).format(host=ctx.host, count=count),
+        ).format(host=ctx.names[0], count=count),
         _("It stays as it is; release refuses it."),
-        _("Fix what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.host),
+        _("Fix what is left, then: ungcuu reassess {host} --entry-closed TEXT").format(host=ctx.names[0]),
     )
 
 
@@ -101,13 +101,16 @@ def _root_lost(ctx: Context, record: Mapping[str, object]) -> NotVerified:
             host=ctx.host
         ),
         _("It stays as it is; release refuses it."),
-        _("Reinstall {host} from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(host=ctx.host),
+        _("Reinstall {host} from clean media, then: ungcuu enrol {host}, ungcuu rebuild {host}").format(
+            host=ctx.names[0]
+        ),
     )
 
 
 VERB = Verb(
     name="reassess",
     phase=Phase.RECOVER,
+    websites=Websites.EACH,
     summary=N_("Check whether a host may return to service: scan clean, checks passed, the way in closed"),
     description=N_(
         "A new scan must find nothing of severity medium or above, but for what a person called a false alarm in the "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -54,6 +54,7 @@ def _settle_root_loss(context: Context) -> None:
 VERB = Verb(
     name="rebuild",
     phase=Phase.RECOVER,
+    websites=Websites.NONE,
     summary=N_("Rebuild the website on a replaced, bare host from the vault"),
     description=N_(
         "For a host with a new key and an empty disk: enrol it first. Web server, PHP and database are installed as "

@@ -45,11 +45,13 @@ def _gate(context: Context) -> None:
     from datetime import UTC, datetime
 
     from ungcuu.contain import isolation_state
+    from ungcuu.hosts import websites
 
     for host in context.hosts:
         override = str(context.options.get("root_lost_override") or "")
         folder = context.settings.host_dir(host)
-        against = isolation_state.against_release(folder, host, datetime.now(UTC), override)
+        names = [website.name for website in websites.of_host(context.site, host)]
+        against = isolation_state.against_release(folder, host, datetime.now(UTC), override, names)
         if against:
             lost = against[0].startswith("root was lost")
             raise Refused(

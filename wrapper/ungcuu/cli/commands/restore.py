@@ -7,9 +7,10 @@ from typing import Any
 
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 _PARTS = ("files", "database", "config")
+_OF_ONE_WEBSITE = ("files", "database")
 _CHECKS = ("links", "programs", "modes", "syntax")
 
 
@@ -30,6 +31,9 @@ def _check(context: Context) -> None:
     from ungcuu.case.case import parse_when
     from ungcuu.core.errors import UsageFault
 
+    if context.website and not (context.options["only"] or context.options["path"]):
+        # What a restore point holds of /etc is the host's: put back, it would undo what a neighbour changed since.
+        context.options = {**context.options, "only": _OF_ONE_WEBSITE}
     point = str(context.options["at"])
     if point != "latest" and not re.fullmatch(r"[0-9a-f]{8,64}", point):
         parse_when(point, "--at 2026-01-31T08:00Z, --at 4e3a0bd1")
@@ -39,13 +43,13 @@ def _check(context: Context) -> None:
         raise UsageFault(
             _("--allow-suspect needs a reason."),
             _("Nothing was changed."),
-            f"ungcuu restore {context.host} --allow-suspect --reason '…'",
+            f"ungcuu restore {context.names[0]} --allow-suspect --reason '…'",
         )
     if context.options["accept"] and not context.reason.strip():
         raise UsageFault(
             _("--accept needs a reason."),
             _("Nothing was changed."),
-            f"ungcuu restore {context.host} --accept {context.options['accept'][0]} --reason '…'",
+            f"ungcuu restore {context.names[0]} --accept {context.options['accept'][0]} --reason '…'",
         )
     if context.options["path"]:
         _check_path(context, str(context.options["path"]))
@@ -61,7 +65,7 @@ def _preflight(context: Context) -> None:
         raise UsageFault(
             _("--clean needs to know since when the host is compromised."),
             _("Nothing was changed."),
-            f"ungcuu restore {context.host} --clean --first-sign 2026-01-31T08:00Z",
+            f"ungcuu restore {context.names[0]} --clean --first-sign 2026-01-31T08:00Z",
         )
 
 
@@ -75,7 +79,7 @@ def _check_path(context: Context, path: str) -> None:
     elif context.options["only"] or context.options["to"]:
         wrong = _("--path restores only that file or folder: it can't be combined with --only or --to.")
     if wrong:
-        example = f"ungcuu restore {context.host} --path wp-content/uploads/2026/07/bao-cao.pdf"
+        example = f"ungcuu restore {context.names[0]} --path wp-content/uploads/2026/07/bao-cao.pdf"
         raise UsageFault(wrong, _("Nothing was changed."), example)
 
 
@@ -87,12 +91,18 @@ def _check_machine(context: Context, machine: str) -> None:
         raise UsageFault(
             _("--to takes one website at a time."), _("Nothing was changed."), f"ungcuu restore WEB01 --to {machine}"
         )
+    if context.website:
+        raise Refused(
+            _("--to can't take one of several websites of a host yet."),
+            _("Nothing was changed."),
+            f"ungcuu restore {context.names[0]}",
+        )
     context.site.variables(machine)  # an unknown host is reported, with those that are known
     if machine in context.site.groups.get("website", ()):
         raise Refused(
             _("{host} is a website host: its website would be replaced.").format(host=machine),
             _("Nothing was changed."),
-            f"ungcuu restore {context.host} --to SPARE",
+            f"ungcuu restore {context.names[0]} --to SPARE",
         )
 
 
@@ -136,7 +146,7 @@ def _run(context: Context) -> Result:
 
     variables, others = _of_run(context)
     for host in context.hosts:
-        context.record("change", drill_data(context.settings.host_dir(host)), host)
+        context.record("change", drill_data(context.settings.host_dir(context.name_of(host))), host)
     with locks.hold(context.settings, others, context.verb.name, context.reason):
         result = context.run_playbook("restore", variables, (*context.hosts, *others))
     _tell_passed_over(context)
@@ -211,6 +221,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 VERB = Verb(
     name="restore",
     phase=Phase.RECOVER,
+    websites=Websites.ONE,
     summary=N_("Restore the website from the vault; the live version is kept"),
     description=N_(
         "The restore point is staged beside the live website, checked (nothing missing, no link out of the web root, "

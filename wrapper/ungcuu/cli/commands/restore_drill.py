@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.core.errors import NotVerified
@@ -99,6 +99,7 @@ def _unproven(host: str) -> NotVerified:
 VERB = Verb(
     name="restore-drill",
     phase=Phase.PREPARE,
+    websites=Websites.NONE,
     summary=N_("Prove the newest restore point by restoring it on a disposable host"),
     description=N_("Only a restore proves a backup. What is on the disposable host is replaced."),
     hosts=Hosts.ONE,

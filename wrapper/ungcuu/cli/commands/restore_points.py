@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Phase, Result, Verb
+from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.recover.restore_points import RestorePoint
@@ -22,7 +22,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
         return None
     data: dict[str, object] = {}
     for host in context.hosts:
-        folder = context.settings.host_dir(host)
+        folder = context.settings.host_dir(context.name_of(host))
         points, wrong = load(folder), alerts(folder)
         known = {"last_proven": last_proven(folder), "drill": drill_data(folder)}
         known["alerts"] = [alert.text for alert in wrong]
@@ -79,6 +79,7 @@ def _proof(point: RestorePoint) -> str:
 VERB = Verb(
     name="restore-points",
     phase=Phase.RECOVER,
+    websites=Websites.EACH,
     summary=N_("List what could be restored, its age and whether it was ever proven"),
     playbook="restore_points",
     read_only=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -45,8 +45,11 @@ def _after(context: Context, result: RunResult) -> Result | None:
             lines.append(_("{host}: no password and no key was replaced.").format(host=host))
             continue
         words = _("{host}: new secrets: {names}. They are in {path}; open it with: ansible-vault view")
-        path = context.settings.host_dir(host) / "secrets.yml"
-        lines.append(words.format(host=host, names=", ".join(names), path=path))
+        folders = [context.settings.host_dir(context.name_of(host))]
+        if context.website and not context.options["website_only"]:
+            folders.append(context.settings.host_dir(host))  # local accounts belong to the host
+        path = ", ".join(str(folder / "secrets.yml") for folder in folders)
+        lines.append(words.format(host=context.name_of(host), names=", ".join(names), path=path))
     return Result(message="\n".join(lines))
 
 
@@ -57,6 +60,7 @@ def _list(value: object) -> list[object]:
 VERB = Verb(
     name="rotate",
     phase=Phase.RECOVER,
+    websites=Websites.ONE,
     summary=N_("Give the website and its host new credentials; the old ones are proven dead"),
     description=N_(
         "Database password and application keys, so that every session ends; passwords and SSH keys of local accounts, "

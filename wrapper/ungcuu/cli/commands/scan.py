@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit, Outcome
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Phase, Result, Verb
+from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
@@ -21,7 +21,7 @@ def _preflight(ctx: Context) -> None:
     """Refuse a baseline that somebody changed before the host is touched."""
     from ungcuu.detect.baseline import check_signature
 
-    check_signature(ctx.settings.state, ctx.hosts)
+    check_signature(ctx.settings.state, ctx.names)
 
 
 def _before(ctx: Context) -> None:
@@ -62,6 +62,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     for row in scans:
         ctx.out.line(_checked_line(row), "quiet")
         show_unread(ctx, row.get("host"), row.get("checked"))
+        _show_neighbours(ctx)
         if row.get("root_lost"):
             ctx.out.line(
                 _(
@@ -78,6 +79,15 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     message = f"{lost} " + _("Found: {counts}").format(counts=text)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _show_neighbours(ctx: Context) -> None:
+    """Say which websites of the host have a scan of their own, in one that is about a single website."""
+    known = ctx.site.variables(ctx.host).get("websites") if ctx.website else None
+    others = [f"{ctx.host}/{one['name']}" for one in known or () if one["name"] != ctx.website]
+    if others:
+        text = _("{host}: not looked at: the files of {names}, which have scans of their own")
+        ctx.out.line(text.format(host=ctx.names[0], names=", ".join(others)), "quiet")
 
 
 def show_unread(ctx: Context, host: object, checked: object) -> None:
@@ -115,6 +125,7 @@ def _backup_compared(vault: Mapping[str, object]) -> str:
 VERB = Verb(
     name="scan",
     phase=Phase.DETECT,
+    websites=Websites.EACH,
     summary=N_("Compare a host with its signed baseline and look for an intruder's traces"),
     description=N_(
         "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "

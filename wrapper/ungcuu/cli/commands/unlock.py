@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ungcuu.core.i18n import N_
-from ungcuu.run.verb import Context, Hosts, Phase, Verb
+from ungcuu.run.verb import Context, Hosts, Phase, Verb, Websites
 
 
 def _variables(_options: Mapping[str, object]) -> Mapping[str, object]:
@@ -22,6 +22,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="unlock",
     phase=Phase.RECOVER,
+    websites=Websites.FIRST,
     summary=N_("Put back the accounts that lock suspended, and nothing else"),
     playbook="lock",
     hosts=Hosts.ONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ungcuu.core.errors import NotVerified
 from ungcuu.core.i18n import N_, _, ngettext
-from ungcuu.run.verb import Context, Option, Phase, Result, Verb
+from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 WORDS = {
     "passed": N_("passed"),
@@ -42,6 +42,7 @@ def run(ctx: Context) -> Result:
 VERB = Verb(
     name="verify",
     phase=Phase.PREPARE,
+    websites=Websites.FIRST,
     summary=N_("Run the roles' own tests on a host"),
     description=N_(
         "The same tests that Molecule runs on disposable hosts, over SSH on a real one. Without --role: those of "

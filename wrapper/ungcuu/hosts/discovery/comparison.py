@@ -12,7 +12,7 @@ from typing import Any
 
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _
-from ungcuu.hosts import inventory_files
+from ungcuu.hosts import inventory_files, website_facts
 from ungcuu.hosts.discovery import choice
 from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, name_of
 from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Stated, Survey, survey
@@ -49,6 +49,11 @@ def checks(site: Site, host: str) -> list[Check]:
 def _places(site: Site, host: str) -> dict[str, str]:
     """Where each variable of a host is set; what another host alone is given does not count."""
     found = {}
+    known = site.variables(host)
+    if known.get("website_target"):  # one of several websites: in its own entry
+        names = [name for name in known if name.startswith("website_") and name != "website_target"]
+        places = {name: website_facts.place_of_fact(site, known, name) for name in names}
+        return {name: f"   ({place})" for name, place in places.items() if place}
     for path, line, name in inventory_files.names(site.inventory):
         others = path.parts[len(site.inventory.parts) :]
         if not (others[:1] == ("host_vars",) and others[1:2] not in ((host,), (f"{host}.yml",), (f"{host}.yaml",))):

@@ -15,6 +15,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import Tampered
+from ungcuu.core.settings import kept_name
 from ungcuu.detect import known_files
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
@@ -61,7 +62,7 @@ class ActionModule(DocumentedAction):
     def _hand_over(self, host: str, document: dict[str, Any], required: bool, check: bool) -> dict[str, Any]:
         """What the vault's program answers; a lost connection is Ansible's own error where the list is required."""
         try:
-            command = f"{_VAULT} know {host}{' --check' if check else ''}"
+            command = f"{_VAULT} know {kept_name(host)}{' --check' if check else ''}"
             done = carried(self._low_level_execute_command(command, in_data=json.dumps(document).encode()))
         except AnsibleConnectionFailure as error:
             if required:

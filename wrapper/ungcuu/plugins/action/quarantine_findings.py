@@ -51,14 +51,14 @@ class ActionModule(DocumentedAction):
         back = _texts(args.get("put_back"))
         if back:
             return _told(subject, quarantine.bring_back(subject, back, check), (), Change.PUT_BACK)
-        good = baseline.load(subject.state, subject.host)
+        good = baseline.load(subject.state, subject.name)
         choice = quarantine.Choice(
             findings=_texts(args.get("findings")),
             paths=_texts(args.get("paths")),
             kill=bool(args.get("kill_processes", False)),
             accounts_kept=(subject.target.user,),
         )
-        document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.host)
+        document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.name)
         own = OwnFiles.of(subject.web_root, subject.writable, subject.application)
         planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
         told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
@@ -72,22 +72,22 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
     """The task's result: what was done is journaled with its inverse, what could not be done fails the task."""
     done = [item for item in taken if item.outcome == "done"]
     bad = [item for item in taken if item.outcome in ("refused", "failed", "unknown")]
-    records: list[dict[str, Any]] = [{"kind": "quarantine", "data": item.record(subject.host)} for item in done]
+    records: list[dict[str, Any]] = [{"kind": "quarantine", "data": item.record(subject.name)} for item in done]
     if what == Change.PUT_BACK:
         records = [{"kind": "change", "data": {"what": str(Change.PUT_BACK), "item": item.order.id}} for item in done]
     else:
         records += [
             {"kind": "inverse", "data": {"action": f"{item.order.do.value} {item.order.path}", "undo": undo}}
             for item in done
-            if (undo := quarantine.undo(subject.host, item.order))
+            if (undo := quarantine.undo(subject.name, item.order))
         ]
-    records += [{"kind": "left", "data": item.record(subject.host)} for item in bad]
+    records += [{"kind": "left", "data": item.record(subject.name)} for item in bad]
     records += [{"kind": "left", "data": dict(row)} for row in left]
     told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {item.why}".strip() for item in taken]
     would = [item for item in taken if item.outcome == "would"]
     result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
     lines = [f"{item.order.do.value} {item.order.path}" for item in [*done, *would]]
-    result |= difference(f"{what} on {subject.host}", [], lines)
+    result |= difference(f"{what} on {subject.name}", [], lines)
     if bad:
         result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
         result["ungcuu_unknown"] = any(item.outcome == "unknown" for item in bad)  # then the run is UNKNOWN too

@@ -49,10 +49,10 @@ class ActionModule(DocumentedAction):
         if done.root_lost:
             records.append({"kind": "root_lost", "data": dict(done.root_lost)})
             sentence = found.root_lost.sentence() if found.root_lost else ""
-            result |= {"failed": True, "msg": f"{subject.host} may not be released: {sentence}"}
+            result |= {"failed": True, "msg": f"{subject.name} may not be released: {sentence}"}
         if done.left:
             more = f" (and {len(done.left) - 3} more)" if len(done.left) > 3 else ""
-            result |= {"failed": True, "msg": f"{subject.host} is not clean: " + "; ".join(done.left[:3]) + more}
+            result |= {"failed": True, "msg": f"{subject.name} is not clean: " + "; ".join(done.left[:3]) + more}
         return result
 
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.atomic import make_private, put
 from ungcuu.core.phrases import Change
+from ungcuu.core.settings import machine_of
 from ungcuu.detect import baseline
 from ungcuu.hosts import deployed_files
 from ungcuu.plugins.differences import difference
@@ -116,7 +117,8 @@ class ActionModule(DocumentedAction):
         store = Store(Path(arguments["store"]), Path(arguments["store_password"]))
         try:
             rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
-            return result | rotate(store, Path(arguments["state"]), host)
+            about = str((task_vars or {}).get("website_target") or host)
+            return result | rotate(store, Path(arguments["state"]), about)
         except HostRefusal as refusal:
             told = {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
             return result | told | {"ungcuu_unknown": refusal.unknown}
@@ -137,13 +139,13 @@ class ActionModule(DocumentedAction):
     def _asked(self) -> dict[str, list[str]]:
         return {name: [str(word) for word in self.arguments[name]] for name in ("accounts", "keep")}
 
-    def _website(self, store: Store, state: Path, host: str) -> dict[str, Any]:
+    def _website(self, store: Store, state: Path, name: str) -> dict[str, Any]:
         known, fresh = store.read(), new_secrets()
         store.write(known | {"pending": fresh, "pending_since": _now()})
         answer = self._ask({"do": "rotate", "site": self.arguments["site"], "secrets": fresh})
         store.write(_without_pending(known) | {"current": fresh, "since": _now()})
-        _expect_config(state, host, answer)
-        _expect_database_account(state, host, self.arguments["site"], fresh["database_password"])
+        _expect_config(state, name, answer)
+        _expect_database_account(state, machine_of(name), self.arguments["site"], fresh["database_password"])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
         return {"changed": True, **_shown(fresh), "ungcuu": [*proofs, _rotated(fresh, [])]}
 
@@ -162,7 +164,7 @@ class ActionModule(DocumentedAction):
         answer = self._ask({"do": "rotate_accounts", "accounts": sent, "keep": asked["keep"]})
         store.write(_without_pending(known) | {"accounts": known.get("accounts", {}) | fresh, "accounts_since": _now()})
         rows = [row for row in answer["accounts"] if row["name"] in fresh]
-        _expect_accounts(state, host, rows, fresh)
+        _expect_accounts(state, machine_of(host), rows, fresh)
         proofs = [{"kind": "proof", "data": _proof(proof)} for row in rows for proof in row["proofs"]]
         records = [*proofs, _rotated(fresh, left, passed=len(rows) == len(fresh))]
         return {"changed": True, "left": left, **_shown(fresh), "ungcuu": records}
@@ -215,12 +217,13 @@ def _without_pending(known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if not name.startswith("pending")}
 
 
-def _expect_config(state: Path, host: str, answer: dict[str, Any]) -> None:
+def _expect_config(state: Path, name: str, answer: dict[str, Any]) -> None:
     """Let later scans take our own change of the configuration as right, where what it was before was known-good."""
     path, before, after = (str(answer.get(name)) for name in ("path", "before", "after"))
     if not (_DIGEST.fullmatch(after) and path.startswith("/")):
         return
-    known = baseline.load(state, host)
+    known = baseline.load(state, name)
+    host = machine_of(name)
     row = known.snapshot.file(path) if known else None
     if before in ((row or {}).get("sha256"), deployed_files.load(state, host).get(path)):
         deployed_files.remember_digests(state, host, {path: after})

@@ -48,7 +48,7 @@ class ActionModule(DocumentedAction):
     def _releasable(self, folder: Path, host: str, now: datetime) -> dict[str, Any]:
         """Fail with every reason against a release; record the override of a lost root."""
         reason = self.arguments["override"]
-        against = isolation_state.against_release(folder, host, now, reason)
+        against = isolation_state.against_release(folder, host, now, reason, self.arguments.get("websites") or ())
         if against:
             why = f"{host} stays isolated: " + "; ".join(against) + f". Next: ungcuu reassess {host}"
             return {"failed": True, "changed": False, "msg": why}

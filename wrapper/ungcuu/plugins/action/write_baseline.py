@@ -36,11 +36,11 @@ class ActionModule(DocumentedAction):
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
         if done.doubts and not accept:
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
-            why = f"No baseline was signed: {subject.host} shows signs of an intruder: {told}"
+            why = f"No baseline was signed: {subject.name} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
         change = {
             "what": str(Change.BASELINE),
-            "host": subject.host,
+            "host": subject.name,
             "changed": done.changed,
             "application": done.application,
         }

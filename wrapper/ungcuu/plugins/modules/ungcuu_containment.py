@@ -30,6 +30,11 @@ options:
     description: Why the host is released although root was lost on it. With C(state=releasable).
     type: str
     default: ""
+  websites:
+    description: Names of the host's websites, where it has several. Each must have been re-assessed.
+    type: list
+    elements: str
+    default: []
   by:
     description: Who overrides. Empty for the person who runs this.
     type: str

@@ -157,7 +157,7 @@ def status(context: Context) -> Result:
     for obstacle in case.obstacles() if facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
     missing = warn_of_missing(context)
-    backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.hosts}
+    backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.backed_up}
     for host, texts in backups.items():
         for text in texts:
             context.out.line(f"! {host}: {text}", "warn")
