@@ -40,7 +40,25 @@ def _plan_details(context: Context) -> Mapping[str, object]:
         plan = patch_view.find(_records(asked.result, host), "patch_plan")
         if plan is not None:
             found |= patch_view.details(host, plan)
+    for host in context.hosts:
+        if host in context.site.groups.get("website", ()):
+            found |= _parts(context, host)
     return found | asked.details(whole=bool(context.settings.verbosity))
+
+
+def _parts(context: Context, host: str) -> dict[str, object]:
+    """Return the parts of the website's application, as rows; a silent host says why it gives none."""
+    from ungcuu.core.errors import Unreachable
+    from ungcuu.prepare import components
+
+    title = _("{host}: parts of the application").format(host=host)
+    try:
+        parts = components.read(context.target(host), context.site.variables(host), context.site.inventory)
+    except Unreachable as error:
+        return {title: [error.what]}
+    about = _("{host}: known vulnerabilities of the application").format(host=host)
+    lines = [parts.advisories, *(_("not looked at: {what}").format(what=text) for text in parts.left)]
+    return ({title: [part.row() for part in parts.parts]} if parts.parts else {}) | {about: lines}
 
 
 def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:
