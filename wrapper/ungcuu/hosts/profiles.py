@@ -202,12 +202,28 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Release:
+    """How a new release of the application is put in place; paths are relative to the web root.
+
+    ``replaces``: folders of nothing but the application's own files; what the release lacks there is removed.
+    ``keeps``: paths that belong to the site. ``command``: its own program that upgrades the database, with
+    its words; ``program``: the same as PHP. Run by ``php`` as the website's account; it succeeds when it exits with 0.
+    """
+
+    replaces: Words = ()
+    keeps: Words = ()
+    command: Words = ()
+    program: str = ""
+
+
+@dataclass(frozen=True)
 class SiteFacts:
     """What a site states of an application that no profile knows: ``website_profile_facts`` of its inventory."""
 
     config: Config | None = None
     data: Data = Data()
     components: tuple[Component, ...] = ()
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +247,7 @@ class Profile:
     login: Login | None = None
     cron: Words = ()
     components: tuple[Component, ...] = ()
+    release: Release | None = None
     data: Data = Data()
     tried_on: tuple[ENGINES, ...] = ()
     site_facts: bool = False  # the site itself states config, data and its own components
@@ -247,7 +264,8 @@ class Profile:
             raise Mismatch((), _("only the profile php takes facts of the site"))
         stated: SiteFacts = build(SiteFacts, facts)
         components = (*self.components, *stated.components)
-        return dataclasses.replace(self, config=stated.config, data=stated.data, components=components)
+        release = stated.release or self.release
+        return dataclasses.replace(self, config=stated.config, data=stated.data, components=components, release=release)
 
     def gaps(self) -> dict[str, list[str]]:
         """Return the topics that it can't read, or reads in part, with the codes of why."""

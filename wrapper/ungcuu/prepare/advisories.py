@@ -1,4 +1,4 @@
-"""Known vulnerabilities, from files of advisories that the site supplies: OSV's JSON, one entry a file, a list, or a folder.
+"""Known vulnerabilities, from advisories that the site supplies: OSV's JSON, one entry a file, a list, or a folder.
 
 OSV: https://ossf.github.io/osv-schema/. Nothing is fetched. An entry that can't be judged for a version is shown as
 not known, never as passed; how old the files are is said wherever they are used.
@@ -60,7 +60,7 @@ class Advisories:
         )
 
     def holes(self, names: Iterable[str], version: str, scheme: str) -> list[Hole]:
-        """Return the known vulnerabilities of one version, under all the names of its part; those not known stand last."""
+        """Return those of one version, under all the names of its part; what is not known stands last."""
         found: dict[str, Hole] = {}
         for name in names:
             for entry in self.entries.get(name.lower(), ()):

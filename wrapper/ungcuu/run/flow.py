@@ -70,6 +70,8 @@ class Report:
 def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
     """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
     verb = request.verb
+    if verb.playbook_for:
+        verb = replace(verb, playbook=verb.playbook_for(request.options))
     ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
     ctx.confirm, ctx.play = confirm, run_playbook
     document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}

@@ -117,6 +117,7 @@ class Verb:
 
     Attributes:
         playbook: Name below ``playbooks/`` without suffix; None for a verb that needs no change on a host.
+        playbook_for: The playbook that these options mean instead; None for a verb that has one.
         read_only: Takes no lock and asks nothing.
         dangerous: Host names must be typed, or given with ``--confirm-host``.
         options: Options of this verb alone; --plan, --json, --reason, --case and so on come with every verb.
@@ -146,6 +147,7 @@ class Verb:
     summary: str
     description: str = ""
     playbook: str | None = None
+    playbook_for: Callable[[Mapping[str, object]], str] | None = None
     read_only: bool = False
     dangerous: bool = False
     hosts: Hosts = Hosts.MANY

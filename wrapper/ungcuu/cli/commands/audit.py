@@ -97,7 +97,7 @@ def _show(ctx: Context, found: Audit) -> None:
 
 
 def show_parts(ctx: Context, host: str, parts: Parts) -> None:
-    """Show the parts of the application with their known vulnerabilities, the advisories' age, and what was not looked at."""
+    """Show the application's parts with what is known of them, the advisories' age, and what was not looked at."""
     ctx.out.line(_("{host}: parts of the application; {advisories}").format(host=host, advisories=parts.advisories))
     holed = parts.affected()
     for part in parts.parts:
