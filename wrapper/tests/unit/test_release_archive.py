@@ -88,7 +88,8 @@ def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
     """Cut off, or with one bit turned: half of a release is worse than none."""
     for make, name in ((lambda path: zipped(path, FILES), "r.zip"), (tarred, "r.tgz")):
         whole = make(tmp_path / name).read_bytes()
-        for bad in (whole[: len(whole) // 2], b"", whole[:60] + bytes([whole[60] ^ 255]) + whole[61:]):
+        turned = whole[:60] + bytes([whole[60] ^ 255]) + whole[61:]
+        for bad in (whole[: len(whole) // 2], b"", turned, whole[:-8] + bytes(8)):
             (tmp_path / name).write_bytes(bad)
             with pytest.raises(Refused):
                 opened(tmp_path / name)

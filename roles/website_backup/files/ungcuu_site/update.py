@@ -222,6 +222,8 @@ def _put_back(state: dict[str, Any]) -> None:
         state["flags"] = open_for_change(touched) | state["flags"]
         for place in swap._entries(folder / "old"):
             swap._put(place, Path("/") / place.relative_to(folder / "old"))
+        for place in touched:  # a copy that was cut off
+            place.with_name(f"{place.name}.ungcuu-new").unlink(missing_ok=True)
         for name in state["changes"]["added"]:
             (root / name).unlink(missing_ok=True)
         for place in reversed(state["folders"]):

@@ -52,6 +52,14 @@ def _check(context: Context) -> None:
         raise UsageFault(wrong, _("Nothing was changed."), example)
 
 
+def _preflight(context: Context) -> None:
+    """Refuse an update of an application whose inventory lacks what a restore point of it needs."""
+    from ungcuu.hosts import website_facts
+
+    if _playbook(context.options) == _APPLICATION:
+        website_facts.require(context.site, context.hosts, "restore")
+
+
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options; the inventory and the role's defaults stand for the rest."""
     if _playbook(options) == _APPLICATION:
@@ -213,6 +221,7 @@ VERB = Verb(
     playbook="patch",
     playbook_for=_playbook,
     check=_check,
+    preflight=_preflight,
     options=(
         Option("--all", N_("Everything that apt offers, not security updates alone"), kind="flag", default=False),
         Option("--urgent", N_("Upgrade now, regardless of maintenance window and freeze"), kind="flag", default=False),
