@@ -92,12 +92,12 @@ def _unpack(payload: Path, target: Path) -> dict[str, str]:
     with tarfile.open(payload) as archive:
         for member in archive:
             place = target / member.name
-            if not member.isreg() or not place.resolve().is_relative_to(target.resolve()):
+            source = archive.extractfile(member) if member.isreg() else None
+            if source is None or not place.resolve().is_relative_to(target.resolve()):
                 raise RefusedError(f"what was sent holds something else than files: {member.name!a}")
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            source = archive.extractfile(member)
             with place.open("xb") as handle:
-                shutil.copyfileobj(source, handle)  # type: ignore[arg-type]  # it is a plain file
+                shutil.copyfileobj(source, handle)
             files[member.name] = release_tree.digest(place)
     payload.unlink()
     return files
