@@ -95,7 +95,7 @@ refused:
   type: list
   elements: str
 remade:
-  description: Trials that fail by what the run itself sets anew, such as its own Content-Security-Policy.
+  description: Trials that fail because of what the run itself sets again, such as its own Content-Security-Policy.
   returned: success
   type: list
   elements: str
