@@ -18,6 +18,7 @@ import pytest
 from ungcuu.lab import Lab
 
 ROOT = Path(__file__).parents[3]
+Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 DEBIAN = os.environ.get("UNGCUU_LAB_DEBIAN", "12")
 sys.path.insert(0, str(ROOT / "wrapper/tests/tools"))
 
@@ -58,12 +59,23 @@ def playbook(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def ungcuu(lab: Lab) -> Callable[..., tuple[int, dict[str, Any], str]]:
+def ungcuu(ungcuu_on: Callable[[str | Path], Ungcuu]) -> Ungcuu:
     """`ungcuu("scan", "web01")` on the lab's inventory: exit code, the JSON document, what was said on the way."""
+    return ungcuu_on("lab")
 
-    def run(*arguments: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-m", "ungcuu", "--inventory", "lab", "--json", *arguments]
-        done = subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=900, check=False)
-        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
-    return run
+@pytest.fixture(scope="session")
+def ungcuu_on(lab: Lab) -> Callable[[str | Path], Ungcuu]:
+    """`ungcuu_on(folder)("scan", "web01")`: the same on another inventory."""
+
+    def on(inventory: str | Path) -> Ungcuu:
+        def run(*arguments: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
+            command = [sys.executable, "-m", "ungcuu", "--inventory", str(inventory), "--json", *arguments]
+            done = subprocess.run(
+                command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=900, check=False
+            )
+            return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+        return run
+
+    return on

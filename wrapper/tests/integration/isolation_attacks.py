@@ -67,7 +67,7 @@ exit 0"""
 JUNK = 'cat > /dev/null; echo \'{"changed": false, "rc": 0, "unit": "enabled"}\''
 NFT, SUDO, PYTHON = "/usr/sbin/nft", "/usr/bin/sudo", "/usr/bin/python3"
 UNTOUCHED = "was not touched: no rules were sent"
-NOT_TAKEN = "Not taken: nothing gets out (inside)"
+NOT_TAKEN = "Not taken: nothing gets out (on the host)"
 RC_DROPIN = "/etc/ssh/sshd_config.d/00-rc.conf"
 SSH_ANEW = "systemctl reset-failed ssh; systemctl restart ssh"
 RC = (

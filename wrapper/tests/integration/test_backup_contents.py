@@ -189,7 +189,7 @@ def test_a_schedule_that_stopped_is_an_alert(kept: tuple[Lab, dict[str, Any]], u
         document = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]
         assert any("timer" in text for text in document["alerts"]), document["alerts"]
         checks = ungcuu("doctor", "web01")[1]["checks"]
-        assert any(row["subject"] == "backup" and "timer" in row["told"] for row in checks), checks
+        assert any(row["subject"] == "backup" and "timer" in row["text"] for row in checks), checks
     finally:
         run(lab, "vault01", "systemctl start ungcuu-backup@web01.timer")
     assert not any(

@@ -145,7 +145,7 @@ def test_points_and_doctor_know_the_controller_s_own_vault(onesite: Lab) -> None
     checks = typed(onesite, "doctor", "web01")[1]["checks"]
     told = {row["subject"]: row for row in checks if row["place"] == "web01"}
     assert told["vault"]["level"] == "good", told["vault"]
-    assert told["vault"]["told"].startswith("it is this controller")
+    assert told["vault"]["text"].startswith("it is this controller")
     assert run(onesite, CONTROLLER, "systemctl start ungcuu-backup@web01.service; echo $?") == "0\n"
 
 
@@ -220,7 +220,7 @@ def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
     assert "sudo" in document["error"]["what"] + document["error"]["next"]
     told = {row["subject"]: row for row in checks if row["place"] == "web01"}
     assert told["vault"]["level"] == "bad"
-    assert "sudoers" in told["vault"]["mend"]
+    assert "sudoers" in told["vault"]["fix"]
     assert vault(onesite, "points", "web01")["points"] == before
 
 

@@ -196,9 +196,9 @@ def test_doctor_finds_each_fact_that_is_wrong(hosts: Lab, ungcuu: Run, wrong: Ca
     )
     bad = wrong_facts(ungcuu, place)
     assert set(bad) == {"website_root", "website_database_name", "website_user", "website_health_text"}
-    assert "Set website_root: /var/www/portal " in bad["website_root"]["mend"]
-    assert "host_vars/web01.yml:3" in bad["website_root"]["mend"], "the place of the mistake"
-    assert "Set website_user: portal " in bad["website_user"]["mend"]
+    assert "Set website_root: /var/www/portal " in bad["website_root"]["fix"]
+    assert "host_vars/web01.yml:3" in bad["website_root"]["fix"], "the place of the mistake"
+    assert "Set website_user: portal " in bad["website_user"]["fix"]
 
 
 def test_doctor_finds_every_other_kind_of_mistake(hosts: Lab, ungcuu: Run, wrong: Callable[..., Path]) -> None:

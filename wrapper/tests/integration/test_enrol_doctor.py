@@ -90,7 +90,7 @@ def test_changed_key_is_named_and_not_accepted(machines: Lab, site: Path, ungcuu
     code, document, _said = ungcuu("doctor", "web01", "-i", str(site))
     assert code == 13
     row = next(row for row in document["checks"] if row["subject"] == "host key")
-    assert (row["level"], row["mend"]) == ("bad", f"ungcuu -i {site} enrol web01")
+    assert (row["level"], row["fix"]) == ("bad", f"ungcuu -i {site} enrol web01")
 
 
 def test_every_refusal_at_once(machines: Lab, site: Path, ungcuu: Run) -> None:
@@ -136,7 +136,7 @@ def test_doctor_finds_each_fault_and_changes_nothing(machines: Lab, ungcuu: Run)
     code, document, _said = ungcuu("doctor", "web01")
     (settings.host_dir("web01") / "isolation.json").unlink()
     assert code == 13
-    told = [(row["level"], row["subject"], row["told"]) for row in document["checks"]]
+    told = [(row["level"], row["subject"], row["text"]) for row in document["checks"]]
     assert any(row[1] == "containment card" and "outdated" in row[2] and "recreated" in row[2] for row in told), told
     assert any(row[:2] == ("bad", "isolation") and "gone" in row[2] for row in told), told
     assert card.load(settings, "web01").source != "0", "the next isolate must not act on a stale card"

@@ -104,7 +104,7 @@ def test_a_lying_host_can_not_aim(host: Lab, ungcuu: Ungcuu) -> None:
             "rule": "upload.code",
             "severity": "critical",
             "path": target,
-            "mend": "",
+            "fix": "",
             "action": {"do": "move", "path": target, "sha256": "0" * 64},
         }
         for n, target in enumerate(targets)

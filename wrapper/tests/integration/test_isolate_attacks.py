@@ -209,7 +209,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
     assert line.startswith(
         "web01: isolated as far as the controller can see; not taken: no port answers (from outside)"
     )
-    assert "nothing gets out (inside)" in line
+    assert "nothing gets out (on the host)" in line
     assert "proven" not in line
     doctor = Run("doctor", "web01", inventory=site)
     assert "vantage: no second machine can look at an isolated host from outside" in doctor.said

@@ -17,6 +17,8 @@ import pytest
 from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
 
 from ungcuu.contain import allowlist, cut_off, readback
+from ungcuu.core.phrases import Detail, phrase
+from ungcuu.core.sentences import shown
 from ungcuu.hosts import remote_program
 from ungcuu.lab import Lab
 from ungcuu.plugins import on_host
@@ -220,7 +222,7 @@ def test_an_nft_that_lies_is_noticed(opened: Stage, ungcuu: Run, liar: str) -> N
     opened.on("web01", trojan, "#!/bin/sh\n" + liar)
     code, document, said = ungcuu("isolate", "web01")
     taken = [row["data"] for row in document["records"] if row["kind"] == "proof"]
-    wrong = [row for row in taken if row["name"] == "the kernel holds the rules" and row["passed"] is False]
+    wrong = [row for row in taken if row["name"] == "rules_held" and row["passed"] is False]
     assert wrong, taken
     assert code != 0
     assert "isolated, and proven" not in said
@@ -236,8 +238,8 @@ def test_an_address_that_was_taken_over_gives_no_login(opened: Stage, ungcuu: Ru
     code, document, said = ungcuu("isolate", "web01")
     assert code == 0, said
     taken = {row["data"]["name"]: row["data"] for row in document["records"] if row["kind"] == "proof"}
-    assert taken["only the responders' keys log in"]["passed"] is True, taken
-    assert f"{vault} at" in taken["neighbours are fixed"]["detail"]
+    assert taken["own_keys_only"]["passed"] is True, taken
+    assert f"{vault} at" in shown(taken["neighbours_fixed"]["detail"])
     mac = opened.on("web01", "cat /sys/class/net/eth0/address").strip()
     target = lab.address("web01")
     opened.on(
@@ -277,10 +279,10 @@ def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
 
     def rows() -> dict[str, Any]:
         answer = on_host.parse_reply(opened.on("web01", "python3 -I -", program))
-        return {row["name"]: row for row in readback.judge(answer, wanted, "now")}
+        return {row["name"]: row for row in readback.judge(answer, wanted, phrase(Detail.FIRST_TIME))}
 
-    assert rows()["the kernel holds the rules"]["passed"] is True, rows()
-    assert rows()["network devices are closed"]["passed"] is True, rows()
+    assert rows()["rules_held"]["passed"] is True, rows()
+    assert rows()["devices_closed"]["passed"] is True, rows()
     for door in (
         "insert rule inet ungcuu_isolation input tcp dport 4444 accept",
         "add element netdev ungcuu_isolation management_ipv4 { 203.0.113.9 }",
@@ -290,7 +292,7 @@ def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
     ):
         assert cut_off.cut(kept, mode).done
         opened.on("web01", f"nft {door}")
-        assert rows()["the kernel holds the rules"]["passed"] is False, door
+        assert rows()["rules_held"]["passed"] is False, door
 
 
 def test_all_of_it_outlasts_a_restart_and_goes_with_the_release(opened: Stage, ungcuu: Run) -> None:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mediawiki_host import HOST, ROOT, edit, install, maintain, run
+from mediawiki_host import HOST, edit, install, maintain, run
 
 from ungcuu.lab import Lab
 
@@ -49,17 +47,15 @@ EXPECTED_OF_SERVER = {
     params=[pytest.param(name, marks=[] if name == TODAY else [pytest.mark.nightly]) for name in ENGINES],
 )
 def wiki(
-    request: pytest.FixtureRequest, fresh: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    fresh: Callable[..., Lab],
+    ungcuu_on: Callable[[Path], Ungcuu],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Lab, Ungcuu, str]:
     """The wiki with its signed baseline, and `ungcuu` on its inventory."""
     lab = fresh(HOST, "vault01")
     site = install(lab, request.param, tmp_path_factory.mktemp("wiki"))
-
-    def ungcuu(*arguments: str) -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-m", "ungcuu", "--inventory", str(site), "--json", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
-        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
-
+    ungcuu = ungcuu_on(site)
     edit(lab, "Tin tuc", "Một trang bình thường với [https://example.test liên kết].")
     code, document, said = ungcuu("baseline", HOST, "--reason", "test")
     assert (code, document["baseline_changed"]) == (0, True), said

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +49,9 @@ def on(lab: Lab, command: str, given: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def site(fresh: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Run]:
+def site(
+    fresh: Callable[..., Lab], ungcuu_on: Callable[[Path], Run], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Lab, Run]:
     """The host, and `ungcuu` on an inventory that keeps known_hosts beside itself."""
     lab, folder = fresh("spare01", "vault01"), tmp_path_factory.mktemp("inventory")
     on(lab, SETUP, PAGE)
@@ -74,11 +74,10 @@ def site(fresh: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory) ->
     (folder / "hosts.yml").write_text(json.dumps({"all": {"children": hosts}}), "utf-8")
 
     def run(*words: str) -> tuple[int, dict[str, Any], str]:
-        command = [sys.executable, "-m", "ungcuu", "--inventory", str(folder), "--json", *words]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-        said = done.stdout + done.stderr
+        code, document, text = ungcuu_on(folder)(*words)
+        said = json.dumps(document) + text
         assert "KeyError" not in said and "WARNING" not in said and "is missing" not in said, said[-3000:]
-        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+        return code, document, text
 
     return lab, run
 

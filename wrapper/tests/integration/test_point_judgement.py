@@ -145,7 +145,7 @@ def test_a_person_s_word_lets_a_suspect_point_through(site: Lab, ungcuu: Run) ->
     assert newest["verdict"]["verdict"] == "suspect"
     code, document, said = ungcuu("restore", "web01", *words)
     assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document) + said
-    chosen = [row["data"] for row in document["records"] if row["data"].get("action") == "choose restore point"]
+    chosen = [row["data"] for row in document["records"] if row["data"].get("action") == "choose_restore_point"]
     assert chosen[0]["allowed"] == "it is our own plugin"
     on(site, "web01", "rm -rf /var/www/.ungcuu-stage")
 

@@ -116,7 +116,7 @@ def test_drill_proves_the_newest_point(site: Lab, ungcuu: Run) -> None:
     assert known["drill"]["rto_seconds"] == data["rto_seconds"]
     assert known["alerts"] == []
     checks = {row["subject"]: row for row in ungcuu("doctor", "web01")[1]["checks"] if row["place"] == "web01"}
-    assert known["last_proven"] in checks["backup"]["told"]
+    assert known["last_proven"] in checks["backup"]["text"]
     assert TEXT in page(site, "spare01")
     again = on(site, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")
     assert live == again, "a drill must not touch the live website"

@@ -13,7 +13,9 @@ from unittest import mock
 from ungcuu.case import journal as journal_module
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.journal import Journal
+from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
 from ungcuu.core.clock import format_time
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
@@ -169,7 +171,7 @@ def found(book: Book, outcome: str) -> None:
                     "expected": expected,
                     "seen": seen,
                     "kind": "file",
-                    "mend": "",
+                    "fix": "",
                 },
             )
         book.report(
@@ -181,16 +183,17 @@ def contain(book: Book) -> None:
     with book.run("isolate", seconds=6.4):
         book.report("snapshot", {"name": "volatile", "sha256": "ab" * 32})
         book.report("inverse", {"action": "isolate web01", "undo": "ungcuu release web01"})
-        proofs = (
-            ("no port answers", "outside", True, "22 ports on IPv4 and IPv6: all silent"),
-            ("nothing gets out", "inside", True, "6 connections to outside tried, 0 got out"),
-            ("DNS is dead", "inside", True, "3 servers asked, 0 answered"),
-            ("sessions of others are dead", "inside", True, "4 open, 0 of them moved bytes within a second"),
-            ("management gets in", "management", True, "a new SSH session in 0.31 s"),
-            ("the site works inside", "inside", None, "no health text is configured"),
+        both = phrase(Detail.BOTH_FAMILIES)
+        rows = (
+            (Proof.NO_PORT_ANSWERS, OUTSIDE, True, phrase(Detail.PORTS_SILENT, count=22, families=both)),
+            (Proof.NOTHING_GETS_OUT, INSIDE, True, phrase(Detail.TRIED_OUT, count=6, escaped=0)),
+            (Proof.DNS_DEAD, INSIDE, True, phrase(Detail.DNS_ASKED, count=3, answered=0)),
+            (Proof.SESSIONS_DEAD, INSIDE, True, phrase(Detail.SESSIONS_MOVED, open=4, moving=0)),
+            (Proof.MANAGEMENT_GETS_IN, INSIDE, True, phrase(Detail.NEW_CONNECTION)),
+            (Proof.SITE_WORKS_INSIDE, INSIDE, None, phrase(Detail.PAGE_MAY_BE_CHANGED, page=phrase(Detail.PAGE_NONE))),
         )
-        for name, side, passed, detail in proofs:
-            book.report("proof", {"name": name, "side": side, "passed": passed, "detail": detail})
+        for name, place, passed, detail in rows:
+            book.report("proof", proof(name, place, passed, detail))
 
 
 def collect(book: Book) -> None:
@@ -247,7 +250,7 @@ def recover(book: Book) -> None:
         book.report(
             "change",
             {
-                "action": "choose restore point",
+                "action": "choose_restore_point",
                 "point": "8f14e45f",
                 "time": "2026-11-20T19:00:04Z",
                 "passed_over": [{"point": "77ab01c9", "why": "newer than the first sign of compromise"}],
@@ -269,16 +272,8 @@ def recover(book: Book) -> None:
         checks = {"passed": 184, "failed": [], "skipped": 3}
         book.report("reassessment", {"outcome": "clean", "scan": scan, "verify": checks, "entry": entry, "left": []})
     with book.run("release", seconds=5.1):
-        book.report(
-            "proof",
-            {
-                "name": "the site serves",
-                "side": "outside",
-                "passed": True,
-                "detail": "the page holds its text at 2 addresses",
-            },
-        )
-        book.report("proof", {"name": "SSH is closed to others", "side": "outside", "passed": True, "detail": "silent"})
+        book.report("proof", proof(Proof.SITE_SERVES, OUTSIDE, True, phrase(Detail.PAGES_RIGHT, count=2)))
+        book.report("proof", proof(Proof.SSH_CLOSED, OUTSIDE, True, phrase(Detail.SILENT)))
 
 
 def settings_in(folder: Path) -> Settings:

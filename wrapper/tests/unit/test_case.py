@@ -273,7 +273,8 @@ def test_findings_stay_open_until_something_answers_them(settings: Settings) -> 
         assert len(again(case).facts.open_findings) == len(FINDINGS), "what comes back is open again"
 
 
-def test_what_is_put_back_from_quarantine_is_open_again(settings: Settings) -> None:
+@pytest.mark.parametrize("what", ["put_back", "put back"], ids=["today", "first format"])
+def test_what_is_put_back_from_quarantine_is_open_again(settings: Settings, what: str) -> None:
     with clock_of() as clock:
         case = open_case(settings, ["web01"], "x")
         book = Book(case, clock)
@@ -281,7 +282,7 @@ def test_what_is_put_back_from_quarantine_is_open_again(settings: Settings) -> N
         first = again(case).facts.findings[0]
         book.report("quarantine", {"id": "q1", "finding": first.id, "path": "/elsewhere"})
         assert again(case).facts.findings[0].state == "quarantined"
-        book.report("change", {"what": "put back", "item": "q1"})
+        book.report("change", {"what": what, "item": "q1"})
     assert again(case).facts.findings[0].open
 
 

@@ -146,7 +146,7 @@ def test_evidence_that_became_a_link_is_not_followed(settings: Settings) -> None
     for path in case.evidence.iterdir():
         path.rename(path.with_suffix(".away"))
         path.symlink_to(path.with_suffix(".away"))
-    assert not scope_of_case(case).hosts[0].told
+    assert not scope_of_case(case).hosts[0].is_known
 
 
 UNIT = "/etc/systemd/system/ungcuu-isolation.service"

@@ -92,7 +92,7 @@ def test_doctor_names_what_is_gone(settings: Settings) -> None:
     removed(case)
     context: Any = SimpleNamespace(settings=settings)
     (check,) = doctor._lost_cases(context)
-    assert (check.level, case.id in check.told) == ("bad", True)
+    assert (check.level, case.id in check.text) == ("bad", True)
 
 
 def test_a_folder_that_was_removed_on_purpose_is_forgotten_with_a_reason(settings: Settings) -> None:

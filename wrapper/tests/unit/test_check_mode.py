@@ -272,7 +272,7 @@ def ungcuu_command(_: Path, __: pytest.MonkeyPatch) -> Scenario:
     arguments = {
         "argv": ["mariadb", "-e", "x"],
         "changes": ["ALTER USER ''@'localhost' ACCOUNT LOCK;"],
-        "what": "database rights",
+        "what": "database_rights",
         "item": "anonymous accounts locked",
     }
     return Scenario(arguments, host, changes=True, state=lambda: list(ran))
@@ -499,7 +499,7 @@ def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
 
 
 def test_a_command_without_changes_is_not_run_and_a_failure_counts_as_a_change() -> None:
-    arguments = {"argv": ["false"], "changes": [], "what": "database rights", "item": "x"}
+    arguments = {"argv": ["false"], "changes": [], "what": "database_rights", "item": "x"}
     assert plugin_runs.run("ungcuu_command", arguments)["changed"] is False
     failed = plugin_runs.run("ungcuu_command", arguments | {"changes": ["x"]}, plugin_runs.this_machine)
     assert (failed["failed"], failed["changed"]) == (True, True)

@@ -109,7 +109,7 @@ def test_doctor_says_it_before_there_is_a_baseline(tmp_path: Path, application: 
     )
     context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
     (check,) = doctor._application(context, "web01")
-    assert check.level == level and told in check.told
+    assert check.level == level and told in check.text
 
 
 def test_doctor_says_what_the_baseline_was_made_without(tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_doctor_says_what_the_baseline_was_made_without(tmp_path: Path) -> None:
     context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
     save(tmp_path, "web01", read("content=no-table"))
     (check,) = doctor._application(context, "web01")
-    assert (check.level, check.told.endswith("it took too long)")) == ("warn", True)
+    assert (check.level, check.text.endswith("it took too long)")) == ("warn", True)

@@ -113,7 +113,7 @@ MODULES = " ssl_module (shared)\n php_module (shared)\n"
 
 
 def test_virtual_hosts_of_one_file_are_told_apart() -> None:
-    sites = websites(apache.vhosts(apache.Config(APACHE, modules=MODULES)))
+    sites = websites(apache.vhosts(apache.Config(APACHE, said=MODULES)))
     rows = {site.label: (site.root, site.ports, site.php) for site in sites}
     assert rows == {
         "a.vn": ("/srv/a", ((80, False), (443, True)), "unix:/run/php/a.sock"),
@@ -127,15 +127,15 @@ def test_virtual_hosts_of_one_file_are_told_apart() -> None:
 def test_what_apache_does_not_list_is_not_in_force() -> None:
     """A section that this reader takes as in force, and Apache does not."""
     listed = "*:443  a.vn (/etc/apache2/sites-enabled/a.conf:6)\n"
-    found = apache.vhosts(apache.Config(APACHE, hosts=listed, modules=MODULES))
+    found = apache.vhosts(apache.Config(APACHE, said=listed + MODULES))
     assert [one.names for one in found] == [("a.vn",)]
 
 
 def test_the_main_server_where_there_is_no_virtual_host() -> None:
     files = {apache.MAIN: "Listen 0.0.0.0:8080\nServerName c.vn\nDocumentRoot /srv/c\n"}
-    (one,) = apache.vhosts(apache.Config(files, run='User: name="www-data" id=33\n'))
+    (one,) = apache.vhosts(apache.Config(files, said='User: name="www-data" id=33\n'))
     assert (one.names, one.ports, one.root, one.php) == (("c.vn",), ((8080, False),), "/srv/c", "")
-    assert apache.Config(files, run='User: name="www-data" id=33\n').user == "www-data"
+    assert apache.Config(files, said='User: name="www-data" id=33\n').user == "www-data"
 
 
 PIECES = [
@@ -150,9 +150,7 @@ def test_no_text_breaks_the_readers(seed: int) -> None:
     """A host's text may be anything: what comes of it has the declared form, or nothing comes of it."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, guards nothing
     text = "".join(chance.choice(PIECES) + chance.choice(["", " "]) for _ in range(chance.randrange(400)))
-    found = nginx.vhosts(MAIN + "http {" + text) + apache.vhosts(
-        apache.Config({apache.MAIN: text}, hosts=text, modules=text)
-    )
+    found = nginx.vhosts(MAIN + "http {" + text) + apache.vhosts(apache.Config({apache.MAIN: text}, said=text))
     for one in found:
         assert all(0 <= port < 65536 for port, _tls in one.ports)
         assert all(nginx.plain_name(name) for name in one.names)
@@ -167,6 +165,6 @@ def test_deep_nesting_ends() -> None:
 
 def test_a_virtual_host_that_was_not_read_is_named() -> None:
     """One that a macro makes has its place in Apache's list, and no section in the files."""
-    told = {"apache": {"files": APACHE, "modules": MODULES, "hosts": "*:80 m.vn (/etc/apache2/macro.conf:3)\n"}}
+    told = {"apache": {"files": APACHE, "said": MODULES + "\n*:80 m.vn (/etc/apache2/macro.conf:3)\n"}}
     served = {**told, "listening": [[80, "apache2"]]}
     assert reading._unread(served) == ["apache2: /etc/apache2/macro.conf:3"]

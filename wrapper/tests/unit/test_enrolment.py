@@ -61,7 +61,7 @@ def test_all_refusals_come_at_once() -> None:
 def test_hostile_answers_are_not_shown() -> None:
     """A host's words reach the screen only in forms that were checked."""
     hostile = {"system": ["debian\x1b]0;x"], "python": ["3.11\x1b"], "lacks": ["\x1b[2J"], "free": ["1 /\x1b"]}
-    told = "".join(check.told + check.mend for check in enrolment._judge({**GOOD, **hostile}, NOW, True))
+    told = "".join(check.text + check.fix for check in enrolment._judge({**GOOD, **hostile}, NOW, True))
     assert "\x1b" not in told
 
 

@@ -20,6 +20,8 @@ import yaml
 from ungcuu.case.evidence import Item, Outcome, ProfileError, Request, Spec, Store, collect, load_profile, script
 from ungcuu.case.evidence.frames import Broken, OverLimit, Splitter, Trailer
 from ungcuu.case.evidence.profile import parse_size
+from ungcuu.core.phrases import Reason, phrase
+from ungcuu.core.sentences import shown
 from ungcuu.hosts import ssh
 
 PROFILES = Path(__file__).parents[3] / "roles" / "evidence" / "profiles"
@@ -94,7 +96,7 @@ def test_an_image_has_the_hash_of_the_disk(local_host: None, device: tuple[str, 
     image, refused = collect(Request(TARGET, specs, tmp_path / "case", "tester", keep_free=0)).items
     assert (image.outcome, image.size) == (Outcome.SUCCESS, len(content))
     assert image.sha256 == hashlib.sha256(content).hexdigest()
-    assert refused.outcome is Outcome.MISSING and "not a block device" in refused.reason
+    assert refused.outcome is Outcome.MISSING and "not a block device" in shown(refused.reason)
 
 
 def test_ids_are_unique_over_all_profiles() -> None:
@@ -219,7 +221,7 @@ def test_each_outcome_is_told_apart(tmp_path: Path, local_host: None) -> None:
         "last": "SUCCESS",
     }
     assert (tmp_path / items["good"].sha256).read_bytes() == b"a\0b\xff\n"
-    assert items["failed"].reason == "exit status 3: why"
+    assert items["failed"].reason == phrase(Reason.EXIT_STATUS, status=3, why="why")
     assert (tmp_path / items["failed"].sha256).read_bytes() == b"part\n"
     assert items["too_large"].size == 1000
     assert items["missing"].reason == "not here"
@@ -251,7 +253,7 @@ def test_an_endless_item_costs_its_own_limit_only(tmp_path: Path, local_host: No
 def test_control_bytes_in_complaints_are_neutralised(tmp_path: Path, local_host: None) -> None:
     """The complaint names a file that the intruder named; it goes to the screen and the report."""
     item = take(tmp_path, spec("failed", "printf '\\033]0;x\\007\\n' >&2; exit 1"))["failed"]
-    assert "\x1b" not in item.reason + item.complaint
+    assert "\x1b" not in shown(item.reason) + item.complaint
     assert "\\x1b" in item.complaint
 
 

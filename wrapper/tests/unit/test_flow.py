@@ -16,6 +16,7 @@ import content
 import pytest
 
 from ungcuu.case.journal import Journal, read_records, verify
+from ungcuu.cli import registry
 from ungcuu.core.errors import Exit, Locked, Refused, Terminated
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
@@ -146,7 +147,7 @@ def test_one_lock_a_host_and_the_second_is_told_who_holds_it(tmp_path: Path) -> 
         assert isinstance(report.error, Locked)
         for word in (settings.operator, "restore", "INC 7", str(os.getpid())):
             assert word in report.error.what
-        assert execute(settings, dataclasses.replace(NOTE, read_only=True), "web01").code is Exit.OK
+        assert execute(settings, dataclasses.replace(NOTE, takes_lock=False), "web01").code is Exit.OK
         assert execute(settings, NOTE, "web02").code is Exit.OK
     assert execute(settings, NOTE, "web01").code is Exit.OK
 
@@ -263,3 +264,11 @@ def test_a_start_follows_the_checks_and_precedes_the_journal(tmp_path: Path) -> 
     assert seen == []
     assert execute(settings, verb, "web01").code is Exit.OK
     assert seen == [[], "begun"]
+
+
+def test_reads_only_is_said_of_no_verb_that_changes_a_host() -> None:
+    """`lab down`, `drill run` and `resume` take no lock of a host, and were said to read only because of that."""
+    found = [inner for name in registry.names() for inner in (registry.load(name).verbs or (registry.load(name),))]
+    unlocked = {verb.name for verb in found if not verb.takes_lock and not verb.read_only}
+    assert unlocked == {"up", "down", "restart", "exec", "run", "resume"}
+    assert not [verb.name for verb in found if verb.read_only and verb.takes_lock]

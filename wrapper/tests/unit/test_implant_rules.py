@@ -126,3 +126,22 @@ def test_a_name_of_the_host_ends_in_no_shell(name: str) -> None:
         made = advice.commands(chosen, {"host": "web01", "id": "0" * 16, **values})
         assert not any(name in command for command in made) or name in ("-x", "../x"), (rule, made)
         assert all("/../" not in command for command in made)
+
+
+@pytest.mark.parametrize(
+    ("path", "package", "version", "rules"),
+    [
+        ("/usr/share/perl5/NeedRestart.pm", "needrestart", "3.6", ["program.removed"]),
+        ("/usr/share/doc/needrestart/README", "needrestart", "3.6", []),
+        ("/usr/share/perl5/NeedRestart.pm", "needrestart", "", []),
+        ("/usr/share/perl5/Own.pm", "", "3.6", ["program.data"]),
+        ("/usr/share/perl5/Own.pm", "", "", []),
+    ],
+)
+def test_a_file_that_programs_read_and_that_is_gone(path: str, package: str, version: str, rules: list[str]) -> None:
+    """A deleted module of the distribution is damage; one that left with its package, or that nothing loads, isn't."""
+    lost = BASH | {"path": path, "package": package, "area": "data"}
+    known = {"name": "needrestart", "architecture": "all", "version": "3.6", "status": "ii"}
+    now = snapshot(file=[BASH], package=[known] if version else [])
+    got = [item.rule for item in found(snapshot(file=[BASH, lost], package=[known]), now)]
+    assert [rule for rule in got if rule != "package.changed"] == rules

@@ -15,6 +15,7 @@ import pytest
 
 from ungcuu.contain import allowlist, card, cut_off, isolation_state, proofs
 from ungcuu.contain.shell import FUNCTIONS
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
 from ungcuu.hosts import ssh
@@ -174,7 +175,7 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
     assert ended.done
     assert asked == [True, False]
     assert ended.snapshot == b"== sockets\nhalf"
-    assert "without a whole snapshot" in ended.detail
+    assert ended.detail == phrase(Detail.SNAPSHOT_PARTIAL)
 
 
 def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,10 +275,10 @@ def test_a_port_that_was_not_answered_for_is_not_dead() -> None:
     """A probe that died must not pass for a host that is silent."""
     asked = (["192.0.2.10"], [22, 80])
     silent = [{"address": "192.0.2.10", "port": port, "state": "silent"} for port in (22, 80)]
-    assert proofs.contained({"ports": silent}, "x", *asked)[0]["passed"] is True
+    assert proofs.contained({"ports": silent}, proofs.CONTROLLER, *asked)[0]["passed"] is True
     for rows in (silent[:1], [], None, [*silent[:1], {**silent[1], "state": "refused"}], [*silent[:1], {"state": []}]):
-        assert proofs.contained({"ports": rows}, "x", *asked)[0]["passed"] is False
-    assert proofs.contained({"ports": []}, "x", [], [])[0]["passed"] is False
+        assert proofs.contained({"ports": rows}, proofs.CONTROLLER, *asked)[0]["passed"] is False
+    assert proofs.contained({"ports": []}, proofs.CONTROLLER, [], [])[0]["passed"] is False
 
 
 def test_inside_proofs_fail_on_any_way_out() -> None:
@@ -301,7 +302,8 @@ def test_nothing_of_the_host_is_passed_on() -> None:
         "ports": [{"address": "192.0.2.10", "port": 22, "state": "\x1b]0;owned"}],
         "site": [{"status": "\x1b[2J"}],
     }
-    told = proofs.contained(hostile, "x", ["192.0.2.10"], [22]) + proofs.served(hostile, "x", ["192.0.2.10"])
+    place = proofs.CONTROLLER
+    told = proofs.contained(hostile, place, ["192.0.2.10"], [22]) + proofs.served(hostile, place, ["192.0.2.10"])
     assert "\x1b" not in json.dumps(told, ensure_ascii=False)
 
 
@@ -380,9 +382,9 @@ def test_first_cut_keeps_its_time(folder: Path) -> None:
 def test_a_defaced_site_says_nothing_against_the_cut(page: object) -> None:
     """An isolation that held must not end as failed because the intruder had changed the page."""
     answer = {"out": [], "dns": [], "moving": [], "held": 0, "site": page}
-    (row,) = [row for row in proofs.contained_inside(answer, [], True) if row["name"] == "the site works inside"]
+    (row,) = [row for row in proofs.contained_inside(answer, [], True) if row["name"] == Proof.SITE_WORKS_INSIDE]
     assert row["passed"] is None
-    assert "may have changed" in row["detail"]
+    assert row["detail"]["code"] == Detail.PAGE_MAY_BE_CHANGED
 
 
 @pytest.mark.parametrize(

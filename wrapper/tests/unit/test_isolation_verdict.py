@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ from test_isolation import a_site
 
 from ungcuu.contain import allowlist, card, outside, proofs, vantage_point, verdict
 from ungcuu.contain.cut_off import Cut
-from ungcuu.contain.outside import CONTROLLER, OUTSIDE, Look
+from ungcuu.contain.outside import Look
+from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE, Place
 from ungcuu.contain.verdict import EXPECTED, Seen, judge
-from ungcuu.core.errors import Exit, Outcome, StepFailed
+from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, StepFailed
+from ungcuu.core.i18n import set_language
+from ungcuu.core.phrases import WORDS, Detail, Proof, Side, phrase
 from ungcuu.hosts import ssh
 from ungcuu.remote import reachability
 
 CUT = Cut("web01", "cut", 0.2)
-NEAR = proofs.proof("no port answers", CONTROLLER, True, "all silent")
-FAR = proofs.proof("no port answers", f"{OUTSIDE} (intruder01)", True, "all silent")
+NEAR = proofs.proof(Proof.NO_PORT_ANSWERS, CONTROLLER, True, {})
+FAR = proofs.proof(Proof.NO_PORT_ANSWERS, Place(Side.OUTSIDE, "intruder01"), True, {})
 SILENT = Look("web01", "silent", (NEAR, FAR))
 OPEN = Look("web01", "open", ({**NEAR, "passed": False},), ((CONTROLLER, (80, 443)),))
-BLIND = Look("web01", "unknown", (proofs.not_seen("no port answers", CONTROLLER, "not proven: x"),))
-ALL = [NEAR, FAR, *(proofs.proof(name, side, True, "") for name, side in EXPECTED if side == "inside")]
+BLIND = Look("web01", "unknown", (proofs.not_seen(Proof.NO_PORT_ANSWERS, CONTROLLER, {"code": "x"}),))
+ALL = [NEAR, FAR, *(proofs.proof(name, place, True, {}) for name, place in EXPECTED if place == INSIDE)]
 SWITCH = "Cut it off at the switch or the hypervisor: sw1, port 7"
 
 
@@ -35,25 +39,25 @@ def judged(**fields: Any) -> tuple[Outcome, str, Any]:
 def test_proven_needs_every_proof() -> None:
     """I2: one proof that nobody took, and the word is another."""
     assert judged()[1].startswith("isolated, and proven")
-    for name, side in EXPECTED:
-        rest = [row for row in ALL if not (row["name"] == name and row["side"].startswith(side))]
-        for rows in (rest, [*rest, proofs.not_seen(name, side, "no way to look")]):
+    for name, place in EXPECTED:
+        rest = [row for row in ALL if not (row["name"] == name and row["side"] == place.side)]
+        for rows in (rest, [*rest, proofs.not_seen(name, place, phrase(Detail.NO_VANTAGE))]):
             outcome, line, error = judged(proofs=rows)
             assert outcome is Outcome.DONE and error is None
             assert "proven" not in line
-            assert f"not taken: {name} ({side}" in line
+            assert f"not taken: {WORDS[name]} ({place.words}" in line
 
 
 def test_without_a_vantage_only_the_controller_can_see() -> None:
     """I2: "isolated, and proven" was said although nobody had looked from outside."""
-    near = Look("web01", "silent", (NEAR, proofs.not_seen("no port answers", OUTSIDE, "")))
+    near = Look("web01", "silent", (NEAR, proofs.not_seen(Proof.NO_PORT_ANSWERS, OUTSIDE, {})))
     _outcome, line, _error = judged(look=near, proofs=[row for row in ALL if row is not FAR])
     assert line.startswith("isolated as far as the controller can see; not taken: no port answers (from outside)")
 
 
 def test_a_page_that_the_intruder_changed_is_no_missing_proof() -> None:
     """What it says is nothing about the cut."""
-    assert judged(proofs=[*ALL, proofs.not_seen("the site works inside", "inside", "")])[1].startswith("isolated, and")
+    assert judged(proofs=[*ALL, proofs.not_seen(Proof.SITE_WORKS_INSIDE, INSIDE, {})])[1].startswith("isolated, and")
 
 
 @pytest.mark.parametrize("ending", ["cut", "failed", "unknown"])
@@ -64,29 +68,29 @@ def test_an_open_port_outweighs_everything(ending: str, error: StepFailed | None
     assert outcome is Outcome.NOT_DONE
     assert found is not None and found.code is Exit.NOT_DONE
     assert line.startswith("web01 is NOT isolated: ports 80, 443 answer, seen from the controller.")
-    assert found.mend == SWITCH
+    assert found.fix == SWITCH
 
 
 def test_what_nobody_could_see_is_not_proven() -> None:
     """I1: a proof that can't be had is none."""
     outcome, line, found = judged(look=BLIND)
     assert outcome is Outcome.UNKNOWN
-    assert found is not None and (found.code, found.mend) == (Exit.UNKNOWN, SWITCH)
+    assert found is not None and (found.code, found.fix) == (Exit.UNKNOWN, SWITCH)
     assert line.startswith("It is NOT proven that web01 is isolated")
 
 
 def test_a_failed_proof_of_the_cut_is_no_isolation() -> None:
     """I1: "State now: web01 is cut off" stood beside a failed proof."""
-    rows = [*ALL, proofs.proof("nothing gets out", "inside", False, "3 got out")]
+    rows = [*ALL, proofs.proof(Proof.NOTHING_GETS_OUT, INSIDE, False, phrase(Detail.TRIED_OUT, count=5, escaped=3))]
     outcome, line, found = judged(proofs=rows)
     assert outcome is Outcome.NOT_DONE and found is not None
     assert "NOT proven" in line and "nothing gets out" in line
-    assert SWITCH in found.mend
+    assert SWITCH in found.fix
 
 
 def test_what_does_not_last_is_cut_off_all_the_same() -> None:
     """A full disk keeps the rules from being written; the host is cut off, as its word and from outside."""
-    rows = [*ALL, proofs.proof("it outlasts a restart", "inside", False, "no file")]
+    rows = [*ALL, proofs.proof(Proof.OUTLASTS_RESTART, INSIDE, False, phrase(Detail.RULES_IN_MEMORY))]
     _outcome, line, found = judged(proofs=rows, error=StepFailed("no file", "The steps before it are done.", "again"))
     assert found is not None and found.what == "no file"
     assert "The host says that it is cut off. From outside: no port answers" in line
@@ -102,6 +106,21 @@ def test_a_host_that_got_no_rules(ending: str, code: Exit, look: Look) -> None:
     assert found is not None and found.code is code
     assert "web01 was not touched: no rules were sent." in line
     assert ("NOT isolated" in line) is (look is OPEN)
+
+
+@pytest.mark.parametrize("code", [Detail.KEY_CHANGED, Detail.KEY_NOT_PINNED])
+def test_a_host_that_is_another_machine_has_its_own_exit_code(code: Detail, vietnamese: None) -> None:
+    """It was found by two English words of a sentence, so it was never found once the sentence was a Vietnamese one."""
+    _outcome, line, found = judged(cut=Cut("web01", "refused", 1.0, phrase(code)))
+    assert isinstance(found, HostKeyMismatch) and found.fix.endswith("ungcuu enrol web01")
+    assert "khóa" in line and code not in line
+
+
+@pytest.fixture
+def vietnamese() -> Iterator[None]:
+    set_language("vi")
+    yield
+    set_language("en")
 
 
 # --- the look -----------------------------------------------------------------------------------------------------
@@ -128,7 +147,7 @@ def test_a_host_behind_a_jump_host_says_why(monkeypatch: pytest.MonkeyPatch, tmp
     """The controller has no way to its ports: that is no sign that it is off."""
     found = seen({}, monkeypatch, tmp_path, ansible_ssh_common_args="-J gate.example")
     assert found.state == "unknown"
-    assert "jump host" in found.missing[0]
+    assert found.missing[0]["detail"] == phrase(Detail.JUMP_HOST)
 
 
 @pytest.mark.parametrize("state", ["open", "refused"])
@@ -191,9 +210,8 @@ def test_a_vault_that_may_log_in_proves_the_sites_ports_and_says_what_it_can_not
     """It stands in the allow-list: that SSH answers it is no way out, and no proof that others are shut out."""
     answer("silent", monkeypatch)
     found = outside.look(card.build(two(tmp_path), "web01"))
-    rows = {(row["name"], row["side"]): row["passed"] for row in found.proofs if "vault01" in row["side"]}
-    side = "from outside (vault01)"
-    assert rows == {("no port answers", side): True, ("SSH is closed to others", side): None}
+    rows = {row["name"]: row["passed"] for row in found.proofs if row.get("vantage") == "vault01"}
+    assert rows == {Proof.NO_PORT_ANSWERS: True, Proof.SSH_CLOSED: None}
     assert found.state == "silent"
     assert "SSH is closed to others (from outside (vault01))" in verdict.not_taken(found.proofs)
 
@@ -202,7 +220,7 @@ def test_ssh_that_answers_a_stranger_is_a_hole(monkeypatch: pytest.MonkeyPatch, 
     """A vantage that the allow-list does not hold must not reach even SSH."""
     answer("silent", monkeypatch)
     found = outside.look(card.build(two(tmp_path, isolation_vantage="mon01"), "web01"))
-    assert (found.state, found.alive) == ("open", (("from outside (mon01)", (22,)),))
+    assert (found.state, found.alive) == ("open", ((Place(Side.OUTSIDE, "mon01"), (22,)),))
 
 
 def test_a_vantage_that_is_down_is_a_proof_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -218,7 +236,9 @@ def test_a_vantage_that_is_down_is_a_proof_not_taken(monkeypatch: pytest.MonkeyP
     )
     found = outside.look(card.build(two(tmp_path), "web01"))
     assert found.state == "silent"
-    assert found.missing == ("no port answers (from outside (vault01)): not proven: vault01 gave no answer",)
+    assert [proofs.words(row, detail=True) for row in found.missing] == [
+        "no port answers (from outside (vault01)): not proven: vault01 gave no answer"
+    ]
 
 
 def test_a_name_in_the_allow_list_counts_for_the_vantage() -> None:

@@ -11,15 +11,19 @@ from casebook import Book, Clock, settings_in
 from ungcuu.case.case import Case, find, open_case
 from ungcuu.case.facts import Facts
 from ungcuu.contain import card, isolation_state, outside, proofs
-from ungcuu.contain.outside import CONTROLLER, Look
+from ungcuu.contain.outside import Look
+from ungcuu.contain.proofs import CONTROLLER
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 from ungcuu.run import isolation_watch
 from ungcuu.run.verb import Context
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-OPEN = Look("web01", "open", (proofs.proof("no port answers", CONTROLLER, False, ""),), ((CONTROLLER, (80,)),))
-SILENT = Look("web01", "silent", (proofs.proof("no port answers", CONTROLLER, True, ""),))
-UNKNOWN = Look("web01", "unknown", (proofs.not_seen("no port answers", CONTROLLER, "no address to try"),))
+OPEN = Look("web01", "open", (proofs.proof(Proof.NO_PORT_ANSWERS, CONTROLLER, False, {}),), ((CONTROLLER, (80,)),))
+SILENT = Look("web01", "silent", (proofs.proof(Proof.NO_PORT_ANSWERS, CONTROLLER, True, {}),))
+UNKNOWN = Look(
+    "web01", "unknown", (proofs.not_seen(Proof.NO_PORT_ANSWERS, CONTROLLER, phrase(Detail.NO_ADDRESS_TO_TRY)),)
+)
 
 
 @pytest.fixture

@@ -406,7 +406,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_record(filled: Journal, make: Ma
             filled.append("step", {"text": "x" * 500})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert str(filled.path) in caught.value.what and caught.value.mend
+    assert str(filled.path) in caught.value.what and caught.value.fix
     assert filled.path.read_bytes() == before
     assert filled.append("step", {}).seq == 5
     assert check(make()).ok

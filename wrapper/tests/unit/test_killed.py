@@ -91,7 +91,7 @@ def test_every_changing_verb_says_that_it_is_unknown(verb: Verb, problem: str) -
     found = problem_of(verb.name, verb.read_only, RunResult("x", Outcome.UNKNOWN, {"web01": host}))
     assert found is not None
     assert (found.outcome, found.code) == (Outcome.UNKNOWN, Exit.UNKNOWN)
-    assert found.mend == "ungcuu resume web01"
+    assert found.fix == "ungcuu resume web01"
     assert "Nothing was changed" not in found.state
 
 
@@ -125,4 +125,4 @@ def test_a_read_only_verb_that_is_killed_changed_nothing() -> None:
     host = HostResult(Outcome.UNKNOWN, "interrupted", "Look", "killed")
     found = problem_of("scan", True, RunResult("scan", Outcome.UNKNOWN, {"web01": host}))
     assert found is not None
-    assert (found.outcome, found.mend) == (Outcome.NOT_DONE, "ungcuu scan web01")
+    assert (found.outcome, found.fix) == (Outcome.NOT_DONE, "ungcuu scan web01")

@@ -297,6 +297,14 @@ def test_plan_rows_for_the_screen() -> None:
     )
 
 
+def test_a_plan_says_that_now_is_not_the_time() -> None:
+    """A plan is made by day and carried out at night: it says so, instead of reading as if it could start now."""
+    nothing = {"shortages": [], "broken_configurations": [], "lock": "", "unfinished": []}
+    assert patch_view.obstacles_of(nothing) == []
+    (said,) = patch_view.obstacles_of({**nothing, "not_now": ["outside the maintenance window"]})
+    assert "outside the maintenance window" in said and "--urgent" in said
+
+
 def test_the_summary_tells_what_is_open_kept_and_due() -> None:
     """The run is over when somebody has read this."""
     result = {

@@ -31,7 +31,7 @@ def test_a_refused_baseline_names_its_option(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refusal:
         load("baseline").after(ctx, result)
     assert "/var/www/portal/x.php" in refusal.value.what
-    assert "ungcuu baseline web01 --accept-findings" in refusal.value.mend
+    assert "ungcuu baseline web01 --accept-findings" in refusal.value.fix
 
 
 def test_a_clean_restore_takes_the_first_sign_from_the_case(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_host_outside_its_group_is_told_so_with_file_and_fix(tmp_path: Path) -
     )
     assert refused.value.what.endswith("hosts.yml:27)")
     assert refused.value.state == "Nothing was touched."
-    assert "below website: hosts:" in refused.value.mend and "web01, web02" in refused.value.mend
+    assert "below website: hosts:" in refused.value.fix and "web01, web02" in refused.value.fix
 
 
 def test_every_group_of_every_play_counts(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ NOW = "20260101T000000Z"
 
 def row(do: str = "move", path: str = "/etc/cron.d/x", **more: Any) -> dict[str, Any]:
     action = {"do": do, "path": path, "sha256": "a" * 64, "type": "file"} | more
-    return {"id": "f" * 16, "rule": "persistence.cron", "severity": "high", "path": path, "mend": "m", "action": action}
+    return {"id": "f" * 16, "rule": "persistence.cron", "severity": "high", "path": path, "fix": "m", "action": action}
 
 
 def known(**rows: list[dict[str, Any]]) -> Snapshot:
@@ -180,7 +180,7 @@ def test_no_scan_no_eradication(tmp_path: Path) -> None:
     """The next command is named."""
     with pytest.raises(Refused) as refused:
         quarantine.last_scan(tmp_path, "web01")
-    assert refused.value.mend == "ungcuu scan web01"
+    assert refused.value.fix == "ungcuu scan web01"
 
 
 def test_answers_are_checked() -> None:
@@ -427,3 +427,11 @@ def test_some_accounts_are_never_locked(store: Path, name: str, monkeypatch: pyt
     monkeypatch.setattr(take_system, "run", lambda *words: pytest.fail(f"reached the system: {words}"))
     CONFIG["protected"] = ["ungcuu"]
     assert remote.perform({"id": "i", "do": "lock_account", "account": name})["outcome"] == "refused"
+
+
+def test_the_advice_of_a_scan_of_an_earlier_release_is_shown() -> None:
+    """Its key was `mend`; a scan's result outlives the release that wrote it."""
+    old = row(do="person") | {"mend": "reinstall"}
+    del old["fix"]
+    (left,) = plan(old).left
+    assert (left["fix"], left["why"]) == ("reinstall", "reinstall")

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from ungcuu.contain import allowlist, login_keys, packet_filter, readback, rules
+from ungcuu.core.phrases import Detail, Proof, phrase
+from ungcuu.core.sentences import shown
 
 ALLOWED = allowlist.allow_list(["198.51.100.49", "192.0.2.0/24", "fd5a:75c0:1ab:3::1"])
+NOW = phrase(Detail.FIRST_TIME)
 WANTED = readback.Wanted("full", ALLOWED)
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "packet_filter.json").read_text("utf-8"))
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG03FGNG2lyTlAaiLfaXzcUCj+Fn3sserECTBbOPqKeq"
@@ -73,26 +76,27 @@ def test_an_accepting_policy_and_a_table_that_sleeps_are_seen() -> None:
 
 def test_devices_neighbours_and_sessions_are_listed() -> None:
     """What the rules don't reach is said with them."""
-    rows = {row["name"]: row for row in readback.judge(RECORDED, WANTED, "now")}
+    rows = {row["name"]: row for row in readback.judge(RECORDED, WANTED, NOW)}
     assert {name: row["passed"] for name, row in rows.items()} == {
-        "the kernel holds the rules": True,
-        "network devices are closed": True,
-        "neighbours are fixed": True,
-        "sessions of the allow-list": True,
+        Proof.RULES_HELD: True,
+        Proof.DEVICES_CLOSED: True,
+        Proof.NEIGHBOURS_FIXED: True,
+        Proof.ALLOWED_SESSIONS: True,
     }
-    assert "2 of 2 devices" in rows["network devices are closed"]["detail"]
-    assert "198.51.100.49 at 02:00:00:00:00:01" in rows["neighbours are fixed"]["detail"]
-    assert "198.51.100.49 (1)" in rows["sessions of the allow-list"]["detail"]
-    assert all("the host says" in row["detail"] for row in rows.values())
+    words = {name: shown(row["detail"]) for name, row in rows.items()}
+    assert "2 of 2 devices" in words[Proof.DEVICES_CLOSED]
+    assert "198.51.100.49 at 02:00:00:00:00:01" in words[Proof.NEIGHBOURS_FIXED]
+    assert "198.51.100.49 (1)" in words[Proof.ALLOWED_SESSIONS]
+    assert all("the host says" in text for text in words.values())
 
 
 def test_a_device_without_hooks_is_named() -> None:
     """A device that appeared after the rules is an open line; its name is the host's, so it is made harmless."""
     answer = copy.deepcopy(RECORDED)
     answer["links"] = [text.replace(b"eth1\0".hex(), b"e\x1b]1\0".hex()) for text in answer["links"]]
-    row = next(row for row in readback.judge(answer, WANTED, "now") if "devices" in row["name"])
+    row = next(row for row in readback.judge(answer, WANTED, NOW) if row["name"] == Proof.DEVICES_CLOSED)
     assert row["passed"] is False
-    assert "NOT closed: e\\x1b]1" in row["detail"]
+    assert "NOT closed: e\\x1b]1" in shown(row["detail"])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_a_device_without_hooks_is_named() -> None:
 def test_an_answer_that_is_none_is_no_proof(change: dict[str, Any]) -> None:
     """The host writes it: whatever it writes, the run goes on, and nothing counts as proven."""
     answer = RECORDED | change if change else {}
-    assert None in [row["passed"] for row in readback.judge(answer, WANTED, "now")]
+    assert None in [row["passed"] for row in readback.judge(answer, WANTED, NOW)]
 
 
 def sshd(file: str = KEY_FILE, held: str = KEY, **more: str) -> str:

@@ -431,7 +431,7 @@ def test_a_pdf_without_its_program_is_refused_with_the_mend(
     monkeypatch.setattr(printing.shutil, "which", lambda _name: None)
     with pytest.raises(printing.ControllerFault) as caught:
         write_report(write_case(settings), pdf=True)
-    assert caught.value.mend == "apt install weasyprint"
+    assert caught.value.fix == "apt install weasyprint"
 
 
 def test_a_pdf_is_made(settings: Settings) -> None:

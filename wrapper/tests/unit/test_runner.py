@@ -138,7 +138,7 @@ def test_a_helper_that_can_not_be_reached_fails_the_step_and_is_named(tmp_path: 
     assert result.hosts["web01"].helper == "vault01"
     error = problem_of("backup", False, result)
     assert error is not None and error.what.startswith("vault01 can't be reached: ")
-    assert error.code is Exit.NOT_DONE and "ungcuu doctor vault01" in error.mend
+    assert error.code is Exit.NOT_DONE and "ungcuu doctor vault01" in error.fix
 
 
 def test_a_helper_whose_connection_is_lost_is_named_and_not_the_website(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_helper_whose_connection_is_lost_is_named_and_not_the_website(tmp_path
     assert error is not None
     assert error.what.startswith("The connection to vault01 was lost in the step “Second”: ")
     assert "may or may not have happened on vault01" in error.state
-    assert error.mend == "ungcuu resume web01"
+    assert error.fix == "ungcuu resume web01"
 
 
 def test_the_deadline_ends_a_run_as_unknown(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import yaml
 
 from ungcuu.contain import proofs
 from ungcuu.core.i18n import set_language
-from ungcuu.core.sentences import SENTENCES, said, title
+from ungcuu.core.phrases import WORDS, Change, Detail, Proof, Reason, Side, phrase
+from ungcuu.core.sentences import SENTENCES, shown, title
 
 ROOT = Path(__file__).parents[3]
+VANTAGE = proofs.Place(Side.OUTSIDE, "intruder01")
 PROFILES = ROOT / "roles" / "evidence" / "profiles"
 
 
@@ -38,26 +40,27 @@ def taken() -> list[dict[str, Any]]:
         "site": {"status": 200, "found": True},
     }
     return [
-        *proofs.contained(silent, "from the controller", addresses, ports),
-        *proofs.contained(silent, "from outside (intruder01)", addresses, ports),
+        *proofs.contained(silent, proofs.CONTROLLER, addresses, ports),
+        *proofs.contained(silent, VANTAGE, addresses, ports),
         *proofs.contained_inside(inside, ["203.0.113.1"], True),
         *proofs.contained_inside({**inside, "site": {"status": 500}}, [], True),
-        *proofs.served(pages, "from the controller", addresses),
-        *proofs.notice(notices, "from the controller", addresses),
-        *proofs.closed(silent, "from outside (intruder01)", addresses),
+        *proofs.served(pages, proofs.CONTROLLER, addresses),
+        *proofs.notice(notices, proofs.CONTROLLER, addresses),
+        *proofs.closed(silent, VANTAGE, addresses),
     ]
 
 
 @pytest.mark.parametrize("row", taken(), ids=lambda row: f"{row['name']}, {row['side']}")
 def test_a_proof_is_told_in_the_readers_language(row: dict[str, Any]) -> None:
-    assert said(row["name"]) != row["name"]
-    assert said(row["side"]) != row["side"] or row["side"] == "inside"
-    assert said(row["detail"]) != row["detail"], row["detail"]
+    words = (proofs.name_words(row), proofs.place_words(row), shown(row["detail"]))
+    set_language("en")
+    english = (proofs.name_words(row), proofs.place_words(row), shown(row["detail"]))
+    assert all(vi != en and "?" not in en for vi, en in zip(words, english, strict=True)), words
 
 
 def test_values_stay_what_they_are() -> None:
-    assert said("from outside (intruder01)") == "từ bên ngoài (intruder01)"
-    assert said("22 ports on IPv4 and IPv6: all silent") == "22 cổng trên IPv4 và IPv6: tất cả không trả lời"
+    assert shown("from outside (intruder01)") == "từ bên ngoài (intruder01)"
+    assert shown("22 ports on IPv4 and IPv6: all silent") == "22 cổng trên IPv4 và IPv6: tất cả không trả lời"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_values_stay_what_they_are() -> None:
 )
 def test_what_is_not_ours_is_shown_as_it_is(text: str) -> None:
     """A record may hold a host's words: they are data, never a template."""
-    assert said(text) == text
+    assert shown(text) == text
 
 
 def test_every_title_of_evidence_is_translated() -> None:
@@ -80,4 +83,35 @@ def test_no_sentence_hides_another() -> None:
     """The first that fits is taken: each must find itself when it is filled in."""
     for sentence in SENTENCES:
         filled = sentence.replace("{", "").replace("}", "")
-        assert said(filled) != filled, sentence
+        assert shown(filled) != filled, sentence
+
+
+def test_codes_are_one_word_each_and_all_have_words() -> None:
+    codes = [str(code) for family in (Side, Proof, Detail, Reason, Change) for code in family]
+    assert len(codes) == len(set(codes)) == len(WORDS)
+    assert set(codes) == set(map(str, WORDS))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"code": "pages_right", "count": 2}, "trang có đúng nội dung ở 2 địa chỉ"),
+        ({"code": "pages_right"}, "trang có đúng nội dung ở ? địa chỉ"),
+        ({"code": "of_a_later_release", "count": 2}, "of_a_later_release: count 2"),
+        ({"code": "keys_of_file", "file": "{code.__class__}"}, None),
+        ({"code": ["x"]}, "['x']"),
+        ({}, ""),
+        ([{"code": "silent"}, {"code": "silent"}], "không trả lời; không trả lời"),
+        ("no_port_answers", "no_port_answers"),
+    ],
+)
+def test_a_phrase_that_a_host_wrote_or_a_later_release_is_no_template(value: object, text: str | None) -> None:
+    """A record may come from elsewhere: what it says is data, and a name that a host chose is no code."""
+    assert shown(value) == text if text is not None else "{code.__class__}" in shown(value)
+
+
+def test_a_phrase_without_end_is_cut() -> None:
+    deep: dict[str, object] = phrase(Detail.SILENT)
+    for _level in range(50):
+        deep = phrase(Detail.PAGE_MAY_BE_CHANGED, page=deep)
+    assert len(shown(deep)) < 1000

@@ -33,7 +33,7 @@ def test_an_unknown_host_names_the_nearest_and_lists_all(tmp_path: Path) -> None
     with pytest.raises(InventoryError) as caught:
         load(tmp_path).expand(["wbe01"])
     assert "web01" in caught.value.what
-    assert "vault01" in caught.value.mend
+    assert "vault01" in caught.value.fix
 
 
 def test_connection_data_of_a_host() -> None:
@@ -64,7 +64,7 @@ def test_no_inventory_is_told_with_the_mend(tmp_path: Path) -> None:
     settings = dataclasses.replace(content.make(tmp_path), content=tmp_path / "none")
     with pytest.raises(InventoryError) as caught:
         find_inventory(settings, None, {}, tmp_path)
-    assert "--inventory" in caught.value.mend
+    assert "--inventory" in caught.value.fix
 
 
 def test_an_inventory_that_can_not_be_resolved_is_told(tmp_path: Path) -> None:

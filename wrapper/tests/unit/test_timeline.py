@@ -58,7 +58,7 @@ def test_a_hosts_times_are_corrected_and_kept(settings: Settings) -> None:
     """A host that runs an hour ahead would otherwise have been cleaned before it was attacked."""
     entries = build(with_evidence(settings, 3600.0))
     login = next(entry for entry in entries if "Accepted publickey" in entry.text)
-    assert (login.time, login.told, login.source) == (START - timedelta(hours=1), START, "host's journal")
+    assert (login.time, login.host_time, login.source) == (START - timedelta(hours=1), START, "host's journal")
     assert login.what == "sshd" and login.text.endswith("(ssh.service)")
     assert entries == sorted(entries, key=lambda entry: entry.time)
 

@@ -32,7 +32,7 @@ def test_a_role_without_tests_is_named_with_those_that_have_some(tmp_path: Path)
     site = site_of(tmp_path)
     with pytest.raises(UsageFault) as caught:
         verify.verify(site.settings, site, "web01", ["../x"])
-    assert "greeting" in caught.value.mend
+    assert "greeting" in caught.value.fix
 
 
 def test_what_a_host_said_comes_back_cleaned(tmp_path: Path) -> None:

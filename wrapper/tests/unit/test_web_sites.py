@@ -13,6 +13,7 @@ from ungcuu.plugins.on_host import program_text
 from ungcuu.prepare import web_sites
 from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_probe
 from ungcuu.remote import web_sites as on_host
+from ungcuu.remote.apache_config import Config
 
 POOLS = {"8.2/www": "/run/php/shared.sock", "8.2/portal": "/run/php/portal.sock", "8.2/port": "9000"}
 NGINX = """# configuration file /etc/nginx/nginx.conf:
@@ -36,13 +37,13 @@ server { listen 8080; server_name above.lab.test; }
 location ~ \\.php$ { fastcgi_pass shared; }
 """
 APACHE = {
-    "apache2.conf": "Define WHERE /var/www\nIncludeOptional {0}/conf/*.conf\nInclude {0}/sites\n",
+    "apache2.conf": "Define WHERE /var/www\nIncludeOptional conf/*.conf\nInclude sites\n",
     "conf/alias.conf": "Alias /wiki /var/lib/wiki\n<FilesMatch x>\nSetHandler 'proxy:unix:/run/php/shared.sock|fcgi://x'\n",
     "sites/a.conf": """<VirtualHost *:443 [::1]:8443>
   ServerName https://a.lab.test:443
   ServerAlias b.lab.test \\
      c.lab.test
-  DocumentRoot "${{WHERE}}/a"
+  DocumentRoot "${WHERE}/a"
   SSLEngine on
 </VirtualHost>
 # <VirtualHost *:80>
@@ -73,11 +74,9 @@ def test_an_address_in_a_variable_may_be_any_pool() -> None:
     assert on_host.nginx_sites(text)[0].as_data(POOLS)["pools"] == sorted(POOLS)
 
 
-def test_apache_is_read_with_what_counts_for_every_site(tmp_path: Path) -> None:
-    for name, text in APACHE.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text.format(tmp_path) if "{" in text else text)
-    first, second = [site.as_data(POOLS) for site in on_host.apache_sites(str(tmp_path / "apache2.conf"))]
+def test_apache_is_read_with_what_counts_for_every_site() -> None:
+    files = {f"/etc/apache2/{name}": text for name, text in APACHE.items()}
+    first, second = [site.as_data(POOLS) for site in on_host.apache_sites(Config(files))]
     assert first["names"] == ["a.lab.test", "b.lab.test", "c.lab.test"]
     assert (first["roots"], first["aliases"]) == (["/var/www/a"], ["/var/lib/wiki"])
     assert [(row["port"], row["tls"], row["default"]) for row in first["listens"]] == [

@@ -71,7 +71,7 @@ def test_a_verb_is_refused_for_what_it_needs_and_for_nothing_else(inventory: Pat
     with pytest.raises(InventoryError) as refusal:
         website_facts.require(site, ["web01"], "backup")
     assert "website_config_paths" in refusal.value.what
-    assert str(inventory) in refusal.value.mend
+    assert str(inventory) in refusal.value.fix
 
 
 def test_a_slip_in_the_yaml_is_told_with_file_and_line(inventory: Path) -> None:

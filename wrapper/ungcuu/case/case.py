@@ -86,7 +86,7 @@ class Case:
                 _("Case {case} can't go from {present} to {phase}").format(
                     case=self.id, present=_(TITLES[present]), phase=_(TITLES.get(phase, phase))
                 ),
-                mend=f"ungcuu case status {self.id}",
+                fix=f"ungcuu case status {self.id}",
             )
         self.journal().append("phase", {"phase": phase, "from": present, "reason": reason, **self._by()})
         return self._fresh()

@@ -45,7 +45,7 @@ class HostScope:
     lacking: tuple[str, ...]
 
     @property
-    def told(self) -> bool:
+    def is_known(self) -> bool:
         """Whether anything was there to read."""
         return set(self.lacking) != set(READ) or bool(self.scope.addresses)
 

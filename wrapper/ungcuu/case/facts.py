@@ -13,6 +13,7 @@ from typing import Any
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import N_
+from ungcuu.core.phrases import Change, code_of
 from ungcuu.detect.findings import substance
 
 PHASES = ("detect", "contain", "recover", "review", "closed")
@@ -405,9 +406,11 @@ class _Fold:
 
     def _on_change(self, record: Record, data: Mapping[str, Any]) -> None:
         """What was put back from quarantine is open again."""
-        if data.get("what") == "isolation" and data.get("ending") == "cut" and not from_host(record):
+        if code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == "cut" and not from_host(record):
             self._claimed |= set(hosts_of(data))
-        key = self._quarantined.get(str(data.get("item") or "")) if data.get("what") == "put back" else None
+        key = (
+            self._quarantined.get(str(data.get("item") or "")) if code_of(data.get("what")) == Change.PUT_BACK else None
+        )
         if key is not None:
             self._findings[key] = replace(self._findings[key], state="open")
 

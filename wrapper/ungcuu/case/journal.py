@@ -444,7 +444,7 @@ def _parsed(line: bytes, number: int, folder: Path) -> Record:
             _("Record {number} of {path} can't be read: {problem}").format(
                 number=number, path=folder / NAME, problem=problem
             ),
-            mend=f"ungcuu case verify {folder.name}",
+            fix=f"ungcuu case verify {folder.name}",
         )
     return record
 

@@ -121,8 +121,8 @@ def _finish(render: Any, report: Any, out: Screen, common: Mapping[str, Any]) ->
     if report.error is not None:
         from ungcuu.run.failures import as_typed
 
-        report.error.mend = as_typed(report.error.mend, common["inventory"] or "")
-        report.document["error"]["next"] = report.error.mend
+        report.error.fix = as_typed(report.error.fix, common["inventory"] or "")
+        report.document["error"]["next"] = report.error.fix
     if common["json"]:
         _print(report.document)
     render.report(report, out, plain=not common["json"])

@@ -88,8 +88,8 @@ def error(found: UngcuuError, out: Screen) -> None:
     out.block(found.what, "bad")
     if found.state:
         out.block(_("State now: {state}").format(state=found.state))
-    if found.mend:
-        out.block(_("Next:      {command}").format(command=found.mend), "strong")
+    if found.fix:
+        out.block(_("Next:      {command}").format(command=found.fix), "strong")
 
 
 def _outcome(document: Mapping[str, Any], out: Screen) -> None:

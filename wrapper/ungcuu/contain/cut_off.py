@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.contain.allowlist import AllowList, Unresolved, allow_list, parse_address
 from ungcuu.contain.shell import FUNCTIONS
+from ungcuu.core.phrases import Coded, Detail, phrase
 from ungcuu.hosts import ssh
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Cut:
     host: str
     ending: str  # "cut", "refused", "not reached", "not sent", "failed" or "unknown"
     seconds: float
-    detail: str = ""
+    detail: str | Coded = ""  # why; a text is what ssh said
     seen: str = ""
     snapshot: bytes = b""
     hooks: str = ""  # "yes", or why the host says that its network devices are not closed: see ``shell``
@@ -114,11 +115,11 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
         rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
         exchange, answer = _talk(card, allowed, rules.encode())
     except Unresolved as gap:
-        return Cut(card.host, "refused", 0.0, f"the name {gap.name} in the allow-list resolves to no address")
+        return Cut(card.host, "refused", 0.0, phrase(Detail.NAME_UNRESOLVED, name=gap.name))
     except NotAllowed as gap:
-        return Cut(card.host, "refused", 0.0, "the allow-list does not hold the address we come from", gap.seen)
+        return Cut(card.host, "refused", 0.0, phrase(Detail.ADDRESS_NOT_ALLOWED), gap.seen)
     except ssh.HostKeyRefused as gap:
-        return Cut(card.host, "refused", 0.0, gap.detail)
+        return Cut(card.host, "refused", 0.0, phrase(gap.code))
     return _ended(card.host, answer, exchange)
 
 
@@ -274,11 +275,11 @@ def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
     hooks = rest.partition(b"== hooks ")[2].partition(b"\n")[0].decode("ascii", "replace")
     hooks = hooks if hooks in HOOKS else "unknown"
 
-    def end(ending: str, detail: str) -> Cut:
+    def end(ending: str, detail: str | Coded) -> Cut:
         return Cut(host, ending, answer.seconds, detail, exchange.seen, exchange.snapshot, hooks)
 
     if answer.ok and exchange.sent and bytes(exchange.said).endswith(b"\n== cut\n"):
-        return end("cut", "" if exchange.with_snapshot else "without a whole snapshot: the host did not end it in time")
+        return end("cut", "" if exchange.with_snapshot else phrase(Detail.SNAPSHOT_PARTIAL))
     if answer.ending is ssh.Ending.NOT_REACHED:
         return Cut(host, "not reached", answer.seconds, answer.detail)
     if not exchange.sent:
@@ -288,22 +289,22 @@ def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
     return end("unknown", answer.detail)
 
 
-def _not_asked(answer: ssh.Streamed, exchange: _Exchange) -> str:
+def _not_asked(answer: ssh.Streamed, exchange: _Exchange) -> str | Coded:
     """Why the rules were never sent: the host lets us in and then does not do its part."""
     if answer.ending is ssh.Ending.EXITED:
         said = answer.stderr.decode("utf-8", "replace").strip()[-300:]
-        return f"it ended before it asked for the rules: {said}"
+        return phrase(Detail.CUT_ENDED_EARLY, said=said)
     if answer.ending is ssh.Ending.LOST:
         return answer.detail
     if exchange.said:
-        return "it answers without end and does not ask for the rules"
-    return f"it lets us in, but did not ask for the rules for {answer.seconds:.0f} s"
+        return phrase(Detail.CUT_WITHOUT_END)
+    return phrase(Detail.CUT_NEVER_ASKED, seconds=round(answer.seconds))
 
 
-def _reason(answer: ssh.Streamed) -> str:
-    known = {_INCOMPLETE: "the rules did not arrive whole", _NOT_LOADED: "nft refused the rules"}
+def _reason(answer: ssh.Streamed) -> Coded:
+    known = {_INCOMPLETE: Detail.RULES_TORN, _NOT_LOADED: Detail.RULES_REFUSED}
     said = answer.stderr.decode("utf-8", "replace").strip()[-300:]
-    return f"{known.get(answer.returncode or 0, 'the host could not load the rules')}: {said}"
+    return phrase(known.get(answer.returncode or 0, Detail.RULES_NOT_LOADED), said=said)
 
 
 def _snapshot_part() -> str:

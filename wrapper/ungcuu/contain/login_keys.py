@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ungcuu.contain import proofs
+from ungcuu.core.phrases import Detail, Proof, phrase
 
 _KEY = re.compile(r"((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]{1,60} [A-Za-z0-9+/=]{30,4000})(?: .*)?")
-NAME = "only the responders' keys log in"
 
 
 def public_keys(private: str) -> list[str]:
@@ -55,19 +55,20 @@ def judge(said: str, keys: Sequence[str], accounts: Sequence[str], key_file: str
     found: dict[str, dict[str, str]] = {}
     account = ""
     for line in settings.splitlines():
-        name, _sep, value = line.partition(" ")
+        setting, _sep, value = line.partition(" ")
         if line.startswith("account="):
             account = line.partition("=")[2]
         else:
-            found.setdefault(account, {}).setdefault(name, value.strip())
+            found.setdefault(account, {}).setdefault(setting, value.strip())
+    name = Proof.OWN_KEYS_ONLY
     if not any(found.get(one) for one in accounts):
-        return proofs.not_seen(NAME, "inside", "sshd gave no answer")
+        return proofs.not_seen(name, proofs.INSIDE, phrase(Detail.SSHD_SILENT))
     wrong = [one for one in accounts if not _is_ours(found.get(one, {}), key_file)]
     if wrong:
-        return proofs.proof(NAME, "inside", False, f"sshd reads other keys for {', '.join(wrong)}")
+        return proofs.proof(name, proofs.INSIDE, False, phrase(Detail.KEYS_OF_ACCOUNTS, accounts=wrong))
     if sorted(_keys(held)) != sorted(_keys("\n".join(keys))):
-        return proofs.proof(NAME, "inside", False, f"{key_file} holds other keys")
-    return proofs.proof(NAME, "inside", True, f"the host says: {len(keys)} keys, for every account but the vault's")
+        return proofs.proof(name, proofs.INSIDE, False, phrase(Detail.KEYS_OF_FILE, file=key_file))
+    return proofs.proof(name, proofs.INSIDE, True, phrase(Detail.KEYS_OURS, count=len(keys)))
 
 
 def _is_ours(settings: Mapping[str, str], key_file: str) -> bool:

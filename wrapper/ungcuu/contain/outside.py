@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.contain import proofs
+from ungcuu.contain.proofs import CONTROLLER, OUTSIDE, Place
+from ungcuu.contain.proofs import Proof as Row
 from ungcuu.contain.vantage_point import PORTS, may_log_in
 from ungcuu.core.i18n import _, ngettext
+from ungcuu.core.phrases import Coded, Detail, Proof, Side, phrase
 from ungcuu.hosts import ssh
 from ungcuu.remote import reachability
 
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
 
 SECONDS = 1.6  # for one connection: a first packet that got lost is sent again after one second
 VANTAGE_SECONDS = 4.0
-CONTROLLER = "from the controller"
-OUTSIDE = "from outside"
-SSH_CLOSED = "SSH is closed to others"
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class Look:
 
     host: str
     state: str
-    proofs: tuple[proofs.Proof, ...] = ()
-    alive: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    proofs: tuple[Row, ...] = ()
+    alive: tuple[tuple[Place, tuple[int, ...]], ...] = ()
     seconds: float = 0.0
 
     @property
-    def sides(self) -> tuple[str, ...]:
+    def places(self) -> tuple[Place, ...]:
         """From where it was seen that no port answers."""
-        return tuple(row["side"] for row in self.proofs if row["passed"] is True)
+        return tuple(_place(row) for row in self.proofs if row["passed"] is True)
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """Proofs that were not taken, each with its side and why."""
-        return tuple(f"{row['name']} ({row['side']}): {row['detail']}" for row in self.proofs if row["passed"] is None)
+    def missing(self) -> tuple[Row, ...]:
+        """Proofs that were not taken, each with its place and why."""
+        return tuple(row for row in self.proofs if row["passed"] is None)
 
     def as_data(self) -> dict[str, object]:
         """Return it as a record of the journal."""
         return {
             "state": self.state,
-            "alive": [{"side": side, "ports": list(ports)} for side, ports in self.alive],
-            "seen": list(self.sides),
-            "missing": list(self.missing),
+            "alive": [{**place.as_data(), "ports": list(ports)} for place, ports in self.alive],
+            "seen": [place.as_data() for place in self.places],
+            "missing": [{name: value for name, value in row.items() if name != "passed"} for row in self.missing],
         }
 
 
@@ -83,7 +83,7 @@ def look(card: Card, mode: str = "full", *, with_vantage: bool = True) -> Look:
         seen = [near.result(), *([far.result()] if far else [])]
     rows = [row for found, _alive in seen for row in found]
     alive = tuple(answer for _found, answer in seen if answer is not None)
-    passed = [row["passed"] for row in rows if row["name"].startswith("no port answers")]
+    passed = [row["passed"] for row in rows if row["name"] == Proof.NO_PORT_ANSWERS]
     state = "open" if False in [row["passed"] for row in rows] else "silent" if True in passed else "unknown"
     return Look(card.host, state, tuple(rows), alive, time.monotonic() - begun)
 
@@ -94,7 +94,7 @@ def look_all(cards: Sequence[Card], mode: str = "full") -> dict[str, Look]:
         return {found.host: found for found in pool.map(lambda card: look(card, mode), cards)}
 
 
-_Seen = tuple[list[proofs.Proof], "tuple[str, tuple[int, ...]] | None"]
+_Seen = tuple[list[proofs.Proof], "tuple[Place, tuple[int, ...]] | None"]
 
 
 def _from_controller(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:
@@ -102,7 +102,7 @@ def _from_controller(card: Card, addresses: Sequence[str], ports: Sequence[int])
     answer = {"ports": reachability.ports(list(addresses), [*dead, card.port], SECONDS)}
     found, alive = _judged(answer, CONTROLLER, addresses, dead, card.port)
     if any(option.startswith(("ProxyJump=", "ProxyCommand=")) for option in card.options):
-        why = "not proven: it is reached through a jump host, not from here"
+        why = phrase(Detail.JUMP_HOST)
         found = [row if row["passed"] is not None else {**row, "detail": why} for row in found]
     return found, alive
 
@@ -110,8 +110,7 @@ def _from_controller(card: Card, addresses: Sequence[str], ports: Sequence[int])
 def _from_vantage(card: Card, addresses: Sequence[str], ports: Sequence[int]) -> _Seen:
     vantage = card.outside.get("vantage")
     if not isinstance(vantage, Mapping):
-        why = "not proven from outside: the inventory names no second machine (isolation_vantage)"
-        return [proofs.not_seen("no port answers", OUTSIDE, why)], None
+        return [proofs.not_seen(Proof.NO_PORT_ANSWERS, OUTSIDE, phrase(Detail.NO_VANTAGE))], None
     return ask_vantage(vantage, addresses, ports, card.port, may_log_in(vantage, card.allow))
 
 
@@ -119,16 +118,16 @@ def ask_vantage(
     vantage: Mapping[str, Any], addresses: Sequence[str], ports: Sequence[int], ssh_port: int, allowed: bool
 ) -> _Seen:
     """Have the vantage try every port. One that may log in can't prove that SSH is silent, but that the host is up."""
-    side = f"{OUTSIDE} ({vantage['name']})"
+    place = Place(Side.OUTSIDE, str(vantage["name"]))
     dead = [port for port in ports if port != ssh_port] if allowed else sorted({*ports, ssh_port})
     order = {"ask": "ports", "addresses": list(addresses), "ports": sorted({*dead, ssh_port}), "timeout": SECONDS}
     answer, why = _run_probe(_target(vantage), order)
     if answer is None:
-        return [proofs.not_seen("no port answers", side, f"not proven: {why}")], None
-    found, alive = _judged(answer, side, addresses, dead, ssh_port if allowed else 0)
+        return [proofs.not_seen(Proof.NO_PORT_ANSWERS, place, why)], None
+    found, alive = _judged(answer, place, addresses, dead, ssh_port if allowed else 0)
     if allowed:
-        why = f"not proven: {vantage['name']} may log in itself; name another machine as isolation_vantage"
-        found.append(proofs.not_seen(SSH_CLOSED, side, why))
+        why = phrase(Detail.VANTAGE_LOGS_IN, host=place.vantage)
+        found.append(proofs.not_seen(Proof.SSH_CLOSED, place, why))
     return found, alive
 
 
@@ -146,7 +145,7 @@ def _target(vantage: Mapping[str, Any]) -> ssh.Target:
     )
 
 
-def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, Coded]:
     """Return the probe's answer, or None and why there is none."""
     from ungcuu.hosts.remote_program import script
 
@@ -156,63 +155,52 @@ def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, 
         done = ssh.run(target, command, stdin=program, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)
         answer = json.loads(done.stdout) if done.ok else None
     except ssh.HostKeyRefused as gap:
-        return None, f"{target.name} could not be asked ({gap.detail})"
+        return None, phrase(Detail.VANTAGE_REFUSED, host=target.name, why=phrase(gap.code))
     except (OSError, ValueError):
-        return None, f"{target.name} gave no answer"
+        return None, phrase(Detail.VANTAGE_SILENT, host=target.name)
     if not isinstance(answer, dict) or not isinstance(answer.get("ports"), list):
-        return None, f"{target.name} gave no answer"
-    return answer, ""
+        return None, phrase(Detail.VANTAGE_SILENT, host=target.name)
+    return answer, {}
 
 
 def _judged(
-    answer: Mapping[str, Any], side: str, addresses: Sequence[str], ports: Sequence[int], ssh_port: int
+    answer: Mapping[str, Any], place: Place, addresses: Sequence[str], ports: Sequence[int], ssh_port: int
 ) -> _Seen:
-    found = proofs.contained(answer, side, addresses, ports, ssh_port)
+    found = proofs.contained(answer, place, addresses, ports, ssh_port)
     alive = proofs.alive_of(answer, addresses, ports)
     # A port that refuses shows that packets pass, too; where some are open, those are what a reader needs.
     named = sorted({port for _address, port, state in alive if state == "open"}) or sorted(
         {port for _a, port, _s in alive}
     )
-    return found, (side, tuple(named)) if named else None
+    return found, (place, tuple(named)) if named else None
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return Place(Side(row["side"]), str(row.get("vantage") or ""))
 
 
 # --- in words -----------------------------------------------------------------------------------------------------
-
-
-def proof_words(row: Mapping[str, Any], *, detail: bool = False) -> str:
-    """Return a proof's name and side in the reader's language: ``no port answers (from outside (vault01))``."""
-    from ungcuu.core.sentences import said
-
-    name = f"{said(row['name'])} ({said(row['side'])})"
-    return f"{name}: {said(row['detail'])}" if detail else name
-
-
-def side_words(side: str) -> str:
-    """Return a side in the reader's language: ``from outside (vault01)``."""
-    from ungcuu.core.sentences import said
-
-    return said(side)
 
 
 def alive_words(found: Look) -> str:
     """Return what answers, and from where that was seen."""
     return "; ".join(
         ngettext("port {ports} answers, seen {side}", "ports {ports} answer, seen {side}", len(ports)).format(
-            ports=", ".join(map(str, ports)), side=side_words(side)
+            ports=", ".join(map(str, ports)), side=place.words
         )
-        for side, ports in found.alive
+        for place, ports in found.alive
     )
 
 
 def silent_words(found: Look) -> str:
     """Return from where it was seen that no port answers."""
-    return _("no port answers, seen {sides}").format(sides=", ".join(dict.fromkeys(map(side_words, found.sides))))
+    places = ", ".join(dict.fromkeys(place.words for place in found.places))
+    return _("no port answers, seen {sides}").format(sides=places)
 
 
 def unknown_words(found: Look) -> str:
     """Return why nobody could look."""
-    rows = [row for row in found.proofs if row["passed"] is None]
-    return "; ".join(proof_words(row, detail=True) for row in rows) or _("nobody could look")
+    return "; ".join(proofs.words(row, detail=True) for row in found.missing) or _("nobody could look")
 
 
 def switch_words(card: Card) -> str:

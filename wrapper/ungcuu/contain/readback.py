@@ -17,13 +17,8 @@ from ungcuu.contain import rules as isolation_rules
 from ungcuu.contain.allowlist import AllowList, parse_address
 from ungcuu.contain.packet_filter import attributes
 from ungcuu.contain.rules import INET, NAME, NETDEV, Table
+from ungcuu.core.phrases import Coded, Detail, Proof, phrase
 
-SIDE = "inside"
-# What no rule here can stop, and the rules leave open on purpose.
-LEFT_OPEN = (
-    "left open: SSH of the allow-list; ARP, neighbour discovery and a broadcast for a DHCP lease on the own segment; "
-    "programs with root can still hear raw packets"
-)
 _PERMANENT = 0x80
 
 
@@ -53,7 +48,7 @@ class Link:
     xdp: bool
 
 
-def judge(answer: Mapping[str, Any], wanted: Wanted, when: str) -> list[proofs.Proof]:
+def judge(answer: Mapping[str, Any], wanted: Wanted, when: Coded) -> list[proofs.Proof]:
     """Return the proofs from what the program printed; an answer that can't be read is none."""
     try:
         tables, devices = packet_filter.read(answer)
@@ -64,50 +59,56 @@ def judge(answer: Mapping[str, Any], wanted: Wanted, when: str) -> list[proofs.P
         return [not_read(when)]
 
 
-def not_read(when: str) -> proofs.Proof:
+def not_read(when: Coded) -> proofs.Proof:
     """Say that the host's Python gave no answer."""
-    return proofs.not_seen("the kernel holds the rules", SIDE, f"not read {when}: the host's Python gave no answer")
+    return proofs.not_seen(Proof.RULES_HELD, proofs.INSIDE, phrase(Detail.KERNEL_NOT_READ, when=when))
 
 
-def _rules(tables: Mapping[int, Table], wanted: Wanted, when: str) -> proofs.Proof:
+def _rules(tables: Mapping[int, Table], wanted: Wanted, when: Coded) -> proofs.Proof:
     ours = isolation_rules.expected(wanted.mode, wanted.allowed, wanted.ssh_port, wanted.public_ports)
     if not wanted.hooks:
         del ours[NETDEV]
     bad = [_short(text) for text in packet_filter.differences(tables, ours)]
     rules = sum(len(chain.rules) for table in ours.values() for chain in table.chains.values())
-    said = "; ".join(bad[:5]) if bad else f"all {rules} rules, whole"
-    return proofs.proof("the kernel holds the rules", SIDE, not bad, f"the host says, {when}: {said}")
+    whole = phrase(Detail.RULES_WHOLE, when=when, count=rules)
+    detail = phrase(Detail.RULES_DIFFER, when=when, differences=bad[:5]) if bad else whole
+    return proofs.proof(Proof.RULES_HELD, proofs.INSIDE, not bad, detail)
 
 
 def _devices(
     links: Sequence[Link], hooked: Mapping[str, tuple[str, ...]], answer: Mapping[str, Any], wanted: Wanted
 ) -> proofs.Proof:
-    name = "network devices are closed"
     if not wanted.hooks:
-        why = "not closed: isolation_device_hooks is false; raw packets and macvlan devices pass"
-        return proofs.not_seen(name, SIDE, why)
+        return proofs.not_seen(Proof.DEVICES_CLOSED, proofs.INSIDE, phrase(Detail.HOOKS_OFF))
     closed = set(hooked.get("ingress", ())) & set(hooked.get("egress", ()))
     real = [link for link in links if not link.loopback]
     bare = [_short(link.name, 40) for link in real if link.name not in closed]
     below = [_short(link.name, 40) for link in real if link.xdp]
     spaces = _namespaces(answer)
-    said = [f"the host says: {len(real) - len(bare)} of {len(real)} devices"]
-    said += [f"NOT closed: {', '.join(bare[:10])}"] if bare else []
-    said += [f"an XDP program sits below the rules of {', '.join(below[:10])}"] if below else []
-    said += [f"{len(spaces)} other network namespaces: {', '.join(spaces[:5])}"] if spaces else []
+    detail = [phrase(Detail.DEVICES_HOOKED, closed=len(real) - len(bare), count=len(real))]
+    detail += [phrase(Detail.DEVICES_OPEN, names=bare[:10])] if bare else []
+    detail += [phrase(Detail.XDP_BELOW, names=below[:10])] if below else []
+    detail += [phrase(Detail.NAMESPACES, count=len(spaces), names=spaces[:5])] if spaces else []
+    # What no rule here can stop, and the rules leave open on purpose.
+    detail += [phrase(Detail.LEFT_OPEN)]
     passed = None if not real or (below and not bare) else not bare
-    return proofs.proof(name, SIDE, passed, "; ".join([*said, LEFT_OPEN]))
+    return proofs.proof(Proof.DEVICES_CLOSED, proofs.INSIDE, passed, detail)
 
 
-def _namespaces(answer: Mapping[str, Any]) -> list[str]:
-    rows = dict(answer["namespaces"]).items()
-    return [_short(f"{name} ({', '.join(map(str, programs)) or 'no program'})", 80) for name, programs in rows]
+def _namespaces(answer: Mapping[str, Any]) -> list[Coded]:
+    return [
+        phrase(
+            Detail.NAMESPACE,
+            name=_short(str(name), 40),
+            programs=[_short(str(one), 40) for one in programs[:3]] or phrase(Detail.NO_PROGRAM),
+        )
+        for name, programs in dict(answer["namespaces"]).items()
+    ]
 
 
 def _neighbours(answer: Mapping[str, Any], wanted: Wanted) -> proofs.Proof:
-    name = "neighbours are fixed"
     if not wanted.pins:
-        return proofs.not_seen(name, SIDE, "not fixed: isolation_pin_neighbours is false")
+        return proofs.not_seen(Proof.NEIGHBOURS_FIXED, proofs.INSIDE, phrase(Detail.PINS_OFF))
     fixed: list[str] = []
     loose: list[str] = []
     for message in packet_filter.messages(answer, "neighbours"):
@@ -118,10 +119,10 @@ def _neighbours(answer: Mapping[str, Any], wanted: Wanted) -> proofs.Proof:
             (fixed if state & _PERMANENT else loose).append(f"{address} at {said[2].hex(':')}")
     single = [net for net in (*wanted.allowed.ipv4, *wanted.allowed.ipv6) if parse_address(net)]
     unknown = [net for net in single if not any(row.startswith(f"{net} ") for row in (*fixed, *loose))]
-    said_all = [f"the host says: {', '.join(sorted(fixed)[:10]) or 'none'}"]
-    said_all += [f"not fixed: {', '.join(sorted(loose)[:10])}"] if loose else []
-    said_all += [f"behind a router or not heard of: {', '.join(unknown[:10])}"] if unknown else []
-    return proofs.proof(name, SIDE, True if fixed and not loose else None, "; ".join(said_all))
+    detail = [phrase(Detail.NEIGHBOURS_PINNED, names=sorted(fixed)[:10] or phrase(Detail.NONE))]
+    detail += [phrase(Detail.NEIGHBOURS_LOOSE, names=sorted(loose)[:10])] if loose else []
+    detail += [phrase(Detail.NEIGHBOURS_UNKNOWN, names=unknown[:10])] if unknown else []
+    return proofs.proof(Proof.NEIGHBOURS_FIXED, proofs.INSIDE, True if fixed and not loose else None, detail)
 
 
 def _sessions(answer: Mapping[str, Any], wanted: Wanted) -> proofs.Proof:
@@ -131,8 +132,9 @@ def _sessions(answer: Mapping[str, Any], wanted: Wanted) -> proofs.Proof:
         address = str(_peer(str(text)))
         peers[address] = peers.get(address, 0) + 1
     allowed = {address: count for address, count in peers.items() if wanted.allowed.holds(address)}
-    said = ", ".join(f"{address} ({count})" for address, count in sorted(allowed.items())[:20])
-    return proofs.proof("sessions of the allow-list", SIDE, True, f"the host says: SSH from {said or 'nobody'}")
+    listed = [f"{address} ({count})" for address, count in sorted(allowed.items())[:20]]
+    detail = phrase(Detail.SESSIONS_FROM, peers=listed or phrase(Detail.NOBODY))
+    return proofs.proof(Proof.ALLOWED_SESSIONS, proofs.INSIDE, True, detail)
 
 
 def _peer(text: str) -> Any:

@@ -12,24 +12,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ungcuu.contain import outside
+from ungcuu.contain import outside, proofs
 from ungcuu.contain.cut_off import Cut
-from ungcuu.contain.outside import CONTROLLER, OUTSIDE, Look
+from ungcuu.contain.outside import Look
+from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE
 from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, Refused, Undetermined, UngcuuError, Unreachable
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Detail, Proof, Side, phrase
+from ungcuu.core.sentences import shown
 
-# The proofs of a whole isolation, by name and side (its first words). All modes have them.
+# The proofs of a whole isolation, by name and place; any machine outside will do. All modes have them.
 EXPECTED = (
-    ("no port answers", CONTROLLER),
-    ("no port answers", OUTSIDE),
-    ("management gets in", "inside"),
-    ("nothing gets out", "inside"),
-    ("DNS is dead", "inside"),
-    ("sessions of others are dead", "inside"),
-    ("it outlasts a restart", "inside"),
+    (Proof.NO_PORT_ANSWERS, CONTROLLER),
+    (Proof.NO_PORT_ANSWERS, OUTSIDE),
+    (Proof.MANAGEMENT_GETS_IN, INSIDE),
+    (Proof.NOTHING_GETS_OUT, INSIDE),
+    (Proof.DNS_DEAD, INSIDE),
+    (Proof.SESSIONS_DEAD, INSIDE),
+    (Proof.OUTLASTS_RESTART, INSIDE),
 )
-_NO_PROOF = ("the site works inside",)  # of the containment: an intruder may have changed the page
-_LESS = ("it outlasts a restart", "the site serves", "visitors get the notice")  # the host is cut off without them
+_KEYS = (phrase(Detail.KEY_CHANGED), phrase(Detail.KEY_NOT_PINNED))
+_NO_PROOF = (Proof.SITE_WORKS_INSIDE,)  # of the containment: an intruder may have changed the page
+_LESS = (Proof.OUTLASTS_RESTART, Proof.SITE_SERVES, Proof.NOTICE_SHOWN)  # the host is cut off without them
 
 
 class NotIsolated(UngcuuError):
@@ -66,7 +70,7 @@ def _error(seen: Seen) -> UngcuuError | None:
     if look.state == "open":
         return NotIsolated(_view(seen), _claim(cut), seen.switch)
     if cut.ending == "failed":
-        what = _("{host} could not be cut off: {why}").format(host=cut.host, why=cut.detail)
+        what = _("{host} could not be cut off: {why}").format(host=cut.host, why=shown(cut.detail))
         return NotIsolated(what, _view(seen), f"{seen.switch}\n{_again(cut.host)}")
     if look.state == "unknown":
         what = _("It is NOT proven that {host} is isolated: {why}")
@@ -118,16 +122,16 @@ def _never_sent(seen: Seen) -> UngcuuError:
     if cut.ending == "refused" and cut.seen:
         what = _("{host} sees this controller come from {address}, which the allow-list does not hold.")
         return Refused(what.format(host=host, address=cut.seen), state, f"ungcuu isolate {host} --allow {cut.seen}")
-    if cut.ending == "refused" and "host key" in cut.detail:
-        return HostKeyMismatch(f"{host}: {cut.detail}", state, f"{seen.switch}\nungcuu enrol {host}")
+    if cut.ending == "refused" and cut.detail in _KEYS:
+        return HostKeyMismatch(f"{host}: {shown(cut.detail)}", state, f"{seen.switch}\nungcuu enrol {host}")
     if cut.ending == "refused":
-        return Refused(f"{host}: {cut.detail}", state, f"ungcuu doctor {host}")
+        return Refused(f"{host}: {shown(cut.detail)}", state, f"ungcuu doctor {host}")
     message = (
         _("{host} can't be reached: {why}")
         if cut.ending == "not reached"
         else _("{host} did not take the rules: {why}")
     )
-    return Unreachable(message.format(host=host, why=cut.detail), state, f"{seen.switch}\n{_again(host)}")
+    return Unreachable(message.format(host=host, why=shown(cut.detail)), state, f"{seen.switch}\n{_again(host)}")
 
 
 def _done(seen: Seen) -> str:
@@ -140,7 +144,7 @@ def _done(seen: Seen) -> str:
         ).format(silent=outside.silent_words(seen.look), missing=", ".join(missing), host=host)
     if not missing:
         return _("isolated, and proven; back with: ungcuu release {host}").format(host=host)
-    if any(row["side"].startswith(OUTSIDE) and row["passed"] for row in seen.look.proofs):
+    if any(row["side"] == Side.OUTSIDE and row["passed"] for row in seen.look.proofs):
         message = _("isolated as far as could be seen; not taken: {missing}. Back with: ungcuu release {host}")
     else:
         message = _("isolated as far as the controller can see; not taken: {missing}. Back with: ungcuu release {host}")
@@ -149,29 +153,34 @@ def _done(seen: Seen) -> str:
 
 def not_taken(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the expected proofs that nobody took, and those that say so themselves; the last of a name counts."""
-    latest: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for row in rows:
-        latest[(str(row.get("name")), str(row.get("side")))] = row
-    taken = [key for key, row in latest.items() if row.get("passed") is not None]
+    latest = _latest(rows)
+    taken = {key[:2] for key, row in latest.items() if row.get("passed") is not None}
+    expected = {(str(name), str(place.side)) for name, place in EXPECTED}
     absent = [
-        outside.proof_words({"name": name, "side": side})
-        for name, side in EXPECTED
-        if not any(name == other and where.startswith(side) for other, where in taken)
+        proofs.words({"name": str(name), **place.as_data()})
+        for name, place in EXPECTED
+        if (str(name), str(place.side)) not in taken
     ]
-    known = {(name, side) for name, side in EXPECTED}
     other = [
-        outside.proof_words(row)
-        for (name, side), row in latest.items()
-        if row.get("passed") is None and name not in _NO_PROOF and (name, side.partition(" (")[0]) not in known
+        proofs.words(row)
+        for key, row in latest.items()
+        if row.get("passed") is None and key[0] not in _NO_PROOF and (key[:2] not in expected or row.get("families"))
     ]
     return [*absent, *other]
 
 
 def _failed(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the proofs that failed and speak against the containment itself; the last of a name and side counts."""
-    latest = {(str(row.get("name")), str(row.get("side"))): row for row in rows}
+    """Return the proofs that failed and speak against the containment itself; the last of a name and place counts."""
     return [
-        outside.proof_words(row, detail=True)
-        for (name, _side), row in latest.items()
-        if row.get("passed") is False and name not in _LESS
+        proofs.words(row, detail=True)
+        for key, row in _latest(rows).items()
+        if row.get("passed") is False and key[0] not in _LESS
     ]
+
+
+def _latest(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, str], Mapping[str, Any]]:
+    """Return the last row of each name, side, vantage and part of the addresses."""
+    return {
+        (str(row.get("name")), str(row.get("side")), str(row.get("vantage") or ""), str(row.get("families") or "")): row
+        for row in rows
+    }

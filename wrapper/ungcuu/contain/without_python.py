@@ -18,6 +18,7 @@ from ungcuu.contain import allowlist, proofs
 from ungcuu.contain.card import Card
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.hosts import ssh
 
 FILES = {
@@ -97,10 +98,9 @@ def script(files: dict[str, str]) -> str:
 
 def prove(card: Card) -> list[proofs.Proof]:
     """Take the one proof on the host that needs no Python; say of the others that they were not taken."""
-    why = "not proven: the host's Python does not work"
+    why, untaken = phrase(Detail.PYTHON_BROKEN), (Proof.NOTHING_GETS_OUT, Proof.DNS_DEAD, Proof.SESSIONS_DEAD)
     back = ssh.run(card.target, "true", timeout=BACK_SECONDS)
     return [
-        proofs.proof("management gets in", "inside", back.ok, "over a new connection"),
-        *(proofs.not_seen(name, "inside", why) for name in ("nothing gets out", "DNS is dead")),
-        *(proofs.not_seen(name, "inside", why) for name in ("sessions of others are dead", "it outlasts a restart")),
+        proofs.proof(Proof.MANAGEMENT_GETS_IN, proofs.INSIDE, back.ok, phrase(Detail.NEW_CONNECTION)),
+        *(proofs.not_seen(name, proofs.INSIDE, why) for name in (*untaken, Proof.OUTLASTS_RESTART)),
     ]

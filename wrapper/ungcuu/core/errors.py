@@ -46,11 +46,11 @@ class UngcuuError(Exception):
     code: ClassVar[Exit] = Exit.FAULT
     outcome: ClassVar[Outcome] = Outcome.NOT_DONE
 
-    def __init__(self, what: str, state: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, state: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.state = state
-        self.mend = mend
+        self.fix = fix
 
 
 class UsageFault(UngcuuError):

@@ -1,19 +1,24 @@
-"""Sentences of ungcuu that records hold in English, in the reader's language.
+"""What records hold, in the reader's language: a phrase, a code, or a sentence of the first format.
 
-A record keeps one wording, whatever the operator's language, so that two journals can be compared. A sentence that is
-none of these is shown as it is: it came from a host or from a person. Adding one here is all that it takes.
+A text that is none of these is shown as it is: it came from a host or from a person.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import WORDS
 
 _VALUE = re.compile(r"\\\{(\w+)\\\}")
 _LONGEST = 600  # characters; a sentence of ungcuu is shorter
+_DEEPEST = 6  # phrases inside phrases; ours have three
+_MOST = 50  # phrases or texts of one list that are shown
 
+# What records of the first format may hold. Frozen: a new text is a phrase.
 SENTENCES = (
     # what was tried
     N_("no port answers"), N_("no port answers on {families}"),
@@ -84,13 +89,46 @@ SENTENCES = (
 )  # fmt: skip # a table
 
 
-def said(text: object) -> str:
-    """The text in the reader's language where it is one of our sentences, else as it is."""
-    told = str(text)
-    for sentence, pattern in _patterns() if len(told) <= _LONGEST else ():
-        if found := pattern.fullmatch(told):
-            return _(sentence).format(**{name: said(value) for name, value in found.groupdict().items()})
-    return told
+def shown(value: object, depth: int = 0) -> str:
+    """A value of a record in the reader's language; what is none of ours is shown as it is."""
+    if isinstance(value, Mapping):
+        return _filled(value, depth)
+    if isinstance(value, list | tuple):
+        separator = "; " if any(isinstance(one, Mapping) for one in value) else ", "
+        return separator.join(shown(one, depth + 1) for one in value[:_MOST]) if depth < _DEEPEST else "…"
+    return _sentence(str(value))
+
+
+def word(code: str) -> str:
+    """The words of a code that stands alone, as the name of a proof does; or of what the first format had there."""
+    return _(WORDS[code]) if code in WORDS else _sentence(code)
+
+
+def _filled(coded: Mapping[str, Any], depth: int) -> str:
+    """The words of a phrase. One that is unknown, of a later release, is shown by its code and values."""
+    if depth >= _DEEPEST:
+        return "…"
+    code = str(coded.get("code") or "")
+    values = {str(name): shown(one, depth + 1) for name, one in coded.items() if name != "code"}
+    if code in WORDS:
+        return _(WORDS[code]).format_map(_Values(values))
+    listed = ", ".join(f"{name} {one}" for name, one in values.items())
+    return f"{code}: {listed}" if code and listed else code or listed
+
+
+class _Values(dict[str, str]):
+    """A value that a record lacks is shown as a question mark."""
+
+    def __missing__(self, _name: str) -> str:
+        return "?"
+
+
+def _sentence(text: str) -> str:
+    """A record's sentence of the first format in the reader's language; any other text as it is."""
+    for sentence, pattern in _patterns() if len(text) <= _LONGEST else ():
+        if found := pattern.fullmatch(text):
+            return _(sentence).format(**{name: _sentence(value) for name, value in found.groupdict().items()})
+    return text
 
 
 def title(text: object) -> str:

@@ -257,17 +257,17 @@ def verified(path: Path, keys: Path, host: str) -> dict[str, Any]:
         Tampered: The signature, the form or the host's name in it is wrong.
     """
     data = path.read_bytes()
-    mend = _("Find out who changed {path}; restore it from a backup of the controller.").format(path=path)
+    fix = _("Find out who changed {path}; restore it from a backup of the controller.").format(path=path)
     try:
         signature = bytes.fromhex(path.with_suffix(".sig").read_text("ascii").strip())
         signing.public_key(keys).verify(signature, data)
         document = json.loads(data)
     except (OSError, ValueError, InvalidSignature) as error:
         raise Tampered(
-            _("{path} does not match its signature.").format(path=path), _("Nothing was done on the host."), mend
+            _("{path} does not match its signature.").format(path=path), _("Nothing was done on the host."), fix
         ) from error
     if not isinstance(document, dict) or document.get("host") != host or document.get("format") != FORMAT:
-        raise Tampered(_("{path} belongs to another host.").format(path=path), _("Nothing was done on the host."), mend)
+        raise Tampered(_("{path} belongs to another host.").format(path=path), _("Nothing was done on the host."), fix)
     return document
 
 

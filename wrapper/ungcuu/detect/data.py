@@ -46,7 +46,7 @@ def data(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
     if row.get("type") == "link" and link_explained(comparison, path, new):
         return
     rule, severity, gone = _place(comparison, path, package, old, new)
-    if severity is LOW and new is None:
+    if new is None and (gone is LOW or (not package and packages_changed(comparison))):
         return
     action = change.move(new) if new is not None and old is None and not package else _reinstall(package, path)
     yield comparison.find(

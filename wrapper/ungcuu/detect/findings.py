@@ -52,10 +52,10 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that is looked for. ``title`` and ``mend`` are English message ids."""
+    """One thing that is looked for. ``title`` and ``fix`` are English message ids."""
 
     title: str
-    mend: str
+    fix: str
 
 
 _QUARANTINE = N_("ungcuu eradicate moves it to quarantine")
@@ -215,12 +215,12 @@ class Finding:
     def document(self) -> dict[str, Any]:
         """Return it as plain data, with the rule's title, and what helps against this finding."""
         rule = RULES[self.rule]
-        helps = ADVICE[self.advice].text if self.advice else rule.mend
+        helps = ADVICE[self.advice].text if self.advice else rule.fix
         return {
             **asdict(self),
             "severity": self.severity.value,
             "title": rule.title,
-            "mend": helps,
+            "fix": helps,
             "commands": list(self.commands),
         }
 

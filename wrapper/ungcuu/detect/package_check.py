@@ -20,7 +20,7 @@ class Checked:
 
     comparison: Comparison
     findings: Sequence[Finding] = ()
-    told: Mapping[str, object] = field(default_factory=dict)
+    summary: Mapping[str, object] = field(default_factory=dict)
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
     """
     claimed = packages_truth.claims(comparison)
     if not claimed:
-        return Checked(comparison, told={"claims": 0, "source": "baseline"})
+        return Checked(comparison, summary={"claims": 0, "source": "baseline"})
     archive = archive_of(state, comparison.now.of("package").values(), sources)
     proven = _truth(archive, claimed, comparison.before is None) if archive else Truth(why="an unknown release")
     unknown = {claim.key for claim in claimed} - proven.versions.keys()

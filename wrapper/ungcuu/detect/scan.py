@@ -229,7 +229,7 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
     checked = {
         "second_reader": second,
-        "packages": dict(packages.told),
+        "packages": dict(packages.summary),
         "vault": backup.summary(),
         "application": application(subject, snapshot, against),
     }

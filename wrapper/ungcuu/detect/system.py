@@ -243,46 +243,56 @@ def program(comparison: Comparison, path: str, old: Row | None, new: Row | None)
     if (new or old or {}).get("type") == "link" and link_explained(comparison, path, new):
         return
     if new is None:
-        if old is not None and old.get("package"):
-            yield comparison.find(
-                "program.removed",
-                MEDIUM,
-                "file",
-                path,
-                expected="present",
-                seen="gone",
-                evidence=change.evidence(old),
-                action=_reinstall(old),
-            )
-        return
-    if new.get("package"):
-        if comparison.before is None or old is None or old.get("sha256") != new.get("sha256"):
-            expected = (old or {}).get("sha256", f"as in package {new['package']}")
-            yield comparison.find(
-                "program.modified",
-                CRITICAL,
-                "file",
-                path,
-                expected=expected,
-                seen=new.get("sha256", ""),
-                evidence=change.evidence(new),
-                action=_reinstall(new),
-            )
-        elif old.get("mode") != new.get("mode") or old.get("uid") != new.get("uid"):
-            worse = new.get("mode", 0) & 0o6022
-            yield comparison.find(
-                "privilege.file",
-                CRITICAL if worse else MEDIUM,
-                "file",
-                path,
-                expected=change.rights(old),
-                seen=change.rights(new),
-                evidence=change.evidence(new),
-                action=change.mode(path, old, new),
-            )
-        return
-    if comparison.before is None:
-        return
+        yield from _program_gone(comparison, path, old)
+    elif new.get("package"):
+        yield from _packaged_program(comparison, path, old, new)
+    elif comparison.before is not None:
+        yield from _other_program(comparison, path, old, new)
+
+
+def _program_gone(comparison: Comparison, path: str, old: Row | None) -> Iterator[Finding]:
+    if old is not None and old.get("package"):
+        yield comparison.find(
+            "program.removed",
+            MEDIUM,
+            "file",
+            path,
+            expected="present",
+            seen="gone",
+            evidence=change.evidence(old),
+            action=_reinstall(old),
+        )
+
+
+def _packaged_program(comparison: Comparison, path: str, old: Row | None, new: Row) -> Iterator[Finding]:
+    """A package's own file: its content first, then its rights and owner."""
+    if comparison.before is None or old is None or old.get("sha256") != new.get("sha256"):
+        yield comparison.find(
+            "program.modified",
+            CRITICAL,
+            "file",
+            path,
+            expected=(old or {}).get("sha256", f"as in package {new['package']}"),
+            seen=new.get("sha256", ""),
+            evidence=change.evidence(new),
+            action=_reinstall(new),
+        )
+    elif old.get("mode") != new.get("mode") or old.get("uid") != new.get("uid"):
+        worse = new.get("mode", 0) & 0o6022
+        yield comparison.find(
+            "privilege.file",
+            CRITICAL if worse else MEDIUM,
+            "file",
+            path,
+            expected=change.rights(old),
+            seen=change.rights(new),
+            evidence=change.evidence(new),
+            action=change.mode(path, old, new),
+        )
+
+
+def _other_program(comparison: Comparison, path: str, old: Row | None, new: Row) -> Iterator[Finding]:
+    """A file that no package brought."""
     if PACKAGED_UNIT.match(path):
         yield from system(comparison, path, old, new)
         return

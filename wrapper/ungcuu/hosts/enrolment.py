@@ -65,12 +65,12 @@ class HostKey:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. ``level`` is good, warn or bad; ``mend`` says what to do about it."""
+    """One thing that was looked at. ``level`` is good, warn or bad; ``fix`` says what to do about it."""
 
     subject: str
     level: str
-    told: str
-    mend: str = ""
+    text: str
+    fix: str = ""
 
 
 def _fingerprint(blob: bytes) -> str:
@@ -185,13 +185,13 @@ def survey(target: ssh.Target, rules: str = "") -> tuple[list[Check], Mapping[st
 
 def _no_answer(target: ssh.Target, answer: ssh.Result) -> Check:
     if "Permission denied" in answer.detail:
-        mend = _("Put the controller's public key into the authorized_keys of {user}.").format(user=target.user)
-        return Check(_("connection"), "bad", _("the login as {user} is refused").format(user=target.user), mend)
+        fix = _("Put the controller's public key into the authorized_keys of {user}.").format(user=target.user)
+        return Check(_("connection"), "bad", _("the login as {user} is refused").format(user=target.user), fix)
     message = answer.detail or _("it ended with {code}").format(code=answer.returncode)
-    mend = _("Check that {address} port {port} is up and accepts this controller.").format(
+    fix = _("Check that {address} port {port} is up and accepts this controller.").format(
         address=target.address, port=target.port
     )
-    return Check(_("connection"), "bad", message, mend)
+    return Check(_("connection"), "bad", message, fix)
 
 
 def _judge(said: Mapping[str, Sequence[str]], middle: float, with_rules: bool) -> list[Check]:

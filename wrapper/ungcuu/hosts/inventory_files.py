@@ -22,7 +22,7 @@ class Mistake:
 
     path: Path
     line: int
-    told: str
+    text: str
 
     @property
     def place(self) -> str:

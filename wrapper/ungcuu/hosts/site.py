@@ -151,7 +151,7 @@ def _refuse_mistakes(inventory: Path) -> None:
     """Report where the YAML is wrong, and that there is nothing to read, before Ansible does at length."""
     if wrong := inventory_files.mistakes(inventory):
         raise InventoryError(
-            _("The inventory can't be read:") + "".join(f"\n  {mistake.place}: {mistake.told}" for mistake in wrong),
+            _("The inventory can't be read:") + "".join(f"\n  {mistake.place}: {mistake.text}" for mistake in wrong),
             _("Nothing was touched."),
             _("Fix that line, or the one above it: indentation, quotes and brackets are the usual mistakes."),
         )

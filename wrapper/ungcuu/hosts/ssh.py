@@ -29,6 +29,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from ungcuu.core.phrases import Detail
+from ungcuu.core.sentences import word
+
 CONNECT_SECONDS = 10
 KEEP_ALIVE_SECONDS = 5
 KEEP_ALIVE_COUNT = 4
@@ -103,10 +106,15 @@ class Ending(enum.Enum):
 class HostKeyRefused(Exception):
     """The host showed a key other than the pinned one, or none is pinned. Nothing was sent to it."""
 
-    def __init__(self, target: Target, detail: str) -> None:
-        super().__init__(f"{target.name}: {detail}")
+    def __init__(self, target: Target, code: Detail) -> None:
+        super().__init__(f"{target.name}: {word(code)}")
         self.target = target
-        self.detail = detail
+        self.code = code
+
+    @property
+    def detail(self) -> str:
+        """What is wrong with the key, in the reader's language."""
+        return word(self.code)
 
     @property
     def next_command(self) -> str:
@@ -441,10 +449,10 @@ def _judge(target: Target, returncode: int | None, cut: Ending | None, said: lis
     return Ending.LOST, last or "the host stopped answering"  # ssh says so at INFO only
 
 
-def _key_detail(said: list[str]) -> str:
+def _key_detail(said: list[str]) -> Detail:
     if any(line.startswith("@") for line in said):
-        return "its host key has changed since it was enrolled"
-    return "its host key isn't pinned"
+        return Detail.KEY_CHANGED
+    return Detail.KEY_NOT_PINNED
 
 
 def _quoted(path: Path) -> str:

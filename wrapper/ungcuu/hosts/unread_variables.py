@@ -76,7 +76,7 @@ class Doubt:
     near: str
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """One line for a person."""
         text = _("{path}:{line}: nothing reads {name}").format(path=self.path, line=self.line, name=self.name)
         return text + (_("; did you mean {near}?").format(near=self.near) if self.near else "")

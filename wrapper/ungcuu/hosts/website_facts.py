@@ -241,11 +241,11 @@ def require(site: Site, hosts: Iterable[str], verb: str) -> None:
                 _("The inventory's facts about {host} are missing or invalid for {verb}:").format(host=host, verb=verb)
                 + "".join(f"\n  {line}" for line in wrong),
                 _("Nothing was touched."),
-                mend(site),
+                where_to_fix(site),
             )
 
 
-def mend(site: Site) -> str:
+def where_to_fix(site: Site) -> str:
     """Return where the facts of a website are set."""
     own = site.inventory / "group_vars" if site.inventory.is_dir() else site.inventory
     return _("Set it in {path} ({example} shows each).").format(

@@ -109,7 +109,5 @@ def wait_for_boot(container: str) -> None:
     failed = podman("exec", container, "systemctl", "--failed", "--plain", "--no-legend", check=False).stdout
     # Each host watches files; the kernel's default (128 for one account) is used up by a few labs side by side.
     scarce = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text("ascii")) < _WATCHERS
-    mend = f" If many labs are up: sysctl -w fs.inotify.max_user_instances={_WATCHERS}" if scarce else ""
-    raise LabError(
-        f"{container} did not boot in {_BOOT_SECONDS} s ({state.decode()}): {failed.decode().strip()}.{mend}"
-    )
+    fix = f" If many labs are up: sysctl -w fs.inotify.max_user_instances={_WATCHERS}" if scarce else ""
+    raise LabError(f"{container} did not boot in {_BOOT_SECONDS} s ({state.decode()}): {failed.decode().strip()}.{fix}")

@@ -11,7 +11,7 @@ KEY_REFUSED = "Host key verification failed"  # ssh's words: the runner knows a 
 
 def refusal(error: UngcuuError) -> AnsibleError:
     """Return the failure of the task: a host that is not there, or is another one, is unreachable; all else failed."""
-    told = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.mend) if part)
+    told = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.fix) if part)
     if isinstance(error, HostKeyMismatch):
         return AnsibleConnectionFailure(f"{KEY_REFUSED}: {told}")
     if isinstance(error, Unreachable | Undetermined):

@@ -147,9 +147,9 @@ def _row(control: Control, state: str, check: Check | None, waiver: Waiver | Non
 
 
 def _first_line(check: Check) -> str:
-    from ungcuu.core.sentences import said
+    from ungcuu.core.sentences import shown
 
-    return said(check.message.splitlines()[0]) if check.message else check.outcome
+    return shown(check.message.splitlines()[0]) if check.message else check.outcome
 
 
 def _failed(row: Row, check: Check, waiver: Waiver | None) -> Row:

@@ -76,7 +76,8 @@ def obstacles_of(plan: Mapping[str, Any]) -> list[str]:
         found.append(_("another package run: {holder}").format(holder=plan["lock"]))
     if plan["unfinished"]:
         found.append(_("half-installed, to be repaired first: {names}").format(names=", ".join(plan["unfinished"])))
-    return found
+    waits = _("the run is refused at this moment: {why} (--urgent goes on regardless)")
+    return found + [waits.format(why=why) for why in plan.get("not_now", [])]
 
 
 def summary(host: str, result: Mapping[str, Any]) -> list[str]:

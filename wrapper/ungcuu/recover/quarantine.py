@@ -117,7 +117,9 @@ def plan(
         if isinstance(order, Order):
             orders.append(order)
         else:
-            left.append({**{name: row.get(name) for name in ("id", "rule", "severity", "path", "mend")}, "why": order})
+            left.append(
+                {**{name: row.get(name) for name in ("id", "rule", "severity", "path")}, "fix": _fix(row), "why": order}
+            )
     for number, path in enumerate(choice.paths):
         orders.append(_named_path(path, known, f"{stamp}-path{number}"))
     unique = {(order.do, json.dumps(order.details, sort_keys=True)): order for order in reversed(orders)}
@@ -139,6 +141,11 @@ def _chosen(rows: Iterable[Mapping[str, Any]], choice: Choice) -> list[Mapping[s
     return [row for row in known.values() if row.get("severity") in DEFAULT_SEVERITIES]
 
 
+def _fix(row: Mapping[str, Any]) -> str:
+    """Return what a finding says to do; a scan of an earlier release called it ``mend``."""
+    return str(row.get("fix") or row.get("mend") or "")
+
+
 def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str, own: OwnFiles) -> Order | str:
     """Return the order for one finding, or why there is none."""
     action = dict(row.get("action", {}))
@@ -147,7 +154,7 @@ def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp
     except ValueError:
         return "unknown action"
     if do not in _HANDLED:
-        return str(row.get("mend", ""))
+        return _fix(row)
     if do is Do.KILL and not choice.kill:
         return "a process is ended only with --kill-processes"
     why = _forbidden(do, action, known, choice)

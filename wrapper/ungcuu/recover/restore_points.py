@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import vault
 from ungcuu.recover.point_verdict import (
@@ -346,9 +347,9 @@ def drill_data(host_folder: Path) -> dict[str, object]:
     """Return the last proof of these backups, for journals and reports; `proven` is empty where there is none."""
     point = proven(host_folder)
     if point is None:
-        return {"action": "last proven restore", "proven": ""}
+        return {"action": str(Change.LAST_PROVEN), "proven": ""}
     return {
-        "action": "last proven restore",
+        "action": str(Change.LAST_PROVEN),
         "point": point.short,
         "time": point.time,
         "proven": point.proven,

@@ -6,31 +6,15 @@ there only as a variable, or in a language of its own, is not known and is left 
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_TOKEN = re.compile(
-    r"""\s+|\#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|([{};])"""
-    r"""|((?:\\.|\$\{\w+\}|[^\s{};"'\\])(?:\\.|\$\{\w+\}|[^\s{};\\])*)|."""
-)
-_SECTION = re.compile(r"^# configuration file (/\S+):$", re.MULTILINE)
-_DEPTH = 20  # of blocks and of files that include each other
-_APACHE = "/etc/apache2"
-
-
-@dataclass
-class Statement:
-    """One directive of nginx: its words, what stands in its block, and the file that holds it."""
-
-    words: list[str]
-    inside: list[Statement]
-    file: str
+from ungcuu.remote import web_servers
+from ungcuu.remote.apache_config import MAIN, Config, lines
+from ungcuu.remote.nginx_config import Directive, deep, expanded, files_of, parse
 
 
 @dataclass
@@ -64,8 +48,9 @@ class Site:
 def served() -> list[dict[str, Any]]:
     """Every virtual host that the servers here are configured for."""
     pools = {f"{version}/{name}": listen for version in php_versions() for name, listen in php_pools(version).items()}
-    sites = nginx_sites(nginx_dump())
-    sites += apache_sites(f"{_APACHE}/apache2.conf") if Path("/usr/sbin/apache2ctl").exists() else []
+    apache = web_servers.apache()
+    sites = nginx_sites(web_servers.nginx().get("text", ""))
+    sites += apache_sites(Config(apache["files"], apache["said"])) if apache else []
     return [site.as_data(pools) for site in sites]
 
 
@@ -106,41 +91,29 @@ def is_local(target: str) -> bool:
 # --- nginx ------------------------------------------------------------------------------------------------------------
 
 
-def nginx_dump() -> str:
-    """All of nginx's configuration, as nginx itself reads it."""
-    try:
-        done = subprocess.run(
-            ["nginx", "-T"], capture_output=True, text=True, errors="replace", check=False, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
-
-
 def nginx_sites(dump: str) -> list[Site]:
     """The server blocks of what ``nginx -T`` prints."""
-    parts = _SECTION.split(dump)[1:]
-    files = {path: statements(text, path) for path, text in zip(parts[::2], parts[1::2], strict=False)}
+    files = files_of(dump)
     if not files:
         return []
-    main = expanded(files[parts[0]], files)
+    main = next(iter(files))
     found = []
-    for http in (item.inside for item in main if item.words[:1] == ["http"]):
+    for http in (one.inner for one in expanded(parse(files[main], main), files) if one.name == "http"):
         upstreams = {
-            item.words[1]: [row.words[1] for row in item.inside if row.words[0] == "server" and len(row.words) > 1]
-            for item in http
-            if item.words[0] == "upstream" and len(item.words) > 1
+            one.words[0]: [row.words[0] for row in one.inner if row.name == "server" and row.words]
+            for one in http
+            if one.name == "upstream" and one.words
         }
-        above = [item.words[1] for item in http if item.words[0] == "root" and len(item.words) > 1]
-        found += [server(item, above, upstreams) for item in http if item.words == ["server"]]
+        above = [one.words[0] for one in http if one.name == "root" and one.words]
+        found += [server(one, above, upstreams) for one in http if one.name == "server" and not one.words]
     return found
 
 
-def server(block: Statement, above: list[str], upstreams: dict[str, list[str]]) -> Site:
+def server(block: Directive, above: list[str], upstreams: dict[str, list[str]]) -> Site:
     """One server block; ``above`` is the root that it has without one of its own."""
-    site = Site("nginx", block.file)
-    for item in everything(block.inside):
-        name, given = item.words[0], item.words[1:]
+    site = Site("nginx", file_of(block.place))
+    for one in deep(block.inner):
+        name, given = one.name, list(one.words)
         if name == "server_name":
             site.names += given
         elif name == "listen" and given and not given[0].startswith("unix:") and "quic" not in given:
@@ -152,6 +125,11 @@ def server(block: Statement, above: list[str], upstreams: dict[str, list[str]]) 
     site.roots = site.roots or above
     site.listens = site.listens or [listened(["80"])]
     return site
+
+
+def file_of(place: str) -> str:
+    """The file of ``file:line``."""
+    return place.rpartition(":")[0]
 
 
 def listened(words: list[str]) -> dict[str, Any]:
@@ -171,79 +149,28 @@ def listen(host: str, port: int, tls: bool, default: bool = False) -> dict[str, 
     return {"address": "::1" if address == "::" else address, "port": port, "tls": tls, "default": default}
 
 
-def everything(block: list[Statement], depth: int = 0) -> Iterator[Statement]:
-    """All statements of a block and of the blocks in it."""
-    for item in block if depth < _DEPTH else []:
-        if item.words:
-            yield item
-        yield from everything(item.inside, depth + 1)
-
-
-def expanded(block: list[Statement], files: dict[str, list[Statement]], depth: int = 0) -> list[Statement]:
-    """The block with what its includes name in their place."""
-    found: list[Statement] = []
-    for item in block if depth < _DEPTH else []:
-        if item.words[:1] == ["include"] and len(item.words) > 1:
-            pattern = str(Path("/etc/nginx", item.words[1]))
-            for path, inside in files.items():
-                if path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern):
-                    found += expanded(inside, files, depth + 1)
-        elif item.words:
-            found.append(Statement(item.words, expanded(item.inside, files, depth + 1), item.file))
-    return found
-
-
-def statements(text: str, file: str) -> list[Statement]:
-    """Read one file of nginx. What does not close ends with the file."""
-    top: list[Statement] = []
-    stack, words = [top], list[str]()
-    for token in _TOKEN.finditer(text):
-        double, single, mark, word = token.groups()
-        if mark == "{":
-            stack[-1].append(Statement(words, [], file))
-            stack.append(stack[-1][-1].inside)
-            words = []
-        elif mark == "}":
-            stack, words = stack[:-1] or [top], []
-        elif mark == ";":
-            stack[-1].append(Statement(words, [], file))
-            words = []
-        elif (found := next((item for item in (double, single, word) if item is not None), None)) is not None:
-            words.append(found)
-    return top
-
-
 # --- Apache -----------------------------------------------------------------------------------------------------------
 
 
-def apache_sites(main: str) -> list[Site]:
+def apache_sites(config: Config) -> list[Site]:
     """The virtual hosts of Apache's configuration; what stands outside of them counts for each."""
-    outside, sites = Site("apache", main), list[Site]()
-    current, defined = outside, dict[str, str]()
-    for file, line in apache_lines(main):
-        words = [
-            re.sub(r"\$\{(\w+)\}", lambda found: defined.get(found[1], found[0]), item.strip("\"'"))
-            for item in re.findall(r'"[^"]*"|\'[^\']*\'|\S+', line.strip().strip("<>"))
-        ]
-        name, given = words[0].lower() if words else "", words[1:]
-        if name == "define" and len(given) > 1:
-            defined[given[0]] = given[1]
-        elif name == "virtualhost":
-            current = Site("apache", file, listens=[apache_listen(item) for item in given])
-            sites.append(current)
-        elif name == "/virtualhost":
-            current = outside
-        elif given:
-            apache_directive(current, name, given)
-    for site in sites:
+    outside, sites = Site("apache", MAIN), dict[tuple[str, str], Site]()
+    for line in lines(config):
+        site = outside
+        for kind, argument, place in line.sections:
+            if kind == "virtualhost":
+                new = Site("apache", file_of(place), listens=[apache_listen(item) for item in argument.split()])
+                site = sites.setdefault((place, argument), new)
+        if line.words:
+            apache_directive(site, line.name, list(line.words))
+    first: dict[tuple[str, int], Site] = {}
+    for site in sites.values():
         site.roots = site.roots or outside.roots
         site.aliases += outside.aliases
         site.programs += outside.programs
-    first: dict[tuple[str, int], Site] = {}
-    for site in sites:
         for row in site.listens:
             row["default"] = first.setdefault((row["address"], row["port"]), site) is site
-    return sites
+    return list(sites.values())
 
 
 def apache_directive(site: Site, name: str, given: list[str]) -> None:
@@ -266,20 +193,3 @@ def apache_listen(word: str) -> dict[str, Any]:
     """The address of a ``<VirtualHost>``."""
     host, _, port = word.rpartition(":")
     return listen(host, int(port), tls=False) if port.isdigit() else listen(word, 80, tls=False)
-
-
-def apache_lines(path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """The lines of Apache's configuration with the file of each, in the order in which Apache reads them."""
-    try:
-        text = Path(path).read_text(errors="replace").replace("\\\n", " ")
-    except OSError:
-        return
-    for line in text.splitlines():
-        included = re.match(r"\s*Include(?:Optional)?\s+(\S+)", line, re.IGNORECASE)
-        if included and depth < _DEPTH:
-            pattern = str(Path(_APACHE, included[1].strip("\"'")))
-            for file in sorted(Path("/").glob(pattern.lstrip("/"))):
-                for part in sorted(file.iterdir()) if file.is_dir() else [file]:
-                    yield from apache_lines(str(part), depth + 1)
-        elif line.strip() and not line.lstrip().startswith("#"):
-            yield path, line

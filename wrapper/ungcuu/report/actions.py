@@ -10,7 +10,8 @@ from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import _
-from ungcuu.core.sentences import said, title
+from ungcuu.core.phrases import Change, code_of
+from ungcuu.core.sentences import shown, title
 from ungcuu.core.terminal import clean
 from ungcuu.report.findings import proofs
 from ungcuu.report.format import MOST_ROWS, acted, deed, flat, mapping, pairs, shown_bytes, shown_time, word
@@ -66,7 +67,7 @@ def _evidence_row(data: Mapping[str, Any]) -> dict[str, str]:
         "outcome": word(outcome),
         "outcome_raw": outcome,
         "tone": {"SUCCESS": "good", "EMPTY": "quiet", "MISSING": "quiet"}.get(outcome, "bad"),
-        "reason": said(data.get("reason") or ""),
+        "reason": shown(data.get("reason") or ""),
         "size": shown_bytes(size_of(data)),
         "sha256": str(data.get("sha256") or ""),
         "time": shown_time(str(data.get("finished") or data.get("started") or "")),
@@ -146,7 +147,7 @@ def changes(this_run: RunRecords) -> list[dict[str, str]]:
     rows = []
     written: dict[str, list[str]] = {}
     for data in this_run.of("change", "left"):
-        if data.get("what") == "file" and data.get("item"):
+        if code_of(data.get("what")) == Change.FILE and data.get("item"):
             written.setdefault(",".join(hosts_of(data)), []).append(str(data["item"]))
         else:
             rows.append(_change(this_run, data))
@@ -158,7 +159,7 @@ def changes(this_run: RunRecords) -> list[dict[str, str]]:
 
 
 def _change(this_run: RunRecords, data: Mapping[str, Any]) -> dict[str, str]:
-    cut = data.get("what") == "isolation" and data.get("ending") == "cut"
+    cut = code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == "cut"
     return {
         "time": shown_time(this_run.run.started),
         "run": deed(this_run.run.verb, this_run.run.outcome),
@@ -183,10 +184,10 @@ def recovery(all_runs: Sequence[RunRecords]) -> list[dict[str, Any]]:
 def _point(data: Mapping[str, Any], outcome: str) -> str:
     """The restore point that was chosen, what was kept and what is newer; or another thing that a restore recorded."""
     kept, since = mapping(data.get("kept")), mapping(data.get("written_since"))
-    if data.get("action") == "restore" and kept and outcome != "DONE":
+    if data.get("action") == Change.RESTORE and kept and outcome != "DONE":
         text = _("Restore point: the state of {time}. Kept as evidence, where the swap got that far: {folder}")
         return clean(text.format(time=flat(mapping(data.get("point")).get("time")), folder=kept.get("folder")), 1000)
-    if data.get("action") == "restore" and kept:
+    if data.get("action") == Change.RESTORE and kept:
         rows = [row for row in since.get("rows") or () if isinstance(row, Mapping)]
         return clean(
             _(
@@ -203,7 +204,7 @@ def _point(data: Mapping[str, Any], outcome: str) -> str:
             ),
             1000,
         )
-    if data.get("action") == "last proven restore":
+    if code_of(data.get("action")) == Change.LAST_PROVEN:
         proven = str(data.get("proven") or "")
         return _("Last proven restore before it: {time}").format(time=shown_time(proven) if proven else _("none"))
     rest = {name: value for name, value in data.items() if name not in ("point", "action")}

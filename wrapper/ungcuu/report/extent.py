@@ -10,7 +10,7 @@ from ungcuu.case.evidence.extent import LIMITS, Address, Request
 from ungcuu.case.extent import CaseScope, HostScope
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import N_, _
-from ungcuu.core.sentences import said
+from ungcuu.core.sentences import shown
 from ungcuu.report.format import shown_bytes, shown_time
 
 MOST = 40  # rows of one table or list of paths; `ungcuu case scope --json` has more
@@ -35,7 +35,7 @@ def section(found: CaseScope | None) -> dict[str, Any]:
     since = f"{shown_time(found.since)}, {_(_RECKONED[found.reckoned])}"
     return {
         "since": since,
-        "hosts": [_host(one) for one in found.hosts if one.told],
+        "hosts": [_host(one) for one in found.hosts if one.is_known],
         "limits": [_(text) for text in LIMITS],
     }
 
@@ -48,7 +48,7 @@ def _host(one: HostScope) -> dict[str, Any]:
         "addresses": [_address(row) for row in scope.addresses[:MOST]],
         "more_addresses": max(0, len(scope.addresses) - MOST),
         "accounts": [
-            {"account": row.account, "acts": ", ".join(map(said, row.acts)), "count": row.count,
+            {"account": row.account, "acts": ", ".join(map(shown, row.acts)), "count": row.count,
              "first": _time(row.first), "last": _time(row.last)}
             for row in scope.accounts[:MOST]
         ],
@@ -113,7 +113,7 @@ def moments(found: CaseScope) -> Iterator[tuple[str, str, str, str]]:
             yield format_time(answer.time), log, what, answer.path
         for account in one.scope.accounts[:MOST]:
             what = _("Account {account} used or changed").format(account=account.account)
-            acts = ", ".join(map(said, account.acts))
+            acts = ", ".join(map(shown, account.acts))
             yield format_time(account.first), f"{one.host}: {_(_ITEMS['journal'])}", what, acts
         times = f"{one.host}: {_(_FILE_TIMES)}"
         for file in one.scope.named[:MOST]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ungcuu.case.facts import Facts, Finding
+from ungcuu.contain.proofs import name_words, place_words
 from ungcuu.core.i18n import _
-from ungcuu.core.sentences import said
+from ungcuu.core.sentences import shown
 from ungcuu.detect.coverage import sentences
 from ungcuu.detect.findings import RULES
 from ungcuu.report.format import MOST_ROWS, deed, shown_time, word
@@ -49,8 +50,8 @@ def _finding(finding: Finding) -> dict[str, str]:
         "title": _title(finding),
         "host": finding.host,
         "path": finding.path,
-        "expected": said(finding.data.get("expected") or ""),
-        "seen": said(finding.data.get("seen") or ""),
+        "expected": shown(finding.data.get("expected") or ""),
+        "seen": shown(finding.data.get("seen") or ""),
         "state": word(finding.state),
         "tone": "bad" if finding.open else "good",
         "time": shown_time(finding.seen),
@@ -69,14 +70,14 @@ def proofs(this_run: RunRecords) -> dict[str, Any]:
     for data in this_run.of("proof")[:MOST_ROWS]:
         passed = data.get("passed")
         result = "passed" if passed is True else "failed" if passed is False else "not looked at"
-        detail = said(data.get("detail") or "")
+        detail = shown(data.get("detail") or "")
         if data.get("accepted"):
             result = "accepted"
             detail = _("{detail}; a person accepted it: {reason}").format(detail=detail, reason=data["accepted"])
         rows.append(
             {
-                "name": said(str(data.get("name") or "").replace("_", " ")),
-                "side": _side(str(data.get("side") or "")),
+                "name": name_words(data),
+                "side": place_words(data),
                 "result": word(result),
                 "tone": {"passed": "good", "failed": "bad", "accepted": "bad"}.get(result, "warn"),
                 "detail": detail,
@@ -90,11 +91,6 @@ def proofs(this_run: RunRecords) -> dict[str, Any]:
         "rows": rows,
         "outcome": word(run.outcome or "no end"),
     }
-
-
-def _side(side: str) -> str:
-    """From where it was tried: a word of the report, or a sentence with the host's name."""
-    return word(side) if word(side) != side else said(side)
 
 
 def run(this_run: RunRecords) -> dict[str, Any]:

@@ -9,13 +9,17 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ungcuu.core import phrases
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import _
-from ungcuu.core.sentences import said
+from ungcuu.core.phrases import code_of
+from ungcuu.core.sentences import shown
+from ungcuu.core.sentences import word as word_of
 from ungcuu.core.terminal import clean
 from ungcuu.report.labels import ACTIONS, ATTEMPTS, DEEDS, ENDINGS, WORDS
 
 MOST_ROWS = 400  # rows of one table; a host can make findings faster than anyone reads
+_CODED = ("what", "action", "side")  # fields that hold a code; the name of a proof does too
 _ISO_UTC = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z\Z")
 
 
@@ -106,8 +110,16 @@ def pairs(data: Mapping[str, Any], limit: int = 600) -> str:
     for name, value in data.items():
         if name in ("host", "hosts") or value in (None, "", [], {}):
             continue
-        parts.append(f"{_(str(name).replace('_', ' '))}: {flat(value)}")
+        parts.append(f"{_(str(name).replace('_', ' '))}: {_field(name, value, data)}")
     return clean(" · ".join(parts), limit)
+
+
+def _field(name: str, value: object, around: Mapping[str, Any]) -> str:
+    """The value of one field of a record in words."""
+    coded = name in _CODED or (name == "name" and "side" in around)
+    if coded and isinstance(value, str) and code_of(value) in phrases.WORDS:
+        return word_of(code_of(value))
+    return flat(value)
 
 
 def flat(value: object) -> str:
@@ -116,11 +128,14 @@ def flat(value: object) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, str) and _ISO_UTC.match(value):
         return _told_time(value)
+    if isinstance(value, Mapping) and "code" in value:
+        return shown(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{_(str(key).replace('_', ' '))} {flat(item)}" for key, item in list(value.items())[:20])
+        rows = list(value.items())[:20]
+        return ", ".join(f"{_(str(key).replace('_', ' '))} {_field(key, item, value)}" for key, item in rows)
     if isinstance(value, list | tuple):
         return ", ".join(flat(item) for item in value[:20]) + (f" … (+{len(value) - 20})" if len(value) > 20 else "")
-    return said(value)
+    return shown(value)
 
 
 def _told_time(text: str) -> str:

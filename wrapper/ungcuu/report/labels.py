@@ -221,11 +221,6 @@ WORDS = {
     "passed": N_("passed"),
     "failed": N_("failed"),
     "not looked at": N_("not looked at"),
-    "inside": N_("on the host"),
-    "host": N_("on the host"),
-    "management": N_("from management"),
-    "controller": N_("from the controller"),
-    "outside": N_("from outside"),
     "DONE": N_("done"),
     "NOT DONE": N_("not done"),
     "UNKNOWN": N_("unknown"),
@@ -245,11 +240,12 @@ WORDS = {
 
 # Names of what records hold, as they stand in a line of details.
 FIELDS = (
-    N_("accounts"), N_("action"), N_("allow"), N_("controls"), N_("detail"), N_("ending"), N_("fingerprint"),
-    N_("from"), N_("gid"), N_("group"), N_("id"), N_("item"), N_("kept"), N_("left"), N_("mode"), N_("name"),
-    N_("network"), N_("owner"), N_("passed over"), N_("path"), N_("point"), N_("points"), N_("reason"), N_("role"),
-    N_("seconds"), N_("seen from"), N_("since"), N_("site accounts"), N_("size"), N_("snapshot"), N_("time"),
-    N_("to"), N_("type"), N_("uid"), N_("undo"), N_("unit"), N_("until"), N_("version"), N_("what"), N_("why"),
+    N_("accounts"), N_("action"), N_("alive"), N_("allow"), N_("controls"), N_("detail"), N_("ending"),
+    N_("fingerprint"), N_("from"), N_("gid"), N_("group"), N_("id"), N_("item"), N_("kept"), N_("left"),
+    N_("missing"), N_("mode"), N_("name"), N_("network"), N_("owner"), N_("passed over"), N_("path"), N_("point"),
+    N_("points"), N_("reason"), N_("role"), N_("seconds"), N_("seen from"), N_("since"), N_("site accounts"),
+    N_("side"), N_("size"), N_("snapshot"), N_("time"), N_("to"), N_("type"), N_("uid"), N_("undo"), N_("unit"),
+    N_("until"), N_("vantage"), N_("version"), N_("what"), N_("why"),
 )  # fmt: skip # a table
 
 # What was done to one thing on a host, by the word that starts the action's record.

@@ -26,6 +26,9 @@ def tlp_of(facts: Facts) -> str:
     return facts.tlp if facts.tlp in TLP else "RED"
 
 
+_CONTAINS = ("isolate", "release")
+
+
 def build(
     records: Sequence[Record],
     checked: CaseCheck | None,
@@ -62,9 +65,7 @@ def build(
         "timeline": overview.timeline(records, facts, all_runs, reach),
         "findings": findings.findings(facts) | {"unread": findings.unread(all_runs)},
         "scope": extent.section(reach),
-        "containment": [
-            findings.proofs(one) for one in all_runs if one.run.verb in ("isolate", "release") and one.of("proof")
-        ],
+        "containment": [findings.proofs(one) for one in all_runs if one.run.verb in _CONTAINS and one.of("proof")],
         "undo": [row for one in all_runs for row in actions.undo(one)],
         "evidence": actions.evidence(all_runs),
         "custody": [actions.custody(data) for one in all_runs for data in one.of("custody")] + actions.exports(records),

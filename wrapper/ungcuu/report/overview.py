@@ -10,6 +10,7 @@ from ungcuu.case.facts import TITLES, Facts, from_host, payload
 from ungcuu.case.record import Record
 from ungcuu.core.clock import parse_time
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Change
 from ungcuu.report.chart import Bar, draw
 from ungcuu.report.extent import moments
 from ungcuu.report.format import MOST_ROWS, deed, flat, mapping, shown_bytes, shown_seconds, shown_time, shown_utc, zone
@@ -85,7 +86,7 @@ def _summary_findings(facts: Facts) -> str:
 
 def _summary_reach(reach: CaseScope | None) -> list[str]:
     """Where the intruder came from, and how much may have left: what everybody asks first."""
-    hosts = [one.scope for one in reach.hosts if one.told] if reach is not None else []
+    hosts = [one.scope for one in reach.hosts if one.is_known] if reach is not None else []
     if not hosts:
         return [_("How far the intruder got is not known: the evidence for it was not collected.")]
     addresses = list(dict.fromkeys(row.address for scope in hosts for row in scope.addresses))
@@ -102,7 +103,7 @@ def _summary_recovery(all_runs: Sequence[RunRecords]) -> list[str]:
     lines = []
     runs = [one for one in all_runs if one.run.verb in ("restore", "rebuild")]
     restored = [data for one in runs if one.run.outcome == "DONE" for data in one.of("change")]
-    times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == "restore"]
+    times = [mapping(data.get("point")).get("time") for data in restored if data.get("action") == Change.RESTORE]
     if times and times[-1]:
         lines.append(_("Website restored to the state of {time}.").format(time=flat(times[-1])))
     if runs and runs[-1].run.outcome != "DONE":

@@ -38,7 +38,7 @@ HostTime = tuple[datetime, str, str]  # the host's time, what, text
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing at one time. ``told`` is the host's own time before correction; ``origin`` a record or a hash."""
+    """One thing at one time. ``host_time`` is the host's own time before correction; ``origin`` a record or a hash."""
 
     time: datetime
     source: str
@@ -47,7 +47,7 @@ class Entry:
     text: str
     origin: str
     seq: int = 0
-    told: datetime | None = None
+    host_time: datetime | None = None
 
 
 def build(
@@ -198,7 +198,7 @@ def write_csv(entries: Iterable[Entry], file: TextIO, local: tzinfo) -> int:
         row = (
             entry.time.isoformat(timespec="milliseconds"),
             entry.time.astimezone(local).isoformat(timespec="milliseconds"),
-            entry.told.isoformat(timespec="milliseconds") if entry.told else "",
+            entry.host_time.isoformat(timespec="milliseconds") if entry.host_time else "",
             entry.host,
             entry.source,
             entry.what,
@@ -226,7 +226,7 @@ def write_timesketch(entries: Iterable[Entry], file: TextIO) -> int:
             "timestamp_desc": clean(entry.what, 200),
             "host": clean(entry.host, 200),
             "source": entry.source,
-            "host_time": entry.told.isoformat(timespec="microseconds") if entry.told else None,
+            "host_time": entry.host_time.isoformat(timespec="microseconds") if entry.host_time else None,
             "origin": entry.origin,
         }
         file.write(json.dumps(row, ensure_ascii=True) + "\n")

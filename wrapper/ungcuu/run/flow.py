@@ -99,7 +99,7 @@ def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
         return
     from ungcuu.hosts.unread_variables import doubts
 
-    if found := [doubt.told for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
+    if found := [doubt.text for doubt in doubts(ctx.site.inventory, ctx.settings.roles)]:
         document["warnings"] = found
         for text in found:
             ctx.out.line(text, "warn")
@@ -122,7 +122,7 @@ def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[s
         "outcome": error.outcome.value,
         "exit_code": int(error.code),
         "hosts": {host: {"outcome": error.outcome.value} for host in hosts},
-        "error": {"what": error.what, "state": error.state, "next": error.mend},
+        "error": {"what": error.what, "state": error.state, "next": error.fix},
     }
     return Report(told, error.code, error)
 
@@ -156,7 +156,7 @@ class _Run:
     def go(self) -> Report:
         ctx = self.ctx
         with ExitStack() as stack:
-            if not ctx.verb.read_only and ctx.hosts:
+            if ctx.verb.takes_lock and ctx.hosts:
                 from ungcuu.run import locks
 
                 stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))
@@ -277,7 +277,7 @@ class _Run:
             ]
             self.document.setdefault("steps", steps)
         if self.error is not None:
-            self.document["error"] = {"what": self.error.what, "state": self.error.state, "next": self.error.mend}
+            self.document["error"] = {"what": self.error.what, "state": self.error.state, "next": self.error.fix}
         if ctx.journal is not None:
             try:
                 ctx.journal.append(

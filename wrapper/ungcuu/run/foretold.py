@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.sentences import word
 from ungcuu.run.events import Event
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _rows(event: Event) -> Iterator[dict[str, object]]:
     """Yield one row for each thing that a task would change: what its records name, else what its difference shows."""
     named = [report.data for report in event.reports if report.kind == "change" and report.data.get("item")]
     for data in named:
-        yield {"host": event.host, "what": data.get("what", event.task), "item": data["item"]} | (
+        yield {"host": event.host, "what": word(str(data.get("what") or event.task)), "item": data["item"]} | (
             {"controls": data["controls"]} if data.get("controls") else {}
         )
     if not named:

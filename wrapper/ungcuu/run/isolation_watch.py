@@ -17,6 +17,7 @@ from ungcuu.contain.allowlist import Unresolved
 from ungcuu.contain.outside import Look
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def check(context: Context, host: str, *, journal_says_so: bool = False) -> Watc
         return None
     kept = _card(context, host)
     if kept is None:
-        why = _("there is no containment card: ungcuu enrol {host}").format(host=host)
-        row = proofs.not_seen("no port answers", outside.CONTROLLER, why)
+        row = proofs.not_seen(Proof.NO_PORT_ANSWERS, proofs.CONTROLLER, phrase(Detail.CARD_MISSING, host=host))
         return Watched(host, since, Look(host, "unknown", (row,)), _("Cut it off at the switch or the hypervisor."))
     return Watched(host, since, outside.look(kept, isolation_state.mode_of(folder)), outside.switch_words(kept))
 

@@ -1,13 +1,14 @@
 """What a verb is (data and plain functions) and what its functions are given; independent of the command line.
 
 A file ``cli/commands/<verb>.py`` exports ``VERB = Verb(...)``. It is loaded for ``--help`` too, so it imports late:
-nothing but :mod:`ungcuu.run.verb`, :mod:`ungcuu.core.errors` and :mod:`ungcuu.core.i18n` at module level. Texts at
-module level are marked with ``N_`` and translated where they are shown; texts in functions go through ``_``.
+nothing but :mod:`ungcuu.run.verb`, ``cli/options.py``, :mod:`ungcuu.core.errors` and :mod:`ungcuu.core.i18n` at module
+level. Texts at module level are marked with ``N_`` and translated where they are shown; texts in functions go through
+``_``.
 
 What happens to a verb (see :mod:`ungcuu.run.flow`)::
 
     check → plan (``steps_before`` + playbook's steps + ``steps_after``; ``plan_details`` under --plan)
-    → confirm (dangerous) → lock (not read_only) → preflight → start → journal: run_started → before → playbook
+    → confirm (dangerous) → lock (takes_lock) → preflight → start → journal: run_started → before → playbook
     → after → journal: run_finished
 
 A verb without a playbook gives ``run`` instead; a verb with neither is a group and holds ``verbs``.
@@ -118,7 +119,8 @@ class Verb:
     Attributes:
         playbook: Name below ``playbooks/`` without suffix; None for a verb that needs no change on a host.
         playbook_for: The playbook that these options mean instead; None for a verb that has one.
-        read_only: Takes no lock and asks nothing.
+        read_only: Changes nothing on a host: what breaks it off leaves nothing to find out.
+        takes_lock: Holds the lock of its hosts, so that no other verb works on them meanwhile.
         dangerous: Host names must be typed, or given with ``--confirm-host``.
         options: Options of this verb alone; --plan, --json, --reason, --case and so on come with every verb.
         variables: Options to the playbook's extra variables. Pure: ``--plan`` shows what it returns.
@@ -149,6 +151,7 @@ class Verb:
     playbook: str | None = None
     playbook_for: Callable[[Mapping[str, object]], str] | None = None
     read_only: bool = False
+    takes_lock: bool = True
     dangerous: bool = False
     hosts: Hosts = Hosts.MANY
     options: tuple[Option, ...] = ()

@@ -18,6 +18,7 @@ from ungcuu.case.evidence import script
 from ungcuu.case.evidence.frames import Broken, OverLimit, Splitter, Trailer
 from ungcuu.case.evidence.profile import Spec
 from ungcuu.case.evidence.store import Item, Outcome, Partial, Store, check_space, utc_now
+from ungcuu.core.phrases import Coded, Reason, phrase
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import ssh
 
@@ -168,7 +169,7 @@ class _Work:
         self.items.append(item)
         self._note(item)
 
-    def item(self, spec: Spec, outcome: Outcome, reason: str, started: str) -> Item:
+    def item(self, spec: Spec, outcome: Outcome, reason: str | Coded, started: str) -> Item:
         """Make a record without content."""
         return Item(
             host=self.request.target.name,
@@ -179,7 +180,7 @@ class _Work:
             how=spec.how,
             form=spec.form,
             outcome=outcome,
-            reason=clean(reason, 300),
+            reason=clean(reason, 300) if isinstance(reason, str) else reason,
             sha256="",
             size=0,
             exit_status=None,
@@ -276,7 +277,7 @@ class _Session:
         protected = self.view and not writable.strip()
         self.work.read_only_view = protected and self.work.read_only_view is not False
 
-    def _keep(self, outcome: Outcome, reason: str, trailer: Trailer) -> None:
+    def _keep(self, outcome: Outcome, reason: str | Coded, trailer: Trailer) -> None:
         blank = self.work.item(self.spec, outcome, reason, self.started)
         partial, self.partial = self.partial, None
         self.work.done(
@@ -297,13 +298,13 @@ class _Session:
             return
         spec, nothing = self.spec, Trailer(None, "")
         if ending is ssh.Ending.TIMED_OUT:
-            self._keep(
-                Outcome.CUT_OFF, f"over its {spec.limit_seconds:g} s, and the host did not stop it itself", nothing
-            )
+            over = phrase(Reason.OVER_SECONDS_UNSTOPPED, seconds=f"{spec.limit_seconds:g}")
+            self._keep(Outcome.CUT_OFF, over, nothing)
         elif ending is ssh.Ending.QUOTA and not why:
-            self._keep(Outcome.CUT_OFF, f"over its {spec.limit_bytes} bytes", nothing)
+            self._keep(Outcome.CUT_OFF, phrase(Reason.OVER_BYTES, bytes=spec.limit_bytes), nothing)
         else:
-            self._keep(Outcome.FAILURE, f"the connection ended: {why or ending.value}", nothing)
+            ended = phrase(Reason.CONNECTION_ENDED, why=clean(why or ending.value, 200))
+            self._keep(Outcome.FAILURE, ended, nothing)
 
     def _drop(self) -> None:
         if self.partial is not None:
@@ -311,19 +312,21 @@ class _Session:
             self.partial = None
 
 
-def _judge(spec: Spec, trailer: Trailer, size: int) -> tuple[Outcome, str]:
+def _judge(spec: Spec, trailer: Trailer, size: int) -> tuple[Outcome, str | Coded]:
     """Report the outcome of an item whose command came to an end."""
     said = _last_line(trailer.complaint.encode())
     if trailer.status is None:
-        return Outcome.FAILURE, "the host did not say how the command ended"
+        return Outcome.FAILURE, phrase(Reason.ENDING_UNSAID)
     if trailer.status in spec.accept:
-        return (Outcome.SUCCESS, "") if size else (Outcome.EMPTY, "the command ran and had nothing to say")
-    known = {
-        **dict.fromkeys(OUT_OF_TIME, (Outcome.CUT_OFF, f"over its {spec.limit_seconds:g} s")),
-        NOTHING_THERE: (Outcome.MISSING, said or "not on this host"),
-        NO_PROGRAM: (Outcome.MISSING, said or "a program that it needs is not on this host"),
-    }
-    return known.get(trailer.status, (Outcome.FAILURE, f"exit status {trailer.status}: {said}".rstrip(": ")))
+        return (Outcome.SUCCESS, "") if size else (Outcome.EMPTY, phrase(Reason.COMMAND_EMPTY))
+    if trailer.status in OUT_OF_TIME:
+        return Outcome.CUT_OFF, phrase(Reason.OVER_SECONDS, seconds=f"{spec.limit_seconds:g}")
+    if trailer.status in (NOTHING_THERE, NO_PROGRAM):
+        missing = Reason.NOT_ON_HOST if trailer.status == NOTHING_THERE else Reason.PROGRAM_MISSING
+        return Outcome.MISSING, said or phrase(missing)
+    if not said:
+        return Outcome.FAILURE, phrase(Reason.EXIT_STATUS_ALONE, status=trailer.status)
+    return Outcome.FAILURE, phrase(Reason.EXIT_STATUS, status=trailer.status, why=said)
 
 
 def _last_line(said: bytes) -> str:

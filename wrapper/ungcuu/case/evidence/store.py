@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core.phrases import Coded
+
 _CHECK_EVERY = 32 << 20  # bytes between two looks at the free space
 _BATCH = 1 << 20  # bytes that are hashed and written at once
 _AHEAD = 4  # batches that may wait for the disk
@@ -52,7 +54,7 @@ class Item:
     how: str
     form: str
     outcome: Outcome
-    reason: str
+    reason: str | Coded
     sha256: str
     size: int
     exit_status: int | None

@@ -121,6 +121,7 @@ VERB = Verb(
         "versions and known vulnerabilities, by the advisories that website_advisories names."
     ),
     read_only=True,
+    takes_lock=False,
     run=run,
     steps_before=(
         N_("Run the check of every control against the running host"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Exit, Outcome, Refused
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         return None
     if ctx.options["archive"]:
         return _noted(ctx, result)
-    signed = [row for row in result.data_of("change") if row.get("what") == "baseline"]
+    signed = [row for row in result.data_of("change") if row.get("what") == Change.BASELINE]
     for row in signed:
         show_unread(ctx, row.get("host"), row)
     changed = any(row.get("changed") for row in signed)

@@ -56,6 +56,8 @@ def _after(context: Context, result: RunResult) -> Result | None:
     """Sum up what was taken; a collection that stopped early is reported by the run itself."""
     if result.outcome is not Outcome.DONE:
         return None
+    from ungcuu.core.sentences import shown
+
     late = _record_late(context)
     items, custody = result.data_of("evidence"), result.data_of("custody")
     counts: dict[str, int] = {}
@@ -65,7 +67,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
     folders = sorted({str(record.get("to")) for record in custody})
     lines = [_summary(counts, size), *(_("evidence: {folder}").format(folder=folder) for folder in folders)]
     lines += [
-        f"{item.get('outcome')}: {item.get('host')} {item.get('id')}: {item.get('reason')}"
+        f"{item.get('outcome')}: {item.get('host')} {item.get('id')}: {shown(item.get('reason') or '')}"
         for item in items
         if item.get("outcome") in ("FAILURE", "CUT_OFF")
     ]

@@ -26,6 +26,7 @@ VERB = Verb(
     phase=Phase.TOOL,
     summary=N_("Print the completion script of a shell"),
     read_only=True,
+    takes_lock=False,
     journaled=False,
     hosts=Hosts.NONE,
     arguments=(Argument("shell", choices=("bash", "zsh", "fish")),),

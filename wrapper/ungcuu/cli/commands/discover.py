@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import WEBSITE
 from ungcuu.core.errors import Exit, InventoryError, Outcome, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
@@ -114,7 +115,7 @@ VERB = Verb(
     ),
     hosts=Hosts.ONE,
     options=(
-        Option("--website", N_("Name of the website, where the host serves several"), metavar="NAME"),
+        WEBSITE,
         Option(
             "--out", N_("Inventory folder into whose host_vars the draft is written"), kind="path", metavar="FOLDER"
         ),
@@ -122,6 +123,7 @@ VERB = Verb(
     ),
     check=_check,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Read the configuration of the web server, PHP and the databases"),

@@ -23,10 +23,10 @@ CARD_DAYS = 30
 LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
 
 
-def _check(subject: str, level: str, told: str, mend: str = "") -> Check:
+def _check(subject: str, level: str, told: str, fix: str = "") -> Check:
     from ungcuu.hosts.enrolment import Check
 
-    return Check(subject, level, told, mend)
+    return Check(subject, level, told, fix)
 
 
 def _run(context: Context) -> Result:
@@ -42,7 +42,7 @@ def _run(context: Context) -> Result:
             found[host] = checks
     typed = context.settings.typed_inventory
     found = {
-        place: [replace(check, mend=as_typed(check.mend, typed)) for check in checks] for place, checks in found.items()
+        place: [replace(check, fix=as_typed(check.fix, typed)) for check in checks] for place, checks in found.items()
     }
     rows = [(place, check) for place, checks in found.items() for check in checks]
     width = max(len(_(word)) for word in LEVELS.values())
@@ -50,10 +50,10 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else place, "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.told}"
+            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
             context.out.entry(level, told, style)
-            if check.mend and check.level != "good":
-                context.out.line(" " * (width + 4) + f"→ {check.mend}")
+            if check.fix and check.level != "good":
+                context.out.line(" " * (width + 4) + f"→ {check.fix}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
     message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
@@ -142,7 +142,7 @@ def _names(context: Context) -> list[Check]:
 
     message = _("Correct the name, or remove it.")
     found = doubts(context.site.inventory, context.settings.roles)
-    return [_check(_("inventory"), "warn", doubt.told, message) for doubt in found]
+    return [_check(_("inventory"), "warn", doubt.text, message) for doubt in found]
 
 
 # --- one host -----------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def _variables(context: Context, host: str) -> list[Check]:
     wrong = website_facts.problems(context.site, host)
     if not wrong:
         return [_check(_("inventory"), "good", _("complete"))]
-    return [_check(_("inventory"), "bad", told, website_facts.mend(context.site)) for told in wrong]
+    return [_check(_("inventory"), "bad", told, website_facts.where_to_fix(context.site)) for told in wrong]
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:
@@ -284,7 +284,7 @@ def _vantage(context: Context, host: str) -> list[Check]:
     if host not in context.site.groups.get("website", ()):
         return []
     from ungcuu.contain import vantage_point
-    from ungcuu.hosts.website_facts import mend
+    from ungcuu.hosts.website_facts import where_to_fix
 
     checks = []
     name = vantage_point.vantage_of(context.site, host)
@@ -299,7 +299,7 @@ def _vantage(context: Context, host: str) -> list[Check]:
         checks.append(_check(_("vantage"), "good", name))
     if not context.site.variables(host).get("isolation_switch_note"):
         message = _("no note says where to cut the host off without its help")
-        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {message}", mend(context.site)))
+        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {message}", where_to_fix(context.site)))
     return checks
 
 
@@ -355,7 +355,7 @@ def _application(context: Context, host: str) -> list[Check]:
         return []
     from ungcuu.detect import baseline, coverage
     from ungcuu.hosts import profiles
-    from ungcuu.hosts.website_facts import mend
+    from ungcuu.hosts.website_facts import where_to_fix
 
     known = context.site.variables(host)
     name = str(known.get("website_application") or "")
@@ -364,7 +364,7 @@ def _application(context: Context, host: str) -> list[Check]:
     profile = profiles.of_site(name, known.get("website_profile_facts"))
     if profile is None:
         message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
-        return [_check(_("application"), "warn", message, mend(context.site))]
+        return [_check(_("application"), "warn", message, where_to_fix(context.site))]
     taken = baseline.load(context.settings.state, host)
     gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
     if gaps:
@@ -410,7 +410,7 @@ def _vault(context: Context, host: str) -> list[Check]:
         return [_check(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
     checks, _said = enrolment.survey(target)
     bad = [
-        _check(_("vault {subject}").format(subject=check.subject), "bad", check.told, check.mend)
+        _check(_("vault {subject}").format(subject=check.subject), "bad", check.text, check.fix)
         for check in checks
         if check.level == "bad" and check.subject != "nft"
     ]
@@ -438,6 +438,7 @@ VERB = Verb(
     ),
     hosts=Hosts.OPTIONAL,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Look at this controller: programs, state folder, journal, disk"),

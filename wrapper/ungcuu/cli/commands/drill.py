@@ -87,7 +87,7 @@ VERB = Verb(
             ),
             check=_check,
             run=_run,
-            read_only=True,
+            takes_lock=False,
             journaled=False,
             steps_before=(
                 N_("Bring up the lab"),
@@ -105,6 +105,7 @@ VERB = Verb(
             hosts=Hosts.NONE,
             run=_list,
             read_only=True,
+            takes_lock=False,
             journaled=False,
         ),
     ),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import FINGERPRINT
 from ungcuu.core.errors import HostKeyMismatch, Refused, Unreachable
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.core.phrases import Change
+from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
 if TYPE_CHECKING:
     from ungcuu.hosts.enrolment import HostKey
@@ -33,7 +35,9 @@ def _run(context: Context) -> Result:
     news = False
     for name in enrolment.names(target):
         news |= enrolment.pin(target.known_hosts, name, key)
-    context.record("change", {"what": "host key", "host": context.host, "fingerprint": key.fingerprint, "new": news})
+    context.record(
+        "change", {"what": str(Change.HOST_KEY), "host": context.host, "fingerprint": key.fingerprint, "new": news}
+    )
     return _check(context, key)
 
 
@@ -85,24 +89,24 @@ def _check(context: Context, key: HostKey) -> Result:
     try:
         made = card.build(context.site, host, (str(seen),) if seen else ())
     except Unresolved as gap:
-        mend = _("Put the address into management_addresses of the inventory.")
+        fix = _("Put the address into management_addresses of the inventory.")
         message = _("the name {name} resolves to no address").format(name=gap.name)
-        checks.append(enrolment.Check(_("allow-list"), "bad", message, mend))
+        checks.append(enrolment.Check(_("allow-list"), "bad", message, fix))
         made = None
     if made is not None and made.allow == AllowList((), ()):
         checks.append(enrolment.Check(_("allow-list"), "bad", _("it is empty"), _("Set management_addresses.")))
     bad = [check for check in checks if check.level == "bad"]
-    context.out.table((check.level, check.subject, check.told, check.mend) for check in checks)
+    context.out.table((check.level, check.subject, check.text, check.fix) for check in checks)
     if bad or made is None:
         raise Refused(
             _("{host} is not ready: {reasons}.").format(
-                host=host, reasons="; ".join(f"{check.subject}: {check.told}" for check in bad)
+                host=host, reasons="; ".join(f"{check.subject}: {check.text}" for check in bad)
             ),
             _("Its key is pinned; nothing else was changed, and it has no containment card."),
-            "; ".join(check.mend for check in bad if check.mend) + f" – {_('then')}: ungcuu enrol {host}",
+            "; ".join(check.fix for check in bad if check.fix) + f" – {_('then')}: ungcuu enrol {host}",
         )
     kept = card.write(context.settings, made)
-    context.record("change", {"what": "containment card", "host": host, "allow": [*kept.allow.ipv4, *kept.allow.ipv6]})
+    context.record("change", {"what": str(Change.CARD), "host": host, "allow": [*kept.allow.ipv4, *kept.allow.ipv6]})
     return Result(
         message=_("{host} is enrolled: {fingerprint}; it sees this controller as {seen}").format(
             host=host, fingerprint=key.fingerprint, seen=seen
@@ -136,9 +140,7 @@ VERB = Verb(
         "Python, sudo, nft, disk space and clock, refuses with a reason each, and writes the containment card."
     ),
     hosts=Hosts.ONE,
-    options=(
-        Option("--fingerprint", N_("The key's fingerprint, read on the machine's own console"), metavar="SHA256:TEXT"),
-    ),
+    options=(FINGERPRINT,),
     steps_before=(
         N_("Fetch the host's key and have its fingerprint confirmed"),
         N_("Pin the key"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Outcome, Refused
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         return None
     taken, left = result.data_of("quarantine"), result.data_of("left")
-    back = [row for row in result.data_of("change") if row.get("what") == "put back"]
+    back = [row for row in result.data_of("change") if row.get("what") == Change.PUT_BACK]
     for row in taken:
         ctx.out.line(f"{row.get('do')}: {row.get('path')}", "good")
         ctx.out.line(f"         {row.get('inverse') or '–'}", "quiet")

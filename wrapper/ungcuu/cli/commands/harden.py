@@ -61,13 +61,13 @@ def after(ctx: Context, result: RunResult) -> Result | None:
 
 def _not_set(rows: Iterable[Mapping[str, object]]) -> list[str]:
     """What was left alone, each with its reason, in the reader's language."""
-    from ungcuu.core.sentences import said
+    from ungcuu.core.sentences import shown
 
     found = []
     for row in rows:
         keys = _names(row.get("keys"))
         more = ", ".join(keys[:_SHOWN]) + (f" … ({len(keys)})" if len(keys) > _SHOWN else "")
-        parts = (", ".join(_names(row.get("controls"))), said(str(row.get("reason", ""))), more)
+        parts = (", ".join(_names(row.get("controls"))), shown(str(row.get("reason", ""))), more)
         found.append(": ".join(part for part in parts if part))
     return list(dict.fromkeys(found))
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.options import FINGERPRINT, WEBSITE
 from ungcuu.core.errors import Exit, Outcome, Refused, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
@@ -74,8 +75,8 @@ def _step(context: Context, name: str, host: str, options: dict[str, Any]) -> tu
     request = flow.Request(verb, (host,), registry.with_defaults(verb, options), reason=context.reason)
     report = flow.execute(request, context.settings, context.out, context.confirm)
     if report.error is not None:
-        fix = report.error.mend
-        report.error.mend = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
+        fix = report.error.fix
+        report.error.fix = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
         raise report.error
     context.out.block(str(report.document.get("message", "")))
     return report.document, report.code
@@ -248,12 +249,13 @@ VERB = Verb(
         Option("--contact", N_("Where people report a vulnerability"), metavar="mailto:ADDRESS"),
         Option("--switch-note", N_("How to cut the host off by hand"), metavar="TEXT"),
         Option("--key", N_("The controller's SSH key; ~/.ssh/id_ed25519 by default"), kind="path", metavar="FILE"),
-        Option("--fingerprint", N_("The key's fingerprint, read on the machine's own console"), metavar="SHA256:TEXT"),
-        Option("--website", N_("Name of the website, where the host serves several"), metavar="NAME"),
+        FINGERPRINT,
+        WEBSITE,
         Option("--out", N_("Inventory folder; inventory/site by default"), kind="path", metavar="FOLDER"),
     ),
     check=_check,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(
         N_("Ask what no host knows, and write the inventory"),

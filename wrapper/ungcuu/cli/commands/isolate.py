@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ungcuu.core.errors import Outcome, Refused, UngcuuError
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -208,8 +209,8 @@ def _result(
         if error is not None and len(cutting.cards) == 1:
             raise error
         lines.append(line if error is not None else f"{host}: {line}")
-        if error is not None and error.mend:
-            lines += [f"  {line}" for line in error.mend.split("\n")]
+        if error is not None and error.fix:
+            lines += [f"  {line}" for line in error.fix.split("\n")]
         outcomes.append(outcome)
     worst = next((one for one in (Outcome.NOT_DONE, Outcome.UNKNOWN) if one in outcomes), Outcome.DONE)
     data = {
@@ -258,24 +259,26 @@ def _data(cut: Cut) -> dict[str, object]:
 
 def _show_cut(context: Context, cut: Cut) -> None:
     """Say it at once: whoever pressed Enter waits for this line. It is the host's word."""
+    from ungcuu.core.sentences import shown
+
     if cut.done:
         message = _("{host}: the host says that it is cut off ({seconds:.2f} s)")
         context.out.line(message.format(host=cut.host, seconds=cut.seconds))
         if cut.detail:
-            context.out.line(f"{cut.host}: {cut.detail}", "warn")
+            context.out.line(f"{cut.host}: {shown(cut.detail)}", "warn")
         if cut.hooks != "yes":
             text = _("{host}: not every network device is closed by itself ({why}): raw packets and macvlan may pass")
             context.out.line(text.format(host=cut.host, why=cut.hooks), "warn")
         return
     message = _("{host}: {ending}: {detail}").format(
-        host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=cut.detail
+        host=cut.host, ending=_(_ENDINGS.get(cut.ending, cut.ending)), detail=shown(cut.detail)
     )
     context.out.line(message, "bad")
 
 
 def _record(context: Context, cut: Cut) -> None:
     """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
-    context.record("change", {"what": "isolation", **_data(cut)}, cut.host)
+    context.record("change", {"what": str(Change.ISOLATION), **_data(cut)}, cut.host)
     if cut.ending in ("cut", "unknown"):
         context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
     if cut.snapshot:

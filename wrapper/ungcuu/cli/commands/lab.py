@@ -54,7 +54,7 @@ def _exec(context: Context) -> Result:
 
 
 # Sub-verbs touch no real host, so none locks, asks or journals.
-_verb = partial(Verb, phase=Phase.TOOL, hosts=Hosts.NONE, read_only=True, journaled=False)
+_verb = partial(Verb, phase=Phase.TOOL, hosts=Hosts.NONE, takes_lock=False, journaled=False)
 
 
 _NAMES = Argument("names", required=False, many=True)
@@ -70,7 +70,7 @@ VERB = Verb(
     verbs=(
         _verb("up", summary=N_("Bring up the lab's hosts"), run=_up, arguments=(_NAMES,), options=(_RELEASE,)),
         _verb("down", summary=N_("Remove the lab's hosts"), run=_down, arguments=(_NAMES,)),
-        _verb("status", summary=N_("Show the lab's hosts"), run=_status),
+        _verb("status", summary=N_("Show the lab's hosts"), run=_status, read_only=True),
         _verb(
             "restart", summary=N_("Restart a host (stands for a reboot)"), run=_restart, arguments=(Argument("name"),)
         ),

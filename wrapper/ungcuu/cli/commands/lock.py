@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 def _after(_context: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         return None
-    rows = [data for data in result.data_of("change") if data.get("what") == "locked"]
+    rows = [data for data in result.data_of("change") if data.get("what") == Change.LOCKED]
     if not rows:
         lists = [data.get("left") for data in result.data_of("left")]
         kept = [str(text) for rows_left in lists if isinstance(rows_left, list) for text in rows_left]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 _PARTS = ("files", "database", "config")
@@ -148,7 +149,7 @@ def _run(context: Context) -> Result:
 
 def _tell_passed_over(context: Context) -> None:
     """Say why each newer point was not taken."""
-    for data in _changes(context, "choose restore point"):
+    for data in _changes(context, Change.CHOOSE_POINT):
         rows = data.get("passed_over")
         for row in rows if isinstance(rows, list) else ():
             point, time, reason = (str(row.get(name, "")) for name in ("id", "time", "reason"))
@@ -161,7 +162,7 @@ def _tell_judged(context: Context) -> None:
     """Say how the point was judged that was taken, or refused."""
     from ungcuu.recover.point_verdict import code_verdict, completeness
 
-    for data in _changes(context, "choose restore point"):
+    for data in _changes(context, Change.CHOOSE_POINT):
         try:
             verdict, whole = code_verdict(data), completeness(data)
         except (AttributeError, KeyError, TypeError, ValueError):

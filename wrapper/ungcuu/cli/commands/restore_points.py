@@ -82,6 +82,7 @@ VERB = Verb(
     summary=N_("List what could be restored, its age and whether it was ever proven"),
     playbook="restore_points",
     read_only=True,
+    takes_lock=False,
     after=_after,
     examples=("ungcuu restore-points web01",),
 )

@@ -287,7 +287,7 @@ def _go_on(ctx: Context, found: OpenRun, verb: Verb) -> Outcome:
     report = execute(request, settings, ctx.out, lambda _verb, _hosts: None)
     ctx.records.append({"kind": "resumed", "data": {"run": found.run, "as": report.document.get("run")}})
     if isinstance(report.error, UngcuuError):
-        report.error.mend = as_typed(report.error.mend, settings.typed_inventory)
+        report.error.fix = as_typed(report.error.fix, settings.typed_inventory)
         error(report.error, ctx.out)
     if "run" not in report.document:  # it was refused before it began: the old run is as unknown as before
         return Outcome.UNKNOWN
@@ -303,7 +303,7 @@ VERB = Verb(
         "at work there and runs the verb again with the same options and inventory: what is already done stays as it "
         "is. A run is closed once that has ended; one whose process is still there is left alone."
     ),
-    read_only=True,
+    takes_lock=False,
     journaled=False,
     hosts=Hosts.OPTIONAL,
     from_journal=True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
@@ -30,16 +31,16 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 def _after(context: Context, result: RunResult) -> Result | None:
     """Report what was changed and where the new secrets are; never a secret."""
     from ungcuu.core.errors import Outcome
-    from ungcuu.core.sentences import said
+    from ungcuu.core.sentences import shown
 
     if result.outcome is not Outcome.DONE:
         return None
     lines = []
     for host in context.hosts:
-        rows = [data for data in result.data_of("change", host) if data.get("action") == "rotate"]
+        rows = [data for data in result.data_of("change", host) if data.get("action") == Change.ROTATE]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
         for text in (str(text) for data in rows for text in _list(data.get("left"))):
-            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=said(text)), "warn")
+            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(text)), "warn")
         if not names:
             lines.append(_("{host}: no password and no key was replaced.").format(host=host))
             continue

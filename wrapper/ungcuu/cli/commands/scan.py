@@ -124,6 +124,7 @@ VERB = Verb(
     ),
     playbook="scan",
     read_only=True,
+    takes_lock=False,
     preflight=_preflight,
     before=_before,
     after=_after,

@@ -48,6 +48,7 @@ VERB = Verb(
         "every role that harden and backup give to the host."
     ),
     read_only=True,
+    takes_lock=False,
     options=(Option("--role", N_("Only this role's tests; may be given again."), metavar="ROLE", multiple=True),),
     run=run,
     steps_before=(N_("Reach the host with its pinned key"), N_("Run the tests of each role and record every result")),

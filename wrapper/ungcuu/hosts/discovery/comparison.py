@@ -34,7 +34,7 @@ def checks(site: Site, host: str) -> list[Check]:
     try:
         seen = survey(site.target(host), asked(variables))
     except UngcuuError as error:
-        return [Check(_("facts"), "bad", _("not compared: {why}").format(why=error.what), error.mend)]
+        return [Check(_("facts"), "bad", _("not compared: {why}").format(why=error.what), error.fix)]
     found = compare(seen, variables)
     places = _places(site, host)
     rows = [

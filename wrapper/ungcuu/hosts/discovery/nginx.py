@@ -1,86 +1,12 @@
-"""Read what `nginx -T` prints: all of its configuration files. Pure; the text comes from a host and is not believed."""
+"""What nginx's configuration says of each website. Pure; the text comes from a host and is not believed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
-from ungcuu.hosts.discovery.vhosts import Vhost, included
-
-_FILE = re.compile(r"^# configuration file (/[^\n]*):$", re.MULTILINE)
-_TOKEN = re.compile(
-    r"""\s+|\#[^\n]*|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([{};])|((?:\$\{[^}\n]*\}|\\.|[^\s{};\\])+)""", re.DOTALL
-)
-_DEPTH = 12  # includes and blocks inside each other; more is no configuration
-
-
-@dataclass(frozen=True)
-class Directive:
-    """One directive: ``listen 443 ssl;``, or a block with what stands in it."""
-
-    name: str
-    words: tuple[str, ...]
-    place: str
-    inner: tuple[Directive, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Token:
-    text: str
-    line: int
-    mark: bool  # one of { } ;
-
-
-def files_of(dump: str) -> dict[str, str]:
-    """Return the text of each file in the dump."""
-    parts = _FILE.split(dump)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    line = 0  # the dump has a line before each file's first
-    for match in _TOKEN.finditer(text):
-        word = next((part for part in match.groups() if part is not None), None)
-        if word is not None:
-            yield _Token(word, line, match[3] is not None)
-        line += match[0].count("\n")
-
-
-def parse(text: str, path: str = "") -> tuple[Directive, ...]:
-    """Return the directives of one file. What is cut off or odd ends where it stands."""
-    return _block(_tokens(text), path, 0)
-
-
-def _block(tokens: Iterator[_Token], path: str, depth: int) -> tuple[Directive, ...]:
-    found: list[Directive] = []
-    words: list[_Token] = []
-    for token in tokens:
-        if not token.mark:
-            words.append(token)
-            continue
-        inner = _block(tokens, path, depth + 1) if token.text == "{" and depth < _DEPTH else ()
-        if words:
-            name, *rest = (word.text for word in words)
-            found.append(Directive(name, tuple(rest), f"{path}:{words[0].line}", inner))
-        words = []
-        if token.text == "}":
-            break
-    return tuple(found)
-
-
-def _expanded(directives: tuple[Directive, ...], files: Mapping[str, str], depth: int = 0) -> tuple[Directive, ...]:
-    """Put the files that are included in the place of their include."""
-    found: list[Directive] = []
-    for one in directives:
-        if one.name == "include" and one.words and depth < _DEPTH:
-            for path in included(files, one.words[0], "/etc/nginx"):
-                found += _expanded(parse(files[path], path), files, depth + 1)
-        else:
-            found.append(replace(one, inner=_expanded(one.inner, files, depth + 1)) if one.inner else one)
-        if len(found) > 20000:
-            break
-    return tuple(found)
+from ungcuu.hosts.discovery.vhosts import Vhost
+from ungcuu.remote.nginx_config import Directive, deep, expanded, files_of, parse
 
 
 def vhosts(dump: str) -> list[Vhost]:
@@ -90,7 +16,7 @@ def vhosts(dump: str) -> list[Vhost]:
         return []
     main = next(iter(files))
     found = []
-    for http in (one for one in _expanded(parse(files[main], main), files) if one.name == "http"):
+    for http in (one for one in expanded(parse(files[main], main), files) if one.name == "http"):
         upstreams = {
             one.words[0]: _first(one.inner, "server") for one in http.inner if one.name == "upstream" and one.words
         }
@@ -100,12 +26,6 @@ def vhosts(dump: str) -> list[Vhost]:
 
 def _first(directives: tuple[Directive, ...], name: str) -> str:
     return next((one.words[0] for one in directives if one.name == name and one.words), "")
-
-
-def _deep(directives: tuple[Directive, ...]) -> Iterator[Directive]:
-    for one in directives:
-        yield one
-        yield from _deep(one.inner)
 
 
 def _vhost(server: Directive, http: Directive, upstreams: Mapping[str, str]) -> Vhost:
@@ -132,7 +52,7 @@ def _vhost(server: Directive, http: Directive, upstreams: Mapping[str, str]) -> 
 
 
 def _php(inner: tuple[Directive, ...]) -> str:
-    return next((one.words[0] for one in _deep(inner) if one.name == "fastcgi_pass" and one.words), "")
+    return next((one.words[0] for one in deep(inner) if one.name == "fastcgi_pass" and one.words), "")
 
 
 def _root_of_locations(inner: tuple[Directive, ...]) -> str:

@@ -18,6 +18,7 @@ from ungcuu.core.i18n import _
 from ungcuu.hosts import profiles, remote_program, ssh
 from ungcuu.hosts.discovery import apache, nginx
 from ungcuu.hosts.discovery.vhosts import Vhost, Website, websites
+from ungcuu.remote.apache_config import Config
 
 SECONDS = 60.0  # for each of the two questions
 QUOTA = 32 << 20
@@ -227,10 +228,9 @@ def _number(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _apache(served: Mapping[str, Any]) -> apache.Config:
+def _apache(served: Mapping[str, Any]) -> Config:
     told = _mapping(served.get("apache"))
-    words = {name: str(told.get(name) or "") for name in ("hosts", "run", "modules")}
-    return apache.Config(files=_texts(told.get("files")), **words)
+    return Config(_texts(told.get("files")), str(told.get("said") or ""))
 
 
 def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:

@@ -1,8 +1,7 @@
-"""What a web server's configuration says of one website, whichever server it is, and files that others include."""
+"""What a web server's configuration says of one website, whichever server it is."""
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -92,13 +91,3 @@ def _add_ports(found: dict[tuple[str, str, str], Website], vhost: Vhost) -> None
     for key, site in found.items():
         if set(site.names) & set(vhost.names):
             found[key] = replace(site, ports=tuple(sorted({*site.ports, *vhost.ports})))
-
-
-def included(files: Iterable[str], pattern: str, base: str) -> list[str]:
-    """Return those of the files that an include names, in the server's order; a folder stands for all files in it."""
-    whole = posixpath.normpath(posixpath.join(base, pattern))
-    return sorted(
-        name
-        for name in files
-        if (name.count("/") == whole.count("/") and fnmatch.fnmatchcase(name, whole)) or name.startswith(whole + "/")
-    )

@@ -113,8 +113,8 @@ def _told(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
     if not found.reached:
         return told | {"unreachable": True, "msg": found.stopped}
     if found.stopped:
-        mend = "Nothing was changed on the host. Run the same command again: it goes on where it stopped."
-        return told | {"failed": True, "msg": f"Stopped early: {found.stopped}. Taken: {said}. {mend}"}
+        fix = "Nothing was changed on the host. Run the same command again: it goes on where it stopped."
+        return told | {"failed": True, "msg": f"Stopped early: {found.stopped}. Taken: {said}. {fix}"}
     if found.items and not found.kept and not any(item.sha256 for item in found.items):
         return told | {"failed": True, "msg": f"The host gave nothing at all: {said}"}
     return told

@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
+from ungcuu.core.phrases import Change
 from ungcuu.detect import baseline, root_loss
 from ungcuu.detect.scan import Subject
 from ungcuu.plugins.differences import difference
@@ -49,7 +50,7 @@ class ActionModule(DocumentedAction):
         args = self.arguments
         back = _texts(args.get("put_back"))
         if back:
-            return _told(subject, quarantine.bring_back(subject, back, check), (), "put back")
+            return _told(subject, quarantine.bring_back(subject, back, check), (), Change.PUT_BACK)
         good = baseline.load(subject.state, subject.host)
         choice = quarantine.Choice(
             findings=_texts(args.get("findings")),
@@ -72,8 +73,8 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
     done = [item for item in taken if item.outcome == "done"]
     bad = [item for item in taken if item.outcome in ("refused", "failed", "unknown")]
     records: list[dict[str, Any]] = [{"kind": "quarantine", "data": item.record(subject.host)} for item in done]
-    if what == "put back":
-        records = [{"kind": "change", "data": {"what": "put back", "item": item.order.id}} for item in done]
+    if what == Change.PUT_BACK:
+        records = [{"kind": "change", "data": {"what": str(Change.PUT_BACK), "item": item.order.id}} for item in done]
     else:
         records += [
             {"kind": "inverse", "data": {"action": f"{item.order.do.value} {item.order.path}", "undo": undo}}

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.atomic import make_private, put
+from ungcuu.core.phrases import Change
 from ungcuu.detect import baseline
 from ungcuu.hosts import deployed_files
 from ungcuu.plugins.differences import difference
@@ -192,7 +193,7 @@ def _has_credentials(site: Any) -> bool:
 
 
 def _rotated(names: Iterable[str], left: list[str], *, passed: bool = True) -> dict[str, Any]:
-    data = {"action": "rotate", "what": sorted(names), "left": left, "passed": passed}
+    data = {"action": str(Change.ROTATE), "what": sorted(names), "left": left, "passed": passed}
     return {"kind": "change", "data": data}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.atomic import make_private, put_json
+from ungcuu.core.phrases import Change
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
@@ -59,7 +60,10 @@ class ActionModule(DocumentedAction):
                 path.rename(path.with_name("locked-last.json"))
             names = [str(row.get("name")) for row in undo.get("accounts", [])]
             shown = difference(f"locked accounts of {host}", [*names, *_of_site(undo.get("site"))], [])
-            record = {"kind": "change", "data": {"what": "unlocked", "accounts": len(undo.get("accounts", []))}}
+            record = {
+                "kind": "change",
+                "data": {"what": str(Change.UNLOCKED), "accounts": len(undo.get("accounts", []))},
+            }
             return {"changed": True, "locked": [], "site": 0, "left": [], **shown, "ungcuu": [record]}
         rows = [
             {name: row[name] for name in _UNDO if name in row} for row in reply["accounts"] if isinstance(row, dict)
@@ -73,12 +77,12 @@ class ActionModule(DocumentedAction):
         records = [
             {
                 "kind": "change",
-                "data": {"what": "locked", "accounts": names, "site_accounts": site, "left": reply["left"]},
+                "data": {"what": str(Change.LOCKED), "accounts": names, "site_accounts": site, "left": reply["left"]},
             },
             {"kind": "inverse", "data": {"action": "lock", "undo": f"ungcuu unlock {host}"}},
         ]
         told = {"locked": names, "site": site, "left": left}
-        unlocked = [{"kind": "left", "data": {"what": "not locked", "left": reply["left"]}}] if left else []
+        unlocked = [{"kind": "left", "data": {"what": str(Change.NOT_LOCKED), "left": reply["left"]}}] if left else []
         shown = difference(f"locked accounts of {host}", [], [*map(_in_words, fresh), *_of_site(site)])
         return {"changed": changed, **told, **shown, "ungcuu": records if changed else unlocked}
 

@@ -19,6 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.contain import blocks  # (found beside us, whether or not ungcuu is installed)
 from ungcuu.contain.allowlist import AllowList
+from ungcuu.core.phrases import Change
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 
@@ -92,5 +93,5 @@ def _records(known: tuple[blocks.Block, ...], wanted: tuple[blocks.Block, ...], 
         for net in after
         if net not in before
     ]
-    gone = [{"kind": "change", "data": {"what": "unblocked", "item": net}} for net in sorted(before - set(after))]
-    return new + gone
+    freed = [{"what": str(Change.UNBLOCKED), "item": net} for net in sorted(before - set(after))]
+    return new + [{"kind": "change", "data": row} for row in freed]

@@ -1,11 +1,6 @@
 """Decide each control's state on this host: the catalogue, the inventory's overrides, and a survey of the host.
 
-    - name: Survey the host and decide which controls apply
-      ungcuu_controls:
-        roles: roles
-        level: 2
-        states: {ssh-banner: audit}
-      register: controls_survey
+Its keys and an example: ../modules/ungcuu_controls.py.
 
 Changes nothing. What the host shows is checked for form before anything uses it.
 """

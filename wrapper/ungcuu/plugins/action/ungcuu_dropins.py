@@ -1,12 +1,6 @@
 """Render a role's drop-ins and put them on the host as one transaction (see remote/dropins.py).
 
-    - name: Write the drop-in
-      ungcuu_dropins:
-        files:
-          - {src: sshd.conf.j2, dest: /etc/ssh/sshd_config.d/00-ungcuu.conf, mode: "0600", controls: [ssh-crypto]}
-        validate: [[sshd, -t]]
-        apply: [[systemctl, reload, ssh]]
-        revert: {name: sshd, seconds: 90, commands: [[systemctl, reload, ssh]]}
+Its keys and an example: ../modules/ungcuu_dropins.py.
 
 A file has ``src`` (template), ``state: absent``, ``edits`` (pattern and replacement on the file that is there), or
 ``only_mode`` (a file or folder that is there gets its mode).
@@ -26,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.phrases import Change
 from ungcuu.hosts import deployed_files
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
@@ -72,7 +67,7 @@ class ActionModule(DocumentedAction):
                 result["warnings"] = [f"The files could not be remembered for the next scan: {error}"]
         paths = [str(path) for path in reply.get("changed", [])]
         carried = {entry["dest"]: entry.get("controls", []) for entry in args.get("files", [])}
-        records = [{"what": "file", "item": path, "controls": carried.get(path, [])} for path in paths]
+        records = [{"what": str(Change.FILE), "item": path, "controls": carried.get(path, [])} for path in paths]
         return result | {
             "changed": bool(paths),
             "paths": paths,

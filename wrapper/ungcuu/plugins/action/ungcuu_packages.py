@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.phrases import Change
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
@@ -36,8 +37,8 @@ class ActionModule(DocumentedAction):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         # Done on another host, such as the vault, the record must not read as a change of this one.
         where = f" ({self._task.delegate_to})" if self._task.delegate_to else ""
-        rows = [("package", f"{item}{where}") for item in reply.get("installed", [])]
-        rows += [("package removed", f"{item}{where}") for item in reply.get("removed", [])]
+        rows = [(str(Change.PACKAGE), f"{item}{where}") for item in reply.get("installed", [])]
+        rows += [(str(Change.PACKAGE_REMOVED), f"{item}{where}") for item in reply.get("removed", [])]
         diff = "".join(f"{what} {item}\n" for what, item in rows)
         return result | {
             "changed": bool(rows),

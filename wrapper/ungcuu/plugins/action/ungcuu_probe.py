@@ -1,13 +1,6 @@
 """Prove from a host, or from the controller, what can be reached; see remote/reachability.py and contain/proofs.py.
 
-    - name: Prove from a second machine that nothing answers
-      ungcuu_probe:
-        prove: contained from outside
-        addresses: [198.51.100.2]
-        ports: [22, 80]
-        ssh_port: 22
-        vantage: intruder01
-        allowed: [198.51.100.1]      # one that is allowed in can't prove that SSH is closed to others
+Its keys and an example: ../modules/ungcuu_probe.py.
 
 ``prove`` is one of: contained inside, lasting inside, contained from the controller, contained from outside, served
 from outside, served from the controller, notice from the controller. Without a ``vantage``, or when it does not answer,
@@ -25,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.contain import allowlist, outside, proofs, vantage_point
+from ungcuu.core.phrases import Detail, Proof, Side, phrase
 from ungcuu.hosts import site
 from ungcuu.hosts.remote_program import python_command, script
 from ungcuu.plugins.documented_action import DocumentedAction
@@ -32,7 +26,6 @@ from ungcuu.remote import reachability
 
 TIMEOUT = 1.0  # seconds for one connection
 _LIMIT = 4 << 20
-_NO_VANTAGE = "not proven from outside: the inventory names no second machine (isolation_vantage)"
 _OUT_PORTS = [22, 53, 80, 443]
 
 
@@ -45,7 +38,7 @@ class ActionModule(DocumentedAction):
         if self._task.check_mode:
             return result | {"skipped": True, "msg": "nothing to prove: nothing was changed"}
         found = self._prove(dict(self.arguments), task_vars or {})
-        bad = [f"{row['name']} ({row['side']}): {row['detail']}" for row in found if row["passed"] is False]
+        bad = [proofs.words(row, detail=True) for row in found if row["passed"] is False]
         return result | {
             "failed": bool(bad),
             "msg": "; ".join([*bad, *_switch(self.arguments)] if bad else []),
@@ -55,7 +48,7 @@ class ActionModule(DocumentedAction):
 
     def _prove(self, args: dict[str, Any], task_vars: dict[str, Any]) -> list[proofs.Proof]:
         kind = str(args["prove"])
-        side = kind.partition(" ")[2]
+        place = proofs.OUTSIDE if kind.endswith("from outside") else proofs.CONTROLLER
         addresses = [str(address) for address in args.get("addresses", [])]
         ports = [int(port) for port in args.get("ports", [])]
         page = dict(args.get("site") or {})
@@ -64,32 +57,37 @@ class ActionModule(DocumentedAction):
         if kind == "contained inside":
             return self._inside(args, page)
         if kind.startswith("contained"):
-            return self._contained(args, task_vars, side, addresses, ports)
-        if side == "from outside":
+            return self._contained(args, task_vars, place, addresses, ports)
+        if place == proofs.OUTSIDE:
             if not args.get("vantage"):
-                return [proofs.not_seen(kind, side, _NO_VANTAGE)]
-            side = f"from outside ({args['vantage']})"
+                return [proofs.not_seen(Proof.SITE_SERVES, place, phrase(Detail.NO_VANTAGE))]
+            place = proofs.Place(Side.OUTSIDE, str(args["vantage"]))
         found = []
         if page:
             asked = {"ask": "site", "addresses": addresses, "site": page}
             judge = proofs.notice if kind.startswith("notice") else proofs.served
-            found += judge(self._ask(asked, kind), side, addresses)
+            found += judge(self._ask(asked, kind), place, addresses)
         for port in ports:
             answer = self._ask({"ask": "ports", "addresses": addresses, "ports": [port]}, kind)
-            found += proofs.closed(answer, side, addresses)
+            found += proofs.closed(answer, place, addresses)
         return found
 
     def _contained(
-        self, args: dict[str, Any], task_vars: dict[str, Any], side: str, addresses: list[str], ports: list[int]
+        self,
+        args: dict[str, Any],
+        task_vars: dict[str, Any],
+        place: proofs.Place,
+        addresses: list[str],
+        ports: list[int],
     ) -> list[proofs.Proof]:
         """Judge what can be tried without the host's help, from here or from the vantage."""
         ssh_port = int(args.get("ssh_port") or 0)
-        if side != "from outside":
+        if place != proofs.OUTSIDE:
             asked = [*ports, ssh_port] if ssh_port else ports
-            answer = self._ask({"ask": "ports", "addresses": addresses, "ports": asked}, side)
-            return proofs.contained(answer, side, addresses, ports, ssh_port)
+            answer = self._ask({"ask": "ports", "addresses": addresses, "ports": asked}, str(args["prove"]))
+            return proofs.contained(answer, place, addresses, ports, ssh_port)
         if not args.get("vantage"):
-            return [proofs.not_seen("no port answers", side, _NO_VANTAGE)]
+            return [proofs.not_seen(Proof.NO_PORT_ANSWERS, place, phrase(Detail.NO_VANTAGE))]
         name = str(args["vantage"])
         target = site.target_from(name, dict(task_vars["hostvars"][name]))
         vantage = vantage_point.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
@@ -110,7 +108,7 @@ class ActionModule(DocumentedAction):
             "site": site,
         }
         answer = self._ask(order, "contained inside")
-        came_in = proofs.proof("management gets in", "inside", bool(answer), "over a new connection")
+        came_in = proofs.proof(Proof.MANAGEMENT_GETS_IN, proofs.INSIDE, bool(answer), phrase(Detail.NEW_CONNECTION))
         return [came_in, *proofs.contained_inside(answer, outside, bool(site))]
 
     def _ask(self, order: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.contain import login_keys, proofs, readback
 from ungcuu.contain.allowlist import AllowList
+from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
@@ -50,12 +51,12 @@ class ActionModule(DocumentedAction):
         earlier = dict(args.get("since") or {})
         begun = float(earlier.get("read_at") or time.time())
         time.sleep(max(0.0, min(_MOST_WAIT, begun + float(args.get("seconds") or 0) - time.time())))
-        when = f"{time.time() - begun:.0f} s after the first time" if earlier else "the first time"
+        when = phrase(Detail.LATER, seconds=round(time.time() - begun)) if earlier else phrase(Detail.FIRST_TIME)
         wanted = _wanted(args)
         answer = run_on_host(self, "packet_filter", wanted.order())
         found = [readback.not_read(when)] if answer.get("failed") else readback.judge(answer, wanted, when)
         taken = [*found, *(earlier.get("proofs") or [])] if args.get("fail") else []
-        bad = [f"{row['name']} ({row['side']}): {row['detail']}" for row in taken if row["passed"] is False]
+        bad = [proofs.words(row, detail=True) for row in taken if row["passed"] is False]
         return result | {
             "failed": bool(bad),
             "msg": "; ".join(bad),
@@ -67,14 +68,14 @@ class ActionModule(DocumentedAction):
     def _keys(self, args: dict[str, Any]) -> dict[str, Any]:
         """Ask sshd; keys that were not restricted are said, and fail nothing."""
         accounts, file, keys = list(map(str, args["accounts"])), str(args["key_file"]), list(map(str, args["keys"]))
-        row = proofs.not_seen(login_keys.NAME, readback.SIDE, "not restricted: every key that the host knows")
+        row = proofs.not_seen(Proof.OWN_KEYS_ONLY, proofs.INSIDE, phrase(Detail.KEYS_UNRESTRICTED))
         if keys:
             asked = login_keys.question(accounts, file).encode()
             done = self._low_level_execute_command("sh -s", in_data=asked)
             row = login_keys.judge(str(done.get("stdout", "")), keys, accounts, file)
         return {
             "failed": row["passed"] is False,
-            "msg": f"{row['name']}: {row['detail']}" if row["passed"] is False else "",
+            "msg": proofs.words(row, detail=True) if row["passed"] is False else "",
             "proofs": [row],
             "ungcuu": [{"kind": "proof", "data": row}],
         }

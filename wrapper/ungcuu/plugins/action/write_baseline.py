@@ -8,6 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
+from ungcuu.core.phrases import Change
 from ungcuu.detect.scan import take_baseline
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
@@ -37,6 +38,11 @@ class ActionModule(DocumentedAction):
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
             why = f"No baseline was signed: {subject.host} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
-        change = {"what": "baseline", "host": subject.host, "changed": done.changed, "application": done.application}
+        change = {
+            "what": str(Change.BASELINE),
+            "host": subject.host,
+            "changed": done.changed,
+            "application": done.application,
+        }
         records.append({"kind": "change", "data": change})
         return result | {"changed": done.changed, "ungcuu": records}

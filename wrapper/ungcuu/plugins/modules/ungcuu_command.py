@@ -49,7 +49,7 @@ EXAMPLES = r"""
   ungcuu_command:
     argv: [mariadb, -e, "ALTER USER ''@'localhost' ACCOUNT LOCK"]
     changes: "{{ found.stdout_lines }}"
-    what: database rights
+    what: database_rights
     item: anonymous accounts locked
     controls: [mariadb-accounts]
 """

@@ -8,34 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ungcuu.remote.discovery.reading import left_out, printed, text_of, texts
-
-
-def nginx() -> dict[str, Any]:
-    """The configuration as nginx itself puts it together."""
-    if not Path("/usr/sbin/nginx").exists():
-        return {}
-    return {"text": printed("nginx", "-T")}
-
-
-def apache() -> dict[str, Any]:
-    """The files that Apache itself says it reads, and what it says of its hosts, modules and account."""
-    if not Path("/usr/sbin/apache2ctl").exists():
-        return {}
-    included = printed("apache2ctl", "-t", "-D", "DUMP_INCLUDES")
-    files = {}
-    for path in re.findall(r"^\s*\([^)]*\) (/.+)$", included, re.MULTILINE)[:1000]:
-        text = text_of(path)
-        if text is None:
-            left_out(path, "can't be read")
-        elif not path.endswith(".load"):
-            files[path] = text
-    return {
-        "files": files,
-        "hosts": printed("apache2ctl", "-t", "-D", "DUMP_VHOSTS"),
-        "run": printed("apache2ctl", "-t", "-D", "DUMP_RUN_CFG"),
-        "modules": printed("apache2ctl", "-M"),
-    }
+from ungcuu.remote import web_servers
+from ungcuu.remote.bounded import printed, texts
 
 
 def running() -> list[str]:
@@ -100,8 +74,8 @@ def servers() -> dict[str, Any]:
     """Everything of it."""
     return {
         "hostname": os.uname().nodename,
-        "nginx": nginx(),
-        "apache": apache(),
+        "nginx": web_servers.nginx(),
+        "apache": web_servers.apache(),
         "pools": texts("*/fpm/pool.d/*.conf", "/etc/php"),
         "workers": workers(),
         "sockets": sockets(),

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ungcuu.remote.bounded import late, left_out, printed, text_of, texts
 from ungcuu.remote.discovery.pages import first_page
-from ungcuu.remote.discovery.reading import UNTIL, left_out, printed, text_of, texts
 
 FOLDERS = 20000  # of one website that are looked at
 WRITABLE = 60  # folders that are named
@@ -52,7 +52,7 @@ def writable(root: str, account: Account) -> list[str]:
     if account.writes(Path(root)):
         return ["."]
     for count, (folder, folders, _files) in enumerate(os.walk(root)):
-        if count > FOLDERS or time.monotonic() > UNTIL:
+        if count > FOLDERS or late():
             left_out(root, "too many folders to look at all of them")
             break
         for name in sorted(folders):
@@ -68,7 +68,7 @@ def recent(root: str) -> list[str]:
     """Folders (at most two levels down) in which files that are no code were written in the last 30 days."""
     found, since = set(), time.time() - RECENT
     for count, (folder, folders, files) in enumerate(os.walk(root)):
-        if count > FOLDERS or time.monotonic() > UNTIL:
+        if count > FOLDERS or late():
             left_out(root, "too many folders to look at all of them")
             break
         place = Path(folder).relative_to(root)
@@ -159,7 +159,7 @@ def site(
 ) -> dict[str, Any]:
     """Everything about one website. ``ask`` names its root, its account and the pages to ask for."""
     root = str(ask["root"])
-    if time.monotonic() > UNTIL:
+    if late():
         left_out(root, "no time left")
         return {"pages": [], "exists": False}
     found: dict[str, Any] = {"pages": [first_page(**one) for one in ask["pages"]]}
@@ -193,7 +193,7 @@ def connections(root: str) -> list[list[str]]:
     for folder, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git")]
         for name in sorted(files):
-            if Path(name).suffix in (".php", ".inc") and read < SOURCES and time.monotonic() < UNTIL:
+            if Path(name).suffix in (".php", ".inc") and read < SOURCES and not late():
                 read += 1
                 path = str(Path(folder, name))
                 found += [[path, *match.groups("")] for match in _PDO.finditer(text_of(path) or "")]

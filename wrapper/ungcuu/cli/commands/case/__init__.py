@@ -57,6 +57,7 @@ def _sub(
         options=options,
         run=run,
         read_only=True,
+        takes_lock=False,
         journaled=False,
         steps_before=steps,
         examples=examples,

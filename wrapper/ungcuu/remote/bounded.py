@@ -1,4 +1,7 @@
-"""Bounded reading of files and of what programs print. What could not be read is noted, not passed over."""
+"""Bounded reading of files and of what programs print. What could not be read is noted, not passed over.
+
+Part of programs that run on a host: standard library only.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,18 @@ from pathlib import Path
 TEXT = 256 << 10  # bytes of one file
 OUTPUT = 2 << 20  # bytes that one program prints
 SECONDS = 10.0
-UNTIL = time.monotonic() + 30
 LEFT_OUT: list[str] = []
+_until = [float("inf")]
+
+
+def stop_after(seconds: float) -> None:
+    """Start no more work once this time is over."""
+    _until[0] = time.monotonic() + seconds
+
+
+def late() -> bool:
+    """Whether the time is over."""
+    return time.monotonic() > _until[0]
 
 
 def left_out(what: object, why: object) -> None:
@@ -23,7 +36,7 @@ def left_out(what: object, why: object) -> None:
 
 def printed(*argv: str, needed: bool = True, user: str | None = None) -> str:
     """What a program prints on standard output; empty where it failed, which is noted if the program was needed."""
-    if time.monotonic() > UNTIL:
+    if late():
         left_out(argv[0], "no time left")
         return ""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}

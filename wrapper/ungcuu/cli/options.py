@@ -1,0 +1,11 @@
+"""Options that several verbs share, each defined once."""
+
+from __future__ import annotations
+
+from ungcuu.core.i18n import N_
+from ungcuu.run.verb import Option
+
+FINGERPRINT = Option(
+    "--fingerprint", N_("The key's fingerprint, read on the machine's own console"), metavar="SHA256:TEXT"
+)
+WEBSITE = Option("--website", N_("Name of the website, where the host serves several"), metavar="NAME")
