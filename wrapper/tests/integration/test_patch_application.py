@@ -91,7 +91,7 @@ def test_an_archive_that_is_broken_or_no_release_changes_nothing(web: Lab, ungcu
 
 
 def test_an_upgrade_that_fails_goes_back(web: Lab, ungcuu: Ungcuu, releases: Releases) -> None:
-    """Files and database are those from before, by sum; seen failing with `_put_back` taken out."""
+    """Files and database are those from before, by sum."""
     upgrade = releases.files["wp-admin/includes/upgrade.php"] + BAD_UPGRADE
     archive = releases.make("6.2.2", 60002, **{"wp-admin/includes/upgrade.php": upgrade})
     before = code(web), version(web)
