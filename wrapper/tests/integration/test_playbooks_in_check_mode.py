@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from patch_host import Package, PatchHost
+from wordpress_releases import Releases
 
 from ungcuu.detect import baseline
 from ungcuu.lab import Lab
@@ -69,6 +70,7 @@ CASES = {
     "eradicate": Case({"quarantine_paths": [IMPLANT]}, foretold=True),
     "rotate": Case({"credential_rotation_local": False}, foretold=True),
     "restore": Case({"website_restore_only": ["files"]}, foretold=True),
+    "patch_application": Case({"application_update_archive": "RELEASE", "patching_urgent": True}),
     "isolate": Case(),
     "scan": Case(),
     "collect": Case({"evidence_profile": "volatile"}),
@@ -130,7 +132,9 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         baseline.sign(folder / "hosts/web01/reassessment.json", record, folder / "keys")
 
 
-def variables(case: Case) -> dict[str, Any]:
+def variables(case: Case, lab: Lab, folder: Path) -> dict[str, Any]:
+    if "RELEASE" in case.variables.values():
+        return case.variables | {"application_update_archive": str(Releases(lab, folder).make("6.2.1", 60001))}
     if "POINT" not in case.variables.values():
         return case.variables
     point = restore_points.newest(Path(os.environ["UNGCUU_STATE"], "hosts/web01"))
@@ -140,11 +144,11 @@ def variables(case: Case) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_check_mode_changes_nothing_and_says_what_the_run_does(
-    lab_hosts: Lab, ungcuu: Ungcuu, playbook: Playbook, name: str
+    lab_hosts: Lab, ungcuu: Ungcuu, playbook: Playbook, tmp_path: Path, name: str
 ) -> None:
     case = CASES[name]
     prepare(lab_hosts, name, ungcuu)
-    given, before = variables(case), state(lab_hosts)
+    given, before = variables(case, lab_hosts, tmp_path), state(lab_hosts)
     checked = playbook(name, case.limit, "--check", "--diff", **given)
     after = state(lab_hosts)
     assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-1000:]

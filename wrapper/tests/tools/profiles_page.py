@@ -70,7 +70,8 @@ def _page() -> Iterator[str]:
 
 _KINDS = (
     profiles.Profile, profiles.Detect, profiles.Version, profiles.Config, profiles.Writable, profiles.Login,
-    profiles.Data, profiles.Topic, profiles.Query, profiles.Text, profiles.Lines, profiles.Pages, profiles.SiteFacts,
+    profiles.Component, profiles.Release, profiles.Data, profiles.Topic, profiles.Query, profiles.Text, profiles.Lines,
+    profiles.Pages, profiles.SiteFacts,
 )  # fmt: skip # a table
 
 

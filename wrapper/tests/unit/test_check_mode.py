@@ -15,6 +15,7 @@ import json
 import os
 import pwd
 import stat
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,10 @@ from typing import Any
 
 import plugin_runs
 import pytest
+from ansible import constants
 from plugin_runs import NAMES, ROOT, Host, no_host
 
-from ungcuu.detect import known_files, scan
+from ungcuu.detect import known_files, renewal, scan
 from ungcuu.hosts import remote_program
 from ungcuu.recover import quarantine
 from ungcuu.remote import accounts, dropins
@@ -301,6 +303,27 @@ def compare_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenari
 def write_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     monkeypatch.setattr(scan, "take_baseline", lambda *_: pytest.fail("a baseline was taken"))
     return Scenario({}, real=False, variables={"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)})
+
+
+@scenario
+def renew_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    monkeypatch.setattr(renewal, "renew", lambda *_: pytest.fail("a baseline was renewed"))
+    variables = {"website_root": "/var/www/portal", "ungcuu_state": str(tmp_path)}
+    return Scenario({"files": {"/var/www/portal/x.php": "ab" * 32}}, real=False, variables=variables)
+
+
+@scenario
+def ungcuu_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """It only compares: outside check mode it packs what differs, on the controller."""
+    scratch = tmp_path.with_name(f"{tmp_path.name}-scratch")
+    scratch.mkdir()
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(scratch))
+    with zipfile.ZipFile(tmp_path / "release.zip", "w") as archive:
+        for name in ("wp-includes/version.php", "wp-load.php", "wp-settings.php"):
+            archive.writestr(f"wordpress/{name}", "<?php\n$wp_version = '6.2';\n")
+    found = {"changed": ["wp-load.php"], "added": [], "same": [], "removed": [], "version": "6.1", "package": ""}
+    arguments = {"archive": str(tmp_path / "release.zip"), "application": "wordpress", "root": "/var/www/portal"}
+    return Scenario(arguments, answering(lambda _order: found))
 
 
 @scenario

@@ -277,14 +277,7 @@ def save(state: Path, host: str, snapshot: Snapshot) -> bool:
     Raises:
         StepFailed: The reading is not complete.
     """
-    if not snapshot.complete:
-        raise StepFailed(
-            _("The state of {host} could not be read whole: {why}").format(
-                host=host, why="; ".join(snapshot.problems[:5])
-            ),
-            _("The baseline is as it was."),
-            f"ungcuu doctor {host}",
-        )
+    require_complete(snapshot, host)
     path = host_folder(state, host) / "baseline.json"
     rows = {kind: [known[key] for key in sorted(known, key=repr)] for kind, known in snapshot.rows.items()}
     if path.exists():
@@ -295,6 +288,22 @@ def save(state: Path, host: str, snapshot: Snapshot) -> bool:
     document = {"format": FORMAT, "host": host, "taken": clock.now(), "reader": READER, "rows": rows}
     sign(path, document, state / "keys")
     return True
+
+
+def require_complete(snapshot: Snapshot, host: str) -> None:
+    """Refuse a reading that left something out: it must never become a baseline.
+
+    Raises:
+        StepFailed: The reading is not complete.
+    """
+    if not snapshot.complete:
+        raise StepFailed(
+            _("The state of {host} could not be read whole: {why}").format(
+                host=host, why="; ".join(snapshot.problems[:5])
+            ),
+            _("The baseline is as it was."),
+            f"ungcuu doctor {host}",
+        )
 
 
 def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:

@@ -170,11 +170,60 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Component:
+    """How parts of an application say their versions: ``files`` are patterns below the web root, or absolute.
+
+    ``reads``: ``text`` (``version`` is a pattern whose first group it is; only files that hold ``marker``), ``json`` (a
+    file with ``name`` and ``version``) or ``composer`` (the list that Composer keeps of what it installed). A part is
+    named by ``name``, else by its folder, or by its own file in one of the folders ``alone_in``. ``advisories`` names
+    it as security advisories do, ``ECOSYSTEM:PACKAGE``; ``{name}`` stands for its name.
+    """
+
+    kind: Literal["core", "plugin", "theme", "library"]
+    files: Words
+    reads: Literal["text", "json", "composer"] = "text"
+    name: str = ""
+    version: str = ""
+    marker: str = ""
+    alone_in: Words = ()
+    advisories: Words = ()
+    scheme: Literal["php", "date"] = "php"
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that is none, or without the group of the version."""
+        try:
+            groups = re.compile(self.version).groups
+        except re.error as error:
+            raise Mismatch(("version",), str(error)) from error
+        if groups != (1 if self.reads == "text" else 0):
+            raise Mismatch(
+                ("version",), _("has to be a pattern with one group where text is read, and empty elsewhere")
+            )
+
+
+@dataclass(frozen=True)
+class Release:
+    """How a new release of the application is put in place; paths are relative to the web root.
+
+    ``replaces``: folders of nothing but the application's own files; what the release lacks there is removed.
+    ``keeps``: paths that belong to the site. ``command``: its own program that upgrades the database, with
+    its words; ``program``: the same as PHP. Run by ``php`` as the website's account; it succeeds when it exits with 0.
+    """
+
+    replaces: Words = ()
+    keeps: Words = ()
+    command: Words = ()
+    program: str = ""
+
+
+@dataclass(frozen=True)
 class SiteFacts:
     """What a site states of an application that no profile knows: ``website_profile_facts`` of its inventory."""
 
     config: Config | None = None
     data: Data = Data()
+    components: tuple[Component, ...] = ()
+    release: Release | None = None
 
 
 @dataclass(frozen=True)
@@ -197,9 +246,11 @@ class Profile:
     remove_after_install: Words = ()
     login: Login | None = None
     cron: Words = ()
+    components: tuple[Component, ...] = ()
+    release: Release | None = None
     data: Data = Data()
     tried_on: tuple[ENGINES, ...] = ()
-    site_facts: bool = False  # the site itself states config and data
+    site_facts: bool = False  # the site itself states config, data and its own components
 
     def with_facts(self, facts: Any) -> Profile:
         """Return the profile with what the site states.
@@ -212,7 +263,9 @@ class Profile:
         if not self.site_facts:
             raise Mismatch((), _("only the profile php takes facts of the site"))
         stated: SiteFacts = build(SiteFacts, facts)
-        return dataclasses.replace(self, config=stated.config, data=stated.data)
+        components = (*self.components, *stated.components)
+        release = stated.release or self.release
+        return dataclasses.replace(self, config=stated.config, data=stated.data, components=components, release=release)
 
     def gaps(self) -> dict[str, list[str]]:
         """Return the topics that it can't read, or reads in part, with the codes of why."""

@@ -173,6 +173,13 @@ FACTS = (
         ("rotate", *_VAULT),
         beside="website_database_engine",
     ),
+    Fact(
+        "website_advisories",
+        _text,
+        N_("the path of a file or folder of advisories in OSV's format, from the inventory's folder on"),
+        ("audit", "patch"),
+        optional=True,
+    ),
     Fact("website_vault_host", _text, N_("the name of a host of the inventory"), _VAULT),
     Fact("website_vault_address", address_or_name, N_("an address"), ("backup",)),
     Fact(
@@ -259,7 +266,7 @@ def problems(site: Site, host: str, verb: str = "") -> list[str]:
         if problem := _problem(site, known, fact):
             verbs = ", ".join(fact.verbs)
             lines.append(problem if verb else _("{problem}   (for {verbs})").format(problem=problem, verbs=verbs))
-    if verb in ("", *_SCANS) and (wrong := _profile_fault(site, known)):
+    if verb in ("", "audit", "patch", *_SCANS) and (wrong := _profile_fault(site, known)):
         lines.append(wrong)
     return lines
 

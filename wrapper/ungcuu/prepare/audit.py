@@ -22,6 +22,7 @@ from ungcuu.core.i18n import _, language
 from ungcuu.prepare.controls import Control
 
 if TYPE_CHECKING:
+    from ungcuu.prepare.components import Parts
     from ungcuu.prepare.verify import Check
 
 PASS, FAIL, WAIVED, NOT_APPLICABLE, OFF = "pass", "fail", "waived", "not applicable", "off"
@@ -64,6 +65,7 @@ class Audit:
     rows: tuple[Row, ...]
     drift: tuple[Mapping[str, str], ...] = ()
     previous: str = ""
+    application: Parts | None = None
 
     def count(self, status: str) -> int:
         """How many controls have this status."""
@@ -91,6 +93,7 @@ class Audit:
             "controls": [asdict(row) for row in self.rows],
             "drift": [dict(row) for row in self.drift],
             "previous": self.previous,
+            "application": self.application.as_data() if self.application else None,
         }
 
 

@@ -39,6 +39,7 @@ REPORTERS = frozenset(
         "give_known_files",
         "quarantine_findings",
         "reassess_host",
+        "renew_baseline",
         "rotate_credentials",
         "ungcuu_accounts",
         "ungcuu_blocks",

@@ -74,6 +74,9 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
 
     On a host that serves several websites this is one run for each that was asked for, one after another.
     """
+    if request.verb.playbook_for:
+        playbook = request.verb.playbook_for(request.options)
+        request = replace(request, verb=replace(request.verb, playbook=playbook))
     document: dict[str, object] = {"ungcuu": __version__, "verb": request.verb.name}
     first = Context(settings, request.verb, out)
     try:

@@ -134,6 +134,7 @@ class Verb:
 
     Attributes:
         playbook: Name below ``playbooks/`` without suffix; None for a verb that needs no change on a host.
+        playbook_for: The playbook that these options mean instead; None for a verb that has one.
         read_only: Changes nothing on a host: what breaks it off leaves nothing to find out.
         takes_lock: Holds the lock of its hosts, so that no other verb works on them meanwhile.
         dangerous: Host names must be typed, or given with ``--confirm-host``.
@@ -165,6 +166,7 @@ class Verb:
     summary: str
     description: str = ""
     playbook: str | None = None
+    playbook_for: Callable[[Mapping[str, object]], str] | None = None
     read_only: bool = False
     takes_lock: bool = True
     dangerous: bool = False

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_site import accounts, check, rotate, save, stage, swap, usage
+from ungcuu_site import accounts, check, rotate, save, stage, swap, update, usage
 from ungcuu_site.common import RefusedError, say
 
 _LONGEST_REQUEST = 256 * 1024
@@ -25,6 +25,11 @@ _FROM_OPERATOR = _FROM_VAULT | {
     "state": swap.state,
     "drop": stage.drop,
     "prove": swap.prove,
+    "update_prepare": update.prepare,
+    "update": update.update,
+    "update_undo": update.undo,
+    "update_keep": update.keep,
+    "updates": update.standing,
     "rotate": rotate.rotate,
     "accounts": accounts.listed,
     "rotate_accounts": accounts.rotate,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ungcuu.core.errors import Outcome, Refused
+from ungcuu.core.errors import Exit, Outcome, Refused
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
@@ -16,14 +17,41 @@ if TYPE_CHECKING:
 
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options."""
-    return {"host_state_accept_findings": True} if options["accept_findings"] else {}
+    if not options["archive"]:
+        return {"host_state_accept_findings": True} if options["accept_findings"] else {}
+    given: dict[str, object] = {"host_state_archive": str(Path(str(options["archive"])).absolute())}
+    return given | ({"host_state_archive_sha256": options["sha256"]} if options["sha256"] else {})
+
+
+def _check(ctx: Context) -> None:
+    """Refuse options that mean nothing together, and an archive that is not there."""
+    from ungcuu.core.errors import UsageFault
+
+    options, wrong = ctx.options, ""
+    if options["sha256"] and not options["archive"]:
+        wrong = _("--{option} is for --archive.").format(option="sha256")
+    elif options["archive"] and options["accept_findings"]:
+        wrong = _("--archive and --accept-findings exclude each other.")
+    elif options["archive"] and not Path(str(options["archive"])).is_file():
+        wrong = _("There is no archive {path}.").format(path=options["archive"])
+    if wrong:
+        example = f"ungcuu baseline {ctx.host} --archive wordpress-6.8.3.zip"
+        raise UsageFault(wrong, _("Nothing was changed."), example)
 
 
 def _preflight(ctx: Context) -> None:
-    """Refuse a baseline that somebody changed before the host is touched."""
+    """Refuse a baseline that somebody changed before the host is touched, and to renew one that is not there."""
     from ungcuu.detect.baseline import check_signature
 
     check_signature(ctx.settings.state, ctx.names)
+    for host in ctx.hosts:
+        name = ctx.name_of(host)
+        if ctx.options["archive"] and not (ctx.settings.host_dir(name) / "baseline.json").exists():
+            raise Refused(
+                _("{host} has no baseline that could be renewed.").format(host=name),
+                _("Nothing was changed."),
+                f"ungcuu baseline {name}",
+            )
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
@@ -37,12 +65,38 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if result.outcome is not Outcome.DONE:
         _refuse_doubts(ctx, result)
         return None
+    if ctx.options["archive"]:
+        return _noted(ctx, result)
     signed = [row for row in result.data_of("change") if row.get("what") == Change.BASELINE]
     for row in signed:
         show_unread(ctx, row.get("host"), row)
     changed = any(row.get("changed") for row in signed)
     text = _("The baseline was signed.") if changed else _("The host is as the signed baseline says.")
     return Result(message=text, data={"baseline_changed": changed})
+
+
+def _noted(ctx: Context, result: RunResult) -> Result:
+    """Say what of a release was taken over, and what the host has otherwise: that stays a finding."""
+    from ungcuu.cli.commands.patch import renewal_lines
+
+    lines: list[str] = []
+    differing, noted = 0, list[dict[str, Any]]()
+    for host in ctx.hosts:
+        rows: list[dict[str, Any]] = [dict(row) for row in result.data_of("change", host)]
+        for row in (row for row in rows if row.get("what") == "release noted"):
+            noted.append(row)
+            differing += row["differing"] + row["leftover"]
+            lines.append(_("{host}: the release {version} is noted.").format(host=host, version=row["version"]))
+            lines += _odd(row, "differing", "differ", _("  the host has otherwise, or not at all: {count} ({names})"))
+            lines += _odd(row, "leftover", "left", _("  not in the release, but among its files: {count} ({names})"))
+        lines += renewal_lines(host, rows)
+    if differing:
+        lines.append(_("These stay findings: ungcuu scan {hosts}").format(hosts=" ".join(ctx.hosts)))
+    return Result(message="\n".join(lines), data={"releases": noted}, code=Exit.FOUND if differing else None)
+
+
+def _odd(row: Mapping[str, Any], count: str, names: str, words: str) -> list[str]:
+    return [words.format(count=row[count], names=", ".join(map(str, row[names])))] if row[count] else []
 
 
 def _refuse_doubts(ctx: Context, result: RunResult) -> None:
@@ -83,10 +137,18 @@ VERB = Verb(
             kind="flag",
             default=False,
         ),
+        Option(
+            "--archive",
+            N_("Renew it for exactly the files of this release, which people put in place (zip or tar)"),
+            kind="path",
+            metavar="ARCHIVE",
+        ),
+        Option("--sha256", N_("SHA-256 that the archive must have, as its publisher states it"), metavar="HEX"),
     ),
     variables=_variables,
+    check=_check,
     preflight=_preflight,
     after=_after,
     deadline=600.0,
-    examples=("ungcuu baseline web01",),
+    examples=("ungcuu baseline web01", "ungcuu baseline web01 --archive wordpress-6.8.3.zip --sha256 HEX"),
 )
