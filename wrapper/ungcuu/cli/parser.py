@@ -199,8 +199,10 @@ class _Callback:
 def _positionals(verb: Verb) -> list[click.Parameter]:
     found: list[click.Parameter] = []
     if verb.hosts is Hosts.MANY:
+        needed = verb.without_host is None
+        metavar = "HOST..." if needed else "[HOST...]"
         found.append(
-            click.Argument(["hosts"], nargs=-1, required=True, metavar="HOST...", shell_complete=_complete_hosts)
+            click.Argument(["hosts"], nargs=-1, required=needed, metavar=metavar, shell_complete=_complete_hosts)
         )
     elif verb.hosts is not Hosts.NONE:
         needed = verb.hosts is Hosts.ONE

@@ -69,7 +69,7 @@ class Report:
 
 def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm) -> Report:
     """Do what was asked, to the end. Never raises an ``UngcuuError``: it becomes part of the report."""
-    verb = request.verb
+    verb = request.verb if request.names else request.verb.without_host or request.verb
     ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
     ctx.confirm, ctx.play = confirm, run_playbook
     document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
