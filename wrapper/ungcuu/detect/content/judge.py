@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yara_x
 
@@ -24,6 +24,8 @@ _PHP_TAG = re.compile(
     rb"<\?(?:php\b|=|(?!xml\b)(?=[\s$@/(a-z_]))|<script\s{1,9}language\s{0,3}=\s{0,3}[\"']?php", re.IGNORECASE
 )
 _SERVER_NAME = re.compile(r"(?:^|/)(?:\.ht[a-z]+|\.user\.ini|php\.ini)[^/]*\Z", re.IGNORECASE)
+# Texts about code: a server doesn't run them, and backticks mean something else there.
+_ABOUT_CODE = re.compile(r"\.(?:md|markdown|rst|adoc)\Z", re.IGNORECASE)
 _CODE_NAME = re.compile(r"\.(?:php\d?|phtml|pht|phps|inc|module|install)\Z", re.IGNORECASE)
 _BINARY = re.compile(
     rb"GIF8|\x89PNG|\xff\xd8\xff|BM.{4}\x00\x00|RIFF|\x00\x00\x01\x00|%PDF|PK\x03\x04|\x1f\x8b|OTTO|wOF[F2]|\x00\x01\x00\x00|"
@@ -38,6 +40,7 @@ CRITICAL = names(
 )
 HIGH = names("evaluates-unpacked calls-unpacked")
 MEDIUM = names("includes-input keeps-upload-named includes-disguised replaces-with-code calls-from-input")
+FEWEST = 40  # tokens: of fewer the model alone may not say `high`; what acts in one line, rules and structure see
 _SCORES = {"none": 0, "medium": 50, "high": 90, "critical": 98}
 
 
@@ -71,7 +74,7 @@ def kind_of(name: str, data: bytes) -> str:
         return "server"
     if _BINARY.match(data[:16]) and not _CODE_NAME.search(name):
         return "image"
-    return "php" if _PHP_TAG.search(data) else "page"
+    return "php" if _PHP_TAG.search(data) and not _ABOUT_CODE.search(name) else "page"
 
 
 def see(name: str, data: bytes) -> Seen:
@@ -91,7 +94,9 @@ def see(name: str, data: bytes) -> Seen:
     if kind != "php":
         return Seen(kind, found, {}, [], "", complete)
     code = data.decode("latin-1")
-    looked = structure.look(data)
+    looked = structure.Found()
+    for part in pieces.parts(data, structure.BYTES):
+        structure.look(part, found=looked)
     return Seen(kind, found, looked.marks, tokens.tokens(code), code, complete)
 
 
@@ -102,6 +107,8 @@ def judge(name: str, data: bytes) -> Judgement:
     weighed = model.NOTHING
     if seen.kind == "php":
         weighed = model.weigh(tokens.features(seen.code, seen.pieces))
+        if len(seen.pieces) < FEWEST and weighed.severity == "high":
+            weighed = replace(weighed, severity="medium", score=min(weighed.score, _SCORES["high"] - 1))
     level = max(_level(seen.marks), "high" if strong else "none", key=ORDER.index)
     severity = max(level, weighed.severity, key=ORDER.index)
     detectors = [name for name, hit in (("rules", strong), ("structure", _level(seen.marks) != "none")) if hit]

@@ -69,9 +69,9 @@ class _Walk:
 
     def value(self, node: tree_sitter.Node, depth: int) -> Value:
         """Return what is known of a node; everything below it is looked at exactly once."""
-        self.found.nodes += 1
-        if depth > DEPTH or self.found.nodes > NODES:
+        if depth > DEPTH or self.found.nodes >= NODES:
             return NOTHING
+        self.found.nodes += 1
         kind = node.type
         handler = _KINDS.get(kind)
         if handler is not None:

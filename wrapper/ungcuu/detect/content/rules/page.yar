@@ -2,8 +2,8 @@
 
 rule loads_hidden_script : high {
     strings:
-        $a = /eval[ \t]{0,4}\([ \t]{0,4}(String\.fromCharCode|unescape|atob|decodeURIComponent)[ \t]{0,4}\(/ nocase
-        $b = /document\.write[ \t]{0,4}\([ \t]{0,4}(unescape|String\.fromCharCode|atob)[ \t]{0,4}\(/ nocase
+        $a = /eval[ \t]{0,4}\([ \t]{0,4}(String\.fromCharCode|atob)[ \t]{0,4}\(/ nocase
+        $b = /(eval|document\.write)[ \t]{0,4}\([ \t]{0,4}(unescape|decodeURIComponent)[ \t]{0,4}\([ \t]{0,4}["'](%[0-9a-f]{2}){20}/ nocase
         $c = /createElement[ \t]{0,4}\([ \t]{0,4}(String\.fromCharCode|atob)[ \t]{0,4}\(/ nocase
         $d = /\.src[ \t]{0,4}=[ \t]{0,4}(String\.fromCharCode|atob)[ \t]{0,4}\([ \t]{0,4}["'\d]/ nocase
         $e = /String\.fromCharCode[ \t]{0,4}\([ \t]{0,4}(\d{2,3}[ \t]{0,4},[ \t]{0,4}){40}/ nocase
