@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ungcuu.cli.commands import scan
 from ungcuu.core.errors import UsageFault
 from ungcuu.detect.content import folding, judge, model, pieces, reasons, rules, structure, tokens, tree
 
@@ -257,3 +261,27 @@ def test_the_walk_is_bounded() -> None:
     """Seen failing without the limit of nodes."""
     found = structure.look(b"<?php eval(1);" + b"$a = $b + $c;" * 50_000)
     assert found.nodes == structure.NODES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [(["--tree", "."], 13, '"severity": "critical"'), ([], 2, "scan --tree FOLDER")],
+)
+def test_the_command_needs_no_inventory(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    """A copy of a website is judged where it lies; neither folder nor host is a mistake that is named."""
+    (tmp_path / "bad.php").write_bytes(SENT["plain"])
+    command = [sys.executable, "-m", "ungcuu", "--lang", "en", "scan", *arguments, "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, done.stderr
+    document = json.loads(done.stdout)
+    assert said in json.dumps(document)
+    if code == 13:
+        assert document["files"] == 1
+        assert document["outcome"] == "DONE"
+
+
+def test_a_folder_is_not_mixed_with_a_host() -> None:
+    """Half of what was typed would be passed over in silence."""
+    assert scan.VERB.check is not None
+    with pytest.raises(UsageFault, match="--tree"):
+        scan.VERB.check(SimpleNamespace(options={"tree": "."}))  # type: ignore[arg-type]

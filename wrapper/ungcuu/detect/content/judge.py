@@ -18,6 +18,7 @@ from ungcuu.detect import heuristics
 from ungcuu.detect.content import model, pieces, rules, structure, tokens
 from ungcuu.detect.content.functions import names
 from ungcuu.detect.content.reasons import MODEL, SENTENCES
+from ungcuu.detect.content.values import Found
 
 ORDER = ("none", "low", "medium", "high", "critical")
 _PHP_TAG = re.compile(
@@ -94,7 +95,7 @@ def see(name: str, data: bytes) -> Seen:
     if kind != "php":
         return Seen(kind, found, {}, [], "", complete)
     code = data.decode("latin-1")
-    looked = structure.Found()
+    looked = Found()
     for part in pieces.parts(data, structure.BYTES):
         structure.look(part, found=looked)
     return Seen(kind, found, looked.marks, tokens.tokens(code), code, complete)

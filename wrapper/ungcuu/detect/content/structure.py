@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 
 import tree_sitter
 import tree_sitter_php
 
 from ungcuu.detect.content import folding, functions, rules, values
-from ungcuu.detect.content.values import NOTHING, Value
+from ungcuu.detect.content.values import NOTHING, Found, Value
 
 NODES = 40_000  # of one file
 DEPTH = 180
@@ -27,21 +26,6 @@ BYTES = 256 << 10  # of code that is parsed
 @cache
 def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_php.language_php()))
-
-
-@dataclass
-class Found:
-    """What the walk saw: marks by name, each with the place where it stands first, and code inside of texts."""
-
-    marks: dict[str, str] = field(default_factory=dict)
-    errors: bool = False
-    nodes: int = 0
-
-    def add(self, mark: str, node: tree_sitter.Node) -> None:
-        """Keep the first place of each mark."""
-        if mark not in self.marks:
-            text = (node.text or b"")[:120].decode("utf-8", "replace")
-            self.marks[mark] = f"{node.start_point[0] + 1}: {' '.join(text.split())}"
 
 
 def look(code: bytes, layer: int = 0, found: Found | None = None, *, whole: bool = True) -> Found:

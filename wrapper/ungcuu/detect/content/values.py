@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tree_sitter
 
@@ -35,6 +35,21 @@ class Value:
 
 
 NOTHING = Value()
+
+
+@dataclass
+class Found:
+    """What the walk saw: marks by name, each with the place where it stands first, and code inside of texts."""
+
+    marks: dict[str, str] = field(default_factory=dict)
+    errors: bool = False
+    nodes: int = 0
+
+    def add(self, mark: str, node: tree_sitter.Node) -> None:
+        """Keep the first place of each mark."""
+        if mark not in self.marks:
+            text = (node.text or b"")[:120].decode("utf-8", "replace")
+            self.marks[mark] = f"{node.start_point[0] + 1}: {' '.join(text.split())}"
 
 
 def returns_input(body: tree_sitter.Node) -> bool:
