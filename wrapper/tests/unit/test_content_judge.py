@@ -284,4 +284,4 @@ def test_a_folder_is_not_mixed_with_a_host() -> None:
     """Half of what was typed would be passed over in silence."""
     assert scan.VERB.check is not None
     with pytest.raises(UsageFault, match="--tree"):
-        scan.VERB.check(SimpleNamespace(options={"tree": "."}))  # type: ignore[arg-type]
+        scan.VERB.check(SimpleNamespace(options={"tree": "."}))

@@ -41,7 +41,8 @@ CRITICAL = names(
 )
 HIGH = names("evaluates-unpacked calls-unpacked")
 MEDIUM = names("includes-input keeps-upload-named includes-disguised replaces-with-code calls-from-input")
-FEWEST = 40  # tokens: of fewer the model alone may not say `high`; what acts in one line, rules and structure see
+# Of so few bytes and tokens the model alone may not say `high`: what acts in one line, rules and structure see.
+SHORT, FEWEST = 1000, 40
 _SCORES = {"none": 0, "medium": 50, "high": 90, "critical": 98}
 
 
@@ -108,7 +109,7 @@ def judge(name: str, data: bytes) -> Judgement:
     weighed = model.NOTHING
     if seen.kind == "php":
         weighed = model.weigh(tokens.features(seen.code, seen.pieces))
-        if len(seen.pieces) < FEWEST and weighed.severity == "high":
+        if len(seen.code) < SHORT and len(seen.pieces) < FEWEST and weighed.severity == "high":
             weighed = replace(weighed, severity="medium", score=min(weighed.score, _SCORES["high"] - 1))
     level = max(_level(seen.marks), "high" if strong else "none", key=ORDER.index)
     severity = max(level, weighed.severity, key=ORDER.index)

@@ -305,13 +305,13 @@ class _Walk:
             self.found.add("evaluates-input", node)
         if name == "eval":
             self.found.add("evaluates", node)
+        if value.unpacked:
+            self.found.add("evaluates-unpacked", node)
         if value.text is not None:
             if name == "eval" and (value.unpacked or value.built):
                 self.found.add("evaluates-hidden", node)
             if self.layer < LAYERS and len(value.text) > 4:
                 self._inside(value.text)
-        elif value.unpacked:
-            self.found.add("evaluates-unpacked", node)
 
     def _inside(self, text: bytes) -> None:
         code = text.strip()
