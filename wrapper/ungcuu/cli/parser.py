@@ -200,8 +200,10 @@ def _positionals(verb: Verb) -> list[click.Parameter]:
     found: list[click.Parameter] = []
     name = verb.host_word
     if verb.hosts is Hosts.MANY:
+        needed = verb.without_host is None
+        metavar = f"{name}..." if needed else f"[{name}...]"
         found.append(
-            click.Argument(["hosts"], nargs=-1, required=True, metavar=f"{name}...", shell_complete=_complete_hosts)
+            click.Argument(["hosts"], nargs=-1, required=needed, metavar=metavar, shell_complete=_complete_hosts)
         )
     elif verb.hosts is not Hosts.NONE:
         needed = verb.hosts is Hosts.ONE

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from ungcuu.detect import change, heuristics
+from ungcuu.detect import change, heuristics, verdicts
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
 from ungcuu.detect.data import link_explained, updated
@@ -68,7 +68,7 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     if rule == "persistence.cron" and data and SUSPICIOUS_JOB.search(data[:65536].decode("utf-8", "replace")):
         severity = CRITICAL
     # An application's settings are often PHP, also below /etc: code in them runs in every page.
-    verdict = heuristics.judge(data) if PHP_NAME.search(path) else heuristics.Verdict()
+    verdict = verdicts.of_code(path, data) if PHP_NAME.search(path) else heuristics.Verdict()
     if rule == "config.changed" and verdict.suspicious:
         severity, evidence = HIGH, evidence | {"signs": list(verdict.names), "excerpt": verdict.excerpt}
     yield comparison.find(
@@ -342,7 +342,7 @@ def temporary(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     if new is None or (old is not None and old.get("sha256") == new.get("sha256")):
         return
     marks, data = set(new.get("marks", [])), comparison.data(path)
-    verdict = heuristics.judge(data)
+    verdict = verdicts.of_code(path, data)
     if not marks and not new.get("mode", 0) & 0o111:
         return
     severity = CRITICAL if verdict.suspicious else HIGH if "elf" in marks or new.get("mode", 0) & 0o6000 else MEDIUM

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from ungcuu.detect import change, heuristics
+from ungcuu.detect import change, heuristics, verdicts
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
 from ungcuu.detect.findings import Do, Finding
@@ -19,7 +19,7 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
     if new is None:
         return
     marks, data = set(new.get("marks", [])), comparison.data(path)
-    verdict = heuristics.judge(data) if marks & {"php", "short-tag", "phar"} else heuristics.Verdict()
+    verdict = verdicts.of_code(path, data) if marks & {"php", "short-tag", "phar"} else heuristics.Verdict()
     code = bool(marks & {"php", "phar"}) or (verdict.suspicious and "short-tag" in marks)
     evidence = change.evidence(new, marks=sorted(marks), signs=list(verdict.names), excerpt=verdict.excerpt)
     if new.get("type") not in ("file", "dir"):
@@ -56,7 +56,7 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
     data = comparison.data(path)
     is_code = _is_code(path, new)
     verdict = (
-        heuristics.judge(data)
+        verdicts.of_code(path, data)
         if is_code
         else heuristics.hidden_links(data)
         if _PAGE.search(path)

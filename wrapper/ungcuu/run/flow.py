@@ -74,6 +74,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
 
     On a host that serves several websites this is one run for each that was asked for, one after another.
     """
+    if not request.names and request.verb.without_host:
+        request = replace(request, verb=request.verb.without_host)
     if request.verb.playbook_for:
         playbook = request.verb.playbook_for(request.options)
         request = replace(request, verb=replace(request.verb, playbook=playbook))

@@ -158,6 +158,7 @@ class Verb:
         journaled: Whether a run is recorded at all.
         inverse: The command that undoes it, ``{host}`` filled in.
         deadline: Seconds after which the run is cut short and its outcome is UNKNOWN.
+        without_host: What the word does where no host is named (``scan --tree``); the options are this verb's.
         unit: Transient unit on the host that a second run joins instead of starting another: ``resume`` need not wait.
     """
 
@@ -195,6 +196,7 @@ class Verb:
     examples: tuple[str, ...] = ()
     deadline: float = 3600.0
     unit: str = ""
+    without_host: Verb | None = None
     verbs: tuple[Verb, ...] = ()
 
     @property

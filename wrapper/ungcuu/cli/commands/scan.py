@@ -1,4 +1,4 @@
-"""``ungcuu scan HOST``: compare a host with its signed baseline."""
+"""``ungcuu scan HOST``: compare a host with its signed baseline; ``scan --tree FOLDER``: judge files that lie here."""
 
 from __future__ import annotations
 
@@ -6,15 +6,61 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import Exit, Outcome
+from ungcuu.core.errors import Exit, Outcome, UsageFault
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
 
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 _SHOWN = 60
+
+
+def _check(ctx: Context) -> None:
+    if ctx.options.get("tree") or ctx.options.get("known_good"):
+        raise UsageFault(
+            _("--tree and --known-good judge a folder of this machine: no host is named with them."),
+            _("Nothing was touched."),
+            "ungcuu scan --help",
+        )
+
+
+def _check_tree(ctx: Context) -> None:
+    if not ctx.options.get("tree"):
+        raise UsageFault(
+            _("scan needs a host, or a folder of this machine."),
+            _("Nothing was touched."),
+            "ungcuu scan HOST; ungcuu scan --tree FOLDER",
+        )
+
+
+def _judge_tree(ctx: Context) -> Result:
+    """Judge a folder, and show each file that a person should look at, worst first."""
+    from pathlib import Path
+
+    from ungcuu.detect.content import tree
+
+    lists = [tree.read_sums(Path(name)) for name in ctx.options.get("known_good") or ()]
+    known = frozenset[str]().union(*lists)
+    found = tree.judge_tree(Path(ctx.options["tree"]), known)
+    data = found.document()
+    for row in data["findings"][:_SHOWN]:
+        ctx.out.line(f"{row['severity']:<8} {row['score']:>3} {row['path']}", _STYLES.get(row["severity"], ""))
+        ctx.out.line(f"             {'; '.join(row['reasons'])}", "quiet", limit=400)
+    if len(data["findings"]) > _SHOWN:
+        more = len(data["findings"]) - _SHOWN
+        ctx.out.line(_("… and {count} more in {file}").format(count=more, file="--json"))
+    for path, why in found.unread[:_SHOWN]:
+        ctx.out.line(_("not judged: {path}: {why}").format(path=path, why=why), "warn")
+    message = _(
+        "{files} files judged, {known} of them known as good: {detected} detected, {doubtful} to look at"
+    ).format(
+        files=found.files, known=found.known, detected=found.detected, doubtful=len(found.findings) - found.detected
+    )
+    if found.unread:
+        message += "; " + _("{count} could not be judged").format(count=len(found.unread))
+    return Result(message=message, data=data, code=Exit.FOUND if found.findings or found.unread else None)
 
 
 def _preflight(ctx: Context) -> None:
@@ -122,6 +168,18 @@ def _backup_compared(vault: Mapping[str, object]) -> str:
     )
 
 
+_TREE = Verb(
+    name="scan",
+    phase=Phase.DETECT,
+    summary=N_("Judge the files of a folder by their content"),
+    hosts=Hosts.NONE,
+    read_only=True,
+    journaled=False,
+    check=_check_tree,
+    steps_before=(N_("Judge each file of the folder by rules, structure and model"),),
+    run=_judge_tree,
+)
+
 VERB = Verb(
     name="scan",
     phase=Phase.DETECT,
@@ -131,7 +189,8 @@ VERB = Verb(
         "One program over one SSH connection reads the host's state and writes nothing there. Files, accounts, keys, "
         "scheduled work, units, listeners, privileges, processes and the application's database are compared; writable "
         "folders are judged by the content of their files. Each finding has a severity, its evidence, and its fix. "
-        "Exit code 13 says that something of severity medium or above was found."
+        "Exit code 13 says that something of severity medium or above was found. With --tree and without a host, the "
+        "files of a folder on this machine are judged by their content: nothing is asked of a host, and nothing is run."
     ),
     playbook="scan",
     read_only=True,
@@ -139,6 +198,22 @@ VERB = Verb(
     preflight=_preflight,
     before=_before,
     after=_after,
+    check=_check,
     deadline=600.0,
-    examples=("ungcuu scan web01", "ungcuu scan web01 --case UC-20260101-001 --json"),
+    options=(
+        Option("--tree", N_("Folder of this machine whose files are judged"), kind="path", metavar="FOLDER"),
+        Option(
+            "--known-good",
+            N_("List of SHA-256 sums, as sha256sum writes it: files with these sums are not judged"),
+            kind="path",
+            metavar="LIST",
+            multiple=True,
+        ),
+    ),
+    without_host=_TREE,
+    examples=(
+        "ungcuu scan web01",
+        "ungcuu scan web01 --case UC-20260101-001 --json",
+        "ungcuu scan --tree /srv/copy-of-the-website --json",
+    ),
 )
