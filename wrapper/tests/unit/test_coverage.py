@@ -107,7 +107,7 @@ def test_doctor_says_it_before_there_is_a_baseline(tmp_path: Path, application: 
         inventory=tmp_path,
         settings=SimpleNamespace(content=tmp_path),
     )
-    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
+    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path), name_of=str)
     (check,) = doctor._application(context, "web01")
     assert check.level == level and told in check.text
 
@@ -116,7 +116,7 @@ def test_doctor_says_what_the_baseline_was_made_without(tmp_path: Path) -> None:
     site = SimpleNamespace(
         groups={"website": ("web01",)}, variables=lambda _host: {"website_application": "wordpress"}, inventory=tmp_path
     )
-    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path))
+    context: Any = SimpleNamespace(site=site, settings=SimpleNamespace(state=tmp_path), name_of=str)
     save(tmp_path, "web01", read("content=no-table"))
     (check,) = doctor._application(context, "web01")
     assert (check.level, check.text.endswith("it took too long)")) == ("warn", True)

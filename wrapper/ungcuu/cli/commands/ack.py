@@ -81,6 +81,7 @@ VERB = Verb(
     ),
     hosts=Hosts.NONE,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     arguments=(Argument("ids", required=False, many=True),),
     options=(

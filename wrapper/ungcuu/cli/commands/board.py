@@ -133,6 +133,7 @@ VERB = Verb(
     check=_check,
     run=_run,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(N_("Read the register, every journal, and what the vault last reported"), N_("Draw the pages")),
     examples=("ungcuu board --out /srv/board", "ungcuu board --serve"),

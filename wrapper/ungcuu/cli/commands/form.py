@@ -73,6 +73,7 @@ VERB = Verb(
             hosts=Hosts.NONE,
             run=_check,
             read_only=True,
+            takes_lock=False,
             journaled=False,
             steps_before=(
                 N_("Read each DOCX template in the folder reporting of the inventory"),

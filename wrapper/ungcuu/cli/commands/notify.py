@@ -71,6 +71,7 @@ VERB = Verb(
                 "server took the message; whether a person read it, only the person can say."
             ),
             read_only=True,
+            takes_lock=False,
             hosts=Hosts.MANY,
             preflight=_preflight,
             run=_test,

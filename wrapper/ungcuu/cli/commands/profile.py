@@ -121,6 +121,7 @@ VERB = Verb(
             arguments=(Argument("file", required=False, many=True),),
             run=_check,
             read_only=True,
+            takes_lock=False,
             journaled=False,
             steps_before=(
                 N_("Read the profiles and the site's contacts; name each fault with file and line"),

@@ -83,6 +83,7 @@ VERB = Verb(
     hosts=Hosts.NONE,
     run=_run,
     read_only=True,
+    takes_lock=False,
     journaled=False,
     steps_before=(N_("Read what this controller recorded of its hosts and cases; no host is asked"),),
     examples=("ungcuu status",),

@@ -252,6 +252,7 @@ VERB = Verb(
                 "Exit code 13: there are new alerts."
             ),
             read_only=True,
+            takes_lock=False,
             journaled=False,
             hosts=Hosts.MANY,
             options=(Option("--full", N_("scan whole, whatever has changed"), kind="flag", default=False),),
@@ -275,6 +276,7 @@ VERB = Verb(
                 "get something else than visitors."
             ),
             read_only=True,
+            takes_lock=False,
             hosts=Hosts.ONE,
             preflight=_preflight,
             run=_approve,
@@ -289,6 +291,7 @@ VERB = Verb(
             phase=Phase.DETECT,
             summary=N_("Have rounds at all websites run by this controller's clock"),
             read_only=True,
+            takes_lock=False,
             hosts=Hosts.NONE,
             options=(
                 Option(
@@ -307,6 +310,7 @@ VERB = Verb(
             phase=Phase.DETECT,
             summary=N_("Show open alerts, delay from change to message, alarms and false alarms"),
             read_only=True,
+            takes_lock=False,
             journaled=False,
             hosts=Hosts.NONE,
             arguments=(Argument("names", required=False, many=True),),

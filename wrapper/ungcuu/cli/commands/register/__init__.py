@@ -65,6 +65,7 @@ def _sub(
         check=check,
         run=run,
         read_only=True,
+        takes_lock=False,
         journaled=False,
         steps_before=steps,
         examples=examples,
