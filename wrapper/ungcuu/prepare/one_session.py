@@ -24,6 +24,7 @@ from testinfra.backend.ssh import SshBackend
 
 from ungcuu.hosts.remote_program import program, python_command
 
+_LONGEST = 64 << 20  # bytes of one answer; a host may lie at any length
 # The program comes first on the same stream as the orders: its length, then its text.
 _START = "import sys; i = sys.stdin.buffer; exec(compile(i.read(int(i.readline())), 'ungcuu', 'exec'))"
 
@@ -126,7 +127,7 @@ class OneSession(SshBackend):  # type: ignore[misc]
 
     def _read(self) -> dict[str, Any]:
         assert self._session and self._session.stdout  # noqa: S101 - a pipe, see _start
-        line = self._session.stdout.readline()
+        line = self._session.stdout.readline(_LONGEST)
         with contextlib.suppress(ValueError):
             if line.endswith(b"\n") and isinstance(found := json.loads(line), dict):
                 return found

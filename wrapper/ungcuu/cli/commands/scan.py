@@ -47,7 +47,8 @@ def _judge_tree(ctx: Context) -> Result:
     data = found.document()
     for row in data["findings"][:_SHOWN]:
         ctx.out.line(f"{row['severity']:<8} {row['score']:>3} {row['path']}", _STYLES.get(row["severity"], ""))
-        ctx.out.line(f"             {'; '.join(row['reasons'])}", "quiet", limit=400)
+        for reason in row["reasons"]:
+            ctx.out.line(f"             {reason}", "quiet", limit=200)
     if len(data["findings"]) > _SHOWN:
         more = len(data["findings"]) - _SHOWN
         ctx.out.line(_("… and {count} more in {file}").format(count=more, file="--json"))
