@@ -53,7 +53,7 @@ class World:
         self.settings = Settings(folder, folder, "an")
         self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
         self.lost, self.sent = False, list[str]()
-        self.took, self.fails = True, False
+        self.took, self.fails, self.facts = True, False, dict[str, Any]()
         monkeypatch.setattr(quick_look, "look", self.look)
         monkeypatch.setattr(rounds.notice.dispatch, "__defaults__", (self.send, None))
 
@@ -76,7 +76,7 @@ class World:
         return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
 
     def round(self, **options: Any) -> rounds.Round:
-        facts = {"watch_targets": ["json://x"], "website_root": "/var/www"}
+        facts = {"watch_targets": ["json://x"], "website_root": "/var/www", **self.facts}
         verb = registry.find_verb(["watch", "round"])
         context = Context(self.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"full": False})
         context.__dict__["site"] = Site(self.settings.state, self.settings, {"web01": facts}, {"website": ("web01",)})
@@ -137,6 +137,14 @@ def test_a_host_that_falls_silent_is_an_alert(world: World) -> None:
     world.lost = False
     world.round()
     assert store.load(world.settings, "web01").alerts[alert.sight.id].gone
+
+
+def test_a_host_with_several_websites_is_said_to_be_unwatched(world: World) -> None:
+    """Its flat variables describe none of them: a look by them would call what it never saw quiet."""
+    world.facts = {"websites": [{"name": "portal"}]}
+    first, second = world.round(), world.round()
+    assert "several websites" in first.why and not first.looked
+    assert [one.sight.rule for one in second.raised] == ["watch.blind"] and world.scans == 0
 
 
 def test_a_message_that_was_not_taken_is_said_and_sent_again(world: World) -> None:

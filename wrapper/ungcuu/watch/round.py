@@ -18,8 +18,9 @@ from typing import Any
 from ungcuu.case.host_past import HostPast
 from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
-from ungcuu.core.errors import Locked, UngcuuError
+from ungcuu.core.errors import Locked, Refused, UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.hosts import websites
 from ungcuu.run import locks
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
@@ -116,6 +117,12 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
     """Look at the host; what keeps it from being looked at is written down and ends nothing."""
     variables = context.site.variables(this.host)
     try:
+        if websites.listed(variables):
+            raise Refused(
+                _("The watch can't look yet at a host whose inventory lists several websites."),
+                _("Nothing was looked at."),
+                f"ungcuu scan {this.host}",
+            )
         marks = quick_look.look(context.target(this.host), str(variables.get("website_root") or "/var/www"), variables)
         this.changed, this.entries = marks.changed(notes.get("marks") or {}), marks.count
         if full or this.changed or _old(notes):
