@@ -44,6 +44,11 @@ def test_a_row_says_what_was_recorded_and_nothing_else(settings: Settings) -> No
     assert (two.score, two.patched, two.scanned, two.cases) == (None, "", False, [])
 
 
+def test_a_website_of_a_host_stands_under_the_name_that_people_type(settings: Settings) -> None:
+    keep(settings, "web01/portal", "findings.json", {"complete": True, "counts": {}})
+    assert [row.host for row in overview(settings, PRESENT).hosts] == ["web01/portal"]
+
+
 def test_a_host_can_not_close_its_case_in_the_table(settings: Settings) -> None:
     """Seen failing without `from_host`: the case and its deadlines were gone from the table."""
     with clock_of() as clock:

@@ -44,6 +44,11 @@ def kept_name(name: str) -> str:
     return name.replace("/", "--")
 
 
+def typed_name(kept: str) -> str:
+    """Return what people type for the name under which a host or website is kept: ``web01/portal``."""
+    return kept.replace("--", "/", 1)
+
+
 def machine_of(name: str) -> str:
     """Return the host of ``web01/portal``; a host's own name as it is."""
     return name.partition("/")[0]

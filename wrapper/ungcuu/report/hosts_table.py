@@ -18,7 +18,7 @@ from ungcuu.case.facts import derive, from_host, hosts_of
 from ungcuu.case.journal import NAME
 from ungcuu.case.record import Record, unseal
 from ungcuu.core.errors import UngcuuError
-from ungcuu.core.settings import Settings
+from ungcuu.core.settings import Settings, typed_name
 from ungcuu.hosts.reporting_site import folder_of
 from ungcuu.recover import restore_points
 
@@ -79,7 +79,7 @@ def overview(settings: Settings, present: datetime) -> Overview:
 
 def _known_hosts(settings: Settings) -> list[str]:
     folder = settings.state / "hosts"
-    return [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return [typed_name(path.name) for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
 
 def _case_folders(settings: Settings) -> list[Path]:
