@@ -28,6 +28,6 @@ def test_each_schema_is_up_to_date(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "path"), FILES, ids=lambda value: getattr(value, "stem", str(value)))
 def test_what_ships_fits_its_schema(name: str, path: Path) -> None:
-    """Seen failing with a stage without recipients."""
+    """What ungcuu loads is what an editor accepts by the schema."""
     document = json.loads(json.dumps(yaml.safe_load(path.read_text("utf-8")), default=str))  # dates as text
     jsonschema.validate(document, json.loads(reporting_schema.page(name)))

@@ -86,7 +86,7 @@ def test_another_text_for_search_engines_is_found_and_another_language_is_not() 
 
 
 def test_one_link_on_many_pages_is_one_alert() -> None:
-    """Pages are a sample: an alert for each would ring in every round. Seen failing with the path in the id."""
+    """Pages are a sample: an alert for each would ring in every round."""
     given = [(GOOGLEBOT, answer(added("<a href=http://evil.invalid>")))]
     (one,) = judge.hidden("web01", judge.Looked("/", answer(PAGE), answer(PAGE), given))
     (other,) = judge.hidden("web01", judge.Looked("/tin", answer(PAGE), answer(PAGE), given))
