@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ungcuu.detect.content import judge, pieces
 from ungcuu.detect.content.functions import names
-from ungcuu.detect.content.tree import DETECTED
+from ungcuu.detect.content.judge import DETECTED
 
 NO_SAMPLE = names(".md .html .htm .js .css .svg .xml .json .yml .jsp .jspx .asp .aspx .png .jpg .gif .zip .go .py .pl")
 

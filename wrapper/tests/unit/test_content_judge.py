@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ungcuu.cli.commands import scan
 from ungcuu.core.errors import UsageFault
+from ungcuu.detect import heuristics, verdicts
 from ungcuu.detect.content import folding, judge, model, pieces, reasons, rules, structure, tokens, tree
 
 INNER = b"system($_POST['c']);"
@@ -285,3 +286,17 @@ def test_a_folder_is_not_mixed_with_a_host() -> None:
     assert scan.VERB.check is not None
     with pytest.raises(UsageFault, match="--tree"):
         scan.VERB.check(SimpleNamespace(options={"tree": "."}))
+
+
+def test_without_its_libraries_the_short_rules_judge_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain Ansible has ansible-core alone: a plugin must load there, and not claim what it did not do."""
+    hidden = b"<?php $f = 'as' . 'sert'; $f($_POST['x']);"
+    assert verdicts.of_code("/var/www/a.php", hidden).suspicious and verdicts.missing() == ""
+    monkeypatch.setattr(verdicts, "_LIBRARIES", ("no_such_library",))
+    verdicts.missing.cache_clear()
+    try:
+        assert verdicts.missing() == "no_such_library"
+        assert verdicts.of_code("/var/www/a.php", hidden) == heuristics.judge(hidden)
+    finally:
+        monkeypatch.undo()
+        verdicts.missing.cache_clear()

@@ -19,7 +19,17 @@ from typing import Any, Protocol
 from ungcuu.core.atomic import put_json
 from ungcuu.core.clock import now
 from ungcuu.core.settings import kept_name
-from ungcuu.detect import baseline, coverage, detectors, heuristics, package_check, root_loss, second_reader, vault_view
+from ungcuu.detect import (
+    baseline,
+    coverage,
+    detectors,
+    heuristics,
+    package_check,
+    root_loss,
+    second_reader,
+    vault_view,
+    verdicts,
+)
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.hosts import deployed_files, remote_program, ssh, vault
@@ -239,6 +249,7 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
         "packages": dict(packages.summary),
         "vault": backup.summary(),
         "application": application(subject, snapshot, against),
+        "content": verdicts.missing(),
     }
     return Judged(worst_first(found), checked)
 

@@ -1,23 +1,34 @@
 """What code on a host is taken for, by its bytes: the short rules of `heuristics`, and the judge of `content`.
 
 The short rules also run on a vault, which has the standard library alone. Here, on the controller, both are asked, and
-the worse verdict counts.
+the worse verdict counts. Where a playbook runs without ungcuu's own libraries (plain Ansible), the short rules judge
+alone, and `missing` says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
 
 from ungcuu.detect import heuristics
-from ungcuu.detect.content.judge import judge
-from ungcuu.detect.content.tree import DETECTED
+
+_LIBRARIES = ("yara_x", "tree_sitter", "tree_sitter_php")
+
+
+@cache
+def missing() -> str:
+    """Return the library without which the judge of `content` can't work here; empty where it can."""
+    return next((name for name in _LIBRARIES if find_spec(name) is None), "")
 
 
 def of_code(path: str, data: bytes) -> heuristics.Verdict:
     """Return what the code gives away; the signs that the judge saw stand after those of the short rules."""
     known = heuristics.judge(data)
-    if not data:
+    if not data or missing():
         return known
+    from ungcuu.detect.content.judge import DETECTED, judge
+
     found = judge(path, data)
     if found.severity not in DETECTED:
         return known

@@ -21,6 +21,7 @@ from ungcuu.detect.content.reasons import MODEL, SENTENCES
 from ungcuu.detect.content.values import Found
 
 ORDER = ("none", "low", "medium", "high", "critical")
+DETECTED = ORDER[3:]
 _PHP_TAG = re.compile(
     rb"<\?(?:php\b|=|(?!xml\b)(?=[\s$@/(a-z_]))|<script\s{1,9}language\s{0,3}=\s{0,3}[\"']?php", re.IGNORECASE
 )

@@ -19,10 +19,9 @@ from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 from ungcuu.detect.content import pieces
-from ungcuu.detect.content.judge import ORDER, Judgement, judge
+from ungcuu.detect.content.judge import DETECTED, ORDER, Judgement, judge
 
 SHOWN = ORDER.index("medium")
-DETECTED = ("high", "critical")
 _SUM = re.compile(r"([0-9a-fA-F]{64})(?: [ *].*)?\Z")
 
 
