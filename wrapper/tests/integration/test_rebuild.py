@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,12 @@ def before(fresh: Callable[..., Lab], ungcuu: Run) -> tuple[Lab, str, str]:
     did(ungcuu("enrol", "web01"))
     did(ungcuu("backup", "web01"))
     did(ungcuu("baseline", "web01"))
-    did(ungcuu("case", "open", "web01", "--title", "the server burnt down", "--reason", "test"))
+    words = ("case", "open", "web01", "--title", "the server burnt down", "--reason", "test")
+    code, _document, said = answer = ungcuu(*words)
+    if code == 4 and (left := re.search(r"UC-\d{8}-\d{3}", said)):  # an earlier module's
+        ungcuu("case", "close", left[0], "--force", "--reason", "test")
+        answer = ungcuu(*words)
+    did(answer)
     on(lab, "web01", "cp /bin/true /usr/bin/zz-root; chmod 4755 /usr/bin/zz-root")
     assert ungcuu("scan", "web01")[1]["scans"][0]["root_lost"] == ["privilege.file /usr/bin/zz-root"]
     return lab, on(lab, "web01", TREE), on(lab, "web01", TABLES)
