@@ -118,11 +118,9 @@ def test_a_killed_controller_is_settled_by_resume(web: Lab, releases: Releases, 
     run = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    until = time.monotonic() + 400
-    while time.monotonic() < until and run.poll() is None:
-        if b"exchanging" in web.exec("web01", ["sh", "-c", "cat /var/lib/ungcuu/update/*/state.json"]).stdout:
-            break
-        time.sleep(0.1)
+    at_work = "until systemctl -q is-active ungcuu-application-update; do sleep 0.05; done"
+    web.exec("web01", ["timeout", "400", "sh", "-c", at_work])
+    assert run.poll() is None, "it ended before the unit was seen at work"
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     while web.exec("web01", ["systemctl", "is-active", "ungcuu-application-update"]).stdout.strip() == b"active":
