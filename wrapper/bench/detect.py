@@ -2,9 +2,9 @@
 
     python wrapper/bench/detect.py --malicious FOLDER... --clean FOLDER... [--never-count FOLDER...] [--json]
 
-Each folder below a given one is one row. Only PHP files count as malicious samples (a collection's readme is none),
-each content once; copies of what lies below ``--never-count`` (what the model was trained on) are left out. Detected
-means severity high or above.
+Each folder below a given one is one row. Only PHP files count as malicious samples (the readme of a collection does
+not), each content once; copies of what lies below ``--never-count`` (what the model was trained on) are left out.
+Detected means severity high or above.
 """
 
 from __future__ import annotations

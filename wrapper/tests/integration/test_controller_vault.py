@@ -143,9 +143,9 @@ def test_points_and_doctor_know_the_controller_s_own_vault(onesite: Lab) -> None
     assert known["points"]
     assert known["alerts"] == ["no restore was ever proven"], "its timer must be active on the controller"
     checks = typed(onesite, "doctor", "web01")[1]["checks"]
-    told = {row["subject"]: row for row in checks if row["place"] == "web01"}
-    assert told["vault"]["level"] == "good", told["vault"]
-    assert told["vault"]["text"].startswith("it is this controller")
+    found = {row["subject"]: row for row in checks if row["place"] == "web01"}
+    assert found["vault"]["level"] == "good", found["vault"]
+    assert found["vault"]["text"].startswith("it is this controller")
     assert run(onesite, CONTROLLER, "systemctl start ungcuu-backup@web01.service; echo $?") == "0\n"
 
 
@@ -218,9 +218,9 @@ def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
     assert code != 0
     assert document["outcome"] == "NOT DONE"
     assert "sudo" in document["error"]["what"] + document["error"]["next"]
-    told = {row["subject"]: row for row in checks if row["place"] == "web01"}
-    assert told["vault"]["level"] == "bad"
-    assert "sudoers" in told["vault"]["fix"]
+    found = {row["subject"]: row for row in checks if row["place"] == "web01"}
+    assert found["vault"]["level"] == "bad"
+    assert "sudoers" in found["vault"]["fix"]
     assert vault(onesite, "points", "web01")["points"] == before
 
 

@@ -121,3 +121,14 @@ def test_a_host_that_breaks_off_or_lies_is_never_a_pass(
 
 def test_the_backend_is_known_by_its_name() -> None:
     assert one_session.BACKENDS["ungcuu"].endswith("OneSession")
+
+
+def test_an_answer_without_an_end_is_given_up(
+    connect: Callable[..., OneSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host may lie at any length; the controller's memory must not follow it. Seen failing without the limit."""
+    monkeypatch.setattr(one_session, "_LONGEST", 2000)
+    host = connect()
+    assert host.run("true").rc == 0
+    with pytest.raises(NoAnswer):
+        host.run("head -c 100000 /dev/zero")
