@@ -300,3 +300,11 @@ def test_without_its_libraries_the_short_rules_judge_and_that_is_said(monkeypatc
     finally:
         monkeypatch.undo()
         verdicts.missing.cache_clear()
+
+
+def test_two_bytes_of_a_font_or_of_compressed_data_are_no_program() -> None:
+    """Seen failing without that rule: fonts of two packages were `high`. A whole tag, or a name, still counts."""
+    noise = bytes(range(256)) * 40
+    assert judge.kind_of("fonts/a.z", noise + b"<? (@$a^$b)" + noise) == "image"
+    assert judge.kind_of("fonts/a.z", noise + b"<?PHP eval($_POST[1]);") == "php"
+    assert judge.kind_of("a.php", noise + b"<?=`$_GET[1]`?>") == "php"

@@ -75,7 +75,9 @@ def kind_of(name: str, data: bytes) -> str:
     """Return as what the bytes are judged: php, image, server or page."""
     if _SERVER_NAME.search(name):
         return "server"
-    if _BINARY.match(data[:16]) and not _CODE_NAME.search(name):
+    # Compressed data and fonts hold the two bytes `<?` by chance; whoever hides code there writes more than that.
+    by_chance = b"\0" in data[:4096] and b"<?php" not in data.lower()
+    if (by_chance or _BINARY.match(data[:16])) and not _CODE_NAME.search(name):
         return "image"
     return "php" if _PHP_TAG.search(data) and not _ABOUT_CODE.search(name) else "page"
 
