@@ -24,7 +24,7 @@ class Exit(IntEnum):
     OK = 0  # done as asked
     FAULT = 1  # a fault in ungcuu itself
     USAGE = 2  # the command line was not understood
-    INVENTORY = 3  # no inventory, or no such host in it
+    INVENTORY = 3  # no inventory, no such host in it, or something in it is wrong
     REFUSED = 4  # refused before anything was touched: not confirmed, or a precondition is missing
     UNREACHABLE = 5  # the host could not be reached; nothing was changed
     NOT_DONE = 6  # a step failed; the run stopped there

@@ -21,6 +21,7 @@ from ungcuu.core.errors import InventoryError
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 from ungcuu.hosts import inventory_files
+from ungcuu.hosts.origins import Origin, origin_of
 from ungcuu.hosts.ssh import Target
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -69,7 +70,8 @@ def inventory_of(settings: Settings) -> Path:
 class Site:
     """One resolved inventory. ``hosts`` maps a name to its variables as plain data; values stay on the controller.
 
-    ``beneath`` has a host's own variables where those of one of its websites are laid over them.
+    ``beneath`` has a host's own variables where those of one of its websites are laid over them. ``origins`` says
+    where each variable of a host was written.
     """
 
     inventory: Path
@@ -77,6 +79,7 @@ class Site:
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beneath: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    origins: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, settings: Settings) -> Site:
@@ -88,7 +91,7 @@ class Site:
         inventory = inventory_of(settings)
         _refuse_mistakes(inventory)
         try:
-            hosts, groups = _resolve(inventory, settings)
+            hosts, groups, origins = _resolve(inventory, settings)
         except InventoryError:
             raise
         except Exception as error:  # Ansible raises what its plugins raise
@@ -103,7 +106,7 @@ class Site:
                 _("Nothing was touched."),
                 _("Put the website's host into {path}.").format(path=inventory / "hosts.yml"),
             )
-        return cls(inventory, settings, hosts, groups)
+        return cls(inventory, settings, hosts, groups, origins=origins)
 
     def expand(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the hosts that these hosts and groups name, each once, in the order given.
@@ -202,8 +205,10 @@ def _ssh_options(arguments: str) -> dict[str, str]:
     return found
 
 
-def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, ...]]]:
-    """Resolve every host's variables with Ansible's own API."""
+def _resolve(
+    inventory: Path, settings: Settings
+) -> tuple[dict[str, dict[str, Any]], dict[str, tuple[str, ...]], dict[str, dict[str, Origin]]]:
+    """Resolve every host's variables with Ansible's own API; returns them, the groups, and where each was written."""
     os.environ["ANSIBLE_CONFIG"] = str(settings.content / "ansible.cfg")
     os.environ["UNGCUU_STATE"] = str(settings.state)
     from ansible.inventory.manager import InventoryManager
@@ -220,6 +225,7 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
     variables = VariableManager(loader=loader, inventory=manager)
     HostVars(inventory=manager, variable_manager=variables, loader=loader)  # makes itself known to the manager
     hosts: dict[str, dict[str, Any]] = {}
+    origins: dict[str, dict[str, Origin]] = {}
     for host in manager.get_hosts():
         if not _NAME.fullmatch(host.name):
             raise InventoryError(
@@ -231,6 +237,7 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
             )
         raw = variables.get_vars(host=host, include_hostvars=True)
         own = {**host.get_vars(), **{k: v for k, v in raw.items() if k not in _MAGIC}}
+        origins[host.name] = {name: origin_of(value) for name, value in own.items()}
         templar = Templar(loader=loader, variables=raw)
         hosts[host.name] = {
             name: _templated(templar, inventory, host.name, name, value)
@@ -242,7 +249,7 @@ def _resolve(inventory: Path, settings: Settings) -> tuple[dict[str, dict[str, A
         for name, group in manager.groups.items()
         if name not in ("all", "ungrouped")
     }
-    return hosts, {name: members for name, members in groups.items() if members}
+    return hosts, {name: members for name, members in groups.items() if members}, origins
 
 
 def _templated(templar: Any, inventory: Path, host: str, name: str, value: Any) -> Any:
