@@ -123,7 +123,7 @@ def test_defaults_fill_what_the_inventory_leaves_out(inventory: Path) -> None:
     [
         "watch_targets: ['mailtos://user:CANARY@mail.example.gov.vn']\n",
         "our_api_token: CANARY\n",
-        "our_proxy: http://user:CANARY@proxy.example.gov.vn\n",
+        "our_proxy: smtp://user:CANARY@mail.example.gov.vn\n",
         "our_settings: {database: {password: CANARY}}\n",
         "ansible_become_password: CANARY\n",
         "ansible_ssh_pass: CANARY\n",

@@ -6,7 +6,7 @@ Journals are searched for the lines that matter, and only those are unsealed: ye
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from ungcuu.case.case import Case
 from ungcuu.case.clocks import Clock, read_book
 from ungcuu.case.facts import derive, from_host, hosts_of
 from ungcuu.case.journal import NAME
-from ungcuu.case.record import Record, unseal
+from ungcuu.case.record import marked
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.settings import Settings, typed_name
 from ungcuu.hosts.reporting_site import folder_of
@@ -105,7 +105,7 @@ def _of_host(settings: Settings, host: str) -> HostRow:
 
 
 def _note_patches(text: bytes, rows: Mapping[str, HostRow]) -> None:
-    for record in _records(text, _PATCH):
+    for record in marked(text, _PATCH):
         if record.kind != "run_finished" or from_host(record) or record.data.get("verb") != "patch":
             continue
         outcomes = record.data.get("outcomes")
@@ -117,20 +117,7 @@ def _note_patches(text: bytes, rows: Mapping[str, HostRow]) -> None:
 
 def _closed(text: bytes) -> bool:
     """Whether a person closed the case. A host may hand over a record of that kind: it is not believed."""
-    return any(record.kind == "case_closed" and not from_host(record) for record in _records(text, _CLOSED))
-
-
-def _records(text: bytes, mark: bytes) -> Iterator[Record]:
-    """Unseal the lines that hold a mark; what is no record is left out."""
-    at = text.find(mark)
-    while at >= 0:
-        start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
-        if end < 0:
-            return
-        record, _problem = unseal(text[start : end + 1], None)
-        if record is not None:
-            yield record
-        at = text.find(mark, end)
+    return any(record.kind == "case_closed" and not from_host(record) for record in marked(text, _CLOSED))
 
 
 def _bytes(path: Path) -> bytes:
