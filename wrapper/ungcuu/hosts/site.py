@@ -30,8 +30,13 @@ _SECRET_CONNECTION = frozenset(
 )
 
 
+INSTALLED = Path("/etc/ungcuu")  # made by the Debian package; a site's inventory stands in it
+
+
 def find_inventory(settings: Settings, chosen: str | None, environment: Mapping[str, str], here: Path) -> Path:
     """Return the inventory folder: ``--inventory``, else UNGCUU_INVENTORY, else ``./inventory/site``.
+
+    Where the Debian package is installed, its ``/etc/ungcuu/inventory`` comes last.
 
     A name without a slash may be a folder of the content's ``inventory/`` (``lab``).
 
@@ -40,11 +45,13 @@ def find_inventory(settings: Settings, chosen: str | None, environment: Mapping[
     """
     wanted = chosen or environment.get("UNGCUU_INVENTORY")
     if wanted is None:
-        for place in (here / "inventory" / "site", settings.content / "inventory" / "site"):
+        for place in (here / "inventory" / "site", settings.content / "inventory" / "site", INSTALLED / "inventory"):
             if place.exists():
                 return place
         raise InventoryError(
-            _("No inventory was named, and there is no folder inventory/site here."),
+            _("No inventory was named, and there is no folder inventory/site here, nor {place}.").format(
+                place=INSTALLED / "inventory"
+            ),
             _("Nothing was touched."),
             _(
                 "ungcuu init   (makes one; or name yours with --inventory FOLDER; {example} shows every variable)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def _check(context: Context) -> None:
 def _run(context: Context) -> Result:
     from ungcuu.run.failures import as_typed
 
-    folder = Path(context.options["out"] or FOLDER).expanduser().absolute()
+    folder = Path(context.options["out"] or _usual_folder()).expanduser().absolute()
     if (folder / "hosts.yml").exists():
         _refuse_answers(context, folder)
         context.out.line(_("{folder} holds an inventory; it is left as it is.").format(folder=folder))
@@ -57,6 +58,14 @@ def _run(context: Context) -> Result:
         message = _("the inventory is {folder}. Fix what doctor names, then: ungcuu doctor {host}")
     message = as_typed(message.format(folder=folder, host=host), settings.typed_inventory)
     return Result(Outcome.DONE, message, data, code or None)
+
+
+def _usual_folder() -> str:
+    """Where the inventory goes when nobody names a folder: with the Debian package beside its other settings."""
+    from ungcuu.hosts.site import INSTALLED
+
+    here = Path(FOLDER).parent.is_dir()
+    return FOLDER if here or not os.access(INSTALLED, os.W_OK) else str(INSTALLED / "inventory")
 
 
 def _to_be_drafted(path: Path) -> bool:
@@ -88,7 +97,7 @@ def _again(context: Context) -> str:
 
 def _typed(context: Context, folder: Path) -> str:
     """Return what has to stand after -i in the commands that are named: nothing where the folder is found by itself."""
-    return str(context.options["out"]) if folder != Path(FOLDER).absolute() else ""
+    return str(context.options["out"]) if folder != Path(_usual_folder()).absolute() else ""
 
 
 def _host(context: Context) -> str:
@@ -251,7 +260,12 @@ VERB = Verb(
         Option("--key", N_("The controller's SSH key; ~/.ssh/id_ed25519 by default"), kind="path", metavar="FILE"),
         FINGERPRINT,
         WEBSITE,
-        Option("--out", N_("Inventory folder; inventory/site by default"), kind="path", metavar="FOLDER"),
+        Option(
+            "--out",
+            N_("Inventory folder; inventory/site by default, /etc/ungcuu/inventory with the Debian package"),
+            kind="path",
+            metavar="FOLDER",
+        ),
     ),
     check=_check,
     read_only=True,
