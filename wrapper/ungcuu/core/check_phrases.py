@@ -1,0 +1,186 @@
+"""Phrases of what checks, trials of the website, controls and scans saw; see :mod:`ungcuu.core.phrases` for the rules.
+
+Programs on a host have the standard library alone: they write these codes as texts, and a test compares.
+"""
+
+from __future__ import annotations
+
+from ungcuu.core.i18n import N_
+from ungcuu.core.phrases import Detail, Worded
+
+
+class Check(Worded):
+    """What a check of the website, of a restore, a patch run or a rotation saw. Programs on a host write these too."""
+
+    ANSWER_RIGHT = "answer_right", N_("status {status}, {bytes} bytes, expected phrase found, {milliseconds} ms")
+    ANSWER_WRONG = (
+        "answer_wrong",
+        N_("status {status}, {bytes} bytes, expected phrase {found}, {milliseconds} ms in all"),
+    )
+    ANSWER_NONE = "answer_none", N_("no answer ({why}) after {tries} attempts")
+    ANSWER_UNREADABLE = "answer_unreadable", N_("the probe gave no readable answer")
+    FOUND = "found", N_("found")
+    MISSING = "missing", N_("missing")
+    TIMEOUT = "timeout", N_("timed out")
+    CONNECTION_REFUSED = "connection_refused", N_("connection refused")
+    TLS = "tls", N_("TLS failed")
+    UNREACHABLE = "unreachable", N_("unreachable")
+    NOT_HTTP = "not_http", N_("no HTTP")
+    NAMED = "named", N_("{names}")
+    NAMED_OF = "named_of", N_("{names} and {more} more")
+    FILES_STAGED = "files_staged", N_("{part}: {staged} staged, {expected} in the restore point")
+    FILES_AS_IN_POINT = "files_as_in_point", N_("{count} files as in the restore point")
+    FILES_AS_IN_VAULT = "files_as_in_vault", N_("{count} files as in the vault")
+    LINKS_INSIDE = "links_inside", N_("no link leaves the web root")
+    PROGRAMS_KNOWN = "programs_known", N_("none but the {count} that the baseline knows")
+    NO_PHP = "no_php", N_("the site has no PHP")
+    NO_PHP_COMMAND = "no_php_command", N_("not checked: there is no PHP command here")
+    PARSER_STOPPED = "parser_stopped", N_("the parser stopped: {said}")
+    PARSED = "parsed", N_("{count} programs parse")
+    TABLES_IMPORTED = "tables_imported", N_("{count} tables in a scratch schema")
+    TABLES_OTHER = "tables_other", N_("{count} tables, the restore point had {expected}")
+    TREE_DIFFERS = "tree_differs", N_("the tree differs from the restore point")
+    TABLES_DIFFER = "tables_differ", N_("the tables differ from the restore point")
+    ROWS = "rows", N_("{count} rows in {tables} tables")
+    DRILL = "drill", N_("{point} of {source} on {host}, RTO {rto} s, RPO {rpo} s")
+    SECONDS = "seconds", N_("{seconds} s")
+    POINT_AGE = "point_age", N_("newest restore point: {hours} hours old")
+    POINT_AGE_UNKNOWN = "point_age_unknown", N_("newest restore point: not known")
+    AS_PLANNED = "as_planned", N_("{packages} packages and {restarts} restarts as planned")
+    PLANNED_OTHER = "planned_other", N_("{package}: planned {planned}, found {found}")
+    PLANNED_RESTART = "planned_restart", N_("{unit}: restart planned, not seen")
+    NOTHING = "nothing", N_("nothing")
+    PASSWORDS_LEFT = "passwords_left", N_("{count} accounts still have some")
+    BASELINE_TAMPERED = "baseline_tampered", N_("the baseline differs from what was signed")
+    ACCOUNT_MANAGES = (
+        "account_manages",
+        N_("{account}: manages this host, or shares the user id of the account that does"),
+    )
+    WEBSITE_WITHOUT_DATABASE = (
+        "website_without_database",
+        N_("the website: it has no database, and passwords in its own files are not known to ungcuu"),
+    )
+
+
+class Trial(Worded):
+    """A trial of the website (its words are the name that people type), and how it failed."""
+
+    HOME = "trial_home", N_("home page")
+    STATIC = "trial_static", N_("pictures, styles, scripts")
+    COOKIE = "trial_cookie", N_("3 KB cookie")
+    CROWD = "trial_crowd", N_("20 visitors at once")
+    DUMP = "trial_dump", N_("database dump")
+    POLICY = "trial_policy", N_("content policy")
+    ACCOUNT = "trial_account", N_("account")
+    LOGIN = "trial_login", N_("login")
+    ADMINISTRATION = "trial_administration", N_("administration")
+    UPLOAD_SMALL = "trial_upload_small", N_("upload 3 KB")
+    UPLOAD_LARGE = "trial_upload_large", N_("upload 2 MB")
+    UPLOAD_MIDDLE = "trial_upload_middle", N_("upload 900 KB")
+    MEDIA = "trial_media", N_("media page")
+    POST = "trial_post", N_("post")
+    RICH_TEXT = "trial_rich_text", N_("rich text")
+    CLEAN_UP = "trial_clean_up", N_("clean-up")
+    NEIGHBOUR = "trial_neighbour", N_("page of {page}")
+    STATUS = "trial_status", N_("{what}: status {status}")
+    STATUS_PLAIN = "status_plain", N_("status {status}")
+    STATUS_CHANGES = "status_changes", N_("its status is another each time")
+    NO_ANSWER = "trial_no_answer", N_("{what}: no answer ({why})")
+    NO_PHRASE = "trial_no_phrase", N_("the home page lacks its phrase")
+    SOME_VISITORS = "trial_some_visitors", N_("{bad} of {count} visitors got {statuses}")
+    FEW_VISITORS = (
+        "trial_few_visitors",
+        N_("only {count}, one after the other: the website's own flood guard answers 429"),
+    )
+    DUMP_FAILED = "trial_dump_failed", N_("database dump: {said}")
+    POLICY_REFUSES = "trial_policy_refuses", N_("the Content-Security-Policy refuses what pages load: {sources}")
+    ACCOUNT_FAILED = "trial_account_failed", N_("the probe's account: {said}")
+    LOGIN_PAGE = "trial_login_page", N_("login page")
+    LOGIN_ANSWER = "trial_login_answer", N_("login ({kind})")
+    NO_FORM = "trial_no_form", N_("the login page has no form")
+    LOGIN_REFUSED = "trial_login_refused", N_("the login was refused")
+    NONCE = "trial_nonce", N_("nonce")
+    UPLOAD = "trial_upload", N_("upload of {bytes} bytes")
+    NO_PICTURE = "trial_no_picture", N_("the uploaded picture is not served as a picture")
+    SAVING = "trial_saving", N_("saving a draft")
+    EDITING = "trial_editing", N_("editing the draft")
+    SAVING_RICH = "trial_saving_rich", N_("saving rich text")
+    SENDING_RICH = "trial_sending_rich", N_("sending rich text by a form")
+    TOO_LARGE = "trial_too_large", N_("2 MB is more than this website takes: {why}")
+    NOT_LISTENING = "trial_not_listening", N_("nothing listens there: {said}")
+    WORSE_STATUS = "trial_worse_status", N_("status {before} before, {now} now")
+    WORSE_TITLE = "trial_worse_title", N_("it has another title")
+    WORSE_PLACE = "trial_worse_place", N_("it sends visitors elsewhere: {place}")
+    WORSE_LENGTH = "trial_worse_length", N_("less than half as long as before")
+
+
+class Skip(Worded):
+    """Why something was not set, or not looked at."""
+
+    SHARED_POOL = "shared_pool", N_("not applicable: {unit} also runs {names}")
+    NO_POOL = "no_pool", N_("not applicable: no PHP-FPM pool was found that runs the website")
+    LOGIN_UNKNOWN = (
+        "login_unknown",
+        N_("not applicable: a login of this application can't be distinguished from its other requests"),
+    )
+    PAGES_LEFT = (
+        "pages_left",
+        N_("pages of other websites that were not looked at: nothing listens there, or there are too many"),
+    )
+    KERNEL_KEEPS = (
+        "kernel_keeps",
+        N_("the kernel keeps these for itself (read-only here); they are set at the next boot of a real machine"),
+    )
+    NO_AUDIT_RULES = (
+        "no_audit_rules",
+        N_("the kernel does not let this host load audit rules (a container); they are written for a real machine"),
+    )
+
+
+class Seen(Worded):
+    """What a finding expected, and what stands there instead."""
+
+    NOT_PRESENT = "not_present", N_("not present")
+    PRESENT = "present", N_("present")
+    GONE = "gone", N_("gone")
+    NOT_SET = "not_set", N_("not set")
+    NOT_LOADED = "not_loaded", N_("not loaded")
+    NOT_INSTALLED = "not_installed", N_("not installed")
+    NOT_KNOWN = "not_known", N_("not known")
+    MEDIA_ONLY = "media_only", N_("media only")
+    CLOSED = "closed", N_("closed")
+    READ = "read", N_("read")
+    READING = "reading", N_("reading {number}")
+    AS_IN_PACKAGE = "as_in_package", N_("as in package {package}")
+    AS_IN_ARCHIVE = "as_in_archive", N_("as in the signed archive")
+    NOT_IN_ARCHIVE = "not_in_archive", N_("not in the archive")
+    AS_SOURCE_SAYS = "as_source_says", N_("as its source says")
+    NOT_IN_PACKAGE = "not_in_package", N_("no such file in the package")
+    NOT_COMPARED = "not_compared", N_("{source}: the package was not compared")
+    SIGNED_INDEX = "signed_index", N_("signed index")
+    PATCH_RUN = "patch_run", N_("patch run")
+    NOT_OF_PYTHON = "not_of_python", N_("not part of Python")
+    NO_SUCH_FILE = "no_such_file", N_("no such file")
+    PHP_INSIDE = "php_inside", N_("a file with PHP code")
+    GROUP_NUMBER = "group_number", N_("number {number}")
+    GROUP_OWN_NUMBER = "group_own_number", N_("number of its own")
+    GROUP_OF = "group_of", N_("number {number}, of {group}")
+    ACCOUNT = "account", N_("uid {uid}, shell {shell}, password {password}")
+    UNIT = "unit", N_("{state}, {active}")
+    NO_FILE = "no_file", N_("no file")
+    UNKNOWN_PROGRAM = "unknown_program", N_("unknown program")
+    PACKAGES = "packages", N_("{count} packages")
+    STAGE_KNOWN = "stage_known", N_("{count} files, as in the baseline or on the live website")
+    STAGE_OTHER = "stage_other", N_("{count} files that neither the baseline nor the live website has")
+    KNOWN_PROGRAM = "known_program", N_("a program of a package, or one that the baseline knows")
+    KNOWN_SCRIPT = "known_script", N_("a script that a package or the baseline knows")
+    LASTING_LOGIN = "lasting_login", N_("a login that still lasts")
+    UNIT_OR_LOGIN = "unit_or_login", N_("a unit or a login")
+    PARENT_IN_UNIT = "parent_in_unit", N_("a parent in its unit: it was left behind")
+    NO_CODE_FROM = "no_code_from", N_("no code loaded from {path}")
+    NO_LIBRARY_BY = "no_library_by", N_("no library forced by {variable}")
+
+
+# What programs on a host may state in an answer; see :mod:`ungcuu.core.heard`.
+FROM_CHECKS = frozenset({*Check, Detail.NONE, Detail.SAID})
+FROM_TRIALS = frozenset({*Trial, *Check, Detail.SAID})
