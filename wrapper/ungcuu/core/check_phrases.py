@@ -179,6 +179,54 @@ class Seen(Worded):
     PARENT_IN_UNIT = "parent_in_unit", N_("a parent in its unit: it was left behind")
     NO_CODE_FROM = "no_code_from", N_("no code loaded from {path}")
     NO_LIBRARY_BY = "no_library_by", N_("no library forced by {variable}")
+    UNKNOWN_RELEASE = "unknown_release", N_("an unknown release")
+    NO_PACKAGE_LIST = "no_package_list", N_("no package list is there")
+    NO_APT = "no_apt", N_("this controller has no apt")
+    SOURCE_UNSIGNED = (
+        "source_unsigned",
+        N_("host_state_package_sources: trusted=yes is not accepted, give signed-by="),
+    )
+    NO_SOURCES = "no_sources", N_("this controller's apt knows no Debian archive")
+    NO_KEYRING = "no_keyring", N_("{file} is missing (apt-get install debian-archive-keyring)")
+    APT_SLOW = "apt_slow", N_("apt did not end within {seconds} s")
+    APT_BROKEN = "apt_broken", N_("apt can't be run: {why}")
+    APT_ENDED = "apt_ended", N_("apt ended with {status}")
+    SUMS_MISSING = "sums_missing", N_("it gave the sums of {count} of {wanted} files")
+    BROKE_OFF = "broke_off", N_("it broke off")
+    FOLDER_UNENDED = "folder_unended", N_("it did not reach the end of a folder in time")
+    SUMS_DIFFER = "sums_differ", N_("coreutils and busybox differ")
+    TOO_MANY_RECORDS = "too_many_records", N_("more than {count} records, or too much in them")
+    BAD_RECORDS = "bad_records", N_("{count} records that are not of the expected form")
+    READING_BROKE_OFF = "reading_broke_off", N_("the reading broke off before its end")
+    NOT_READABLE = "not_readable", N_("not readable: {path} ({why})")
+    SECTION_LIMIT = "section_limit", N_("more than is read: {section} {why}")
+    SECTION_FAILED = "section_failed", N_("failed: {section} {why}")
+    NO_SECOND_LOOK = "no_second_look", N_("the first reader did not answer a second time")
+    VAULT_SILENT = "vault_silent", N_("the vault gave no answer")
+    VAULT_NO_POINT = "vault_no_point", N_("the vault has looked into no restore point of this host")
+    VAULT_FORM = "vault_form", N_("the vault's answer is of another form")
+    NO_VAULT = "no_vault", N_("the inventory names no vault")
+
+
+class Gap(Worded):
+    """Why a part of an application's data was not read. Programs on a host write these too."""
+
+    NO_PROFILE = "no-profile", N_("there is no profile for this application")
+    NOT_IN_PROFILE = "not-in-profile", N_("the profile can't read it")
+    PARTLY = "partly", N_("the profile reads a part of it")
+    NO_DATABASE = "no-database", N_("the inventory names no database")
+    ENGINE = "engine", N_("not with this database engine")
+    NO_LOGIN = "no-login", N_("the application's own login to the database was not found in its configuration")
+    NO_ANSWER = "no-answer", N_("the database did not answer")
+    NO_TABLE = (
+        "no-table",
+        N_("the database did not answer a query of the profile: a table or column is missing, or it took too long"),
+    )
+    NO_FILE = "no-file", N_("a file that the profile expects is missing")
+    NO_WORDS = "no-words", N_("there were no words to search for")
+    UNREADABLE = "unreadable", N_("some of it is kept in a form that can't be read")
+    TOO_MANY = "too-many", N_("there is more than a scan reads")
+    NOT_SAID = "not-said", N_("the host did not say")
 
 
 # What programs on a host may state in an answer; see :mod:`ungcuu.core.heard`.

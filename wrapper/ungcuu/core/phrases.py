@@ -16,6 +16,7 @@ from typing import Any, Self
 from ungcuu.core.i18n import N_
 
 Coded = dict[str, Any]
+Told = str | Coded | list[Coded]  # a text of a host or of a person, or what is ours to say
 
 
 class Worded(StrEnum):

@@ -78,7 +78,7 @@ def templates() -> Mapping[str, str]:
     """The words of every code, in English."""
     from ungcuu.core import check_phrases as checks  # not before something is shown: a cut can't wait for it
 
-    families = (Side, Proof, Detail, Reason, Change, checks.Check, checks.Trial, checks.Skip, checks.Seen)
+    families = (Side, Proof, Detail, Reason, Change, checks.Check, checks.Trial, checks.Skip, checks.Seen, checks.Gap)
     return {str(code): code.words for family in families for code in family}
 
 
@@ -143,7 +143,7 @@ def earlier() -> tuple[str, ...]:
 
 @cache
 def _earlier() -> tuple[frozenset[str], tuple[tuple[str, re.Pattern[str]], ...]]:
-    """The same: those that are whole, and those with values."""
-    filled = [sentence for sentence in earlier() if "{" in sentence]
+    """The same: those that are whole, and those with values, the one that says most first."""
+    filled = sorted((one for one in earlier() if "{" in one), key=lambda one: -len(_HOLE.sub("", one)))
     patterns = ((one, re.compile(_VALUE.sub(r"(?P<\1>[^{}]{1,300}?)", re.escape(one)))) for one in filled)
     return frozenset(earlier()) - frozenset(filled), tuple(patterns)
