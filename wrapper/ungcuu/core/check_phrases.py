@@ -229,6 +229,51 @@ class Gap(Worded):
     NOT_SAID = "not-said", N_("the host did not say")
 
 
+class Left(Worded):
+    """Why something was left as it is, what stands against a return to service, and why a point was passed over."""
+
+    FINDING = "left_finding", N_("{severity} {rule}: {path}")
+    NO_BASELINE = "no_baseline", N_("there is no baseline to compare with")
+    SCAN_PARTIAL = "scan_partial", N_("the scan could not see everything")
+    CHECK_FAILED = "check_failed", N_("check {role} {name}: {why}")
+    NO_CHECK = "no_check", N_("no check could be carried out")
+    ENTRY_OPEN = "entry_open", N_("nobody has said what the way in was and how it was closed (--entry-closed)")
+    APPLICATION_UNREAD = (
+        "application_unread",
+        N_("nobody has looked at what no scan reads of the application: {topics} (--application-checked)"),
+    )
+    UNKNOWN_ACTION = "unknown_action", N_("unknown action")
+    KILL_NOT_ASKED = "kill_not_asked", N_("a process is ended only with --kill-processes")
+    OUTSIDE = "outside_folders", N_("outside of the folders that may be changed")
+    NO_BASELINE_FOR_IT = "no_baseline_for_it", N_("there is no baseline to judge it by")
+    GOOD_FILE = "good_file", N_("the baseline knows this file as good")
+    GOOD_UNIT = "good_unit", N_("the baseline knows this unit as good")
+    GOOD_LINE = "good_line", N_("the baseline knows this line as good")
+    GOOD_ACCOUNT = "good_account", N_("the baseline knows this account as good")
+    GOOD_MEMBERSHIP = "good_membership", N_("the baseline knows this membership as good")
+    CONFIGURATION = (
+        "own_configuration",
+        N_("the application's own file, without which the website is down: restore it, or name the finding"),
+    )
+    KEPT_CODE = (
+        "kept_code",
+        N_("code that the application keeps and the baseline knows otherwise: restore it, or name the finding"),
+    )
+    UNJUDGED = "unjudged", N_("no baseline says whether the website needs it: restore it, or name the finding")
+    NO_ANSWER = "host_silent", N_("the host gave no answer")
+    ANSWER_FORM = "host_answer_form", N_("the host's answer is not of the expected form")
+    NEWER = "point_newer", N_("newer than asked for")
+    AFTER_SIGN = "point_after_sign", N_("taken after the first sign of compromise ({time})")
+    DAMAGED = "point_damaged", N_("it is damaged")
+    SKEWED = "point_skewed", N_("its own clock disagrees with the vault's")
+    HOLDS = "point_holds", N_("holds {said}")
+    NOT_WHOLE = "point_not_whole", N_("is not whole: {said}")
+    UNKNOWN_CODE = "point_unknown_code", N_("no baseline is older: its code was judged by content rules alone")
+    NOT_JUDGED = "point_not_judged", N_("could not be judged: {said}")
+
+
 # What programs on a host may state in an answer; see :mod:`ungcuu.core.heard`.
 FROM_CHECKS = frozenset({*Check, Detail.NONE, Detail.SAID})
+FROM_VAULT = frozenset({*Left, Detail.SAID})
 FROM_TRIALS = frozenset({*Trial, *Check, Detail.SAID})
+FAMILIES: tuple[type[Worded], ...] = (Check, Trial, Skip, Seen, Gap, Left)

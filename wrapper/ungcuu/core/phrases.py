@@ -216,6 +216,7 @@ class Change(Worded):
     UPGRADE = "upgrade", N_("upgrade")
     APPLICATION_UPDATE = "application_update", N_("application update")
     APPLICATION_ROLLBACK = "application_rollback", N_("application rollback")
+    BASELINE_RENEWED = "baseline_renewed", N_("baseline renewed")
     BASELINE_NOT_RENEWED = "baseline_not_renewed", N_("baseline not renewed")
     RELEASE_NOTED = "release_noted", N_("release noted")
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side
+from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side, Worded
 
 _HOLE, _LETTERS = re.compile(r"\{\w+\}"), re.compile("[a-z]")
 _VALUE = re.compile(r"\\\{(\w+)\\\}")
@@ -78,7 +78,7 @@ def templates() -> Mapping[str, str]:
     """The words of every code, in English."""
     from ungcuu.core import check_phrases as checks  # not before something is shown: a cut can't wait for it
 
-    families = (Side, Proof, Detail, Reason, Change, checks.Check, checks.Trial, checks.Skip, checks.Seen, checks.Gap)
+    families: tuple[type[Worded], ...] = (Side, Proof, Detail, Reason, Change, *checks.FAMILIES)
     return {str(code): code.words for family in families for code in family}
 
 

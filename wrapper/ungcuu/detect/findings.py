@@ -194,6 +194,12 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+def what_helps(rule: str, advice: str) -> str:
+    """Return what helps against a finding, a message id: its own advice, else its rule's; empty for an unknown one."""
+    known = ADVICE.get(advice)
+    return known.text if known else RULES[rule].fix if rule in RULES else ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One finding. ``id`` is the same for the same thing on the same host; texts are cleaned and bounded.
@@ -217,13 +223,11 @@ class Finding:
 
     def document(self) -> dict[str, Any]:
         """Return it as plain data, with the rule's title, and what helps against this finding."""
-        rule = RULES[self.rule]
-        helps = ADVICE[self.advice].text if self.advice else rule.fix
         return {
             **asdict(self),
             "severity": self.severity.value,
-            "title": rule.title,
-            "fix": helps,
+            "title": RULES[self.rule].title,
+            "fix": what_helps(self.rule, self.advice),
             "commands": list(self.commands),
         }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.core.check_phrases import FROM_CHECKS
+from ungcuu.core.check_phrases import FROM_CHECKS, FROM_VAULT
 from ungcuu.core.heard import heard
 from ungcuu.core.phrases import Proof, Side
 from ungcuu.core.sentences import plain
@@ -27,6 +27,12 @@ def ungcuu_heard_proofs(value: object) -> list[dict[str, Any]]:
     return [_proof(row) for row in rows[:_MOST] if isinstance(row, Mapping) and row.get("name") in set(Proof)]
 
 
+def ungcuu_heard_reasons(value: object) -> list[dict[str, Any]]:
+    """Rows of a vault with a ``reason`` each: one that is no phrase of ours is quoted."""
+    rows = value if isinstance(value, list) else []
+    return [{**row, "reason": heard(row.get("reason"), FROM_VAULT)} for row in rows[:_MOST] if isinstance(row, Mapping)]
+
+
 def _proof(row: Mapping[str, Any]) -> dict[str, Any]:
     known = {"name": str(row["name"]), "side": str(Side.HOST), "passed": row.get("passed") is True}
     accepted = {"accepted": str(row["accepted"])} if row.get("accepted") else {}
@@ -38,4 +44,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Name to function."""
-        return {"ungcuu_words": ungcuu_words, "ungcuu_heard_proofs": ungcuu_heard_proofs}
+        return {
+            "ungcuu_words": ungcuu_words,
+            "ungcuu_heard_proofs": ungcuu_heard_proofs,
+            "ungcuu_heard_reasons": ungcuu_heard_reasons,
+        }
