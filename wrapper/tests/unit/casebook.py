@@ -14,6 +14,7 @@ from ungcuu.case import journal as journal_module
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.journal import Journal
 from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
+from ungcuu.core.check_phrases import Check, Left
 from ungcuu.core.clock import format_time
 from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
@@ -253,13 +254,15 @@ def recover(book: Book) -> None:
                 "action": "choose_restore_point",
                 "point": "8f14e45f",
                 "time": "2026-11-20T19:00:04Z",
-                "passed_over": [{"point": "77ab01c9", "why": "newer than the first sign of compromise"}],
+                "passed_over": [
+                    {"id": "77ab01c9", "time": "", "reason": phrase(Left.AFTER_SIGN, time="2026-11-21T01:00:00Z")}
+                ],
             },
         )
         for name, detail in (
-            ("manifest", "2 318 files as in the restore point"),
-            ("tables", "12 tables as in the restore point"),
-            ("page", "status 200, with its text"),
+            ("manifest", phrase(Check.FILES_AS_IN_POINT, count=2318)),
+            ("database_import", phrase(Check.TABLES_IMPORTED, count=12)),
+            ("website_health", phrase(Check.ANSWER_RIGHT, status=200, bytes=5120, milliseconds=41)),
         ):
             book.report("proof", {"name": name, "side": "host", "passed": True, "detail": detail})
         book.report("change", {"what": "web root and database swapped", "kept": "/var/www/portal.compromised-20261122"})

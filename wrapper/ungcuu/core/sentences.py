@@ -137,7 +137,7 @@ def earlier() -> tuple[str, ...]:
 
     A single word is left out: a host's own name for something may be the same.
     """
-    words = (text for text in templates().values() if " " in text and len(_LETTERS.findall(_HOLE.sub("", text))) >= 5)
+    words = (text for text in templates().values() if " " in text and len(_LETTERS.findall(_HOLE.sub("", text))) >= 6)
     return tuple(dict.fromkeys((*SENTENCES, *words)))
 
 

@@ -21,7 +21,7 @@ class Broken(Exception):
     """A trial failed: a code of ``ungcuu.core.check_phrases`` with its values."""
 
     def __init__(self, code: str, **values: object) -> None:
-        super().__init__(code)
+        super().__init__(f"{code} {values}")
         self.phrase = {"code": code, **values}
 
 
