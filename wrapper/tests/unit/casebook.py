@@ -16,7 +16,7 @@ from ungcuu.case.journal import Journal
 from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
 from ungcuu.core.check_phrases import Check, Left
 from ungcuu.core.clock import format_time
-from ungcuu.core.phrases import Detail, Proof, phrase
+from ungcuu.core.phrases import Detail, Proof, Reason, Told, phrase
 from ungcuu.core.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
@@ -61,7 +61,7 @@ class Book:
         self.clock.pass_by(0.2)
         self.journal.append(kind, {"host": host, "data": dict(data)})
 
-    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: str = "") -> str:
+    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: Told = "") -> str:
         digest = hashlib.sha256(content).hexdigest() if content else ""
         if content:
             (self.case.evidence / digest).write_bytes(content)
@@ -213,7 +213,7 @@ def collect(book: Book) -> None:
             book.evidence(what, f"{what}\n".encode() * 900)
         book.evidence("audit log", b"partial\n" * 400, "CUT_OFF", "the limit of 64 MiB was reached")
         book.evidence("shell histories", b"", "EMPTY")
-        book.evidence("fail2ban database", b"", "MISSING", "no such file")
+        book.evidence("fail2ban database", b"", "MISSING", phrase(Reason.NOT_ON_HOST))
         book.evidence("database accounts", b"", "FAILURE", "mariadb: access denied")
         book.report(
             "custody",

@@ -13,7 +13,7 @@ from typing import Any
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side, Worded
 
-_HOLE, _LETTERS = re.compile(r"\{\w+\}"), re.compile("[a-z]")
+_HOLE, _LETTERS = re.compile(r"\{\w+\}"), re.compile("[A-Za-z]")
 _VALUE = re.compile(r"\\\{(\w+)\\\}")
 _LONGEST = 600  # characters; a sentence of ungcuu is shorter
 _DEEPEST = 6  # phrases inside phrases; ours have three
