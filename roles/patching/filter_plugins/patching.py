@@ -22,6 +22,7 @@ MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z)?")
 RUN_ID = re.compile(r"\d{8}T\d{6}Z")
 CODE = re.compile(r"[a-z_]{1,40}")
 WORDS = 700
+MOST_NAMED = 50  # differences from a plan
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WINDOW = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? (\d{2}):(\d{2})-(\d{2}):(\d{2})")
 STAGES = {"started", "checking", "repairing", "fetching", "saving", "upgrading", "restarting", "waiting", "going back"}
@@ -239,23 +240,30 @@ def exposure(published: str, moment: datetime) -> int | None:
     return max(0, (moment - datetime.fromisoformat(published)).days) if published else None
 
 
-def differences(plan: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    """Where what happened differs from the plan, item by item; empty when it does not."""
+def differences(plan: Mapping[str, Any], state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where what happened differs from the plan, as phrases, item by item; empty when it does not."""
     planned = {row["name"]: row["to"] for row in plan["packages"]}
     done = {row["name"]: row["to"] for row in state["changed"]}
+    nothing = {"code": "nothing"}
     found = [
-        f"{name}: planned {planned.get(name, 'nothing')}, found {done.get(name, 'nothing')}"
+        {
+            "code": "planned_other",
+            "package": name,
+            "planned": planned.get(name, nothing),
+            "found": done.get(name, nothing),
+        }
         for name in sorted({*planned, *done})
         if planned.get(name) != done.get(name)
     ]
-    return found + [f"{unit}: restart planned, not seen" for unit in plan["restarts"] if unit not in state["restarted"]]
+    missed = [unit for unit in plan["restarts"] if unit not in state["restarted"]]
+    return found + [{"code": "planned_restart", "unit": unit} for unit in missed]
 
 
 def patching_kept_to(plan: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
     """``proof`` record: what was measured after the upgrade against the plan."""
     found = differences(plan, state)
-    detail = "; ".join(found) or f"{len(plan['packages'])} packages and {len(plan['restarts'])} restarts as planned"
-    return {"name": "patch_plan_kept", "side": "host", "passed": not found, "detail": detail[:WORDS]}
+    right = {"code": "as_planned", "packages": len(plan["packages"]), "restarts": len(plan["restarts"])}
+    return {"name": "patch_plan_kept", "side": "host", "passed": not found, "detail": found[:MOST_NAMED] or right}
 
 
 def patching_result(

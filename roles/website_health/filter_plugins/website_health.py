@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-ERRORS = {"timeout", "refused", "tls", "unreachable", "not http"}
+# What page.py says of a failure → the code that records hold.
+ERRORS = {
+    "timeout": "timeout",
+    "refused": "connection_refused",
+    "tls": "tls",
+    "unreachable": "unreachable",
+    "not http": "not_http",
+}
 MAX_ANSWER = 4096
 
 
@@ -20,17 +27,17 @@ def website_health_proof(text: str, side: str) -> dict[str, Any]:
     return {"name": "website_health", "side": side, "passed": passed, "detail": detail_of(answer, passed)}
 
 
-def detail_of(answer: dict[str, Any], passed: bool) -> str:
-    """One line made of our own words and of integers only."""
+def detail_of(answer: dict[str, Any], passed: bool) -> dict[str, Any]:
+    """A phrase with integers only."""
     status, milliseconds = whole(answer.get("status")), whole(answer.get("milliseconds"))
-    if answer.get("error") in ERRORS:
-        return f"no answer ({answer['error']}) after {whole(answer.get('tries'))} attempts"
+    if why := ERRORS.get(str(answer.get("error"))):
+        return {"code": "answer_none", "why": {"code": why}, "tries": whole(answer.get("tries"))}
     if not answer:
-        return "the probe gave no readable answer"
-    phrase = "expected phrase found" if answer.get("found") is True else "expected phrase missing"
-    return (
-        f"status {status}, {whole(answer.get('bytes'))} bytes, {phrase}, {milliseconds} ms{'' if passed else ' in all'}"
-    )
+        return {"code": "answer_unreadable"}
+    seen = {"status": status, "bytes": whole(answer.get("bytes")), "milliseconds": milliseconds}
+    if passed:
+        return {"code": "answer_right", **seen}
+    return {"code": "answer_wrong", **seen, "found": {"code": "found" if answer.get("found") is True else "missing"}}
 
 
 def whole(value: Any) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from ungcuu.contain import allowlist, card, cut_off
-from ungcuu.core.phrases import WORDS
+from ungcuu.core.sentences import templates
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
 from ungcuu.hosts import remote_program, ssh
@@ -366,7 +366,7 @@ def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
     untaken = ("nothing_gets_out", "dns_dead", "sessions_dead", "outlasts_restart")
     assert passed == {"management_gets_in": True, "no_port_answers": True} | dict.fromkeys(untaken)
     assert "proven" not in document["message"]
-    assert all(WORDS[name] in document["message"] for name in untaken), document["message"]
+    assert all(templates()[name] in document["message"] for name in untaken), document["message"]
 
 
 @pytest.mark.nightly

@@ -111,7 +111,7 @@ def test_files_and_configuration_come_back_without_a_database(site: tuple[Lab, R
     assert on(lab, f"cat {WEB}/index.php") == PAGE
     done = did(run("rotate", "spare01", "--website-only", "--confirm-host", "spare01"))
     (change,) = [row["data"] for row in done["records"] if row["kind"] == "change" and row["data"].get("left")]
-    assert change["what"] == [] and "no database" in change["left"][0]
+    assert change["what"] == [] and change["left"] == [{"code": "website_without_database"}]
 
 
 def test_a_stock_apache_has_no_finding(site: tuple[Lab, Run]) -> None:

@@ -87,7 +87,7 @@ def test_a_bare_machine_becomes_the_website(
     assert on(lab, "web01", TABLES) == tables
     assert TEXT in page(lab)
     proofs = {row["data"]["name"]: row["data"] for row in rebuilt["records"] if row["kind"] == "proof"}
-    assert proofs["recovery time"]["detail"] == f"{rebuilt['rto_seconds']} s"
+    assert proofs["recovery_time"]["detail"] == {"code": "seconds", "seconds": rebuilt["rto_seconds"]}
     report = did(ungcuu("case", "report"))
     assert "It was rebuilt on another machine" in Path(report["report"]).read_text("utf-8"), (
         "that root was lost is over"

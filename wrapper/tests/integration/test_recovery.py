@@ -109,7 +109,7 @@ def test_drill_proves_the_newest_point(site: Lab, ungcuu: Run) -> None:
     assert data["on"] == "spare01"
     assert 0 < data["rto_seconds"] < 600
     proofs = {row["data"]["name"]: row["data"] for row in drilled["records"] if row["kind"] == "proof"}
-    assert {"every file's hash", "every table's rows", "restore drill"} <= set(proofs)
+    assert {"file_hashes", "table_rows", "restore_drill"} <= set(proofs)
     assert all(proof["passed"] for proof in proofs.values())
     known = did(ungcuu("restore-points", "web01"))["restore_points"]["web01"]
     assert known["points"][0]["proven_on"] == "spare01"
@@ -154,8 +154,9 @@ def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
     did(ungcuu("restore", "web01", "--clean", *sign))
     rotated = did(ungcuu("rotate", "web01", "--confirm-host", "web01"))
-    names = {row["data"]["name"] for row in rotated["records"] if row["kind"] == "proof" and row["data"]["passed"]}
-    assert {"old database password is dead", "old password of lan is dead", "old keys of lan are dead"} <= names
+    passed = [row["data"] for row in rotated["records"] if row["kind"] == "proof" and row["data"]["passed"]]
+    names = {(row["name"], row.get("account", "")) for row in passed}
+    assert {("old_database_password", ""), ("old_password", "lan"), ("old_keys", "lan")} <= names
     fresh = secrets_of_lan()
     assert "uid=" in on(site, "web01", "runuser -u portal -- su lan -c id", fresh["password"].encode() + b"\n")
     old = site.exec("web01", ["runuser", "-u", "portal", "--", "su", "lan", "-c", "id"], b"old-Secret-123\n")

@@ -63,7 +63,7 @@ def test_an_override_names_its_check_and_its_reason(site: Lab, ungcuu: Run) -> N
     assert (code, document["outcome"]) == (0, "DONE"), json.dumps(document)[:3000] + said[-2000:]
     rows = {row["data"]["name"]: row["data"] for row in document["records"] if row["kind"] == "proof"}
     assert rows["links"]["accepted"] == reason[1] and rows["links"]["passed"] is False
-    assert rows["programs in writable folders"]["detail"] == "none but the 1 that the baseline knows"
+    assert rows["programs_in_writable_folders"]["detail"] == {"code": "programs_known", "count": 1}
     assert on(site, f"cat {UPLOADS}/panel/config.php; readlink {ROOT}/tai-lieu").split() == [
         "<?php", "$site", "=", "1;", "/usr/share/doc",
     ]  # fmt: skip # a table

@@ -268,7 +268,7 @@ def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None
             "only": ["content policy"],
         }
         program = program_text("website_probe", order).encode()
-        seen: dict[str, str] = {}
+        seen: dict[str, object] = {}
         for what, origin in [(what, origin) for what, origins in named.items() for origin in origins]:
             less = f'sed -i -E "s,({what}[^;]*) {origin},\\1," {file}'
             rule = f"{what}[^;]*{origin}"
@@ -276,8 +276,7 @@ def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None
             done = web.exec("web01", ["/usr/bin/python3", "-I", "-"], stdin=program)
             seen[f"{what} {origin}"] = parse_reply(done.stdout.decode())["results"]["content policy"]["detail"]
             inside(web, f"cp /run/kept.conf {file}; {reloaded(rule, 1)}")
-        refuses = "the Content-Security-Policy refuses what pages load: "
-        assert seen == {missing: refuses + missing for missing in seen}
+        assert seen == {missing: {"code": "trial_policy_refuses", "sources": [missing]} for missing in seen}
     finally:
         inside(web, f"rm -f {content}/mu-plugins/all.php {content}/all.txt {content}/all.css")
 

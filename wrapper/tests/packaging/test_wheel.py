@@ -63,6 +63,7 @@ def test_playbooks_run_with_the_plugins_in_the_wheel(installed: Path) -> None:
     environment = {
         "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
         "ANSIBLE_ACTION_PLUGINS": str(content.parent / "plugins/action"),
+        "ANSIBLE_FILTER_PLUGINS": str(content.parent / "plugins/filter"),
     }
     playbooks = sorted(path for path in (content / "playbooks").glob("*.yml") if not path.name.startswith("_"))
     assert playbooks

@@ -64,9 +64,9 @@ def misspelt(key: str) -> str:
 
 
 def filters() -> dict[str, tuple[Path, Any]]:
-    """Return every filter of the roles: its name, the folder that holds it, and the function."""
+    """Return every filter, of the roles and of the package: its name, its folder, and the function."""
     found: dict[str, tuple[Path, Any]] = {}
-    for path in sorted(ROOT.glob("roles/*/filter_plugins/*.py")):
+    for path in sorted([*ROOT.glob("roles/*/filter_plugins/*.py"), *PLUGINS.glob("filter/[!_]*.py")]):
         spec = importlib.util.spec_from_file_location(f"filters_of_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
@@ -113,7 +113,7 @@ def test_ansible_doc_shows_every_callback() -> None:
 def test_no_other_kind_of_plugin_is_left_out() -> None:
     """The walks of this file know actions, callbacks and filters. Another kind needs a walk of its own first."""
     kinds = {path.parent.name for path in [*ROOT.glob("roles/*/*/*.py"), *ROOT.glob("wrapper/ungcuu/plugins/*/*.py")]}
-    assert kinds <= {"action", "modules", "callback", "filter_plugins", "files", "tests"}
+    assert kinds <= {"action", "modules", "callback", "filter", "filter_plugins", "files", "tests"}
 
 
 def test_documentation_and_plugins_are_the_same_set() -> None:

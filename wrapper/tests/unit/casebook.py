@@ -14,8 +14,9 @@ from ungcuu.case import journal as journal_module
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.journal import Journal
 from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
+from ungcuu.core.check_phrases import Check, Left
 from ungcuu.core.clock import format_time
-from ungcuu.core.phrases import Detail, Proof, phrase
+from ungcuu.core.phrases import Detail, Proof, Reason, Told, phrase
 from ungcuu.core.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
@@ -60,7 +61,7 @@ class Book:
         self.clock.pass_by(0.2)
         self.journal.append(kind, {"host": host, "data": dict(data)})
 
-    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: str = "") -> str:
+    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: Told = "") -> str:
         digest = hashlib.sha256(content).hexdigest() if content else ""
         if content:
             (self.case.evidence / digest).write_bytes(content)
@@ -212,7 +213,7 @@ def collect(book: Book) -> None:
             book.evidence(what, f"{what}\n".encode() * 900)
         book.evidence("audit log", b"partial\n" * 400, "CUT_OFF", "the limit of 64 MiB was reached")
         book.evidence("shell histories", b"", "EMPTY")
-        book.evidence("fail2ban database", b"", "MISSING", "no such file")
+        book.evidence("fail2ban database", b"", "MISSING", phrase(Reason.NOT_ON_HOST))
         book.evidence("database accounts", b"", "FAILURE", "mariadb: access denied")
         book.report(
             "custody",
@@ -253,13 +254,15 @@ def recover(book: Book) -> None:
                 "action": "choose_restore_point",
                 "point": "8f14e45f",
                 "time": "2026-11-20T19:00:04Z",
-                "passed_over": [{"point": "77ab01c9", "why": "newer than the first sign of compromise"}],
+                "passed_over": [
+                    {"id": "77ab01c9", "time": "", "reason": phrase(Left.AFTER_SIGN, time="2026-11-21T01:00:00Z")}
+                ],
             },
         )
         for name, detail in (
-            ("manifest", "2 318 files as in the restore point"),
-            ("tables", "12 tables as in the restore point"),
-            ("page", "status 200, with its text"),
+            ("manifest", phrase(Check.FILES_AS_IN_POINT, count=2318)),
+            ("database_import", phrase(Check.TABLES_IMPORTED, count=12)),
+            ("website_health", phrase(Check.ANSWER_RIGHT, status=200, bytes=5120, milliseconds=41)),
         ):
             book.report("proof", {"name": name, "side": "host", "passed": True, "detail": detail})
         book.report("change", {"what": "web root and database swapped", "kept": "/var/www/portal.compromised-20261122"})

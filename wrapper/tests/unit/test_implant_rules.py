@@ -121,7 +121,7 @@ def test_a_name_of_the_host_ends_in_no_shell(name: str) -> None:
         ("network.filter", "filter", f"table ip {name}", {}),
         ("unit.loaded", "unit", name, {}),
     ):
-        seen = advice.Seen(rule, kind, path, "not present", name, evidence, action)
+        seen = advice.Seen(rule, kind, path, True, "", name, evidence, action)
         chosen, values = advice.choose(seen)
         made = advice.commands(chosen, {"host": "web01", "id": "0" * 16, **values})
         assert not any(name in command for command in made) or name in ("-x", "../x"), (rule, made)

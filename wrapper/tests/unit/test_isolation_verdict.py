@@ -17,7 +17,8 @@ from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE, Place
 from ungcuu.contain.verdict import EXPECTED, Seen, judge
 from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, StepFailed
 from ungcuu.core.i18n import set_language
-from ungcuu.core.phrases import WORDS, Detail, Proof, Side, phrase
+from ungcuu.core.phrases import Detail, Proof, Side, phrase
+from ungcuu.core.sentences import templates
 from ungcuu.hosts import ssh
 from ungcuu.remote import reachability
 
@@ -45,7 +46,7 @@ def test_proven_needs_every_proof() -> None:
             outcome, line, error = judged(proofs=rows)
             assert outcome is Outcome.DONE and error is None
             assert "proven" not in line
-            assert f"not taken: {WORDS[name]} ({place.words}" in line
+            assert f"not taken: {templates()[name]} ({place.words}" in line
 
 
 def test_without_a_vantage_only_the_controller_can_see() -> None:

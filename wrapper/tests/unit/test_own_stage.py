@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from test_detect import POLICY, ROOT, file, found, snapshot
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.comparison import Comparison
 from ungcuu.detect.detectors import interesting
 
@@ -34,7 +36,7 @@ def test_a_left_stage_is_one_line_and_does_not_spoil_the_scan() -> None:
     before, now = snapshot(file=LIVE), snapshot(file=[*LIVE, *folders(), *staged()])
     (one,) = found(before, now)
     assert (one.rule, one.severity.value, one.path) == ("own.stage", "low", f"{STAGES}/{ID}")
-    assert one.seen.startswith("2600 files")
+    assert one.seen == phrase(Seen.STAGE_KNOWN, count=2600)
     assert interesting(Comparison(POLICY, before, now)) == []
 
 

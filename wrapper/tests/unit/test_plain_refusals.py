@@ -55,7 +55,7 @@ def test_a_clean_restore_takes_the_first_sign_from_the_case(tmp_path: Path) -> N
 @pytest.mark.parametrize("rule", ["content.hidden-link", "web.changed"])
 def test_a_package_s_own_file_comes_back_with_its_package(rule: str, path: str, package: str, advice: str) -> None:
     """No backup holds /usr/share: "restore brings the right one back" was untrue there. Seen failing before."""
-    seen = Seen(rule, "file", path, "a", "b", {"package": package}, {"do": "restore"}, "/var/www/portal")
+    seen = Seen(rule, "file", path, False, "a", "b", {"package": package}, {"do": "restore"}, "/var/www/portal")
     name, values = choose(seen)
     assert name == advice
     if advice == "reinstall":

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from ungcuu.core.check_phrases import Left
 from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.baseline import IDENTITY, Snapshot, fits
-from ungcuu.detect.findings import Do
+from ungcuu.detect.findings import RULES, Do
 from ungcuu.recover import quarantine
-from ungcuu.recover.own_files import CONFIGURATION, KEPT_CODE, UNJUDGED, OwnFiles
+from ungcuu.recover.own_files import OwnFiles
 from ungcuu.recover.quarantine import Choice, Order, Planned
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.quarantine import __main__ as remote
@@ -121,7 +123,11 @@ def test_a_file_without_which_the_website_is_down_is_left_to_restore() -> None:
     rows = [row(path=f"{root}/{name}") | {"id": f"{number:016x}"} for number, name in enumerate(names)]
     planned = quarantine.plan({"findings": rows}, Choice(), good, NOW, own)
     assert [order.path for order in planned.orders] == [f"{root}/data/config/x.php", f"{root}/uploads/x.php"]
-    assert [left["why"] for left in planned.left] == [CONFIGURATION, CONFIGURATION, KEPT_CODE]
+    assert [left["why"] for left in planned.left] == [
+        phrase(Left.CONFIGURATION),
+        phrase(Left.CONFIGURATION),
+        phrase(Left.KEPT_CODE),
+    ]
     named = quarantine.plan({"findings": rows}, Choice(findings=(f"{1:016x}",)), good, NOW, own)
     assert [order.path for order in named.orders] == [f"{root}/data/config/config_global.php"], "a person said so"
 
@@ -130,9 +136,9 @@ def test_a_place_that_only_a_pattern_allows_is_no_shelter() -> None:
     """An intruder who reads the profile puts a web shell where some sites have their configuration."""
     own = OwnFiles.of("/var/www/portal", (), "wordpress")
     for path in ("/etc/wordpress/config-x.php", "/var/www/wp-config.php"):
-        assert own.why_kept(path, known()) == "", path
-        assert own.why_kept(path, None) == CONFIGURATION
-    assert own.why_kept("/var/www/portal/wp-config.php", known()) == CONFIGURATION
+        assert own.why_kept(path, known()) == {}, path
+        assert own.why_kept(path, None) == phrase(Left.CONFIGURATION)
+    assert own.why_kept("/var/www/portal/wp-config.php", known()) == phrase(Left.CONFIGURATION)
 
 
 def test_without_a_baseline_code_of_the_website_waits_for_a_person() -> None:
@@ -143,7 +149,7 @@ def test_without_a_baseline_code_of_the_website_waits_for_a_person() -> None:
     ]
     planned = quarantine.plan({"findings": rows}, Choice(), None, NOW, own)
     assert [order.path for order in planned.orders] == ["/var/www/portal/uploads/x.php"]
-    assert planned.left[0]["why"] == UNJUDGED
+    assert planned.left[0]["why"] == phrase(Left.UNJUDGED)
 
 
 def test_the_account_of_the_controller_is_kept() -> None:
@@ -434,4 +440,4 @@ def test_the_advice_of_a_scan_of_an_earlier_release_is_shown() -> None:
     old = row(do="person") | {"mend": "reinstall"}
     del old["fix"]
     (left,) = plan(old).left
-    assert (left["fix"], left["why"]) == ("reinstall", "reinstall")
+    assert quarantine.why_left(left) == RULES[old["rule"]].fix

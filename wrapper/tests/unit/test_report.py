@@ -109,7 +109,7 @@ def test_a_whole_case_is_told(settings: Settings) -> None:
         "gone at the last scan",
         "the limit of 64 MiB was reached",
         "mariadb: access denied",
-        "no such file",
+        "not on this host",
         "ungcuu eradicate web01 --put-back",
         "8f14e45f",
         "uploads no longer run code",

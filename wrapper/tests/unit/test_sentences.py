@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 import yaml
 
 from ungcuu.contain import proofs
+from ungcuu.core.check_phrases import FAMILIES
 from ungcuu.core.i18n import set_language
-from ungcuu.core.phrases import WORDS, Change, Detail, Proof, Reason, Side, phrase
-from ungcuu.core.sentences import SENTENCES, shown, title
+from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side, phrase
+from ungcuu.core.sentences import earlier, shown, templates, title
 
 ROOT = Path(__file__).parents[3]
 VANTAGE = proofs.Place(Side.OUTSIDE, "intruder01")
@@ -81,15 +83,17 @@ def test_every_title_of_evidence_is_translated() -> None:
 
 def test_no_sentence_hides_another() -> None:
     """The first that fits is taken: each must find itself when it is filled in."""
-    for sentence in SENTENCES:
+    for sentence in earlier():
         filled = sentence.replace("{", "").replace("}", "")
         assert shown(filled) != filled, sentence
 
 
 def test_codes_are_one_word_each_and_all_have_words() -> None:
-    codes = [str(code) for family in (Side, Proof, Detail, Reason, Change) for code in family]
-    assert len(codes) == len(set(codes)) == len(WORDS)
-    assert set(codes) == set(map(str, WORDS))
+    families = (Side, Proof, Detail, Reason, Change, *FAMILIES)
+    codes = [str(code) for family in families for code in family]
+    assert len(codes) == len(set(codes))
+    assert templates().keys() == set(codes)
+    assert [code for code in codes if not re.fullmatch("[a-z_-]+", code)] == []
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ def test_what_a_restore_would_refuse_is_named_when_the_point_arrives(vault: Vaul
         ("programs", ["data/shell.php"], 1),
         ("modes", ["images"], 1),
     ]
-    assert found["not_asked"] == ["PHP syntax", "database import"]
+    assert found["not_asked"] == ["php_syntax", "database_import"]
     words = vault.restorable.in_words({"restorable": found}, ["links", "modes"])
     assert words == "programs in writable folders: data/shell.php"
     known = vault.restorable.known_programs(seen, where, lambda row: row["hash"] == GOOD)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect import vault_view
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
@@ -109,10 +111,10 @@ def test_a_sum_that_was_not_given() -> None:
 
 
 def test_no_answer_is_said() -> None:
-    assert compare(reading(*WHOLE), parse(None)).summary()["why"] == "the vault gave no answer"
-    assert "no restore point" in parse({"point": None, "rows": []}).why
+    assert compare(reading(*WHOLE), parse(None)).summary()["why"] == phrase(Seen.VAULT_SILENT)
+    assert parse({"point": None, "rows": []}).why == phrase(Seen.VAULT_NO_POINT)
     for odd in ({}, {"point": {"id": 1}}, {"point": {"id": "1", "time": "x"}, "rows": []}, {"point": 3, "rows": 4}):
-        assert parse(odd).why == "the vault's answer is of another form", odd
+        assert parse(odd).why == phrase(Seen.VAULT_FORM), odd
 
 
 def test_a_finding_says_both() -> None:

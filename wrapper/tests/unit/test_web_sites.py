@@ -9,6 +9,9 @@ import plugin_runs
 import pytest
 from test_check_mode import answering
 
+from ungcuu.core.check_phrases import Check, Trial
+from ungcuu.core.phrases import Detail, phrase
+from ungcuu.core.sentences import plain
 from ungcuu.plugins.on_host import program_text
 from ungcuu.prepare import web_sites
 from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_probe
@@ -167,17 +170,17 @@ WAS = {"passed": True, "page": {}, "seen": {"status": 200, "title": "t", "locati
     ],
 )
 def test_when_a_neighbours_page_is_worse(change: dict[str, Any], why: str) -> None:
-    assert why in web_sites.worse(WAS, WAS | {"seen": WAS["seen"] | change}) if why else True
+    assert why in plain(web_sites.worse(WAS, WAS | {"seen": WAS["seen"] | change})) if why else True
     assert bool(web_sites.worse(WAS, WAS | {"seen": WAS["seen"] | change})) is bool(why)
 
 
 def test_what_failed_before_may_get_better_and_silence_is_worse() -> None:
     refused = WAS | {"seen": WAS["seen"] | {"status": 403, "title": "403"}}
-    assert web_sites.worse(refused, WAS) == ""
-    assert web_sites.worse(WAS, {"detail": "timed out", "seen": {}}) == "timed out"
-    assert web_sites.worse(WAS, {}) == "no answer"
+    assert web_sites.worse(refused, WAS) == {}
+    assert web_sites.worse(WAS, {"detail": phrase(Check.TIMEOUT), "seen": {}}) == phrase(Check.TIMEOUT)
+    assert web_sites.worse(WAS, {}) == phrase(Detail.PAGE_NONE)
     moving = WAS | {"seen": {"status": 200, "length": 1000}}  # its title is another each time
-    assert web_sites.worse(moving, WAS) == ""
+    assert web_sites.worse(moving, WAS) == {}
 
 
 @pytest.mark.parametrize(
@@ -252,8 +255,9 @@ def test_a_limit_that_came_with_the_changes_is_no_flood_guard(monkeypatch: pytes
     Guarded(monkeypatch)
     website_probe.crowd(page_client.Browser("a.vn"), order)
     Guarded(monkeypatch)
-    with pytest.raises(page_client.Broken, match="10 of 20 visitors"):
+    with pytest.raises(page_client.Broken, match="trial_some_visitors") as raised:
         website_probe.crowd(page_client.Browser("a.vn"), order | {"again": True})
+    assert (raised.value.phrase["bad"], raised.value.phrase["count"]) == (10, 20)
     Guarded(monkeypatch)
     page_client.pace_of("a.vn").slow()  # the guard was there before
     website_probe.crowd(page_client.Browser("a.vn"), order | {"again": True})
@@ -318,7 +322,7 @@ def test_a_neighbours_page_is_asked_for_again_as_before() -> None:
     after = plugin_runs.run("ungcuu_website_probe", given, answering(host))
     assert (orders[0]["pages"], orders[0]["paced"], orders[0]["again"]) == ([page], True, True)
     assert after["broken"] == [page["trial"]]
-    assert after["results"][page["trial"]]["detail"] == "status 200 before, 404 now"
+    assert after["results"][page["trial"]]["detail"] == phrase(Trial.WORSE_STATUS, before=200, now=404)
     assert tried({"results": {}}, before=before)["broken"] == [page["trial"]]
 
 
@@ -338,7 +342,7 @@ def test_what_is_shared_is_reported_with_its_controls() -> None:
 
     def skipped(reply: dict[str, Any]) -> dict[str, list[str]]:
         rows = plugin_runs.run("ungcuu_controls", given, answering(lambda _order: reply))["ungcuu"]
-        return {row["data"]["reason"]: row["data"]["controls"] for row in rows}
+        return {plain(row["data"]["reason"]): row["data"]["controls"] for row in rows}
 
     pooled = ["php-functions", "php-paths", "php-sessions", "php-remote"]
     assert skipped(reply) == {

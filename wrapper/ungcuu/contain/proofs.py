@@ -1,7 +1,8 @@
 """What a probe's answers prove; pure. The answers come from hosts: nothing of them but checked values is passed on.
 
 A proof is ``{name, side, passed, detail}``, and ``vantage``, the machine that looked from outside; a phrase of
-:mod:`ungcuu.core.phrases` in ``detail``. ``passed`` is None where there was no way to look; ``detail`` says why.
+:mod:`ungcuu.core.phrases` in ``detail``. A name may have values of its own, such as ``account``. ``passed`` is None
+where there was no way to look; ``detail`` says why.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 from ungcuu.core.i18n import _
 from ungcuu.core.phrases import Coded, Detail, Side, phrase
 from ungcuu.core.phrases import Proof as Name
-from ungcuu.core.sentences import shown, word
+from ungcuu.core.sentences import shown, templates, word
 
 UNSENT = frozenset({"blocked", "unreachable"})  # nothing left the machine that asked
 DEAD = frozenset({"silent"}) | UNSENT
 _ALIVE = {"open": Detail.PORT_OPEN, "refused": Detail.PORT_REFUSED, "answered": Detail.PORT_ANSWERED}
 _STATES = frozenset(_ALIVE) | DEAD
 
+_OF_EVERY_PROOF = frozenset({"name", "side", "vantage", "passed", "detail", "code"})
 _UNSAID = str(Detail.PROBE_SILENT)
 
 Proof = dict[str, Any]
@@ -67,7 +69,9 @@ def name_words(row: Mapping[str, Any]) -> str:
     if row.get("families"):
         return shown(phrase(Detail.FAMILIES, families=row["families"]))
     name = str(row.get("name") or "")
-    return word(name) if word(name) != name else word(name.replace("_", " "))
+    if name in templates():
+        return shown({"code": name, **{key: row[key] for key in row.keys() - _OF_EVERY_PROOF}})
+    return word(name if word(name) != name else name.replace("_", " "))
 
 
 def place_words(row: Mapping[str, Any]) -> str:

@@ -97,6 +97,11 @@ class Settings:
         return PACKAGE / "plugins" / "callback"
 
     @property
+    def filter_plugins(self) -> Path:
+        """Folder of our filters for every role."""
+        return PACKAGE / "plugins" / "filter"
+
+    @property
     def keys(self) -> Path:
         """Keys that sign journals and baselines."""
         return self.state / "keys"

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Coded, phrase
 from ungcuu.detect.baseline import Row, Snapshot
-from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, POWER_GROUPS, SUSPICIOUS_JOB, Comparison, is_expected
+from ungcuu.detect.comparison import (
+    ABSENT,
+    CRITICAL,
+    GONE,
+    HIGH,
+    LOW,
+    MEDIUM,
+    POWER_GROUPS,
+    SUSPICIOUS_JOB,
+    Comparison,
+    is_expected,
+)
 from ungcuu.detect.findings import Do, Finding, Severity
 
 _LINE_RULES = {
@@ -43,7 +56,7 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
             severity,
             "line",
             path,
-            expected="not present",
+            expected=ABSENT,
             seen=shown or "",
             evidence=evidence,
             action=action,
@@ -58,7 +71,7 @@ def lines(comparison: Comparison) -> Iterator[Finding]:
                 "line",
                 key[1],
                 expected=row.get("fingerprint") or row.get("text", ""),
-                seen="gone",
+                seen=GONE,
                 mark=key[2],
             )
 
@@ -103,11 +116,11 @@ def accounts(comparison: Comparison) -> Iterator[Finding]:
             yield _account(comparison, "account.changed", HIGH, row, old)
     for (name,), row in (before.of("account") if before else {}).items():
         if (name,) not in now:
-            yield comparison.find("account.removed", MEDIUM, "account", name, expected=_account_text(row), seen="gone")
+            yield comparison.find("account.removed", MEDIUM, "account", name, expected=_account_text(row), seen=GONE)
 
 
-def _account_text(row: Row) -> str:
-    return f"uid {row.get('uid')}, shell {row.get('shell')}, password {row.get('password')}"
+def _account_text(row: Row) -> Coded:
+    return phrase(Seen.ACCOUNT, uid=row.get("uid"), shell=row.get("shell"), password=row.get("password"))
 
 
 def _is_locked(row: Row) -> bool:
@@ -121,7 +134,7 @@ def _account(comparison: Comparison, rule: str, severity: Severity, row: Row, ol
         severity,
         "account",
         row["name"],
-        expected=_account_text(old) if old else "not present",
+        expected=_account_text(old) if old else ABSENT,
         seen=_account_text(row),
         evidence=_fields(old),
         action={"do": Do.LOCK.value, "account": row["name"]} if act else None,
@@ -136,6 +149,10 @@ def _added_account(comparison: Comparison, row: Row) -> Finding:
     if _is_locked(row):
         return _account(comparison, "account.locked", LOW, row, None)
     return _account(comparison, "account.added", HIGH, row, None)
+
+
+def _group_number(old: Row) -> Coded:
+    return phrase(Seen.GROUP_NUMBER, number=old["gid"]) if "gid" in old else phrase(Seen.GROUP_OWN_NUMBER)
 
 
 def groups(comparison: Comparison) -> Iterator[Finding]:
@@ -154,8 +171,8 @@ def groups(comparison: Comparison) -> Iterator[Finding]:
                 "account",
                 name,
                 evidence={"number": old.get("gid", "")},
-                seen=f"number {row.get('gid')}, of {owner}",
-                expected=f"number {old.get('gid', 'of its own')}",
+                seen=phrase(Seen.GROUP_OF, number=row.get("gid"), group=owner),
+                expected=_group_number(old),
             )
         for member in sorted(set(row.get("members", [])) - set(old.get("members", []))):
             severity = CRITICAL if name in POWER_GROUPS else MEDIUM

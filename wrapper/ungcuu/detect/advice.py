@@ -149,6 +149,7 @@ class Seen:
     rule: str
     kind: str
     path: str
+    new: bool
     expected: str
     seen: str
     evidence: Mapping[str, Any]
@@ -190,7 +191,7 @@ def _changed_file(found: Seen) -> tuple[str, dict[str, str]]:
         return "conffile", {"path": path, "package": package}
     if package and not path.startswith("/etc/"):  # not configuration: the package has exactly this file
         return "reinstall", {"package": package}
-    name = "move" if found.expected == "not present" else "by-hand"
+    name = "move" if found.new else "by-hand"
     return ("set-aside" if path.startswith("/var/lib/dpkg/info/") else name), {"path": path}
 
 
@@ -203,8 +204,7 @@ def _hidden_link(found: Seen) -> tuple[str, dict[str, str]]:
 def _filter(found: Seen) -> tuple[str, dict[str, str]]:
     if found.path.endswith(" ungcuu_isolation"):
         return "isolate-again", {}
-    new = found.expected == "not present"
-    return ("drop-table" if new else "load-filter"), {"table": found.path.removeprefix("table ")}
+    return ("drop-table" if found.new else "load-filter"), {"table": found.path.removeprefix("table ")}
 
 
 def _group(found: Seen) -> tuple[str, dict[str, str]]:
@@ -218,7 +218,7 @@ def _code(found: Seen) -> tuple[str, dict[str, str]]:
     what, _, full = name.rpartition(" ") if kind == "routine" else (kind, "", name)
     what = "FUNCTION" if what == "library function" else what.upper()
     parts = full.split(".")
-    if found.expected != "not present":
+    if not found.new:
         return "restore-database", {}
     if not all(map(_WORD.fullmatch, parts)):
         return "by-hand", {}
@@ -228,7 +228,7 @@ def _code(found: Seen) -> tuple[str, dict[str, str]]:
 
 def _user(found: Seen) -> tuple[str, dict[str, str]]:
     """A database account or what it was granted."""
-    name, new = str(found.evidence.get("name", "")), found.expected == "not present"
+    name, new = str(found.evidence.get("name", "")), found.new
     if found.evidence.get("set") == "grant":
         return _grant(name) if new else ("by-hand", {})
     if _USER.fullmatch(name) and new:
@@ -250,7 +250,7 @@ def _grant(name: str) -> tuple[str, dict[str, str]]:
 def _server(found: Seen) -> tuple[str, dict[str, str]]:
     """A setting or plugin of the database server."""
     kind, name = str(found.evidence.get("set", "")), str(found.evidence.get("name", ""))
-    new = found.expected == "not present"
+    new = found.new
     if kind == "plugin" and new and _VALUE.fullmatch(found.seen):
         return "unload", {"statement": f"UNINSTALL SONAME '{found.seen}'"}
     if kind == "setting" and not new and _WORD.fullmatch(name) and _VALUE.fullmatch(found.expected):

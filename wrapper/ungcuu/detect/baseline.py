@@ -23,8 +23,11 @@ from cryptography.exceptions import InvalidSignature
 
 from ungcuu.core import clock, settings, signing
 from ungcuu.core.atomic import make_private, put
+from ungcuu.core.check_phrases import Seen
 from ungcuu.core.errors import StepFailed, Tampered
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Coded, phrase
+from ungcuu.core.sentences import shown
 from ungcuu.hosts import remote_program, ssh
 
 Row = Mapping[str, Any]
@@ -102,7 +105,7 @@ class Snapshot:
     rows: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: {kind: {} for kind in IDENTITY})
     processes: list[Row] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Coded] = field(default_factory=list)
     seconds: float = 0.0
     clock: int = 0
     ended: bool = False
@@ -127,7 +130,7 @@ def parse(lines: Iterable[bytes]) -> Snapshot:
     snapshot, bad, items = Snapshot(), 0, 0
     for number, line in enumerate(lines):
         if number >= RECORD_LIMIT or items > LIST_LIMIT:
-            snapshot.problems.append(f"more than {RECORD_LIMIT} records, or too much in them")
+            snapshot.problems.append(phrase(Seen.TOO_MANY_RECORDS, count=RECORD_LIMIT))
             break
         row = checked(line)
         if row is None:
@@ -136,9 +139,9 @@ def parse(lines: Iterable[bytes]) -> Snapshot:
         items += sum(len(value) for value in row.values() if isinstance(value, list | dict))
         _keep(snapshot, row)
     if bad:
-        snapshot.problems.append(f"{bad} records that are not of the expected form")
+        snapshot.problems.append(phrase(Seen.BAD_RECORDS, count=bad))
     if not snapshot.ended:
-        snapshot.problems.append("the reading broke off before its end")
+        snapshot.problems.append(phrase(Seen.READING_BROKE_OFF))
     return snapshot
 
 
@@ -197,9 +200,10 @@ def _keep(snapshot: Snapshot, row: dict[str, Any]) -> None:
     elif kind == "unread":
         # Files come and go while they are read; only a refusal to read hides something.
         if row.get("why") not in ("FileNotFoundError", "NotADirectoryError"):
-            snapshot.problems.append(f"not readable: {row.get('path', '')[:200]} ({row.get('why', '')})")
+            snapshot.problems.append(phrase(Seen.NOT_READABLE, path=row.get("path", "")[:200], why=row.get("why", "")))
     elif kind in ("limit", "failed"):
-        snapshot.problems.append(f"{kind}: {row.get('section', '')} {row.get('why', '')}".rstrip())
+        code = Seen.SECTION_LIMIT if kind == "limit" else Seen.SECTION_FAILED
+        snapshot.problems.append(phrase(code, section=row.get("section", ""), why=row.get("why", "")))
     elif kind == "end":
         snapshot.ended, snapshot.seconds = True, float(row.get("seconds", 0))
         snapshot.clock = int(row.get("time", 0))
@@ -298,9 +302,7 @@ def require_complete(snapshot: Snapshot, host: str) -> None:
     """
     if not snapshot.complete:
         raise StepFailed(
-            _("The state of {host} could not be read whole: {why}").format(
-                host=host, why="; ".join(snapshot.problems[:5])
-            ),
+            _("The state of {host} could not be read whole: {why}").format(host=host, why=shown(snapshot.problems[:5])),
             _("The baseline is as it was."),
             f"ungcuu doctor {host}",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Told, phrase
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.findings import Do
 
@@ -32,8 +34,8 @@ def mode(path: str, old: Row, new: Row) -> dict[str, object]:
     return {"do": Do.MODE.value, **same, "mode": old["mode"], "uid": old["uid"], "gid": old["gid"]}
 
 
-def state(row: Row | None) -> str:
+def state(row: Row | None) -> Told:
     """Content and rights in one line."""
     if row is None:
-        return "not present"
+        return phrase(Seen.NOT_PRESENT)
     return f"{row.get('sha256') or row.get('target') or row.get('type')} {rights(row)}"

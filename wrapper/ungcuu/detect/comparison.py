@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ungcuu.core.check_phrases import Seen as Said
+from ungcuu.core.phrases import phrase
 from ungcuu.detect import advice
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.findings import Finding, Severity, finding
 
 CRITICAL, HIGH, MEDIUM, LOW = Severity
+# What a finding expects of a thing that was not there, and what is seen of one that is there no longer.
+ABSENT, GONE = phrase(Said.NOT_PRESENT), phrase(Said.GONE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class Comparison:
             rule,
             kind,
             path,
-            str(rest.get("expected", "")),
-            str(rest.get("seen", "")),
+            rest.get("expected") == ABSENT,
+            _text(rest.get("expected")),
+            _text(rest.get("seen")),
             rest.get("evidence") or {},
             made.action,
             self.policy.web_root,
@@ -70,6 +75,10 @@ class Comparison:
         name, values = advice.choose(seen)
         commands = advice.commands(name, {"host": made.host, "id": made.id, **values})
         return replace(made, advice=name, commands=tuple(commands))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 Detector = Callable[[Comparison], Iterator[Finding]]

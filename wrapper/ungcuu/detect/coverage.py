@@ -7,10 +7,12 @@ is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ungcuu.core.check_phrases import Gap, Seen
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Coded, phrase
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import MEDIUM, Comparison
 from ungcuu.detect.findings import Finding
@@ -22,23 +24,7 @@ TOPICS: Mapping[str, str] = {
     "persistence": N_("extensions, scheduled work and settings"),
     "content": N_("pages"),
 }
-REASONS: Mapping[str, str] = {
-    "no-profile": N_("there is no profile for this application"),
-    "not-in-profile": N_("the profile can't read it"),
-    "partly": N_("the profile reads a part of it"),
-    "no-database": N_("the inventory names no database"),
-    "engine": N_("not with this database engine"),
-    "no-login": N_("the application's own login to the database was not found in its configuration"),
-    "no-answer": N_("the database did not answer"),
-    "no-table": N_(
-        "the database did not answer a query of the profile: a table or column is missing, or it took too long"
-    ),
-    "no-file": N_("a file that the profile expects is missing"),
-    "no-words": N_("there were no words to search for"),
-    "unreadable": N_("some of it is kept in a form that can't be read"),
-    "too-many": N_("there is more than a scan reads"),
-    "not-said": N_("the host did not say"),
-}
+REASONS: Mapping[str, str] = {str(gap): gap.words for gap in Gap}
 
 
 # Of a topic with one of these nothing at all was read.
@@ -74,16 +60,16 @@ def coverage(comparison: Comparison) -> Iterator[Finding]:
     """What the baseline's reading saw and this one did not, and the other way round."""
     if comparison.before is None or not comparison.before.of("coverage"):
         return
-    known, now = known_gaps(comparison.before), unread(comparison.now)
+    known, now, read = known_gaps(comparison.before), unread(comparison.now), phrase(Seen.READ)
     for topic in not_read(comparison.before) - not_read(comparison.now):
-        yield comparison.find(
-            "baseline.old", MEDIUM, "reading", topic, expected="read", seen="; ".join(REASONS[c] for c in known[topic])
-        )
+        yield comparison.find("baseline.old", MEDIUM, "reading", topic, expected=read, seen=_gaps(known[topic]))
     for topic, why in now.items():
         if new := [code for code in why if code not in known.get(topic, [])]:
-            yield comparison.find(
-                "application.unread", MEDIUM, "reading", topic, expected="read", seen="; ".join(REASONS[c] for c in new)
-            )
+            yield comparison.find("application.unread", MEDIUM, "reading", topic, expected=read, seen=_gaps(new))
+
+
+def _gaps(codes: Sequence[str]) -> list[Coded]:
+    return [phrase(Gap(code)) for code in codes]
 
 
 def sentences(gaps: Mapping[str, Any]) -> list[str]:

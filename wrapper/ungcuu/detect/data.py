@@ -6,6 +6,8 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect import change
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
@@ -104,7 +106,7 @@ def bytecode(comparison: Comparison) -> Iterator[Finding]:
                 CRITICAL,
                 "file",
                 path,
-                expected="as its source says",
+                expected=phrase(Seen.AS_SOURCE_SAYS),
                 seen=str(row.get("sha256", "")),
                 evidence=change.evidence(row),
                 action=change.move(row),

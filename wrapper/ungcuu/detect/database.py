@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ungcuu.detect.baseline import Row, Snapshot
-from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
+from ungcuu.detect.comparison import ABSENT, CRITICAL, GONE, HIGH, LOW, MEDIUM, Comparison
 from ungcuu.detect.coverage import not_read
 from ungcuu.detect.findings import Do, Finding, Severity
 
@@ -75,8 +75,8 @@ def database(comparison: Comparison) -> Iterator[Finding]:
             severity,
             "database",
             f"{key[0]} {key[1]}",
-            expected=(old or {}).get("detail", "not present"),
-            seen=(new or {}).get("detail", "gone"),
+            expected=(old or {}).get("detail", ABSENT),
+            seen=(new or {}).get("detail", GONE),
             evidence={"set": key[0], "name": key[1]},
             action={"do": Do.RESTORE.value},
         )

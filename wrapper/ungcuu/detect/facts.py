@@ -6,8 +6,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.baseline import Row
-from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, TEMPORARY, Comparison
+from ungcuu.detect.comparison import ABSENT, CRITICAL, GONE, HIGH, LOW, MEDIUM, TEMPORARY, Comparison
 from ungcuu.detect.data import packages_changed
 from ungcuu.detect.findings import Finding, Severity
 from ungcuu.detect.processes import is_known
@@ -47,7 +49,7 @@ def environment(comparison: Comparison) -> Iterator[Finding]:
                 "unit",
                 name,
                 seen=str(new.get("detail")),
-                expected=str((old or {}).get("detail", "not set")),
+                expected=str(old.get("detail")) if old else phrase(Seen.NOT_SET),
             )
 
 
@@ -65,7 +67,7 @@ def libraries(comparison: Comparison) -> Iterator[Finding]:
             "file",
             "/etc/ld.so.cache",
             mark=name,
-            expected=str((old or {}).get("detail", "not present")),
+            expected=str(old.get("detail")) if old else ABSENT,
             seen=" ".join(strange or paths),
             evidence={"library": name},
         )
@@ -124,8 +126,8 @@ def packet_filters(comparison: Comparison) -> Iterator[Finding]:
             severity,
             "filter",
             f"table {name}",
-            seen=text or "gone",
-            expected=str((old or {}).get("text", "not present")),
+            seen=text or GONE,
+            expected=str(old.get("text", "")) if old else ABSENT,
         )
 
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from ungcuu.core.i18n import N_
+from ungcuu.core.phrases import Told
+from ungcuu.core.sentences import plain
 from ungcuu.core.terminal import clean
 from ungcuu.detect.advice import ADVICE
 
@@ -192,11 +194,18 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+def what_helps(rule: str, advice: str) -> str:
+    """Return what helps against a finding, a message id: its own advice, else its rule's; empty for an unknown one."""
+    known = ADVICE.get(advice)
+    return known.text if known else RULES[rule].fix if rule in RULES else ""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One finding. ``id`` is the same for the same thing on the same host; texts are cleaned and bounded.
 
-    ``action`` is ``{"do": …}`` with what eradication needs; its paths stay in the reader's escaped form.
+    ``expected`` and ``seen`` are texts of the host, or phrases. ``action`` is ``{"do": …}`` with what eradication
+    needs; its paths stay in the reader's escaped form.
     """
 
     id: str
@@ -205,8 +214,8 @@ class Finding:
     host: str
     kind: str
     path: str
-    expected: str
-    seen: str
+    expected: Told
+    seen: Told
     evidence: Mapping[str, Any] = field(default_factory=dict)
     action: Mapping[str, Any] = field(default_factory=dict)
     advice: str = ""
@@ -214,13 +223,11 @@ class Finding:
 
     def document(self) -> dict[str, Any]:
         """Return it as plain data, with the rule's title, and what helps against this finding."""
-        rule = RULES[self.rule]
-        helps = ADVICE[self.advice].text if self.advice else rule.fix
         return {
             **asdict(self),
             "severity": self.severity.value,
-            "title": rule.title,
-            "fix": helps,
+            "title": RULES[self.rule].title,
+            "fix": what_helps(self.rule, self.advice),
             "commands": list(self.commands),
         }
 
@@ -248,8 +255,8 @@ def finding(
     kind: str,
     path: str,
     *,
-    expected: str = "",
-    seen: str = "",
+    expected: Told = "",
+    seen: Told = "",
     evidence: Mapping[str, Any] | None = None,
     action: Mapping[str, Any] | None = None,
     mark: str = "",
@@ -264,8 +271,8 @@ def finding(
         host,
         kind,
         clean(path, TEXT_LIMIT),
-        clean(expected, TEXT_LIMIT),
-        clean(seen, TEXT_LIMIT),
+        shown(expected),
+        shown(seen),
         known,
         dict(action or {"do": Do.PERSON.value}),
     )
@@ -291,7 +298,9 @@ def substance(document: Mapping[str, Any]) -> str:
     known = dict(evidence) if isinstance(evidence, Mapping) else {}
     passing = _OF_A_START | (_TIMES if known.get("sha256") else frozenset())
     kept = {name: value for name, value in known.items() if name not in passing}
-    parts = [document.get(name) for name in ("host", "rule", "severity", "kind", "path", "expected", "seen")]
+    parts = [document.get(name) for name in ("host", "rule", "severity", "kind", "path")]
+    # In words: a verdict on a finding whose record holds a sentence, as earlier releases wrote them, counts on.
+    parts += [plain(document.get(name)) for name in ("expected", "seen")]
     return json.dumps([*parts, kept], sort_keys=True, default=str)
 
 

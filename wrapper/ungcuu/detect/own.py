@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import LOW, MEDIUM, Comparison
 from ungcuu.detect.findings import Finding
@@ -84,9 +86,9 @@ class Stages:
         for restore, stage in sorted(self._stages.items()):
             path = f"{self._folder}/{restore}"
             if stage.known:
-                seen = f"{stage.known} files, as in the baseline or on the live website"
+                seen = phrase(Seen.STAGE_KNOWN, count=stage.known)
                 yield self._comparison.find("own.stage", LOW, "file", path, seen=seen)
             if stage.other:
-                seen = f"{len(stage.other)} files that neither the baseline nor the live website has"
+                seen = phrase(Seen.STAGE_OTHER, count=len(stage.other))
                 evidence = {"files": stage.other[:_SHOWN], "count": len(stage.other)}
                 yield self._comparison.find("own.stage-differs", MEDIUM, "file", path, seen=seen, evidence=evidence)

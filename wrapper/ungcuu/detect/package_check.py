@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ungcuu.core.check_phrases import Seen
 from ungcuu.core.errors import UngcuuError
+from ungcuu.core.phrases import Detail, phrase
 from ungcuu.detect import packages_truth
 from ungcuu.detect.comparison import Comparison
 from ungcuu.detect.findings import Finding
@@ -35,7 +37,7 @@ def check(
     if not claimed:
         return Checked(comparison, summary={"claims": 0, "source": "baseline"})
     archive = archive_of(state, comparison.now.of("package").values(), sources)
-    proven = _truth(archive, claimed, comparison.before is None) if archive else Truth(why="an unknown release")
+    proven = _truth(archive, claimed, comparison.before is None) if archive else Truth(why=phrase(Seen.UNKNOWN_RELEASE))
     unknown = {claim.key for claim in claimed} - proven.versions.keys()
     if unknown and comparison.before is not None:
         brought = set(patched())
@@ -66,7 +68,7 @@ def _truth(archive: Archive, claimed: Sequence[Claim], first_time: bool) -> Trut
             fetched = archive.files({other: known[other] for other in near.values()})
             others = {key: fetched[other] for key, other in near.items() if other in fetched}
     except (OSError, ValueError, UngcuuError) as error:
-        return Truth(why=f"{type(error).__name__}: {error}"[:300])
+        return Truth(why=phrase(Detail.SAID, text=f"{type(error).__name__}: {error}"[:300]))
     return Truth({key: "signed index" for key in keys if key in known}, files, others, archive.why)
 
 

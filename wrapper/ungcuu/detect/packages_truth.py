@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Coded, Told, phrase
 from ungcuu.detect import change
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, Comparison
@@ -77,7 +79,7 @@ class Truth:
     versions: Mapping[Key, str] = field(default_factory=dict)
     files: Mapping[Key, Mapping[str, Packaged]] = field(default_factory=dict)
     others: Mapping[Key, Mapping[str, Packaged]] = field(default_factory=dict)
-    why: str = ""
+    why: str | Coded = ""
 
 
 def usual_path(path: str) -> str:
@@ -147,6 +149,9 @@ def judged(comparison: Comparison, proven: Truth, claimed: Iterable[Claim]) -> t
     return verdict.comparison(), verdict.found()
 
 
+_SOURCES = {"signed index": Seen.SIGNED_INDEX, "patch run": Seen.PATCH_RUN}  # where a version is known from
+
+
 class _Verdict:
     """The accumulator of :func:`judged`."""
 
@@ -178,8 +183,8 @@ class _Verdict:
                     severity,
                     "package",
                     "dpkg",
-                    seen=self._proven.why or "not in the archive",
-                    expected="as in the signed archive",
+                    seen=self._proven.why or phrase(Seen.NOT_IN_ARCHIVE),
+                    expected=phrase(Seen.AS_IN_ARCHIVE),
                     evidence={"packages": sorted(self._unproven)},
                 )
             )
@@ -205,7 +210,7 @@ class _Verdict:
             old = self._old(row)
             entry = files.get(str(row["path"])) or self._diverted(row, old, files)
             if entry is None:
-                self._refute(row, claim, "no such file in the package", owned=False)
+                self._refute(row, claim, phrase(Seen.NOT_IN_PACKAGE), owned=False)
             elif entry.sha256 != row.get("sha256"):
                 self._refute(row, claim, entry.sha256)
             elif why := self._wrong_rights(row, old, entry):
@@ -230,13 +235,13 @@ class _Verdict:
         for row in claim.rows:
             old = self._old(row)
             if int(row.get("mode", 0)) & 0o6000 and (old is None or old.get("mode") != row.get("mode")):
-                self._refute(row, claim, f"{source}: the package was not compared")
+                self._refute(row, claim, phrase(Seen.NOT_COMPARED, source=phrase(_SOURCES[source])))
 
     def _compare_names(self, claim: Claim, files: Mapping[str, Packaged]) -> None:
         """An old version that the archive has dropped: its content can't be known, but a file that it never had can."""
         for row in claim.rows:
             if files and str(row["path"]) not in files and self._diverted(row, None, files) is None:
-                self._refute(row, claim, "no such file in the package", owned=False)
+                self._refute(row, claim, phrase(Seen.NOT_IN_PACKAGE), owned=False)
 
     def _unknown(self, claim: Claim) -> None:
         name, architecture, version = claim.key
@@ -250,13 +255,13 @@ class _Verdict:
                 HIGH,
                 "package",
                 name,
-                expected=str((old or {}).get("version", "not installed")),
+                expected=str(old["version"]) if old and "version" in old else phrase(Seen.NOT_INSTALLED),
                 seen=version,
                 evidence={"files": [row["path"] for row in claim.rows]},
             )
         )
 
-    def _refute(self, row: Row, claim: Claim, expected: str, owned: bool = True) -> None:
+    def _refute(self, row: Row, claim: Claim, expected: Told, owned: bool = True) -> None:
         known = {name: value for name, value in row.items() if owned or name != "package"}
         self._rows[row["path"],] = {**known, "package_ok": False}
         action = _reinstall(row) if owned else change.move(row)

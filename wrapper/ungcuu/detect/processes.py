@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Told, phrase
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, TEMPORARY, Comparison, is_expected
 from ungcuu.detect.data import updated
@@ -72,7 +74,7 @@ def _is_worker(comparison: Comparison, row: Row, rows: Mapping[object, Row], mai
 
 def _judge(
     comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]
-) -> tuple[str, Severity, str] | None:
+) -> tuple[str, Severity, Told] | None:
     exe, comm = str(row.get("exe", "")), str(row.get("comm", ""))
     name = exe.removesuffix(" (deleted)")
     if exe.startswith(TEMPORARY):
@@ -97,30 +99,32 @@ def _was_good(comparison: Comparison, path: str, row: Row) -> bool:
     return updated(comparison, str(now.get("package", "")))
 
 
-def _unexplained(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> tuple[str, Severity]:
+def _unexplained(
+    comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]
+) -> tuple[Told, Severity]:
     """Return what would have to hold for this process to be explained, empty when it is, and how bad that is."""
     exe = str(row.get("exe", "")).removesuffix(" (deleted)")
     if _remembered(comparison, row, exe):
         return _loads(comparison, row), HIGH
     if exe and not row.get("deleted") and not is_known(comparison, exe):
-        return "a program of a package, or one that the baseline knows", HIGH
+        return phrase(Seen.KNOWN_PROGRAM), HIGH
     if loads := _loads(comparison, row):
         return loads, HIGH
     if row.get("session"):
         lasting = row["session"] == "open"
-        return "" if lasting else "a login that still lasts", MEDIUM if _STAYS.search(exe) else HIGH
+        return "" if lasting else phrase(Seen.LASTING_LOGIN), MEDIUM if _STAYS.search(exe) else HIGH
     return _outside_of_unit(comparison, row, rows, mains), HIGH
 
 
-def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> str:
+def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> Told:
     """Return why no unit explains a process of a known program; empty where one does."""
     unit, script = str(row.get("unit", "")), str(row.get("script", ""))
     if row.get("pid") != 1 and not any(_SERVICE.search(part) for part in unit.split("/")):
-        return "a unit or a login"
+        return phrase(Seen.UNIT_OR_LOGIN)
     if script in ("-c", "-") and not _is_attached(row, rows, mains):
-        return "a parent in its unit: it was left behind"
+        return phrase(Seen.PARENT_IN_UNIT)
     if script not in ("", "-c", "-") and not is_known(comparison, script):
-        return "a script that a package or the baseline knows"
+        return phrase(Seen.KNOWN_SCRIPT)
     return ""
 
 
@@ -145,17 +149,17 @@ def is_changed(comparison: Comparison, path: str) -> bool:
     return comparison.now.file(path) is not None and not is_known(comparison, path)
 
 
-def _loads(comparison: Comparison, row: Row) -> str:
+def _loads(comparison: Comparison, row: Row) -> Told:
     """Return what is wrong with the code that this process has loaded; empty when nothing is."""
     for path in map(str, row.get("loaded", [])):
         gone = path.endswith(" (deleted)")
         if path.startswith(TEMPORARY) or not (gone or path.startswith("/SYSV") or _may_load(comparison, path)):
-            return f"no code loaded from {path}"
+            return phrase(Seen.NO_CODE_FROM, path=path)
     for word in str(row.get("forced", "")).split():
         _name, _, value = word.partition("=")
         for path in filter(None, re.split("[: ]", value)):
             if path.startswith("/") and path.startswith((*TEMPORARY, "/home/", "/var/www/")):
-                return f"no library forced by {word}"
+                return phrase(Seen.NO_LIBRARY_BY, variable=word)
     return ""
 
 

@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Told, phrase
 from ungcuu.detect.comparison import CRITICAL, HIGH, Comparison
 from ungcuu.detect.findings import Finding
 from ungcuu.detect.system import _from_package
@@ -21,11 +23,11 @@ class Gap(Protocol):
         """The path, escaped."""
 
     @property
-    def first(self) -> str:
+    def first(self) -> Told:
         """What the first reader says."""
 
     @property
-    def second(self) -> str:
+    def second(self) -> Told:
         """What the second one says."""
 
 
@@ -44,13 +46,14 @@ def runtime(comparison: Comparison) -> Iterator[Finding]:
             continue
         if good is None and before is not None and not known:
             continue  # a baseline of an earlier release does not know what a scan runs on
-        unknown = "not part of Python" if known and posixpath.dirname(path) not in places else "not known"
+        strange = known and posixpath.dirname(path) not in places
+        unknown = phrase(Seen.NOT_OF_PYTHON if strange else Seen.NOT_KNOWN)
         yield comparison.find(
-            "reader.changed", CRITICAL, "reading", path, expected=(good or {}).get("sha256", unknown), seen=digest
+            "reader.changed", CRITICAL, "reading", path, expected=(good or {}).get("sha256") or unknown, seen=digest
         )
 
 
-def readers(comparison: Comparison, gaps: Sequence[Gap], why: str) -> Iterator[Finding]:
+def readers(comparison: Comparison, gaps: Sequence[Gap], why: Told) -> Iterator[Finding]:
     """What the second reader says otherwise; no word of it at all is no agreement."""
     for gap in gaps[:MOST_SHOWN]:
         yield comparison.find(

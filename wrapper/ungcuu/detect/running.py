@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Coded, phrase
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import HIGH, LOW, MEDIUM, Comparison, is_expected
 from ungcuu.detect.findings import Finding
@@ -47,14 +49,15 @@ def units(comparison: Comparison) -> Iterator[Finding]:
                 HIGH,
                 "unit",
                 name,
-                expected="not loaded",
+                expected=phrase(Seen.NOT_LOADED),
                 seen=_unit_text(row),
                 evidence={"file": row.get("path", "")},
             )
 
 
-def _unit_text(row: Row) -> str:
-    return f"{row.get('state') or 'no file'}, {row.get('active') or 'not loaded'}"
+def _unit_text(row: Row) -> Coded:
+    state, active = row.get("state") or phrase(Seen.NO_FILE), row.get("active") or phrase(Seen.NOT_LOADED)
+    return phrase(Seen.UNIT, state=state, active=active)
 
 
 def _is_strange_unit(comparison: Comparison, row: Row) -> bool:
@@ -91,8 +94,8 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
             "listener",
             where,
             evidence=dict(row),
-            expected=(old or {}).get("exe", "closed"),
-            seen=row.get("exe") or row.get("comm") or "unknown program",
+            expected=old.get("exe", "") if old is not None else phrase(Seen.CLOSED),
+            seen=row.get("exe") or row.get("comm") or phrase(Seen.UNKNOWN_PROGRAM),
         )
 
 
@@ -123,7 +126,12 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
             for key in sorted(changed)
         ]
         yield comparison.find(
-            "package.changed", LOW, "package", "dpkg", seen=f"{len(told)} packages", evidence={"packages": told}
+            "package.changed",
+            LOW,
+            "package",
+            "dpkg",
+            seen=phrase(Seen.PACKAGES, count=len(told)),
+            evidence={"packages": told},
         )
 
 
@@ -132,10 +140,10 @@ def reading(comparison: Comparison) -> Iterator[Finding]:
     if not comparison.now.complete:
         problems = comparison.now.problems
         yield comparison.find(
-            "reading.incomplete", HIGH, "reading", "host", seen="; ".join(problems[:5]), evidence={"problems": problems}
+            "reading.incomplete", HIGH, "reading", "host", seen=problems[:5], evidence={"problems": problems}
         )
     if comparison.before is None:
         yield comparison.find("baseline.missing", MEDIUM, "reading", "baseline")
     elif comparison.before.reader < comparison.now.reader:
-        before, now = (f"reading {snapshot.reader}" for snapshot in (comparison.before, comparison.now))
+        before, now = (phrase(Seen.READING, number=one.reader) for one in (comparison.before, comparison.now))
         yield comparison.find("baseline.old", MEDIUM, "reading", "baseline", expected=now, seen=before)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ungcuu.core.atomic import put_json
+from ungcuu.core.check_phrases import Seen
 from ungcuu.core.clock import now
+from ungcuu.core.phrases import phrase
 from ungcuu.core.settings import kept_name
 from ungcuu.detect import (
     baseline,
@@ -265,7 +267,7 @@ def application(subject: Subject, snapshot: baseline.Snapshot, against: baseline
 def _vault_view(subject: Subject) -> vault_view.VaultView:
     """Return what the vault saw in the newest restore point that it looked into."""
     if not subject.vault:
-        return vault_view.VaultView(why="the inventory names no vault")
+        return vault_view.VaultView(why=phrase(Seen.NO_VAULT))
     return vault_view.parse(vault.ask(subject.vault, subject.vault_variables, "seen", kept_name(subject.name)))
 
 

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+from ungcuu.core.check_phrases import Seen
 from ungcuu.core.errors import HostKeyMismatch
+from ungcuu.core.phrases import Coded, Detail, Told, phrase
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Row, Snapshot, path_bytes
 from ungcuu.hosts import ssh
@@ -73,13 +75,16 @@ class Account:
     ended: bool = False
 
 
+NO_SUCH_FILE = phrase(Seen.NO_SUCH_FILE)
+
+
 @dataclass(frozen=True)
 class Disagreement:
     """One thing that two readers say differently. ``path`` in the first reader's escaped form."""
 
     path: str
-    first: str
-    second: str
+    first: Told
+    second: Told
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Verdict:
 
     disagreements: Sequence[Disagreement] = ()
     compared: int = 0
-    why: str = ""
+    why: str | Coded = ""
 
 
 def parse(raw: bytes) -> Account:
@@ -132,7 +137,7 @@ def _records(raw: bytes) -> Iterator[bytes]:
 
 def ask(
     target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes], demanded: bool = True
-) -> tuple[Account | None, str]:
+) -> tuple[Account | None, str | Coded]:
     """Return the host's second account, or None and why there is none. ``demanded``: all samples are files to sum.
 
     Raises:
@@ -154,9 +159,11 @@ def ask(
     if answer.ok and said.ended:
         summed = sum(path in said.sums for path in wanted)
         if demanded and summed * 2 < len(wanted):
-            return None, f"it gave the sums of {summed} of {len(wanted)} files"
+            return None, phrase(Seen.SUMS_MISSING, count=summed, wanted=len(wanted))
         return said, ""
-    return None, answer.detail or answer.stderr[-200:].decode("utf-8", "backslashreplace") or "it broke off"
+    stderr = answer.stderr[-200:].decode("utf-8", "backslashreplace")
+    said_last = answer.detail or stderr
+    return None, phrase(Detail.SAID, text=said_last) if said_last else phrase(Seen.BROKE_OFF)
 
 
 # --- what the first reader must have reported -------------------------------------------------------------------------
@@ -228,12 +235,12 @@ def differences(snapshot: Snapshot, said: Account, scope: Scope) -> dict[bytes, 
         if row is None:
             # A first reading that was cut short says so itself: what it did not reach is no disagreement.
             if snapshot.complete and area(path, entry, said, scope):
-                found[path] = Disagreement(_escaped(path), "no such file", _shown(entry))
+                found[path] = Disagreement(_escaped(path), NO_SUCH_FILE, _shown(entry))
         elif entry is not None and (told := _rights(row)) != _shown(entry):
             found[path] = Disagreement(row["path"], told, _shown(entry))
     for path, row in rows.items():
         if path not in said.entries and not said.cut and _both_list(path, row, said, scope):
-            found[path] = Disagreement(row["path"], _rights(row), "no such file")
+            found[path] = Disagreement(row["path"], _rights(row), NO_SUCH_FILE)
     sums = {path_bytes(key[0]): row for key, row in snapshot.of("runtime").items()} | rows
     for path, digest in said.sums.items():
         known = sums.get(path, {}).get("sha256")
@@ -253,8 +260,8 @@ def _rights(row: Row) -> str:
     return f"{row.get('type')} {row.get('uid')}:{row.get('gid')} {row.get('mode', 0):04o}"
 
 
-def _shown(entry: Entry | None) -> str:
-    return f"{entry.type} {entry.uid}:{entry.gid} {entry.mode:04o}" if entry else "a file with PHP code"
+def _shown(entry: Entry | None) -> Told:
+    return f"{entry.type} {entry.uid}:{entry.gid} {entry.mode:04o}" if entry else phrase(Seen.PHP_INSIDE)
 
 
 def _escaped(path: bytes) -> str:
@@ -291,7 +298,7 @@ def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, l
     old = {
         path: gap
         for path, gap in found.items()
-        if gap.first == "no such file" and path in said.entries and said.entries[path].ctime < begun
+        if gap.first == NO_SUCH_FILE and path in said.entries and said.entries[path].ctime < begun
     }
     doubted = {path: gap for path, gap in found.items() if path not in old}
     if doubted and len(doubted) <= RECHECKED:
@@ -302,7 +309,7 @@ def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, l
         left = differences(snapshot, said, scope)
         doubted = {path: gap for path, gap in left.items() if path in doubted}
     both = old | doubted
-    why = "it did not reach the end of a folder in time" if said.cut else ""
+    why = phrase(Seen.FOLDER_UNENDED) if said.cut else ""
     return Verdict([both[path] for path in sorted(both)], len(said.entries) + len(said.sums), why)
 
 
@@ -316,7 +323,7 @@ def _read_again(doubted: Iterable[bytes], said: Account, scope: Scope, snapshot:
     again = look(wanted)
     rows.update(again.rows["file"])
     if not again.ended:
-        snapshot.problems.append("the first reader did not answer a second time")
+        snapshot.problems.append(phrase(Seen.NO_SECOND_LOOK))
 
 
 def look_on_host(target: ssh.Target, config: Mapping[str, Any]) -> Look:

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ungcuu.core.atomic import held, make_private, put, put_json
+from ungcuu.core.check_phrases import Seen
 from ungcuu.core.debian import CODENAMES
+from ungcuu.core.phrases import Coded, Detail, phrase
 from ungcuu.core.terminal import clean
 from ungcuu.detect.packages_truth import Key, Packaged, usual_path
 
@@ -53,7 +55,7 @@ class Archive:
     codename: str
     architecture: str
     sources: Sequence[str] = ()
-    why: str = ""
+    why: str | Coded = ""
     _left: int = field(default=FETCH_BYTES, repr=False)
 
     def known(self, wanted: Iterable[Key]) -> Mapping[Key, Listed]:
@@ -71,7 +73,7 @@ class Archive:
                 self.why = self._update()
                 found |= dict(self._read(names))
             elif not found and names:
-                self.why = "no package list is there"
+                self.why = phrase(Seen.NO_PACKAGE_LIST)
             self._remember(found)
         return found
 
@@ -95,17 +97,17 @@ class Archive:
         stamp = self.folder / "updated"
         return stamp.stat().st_mtime if stamp.exists() else 0.0
 
-    def _update(self) -> str:
+    def _update(self) -> str | Coded:
         """Fetch the lists; return why that failed, or nothing."""
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            return "this controller has no apt"
+            return phrase(Seen.NO_APT)
         if any("trusted" in line.partition("]")[0] for line in self.sources):
-            return "host_state_package_sources: trusted=yes is not accepted, give signed-by="
+            return phrase(Seen.SOURCE_UNSIGNED)
         lines = [*self.sources, *_own_sources(self.codename)]
         if not lines:
-            return "this controller's apt knows no Debian archive"
+            return phrase(Seen.NO_SOURCES)
         if not self.sources and not KEYRING.exists():
-            return f"{KEYRING} is missing (apt-get install debian-archive-keyring)"
+            return phrase(Seen.NO_KEYRING, file=str(KEYRING))
         for name in ("lists/partial", "cache/archives/partial", "state"):
             make_private(self.folder / name)
         put(self.folder / "sources.list", "".join(f"{line}\n" for line in dict.fromkeys(lines)))
@@ -115,7 +117,7 @@ class Archive:
             put(self.folder / "updated", "")
         return problem
 
-    def _apt(self, words: Sequence[str], seconds: float, cwd: Path | None = None) -> str:
+    def _apt(self, words: Sequence[str], seconds: float, cwd: Path | None = None) -> str | Coded:
         """Run apt-get in folders of our own, signatures demanded; return what failed, or nothing."""
         settings = {
             "Dir::Etc::sourcelist": self.folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
@@ -139,11 +141,14 @@ class Archive:
                 env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
             )
         except subprocess.TimeoutExpired:
-            return f"apt did not end within {seconds:.0f} s"
+            return phrase(Seen.APT_SLOW, seconds=round(seconds))
         except OSError as error:
-            return f"apt can't be run: {error.strerror}"
+            return phrase(Seen.APT_BROKEN, why=error.strerror)
         said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.startswith(("E:", "Err"))]
-        return clean(" ".join(said)[:300] or f"apt ended with {done.returncode}", 300) if done.returncode else ""
+        if not done.returncode:
+            return ""
+        text = clean(" ".join(said), 300)
+        return phrase(Detail.SAID, text=text) if text else phrase(Seen.APT_ENDED, status=done.returncode)
 
     # --- lists ---
 

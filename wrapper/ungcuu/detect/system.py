@@ -6,9 +6,21 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect import change, heuristics, verdicts
 from ungcuu.detect.baseline import Row, Snapshot
-from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, SUSPICIOUS_JOB, TEMPORARY, Comparison, is_expected
+from ungcuu.detect.comparison import (
+    CRITICAL,
+    GONE,
+    HIGH,
+    LOW,
+    MEDIUM,
+    SUSPICIOUS_JOB,
+    TEMPORARY,
+    Comparison,
+    is_expected,
+)
 from ungcuu.detect.data import link_explained, updated
 from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.detect.places import PACKAGED_UNIT, PLACES, UNIT_FOLDER
@@ -257,8 +269,8 @@ def _program_gone(comparison: Comparison, path: str, old: Row | None) -> Iterato
             MEDIUM,
             "file",
             path,
-            expected="present",
-            seen="gone",
+            expected=phrase(Seen.PRESENT),
+            seen=GONE,
             evidence=change.evidence(old),
             action=_reinstall(old),
         )
@@ -272,7 +284,7 @@ def _packaged_program(comparison: Comparison, path: str, old: Row | None, new: R
             CRITICAL,
             "file",
             path,
-            expected=(old or {}).get("sha256", f"as in package {new['package']}"),
+            expected=(old or {}).get("sha256") or phrase(Seen.AS_IN_PACKAGE, package=new["package"]),
             seen=new.get("sha256", ""),
             evidence=change.evidence(new),
             action=_reinstall(new),

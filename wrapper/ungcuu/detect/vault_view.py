@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import Coded, Told, phrase
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import HIGH, Comparison
 from ungcuu.detect.findings import Finding
@@ -34,7 +36,7 @@ class VaultView:
     time: float = 0.0
     root: str = ""
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    why: str = ""
+    why: str | Coded = ""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Contradiction:
     """One file that the host shows otherwise than the point, and can't have changed since. ``path`` is escaped."""
 
     path: str
-    host: str
-    vault: str
+    host: Told
+    vault: Told
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,15 @@ class VaultComparison:
 def parse(answer: Mapping[str, Any] | None) -> VaultView:
     """Return the view in a vault's answer; what is not of the expected form is a view of nothing, with the reason."""
     if answer is None:
-        return VaultView(why="the vault gave no answer")
+        return VaultView(why=phrase(Seen.VAULT_SILENT))
     try:
         if not answer["point"]:
-            return VaultView(why="the vault has looked into no restore point of this host")
+            return VaultView(why=phrase(Seen.VAULT_NO_POINT))
         moment = datetime.fromisoformat(str(answer["point"]["time"]).replace("Z", "+00:00")).timestamp()
         rows = {str(path): (str(kind), str(digest)) for path, kind, digest in answer["rows"] if kind in _KINDS}
         return VaultView(str(answer["point"]["id"]), moment, str(answer["root"]).rstrip("/"), rows)
     except (KeyError, TypeError, ValueError):
-        return VaultView(why="the vault's answer is of another form")
+        return VaultView(why=phrase(Seen.VAULT_FORM))
 
 
 def compare(snapshot: Snapshot, view: VaultView) -> VaultComparison:
@@ -132,8 +134,8 @@ def _said(row: Row | None) -> tuple[str, str] | None:
     return (str(row.get("type")), str(value)) if value or row.get("type") not in _KINDS else None
 
 
-def _shown(kind: str, value: str) -> str:
-    return "no such file" if kind == "none" else f"{kind} {value}".strip()
+def _shown(kind: str, value: str) -> Told:
+    return phrase(Seen.NO_SUCH_FILE) if kind == "none" else f"{kind} {value}".strip()
 
 
 def vault_view(comparison: Comparison, seen: VaultComparison) -> Iterator[Finding]:

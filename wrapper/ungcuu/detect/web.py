@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
+from ungcuu.core.check_phrases import Seen
+from ungcuu.core.phrases import phrase
 from ungcuu.detect import change, heuristics, verdicts
 from ungcuu.detect.baseline import Row
-from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, Comparison
+from ungcuu.detect.comparison import ABSENT, CRITICAL, GONE, HIGH, MEDIUM, Comparison
 from ungcuu.detect.findings import Do, Finding
 
 _CODE, _PAGE, _SERVER_FILE = heuristics.CODE_NAME, heuristics.PAGE_NAME, heuristics.SERVER_NAME
@@ -40,7 +42,7 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
             CRITICAL,
             "file",
             path,
-            expected="media only",
+            expected=phrase(Seen.MEDIA_ONLY),
             seen=verdict.excerpt,
             evidence=evidence,
             action=change.move(new),
@@ -78,7 +80,14 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
         if old is not None and old.get("type") != "dir":
             restore = {"do": Do.RESTORE.value}
             yield comparison.find(
-                "web.removed", MEDIUM, "file", path, expected="present", seen="gone", evidence=evidence, action=restore
+                "web.removed",
+                MEDIUM,
+                "file",
+                path,
+                expected=phrase(Seen.PRESENT),
+                seen=GONE,
+                evidence=evidence,
+                action=restore,
             )
         return
     if old is None:
@@ -125,7 +134,7 @@ def _web_added(
         severity,
         "file",
         path,
-        expected="not present",
+        expected=ABSENT,
         seen=verdict.excerpt,
         evidence=evidence,
         action=change.move(new),

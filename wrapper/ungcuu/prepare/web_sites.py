@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ungcuu.core.check_phrases import Trial
+from ungcuu.core.phrases import Coded, Detail, phrase
+
 _NAME = re.compile(r"[a-z0-9*._~-]{1,253}")
 _PLACE = re.compile(r"/[A-Za-z0-9_.@+/-]{0,300}")
 _POOL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?/[A-Za-z0-9_.-]{1,64}")
@@ -110,20 +113,21 @@ def page(row: object) -> dict[str, Any] | None:
     return asked | {"trial": found[0]}
 
 
-def worse(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """In which way a neighbour's page is worse than before the changes, empty if it is not."""
+def worse(before: Mapping[str, Any], after: Mapping[str, Any]) -> Coded:
+    """In which way a neighbour's page is worse than before the changes, an empty phrase if it is not."""
     was, now = before.get("seen") or {}, after.get("seen") or {}
     if not now.get("status"):
-        return str(after.get("detail") or "no answer")
+        known = after.get("detail")
+        return known if isinstance(known, dict) and known else phrase(Detail.PAGE_NONE)
     if _rank(now["status"]) > _rank(was.get("status", 0)):
-        return f"status {was.get('status')} before, {now['status']} now"
+        return phrase(Trial.WORSE_STATUS, before=was.get("status"), now=now["status"])
     if _rank(now["status"]) < _rank(was.get("status", 0)):
-        return ""
+        return {}
     if was.get("title") and now.get("title") != was["title"]:
-        return "it has another title"
+        return phrase(Trial.WORSE_TITLE)
     if "location" in was and now.get("location") != was["location"]:
-        return f"it sends visitors elsewhere: {str(now.get('location', ''))[:100]}"
-    return "less than half as long as before" if int(now.get("length", 0)) * 2 < int(was.get("length", 0)) else ""
+        return phrase(Trial.WORSE_PLACE, place=str(now.get("location", ""))[:100])
+    return phrase(Trial.WORSE_LENGTH) if int(now.get("length", 0)) * 2 < int(was.get("length", 0)) else {}
 
 
 def _rank(status: object) -> int:

@@ -10,13 +10,10 @@ import fnmatch
 import posixpath
 from dataclasses import dataclass
 
-from ungcuu.core.i18n import N_
+from ungcuu.core.check_phrases import Left
+from ungcuu.core.phrases import Coded, phrase
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.hosts import profiles
-
-CONFIGURATION = N_("the application's own file, without which the website is down: restore it, or name the finding")
-KEPT_CODE = N_("code that the application keeps and the baseline knows otherwise: restore it, or name the finding")
-UNJUDGED = N_("no baseline says whether the website needs it: restore it, or name the finding")
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,17 @@ class OwnFiles:
         config = profile.config.paths if profile.config else ()
         return cls(root, below(writable), below((*config, *profile.needed)), below(profile.writable.code))
 
-    def why_kept(self, path: str, known: Snapshot | None) -> str:
-        """Why a file is not moved away unless a person names it; empty for one that may go."""
+    def why_kept(self, path: str, known: Snapshot | None) -> Coded:
+        """Why a file is not moved away unless a person names it; an empty phrase for one that may go."""
         fits = [pattern for pattern in self.needed if fnmatch.fnmatchcase(path, pattern)]
         # Where only a pattern, or the folder above, allows it, an intruder may have chosen it: a baseline knows.
         here = any("*" not in pattern and pattern.startswith(self.root + "/") for pattern in fits)
         if fits and (here or known is None or known.file(path) is not None):
-            return CONFIGURATION
+            return phrase(Left.CONFIGURATION)
         if known is None:
             inside = bool(self.root) and path.startswith(self.root + "/")
-            return UNJUDGED if inside and not _below(path, self.writable) else ""
-        return KEPT_CODE if _below(path, self.code) and known.file(path) is not None else ""
+            return phrase(Left.UNJUDGED) if inside and not _below(path, self.writable) else {}
+        return phrase(Left.KEPT_CODE) if _below(path, self.code) and known.file(path) is not None else {}
 
 
 def _below(path: str, folders: tuple[str, ...]) -> bool:

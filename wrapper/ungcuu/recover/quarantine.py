@@ -19,14 +19,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core.check_phrases import Left
 from ungcuu.core.clock import now
 from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.core.heard import heard
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Coded, Told, phrase
+from ungcuu.core.sentences import shown
 from ungcuu.core.settings import host_folder
 from ungcuu.core.terminal import clean
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Snapshot, path_bytes
-from ungcuu.detect.findings import Do, Severity
+from ungcuu.detect.findings import Do, Severity, what_helps
 from ungcuu.detect.scan import Subject
 from ungcuu.hosts import remote_program
 from ungcuu.recover.own_files import OwnFiles
@@ -119,7 +123,7 @@ def plan(
             orders.append(order)
         else:
             left.append(
-                {**{name: row.get(name) for name in ("id", "rule", "severity", "path")}, "fix": _fix(row), "why": order}
+                {**{name: row.get(name) for name in ("id", "rule", "severity", "path", "advice")}, "why": order}
             )
     for number, path in enumerate(choice.paths):
         orders.append(_named_path(path, known, f"{stamp}-path{number}"))
@@ -142,22 +146,22 @@ def _chosen(rows: Iterable[Mapping[str, Any]], choice: Choice) -> list[Mapping[s
     return [row for row in known.values() if row.get("severity") in DEFAULT_SEVERITIES]
 
 
-def _fix(row: Mapping[str, Any]) -> str:
-    """Return what a finding says to do; a scan of an earlier release called it ``mend``."""
-    return str(row.get("fix") or row.get("mend") or "")
+def why_left(row: Mapping[str, Any]) -> str:
+    """Return why a finding was left, in the reader's language: a reason of its own, else what helps against it."""
+    return shown(row["why"]) if row.get("why") else _(what_helps(str(row.get("rule")), str(row.get("advice") or "")))
 
 
-def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str, own: OwnFiles) -> Order | str:
-    """Return the order for one finding, or why there is none."""
+def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp: str, own: OwnFiles) -> Order | Coded:
+    """Return the order for one finding, or why there is none: an empty phrase where its advice says it."""
     action = dict(row.get("action", {}))
     try:
         do = Do(action.pop("do", "person"))
     except ValueError:
-        return "unknown action"
+        return phrase(Left.UNKNOWN_ACTION)
     if do not in _HANDLED:
-        return _fix(row)
+        return {}
     if do is Do.KILL and not choice.kill:
-        return "a process is ended only with --kill-processes"
+        return phrase(Left.KILL_NOT_ASKED)
     why = _forbidden(do, action, known, choice)
     if not why and do is Do.MOVE and str(row["id"]) not in choice.findings:
         why = own.why_kept(str(action.get("path", "")), known)
@@ -168,34 +172,32 @@ def _order(row: Mapping[str, Any], choice: Choice, known: Snapshot | None, stamp
     return Order(f"{stamp}-{row['id']}", str(row["id"]), str(row["rule"]), do, clean(row.get("path", "")), action)
 
 
-def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice: Choice) -> str:
+def _forbidden(do: Do, action: Mapping[str, Any], known: Snapshot | None, choice: Choice) -> Coded:
     """Return why this action is not ordered: a lying host must not make us break what is good."""
     path = str(action.get("path", ""))
     if do in (Do.MOVE, Do.UNIT, Do.LINES, Do.MODE) and not allowed(path, lines=do in (Do.LINES, Do.MODE)):
-        return "outside of the folders that may be changed"
+        return phrase(Left.OUTSIDE)
     if known is None:
-        return "" if do in (Do.MOVE, Do.KILL) else "there is no baseline to judge it by"
-    return next(
-        (f"the baseline knows this {what} as good" for what, good in _good(do, action, known, choice) if good), ""
-    )
+        return {} if do in (Do.MOVE, Do.KILL) else phrase(Left.NO_BASELINE_FOR_IT)
+    return next((phrase(what) for what, good in _good(do, action, known, choice) if good), {})
 
 
-def _good(do: Do, action: Mapping[str, Any], known: Snapshot, choice: Choice) -> Iterable[tuple[str, bool]]:
+def _good(do: Do, action: Mapping[str, Any], known: Snapshot, choice: Choice) -> Iterable[tuple[Left, bool]]:
     """Yield what the baseline knows of the thing that is to be taken."""
     path, account = str(action.get("path", "")), str(action.get("account", ""))
     # Python writes compiled code again: a poisoned file may go although the baseline knows a good one there.
     compiled = path.endswith(".pyc") and (known.file(path) or {}).get("sha256") != action.get("sha256")
     if do in (Do.MOVE, Do.UNIT) and not compiled:
-        yield "file", _same_as_known(known.file(path), action)
+        yield Left.GOOD_FILE, _same_as_known(known.file(path), action)
     if do is Do.UNIT:
-        yield "unit", (str(action.get("unit")),) in known.of("unit")
+        yield Left.GOOD_UNIT, (str(action.get("unit")),) in known.of("unit")
     if do is Do.LINES:
-        yield "line", any(key[1] == path and key[2] in action.get("lines", []) for key in known.of("line"))
+        yield Left.GOOD_LINE, any(key[1] == path and key[2] in action.get("lines", []) for key in known.of("line"))
     if do is Do.LOCK:
-        yield "account", (account,) in known.of("account") or account in choice.accounts_kept
+        yield Left.GOOD_ACCOUNT, (account,) in known.of("account") or account in choice.accounts_kept
     if do is Do.MEMBER:
         members = known.of("group").get((str(action.get("group", "")),), {}).get("members", [])
-        yield "membership", account in members
+        yield Left.GOOD_MEMBERSHIP, account in members
 
 
 def _same_as_known(good: Mapping[str, Any] | None, action: Mapping[str, Any]) -> bool:
@@ -231,7 +233,7 @@ class Taken:
 
     order: Order
     outcome: str
-    why: str = ""
+    why: Told = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self, host: str) -> dict[str, Any]:
@@ -292,17 +294,17 @@ _KNOWN: Mapping[str, type] = {
 
 def _taken(order: Order, answer: Mapping[str, Any] | None) -> Taken:
     if answer is None:
-        return Taken(order, "unknown", "the host gave no answer")
+        return Taken(order, "unknown", phrase(Left.NO_ANSWER))
     outcome = answer.get("outcome")
     if outcome not in ("done", "gone", "good", "would", "refused", "failed"):
-        return Taken(order, "unknown", "the host's answer is not of the expected form")
+        return Taken(order, "unknown", phrase(Left.ANSWER_FORM))
     raw = answer.get("known", {})
     known = {
         name: raw[name]
         for name, wanted in _KNOWN.items()
         if isinstance(raw, dict) and baseline.fits(raw.get(name), wanted, 8192)
     }
-    return Taken(order, outcome, clean(answer.get("why", ""), 300), known)
+    return Taken(order, outcome, heard(answer.get("why"), frozenset()), known)
 
 
 # --- the controller's memory --------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from typing import Any
 from ungcuu.case.case import current
 from ungcuu.case.facts import FALSE_ALARM
 from ungcuu.case.facts import Finding as CaseFinding
+from ungcuu.core.check_phrases import Left
 from ungcuu.core.clock import now
+from ungcuu.core.phrases import Coded, phrase
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
 from ungcuu.detect.findings import Finding, substance
@@ -58,7 +60,7 @@ class Reassessment:
     scan: Mapping[str, Any]
     checks: Mapping[str, Any]
     entry: Mapping[str, Any]
-    left: tuple[str, ...]
+    left: tuple[Coded, ...]
     root_lost: Mapping[str, Any] = field(default_factory=dict)
     excused: tuple[Mapping[str, str], ...] = ()
     application: Mapping[str, Any] = field(default_factory=dict)
@@ -91,22 +93,26 @@ def judge(
     """Put the three together. Pure but for the clock. ``known`` are the findings of the host's case."""
     counting = [item for item in found.findings if item.severity.value != "low"]
     excused = _excused(counting, known)
-    left = [f"{item.severity.value} {item.rule}: {item.path}" for item in counting if item.id not in excused]
+    left = [
+        phrase(Left.FINDING, severity=item.severity.value, rule=item.rule, path=item.path)
+        for item in counting
+        if item.id not in excused
+    ]
     if not found.baseline:
-        left.append("there is no baseline to compare with")
+        left.append(phrase(Left.NO_BASELINE))
     if not found.complete:
-        left.append("the scan could not see everything")
+        left.append(phrase(Left.SCAN_PARTIAL))
     failed = [check for check in checks if not check.ok]
-    left += [f"check {check.role} {check.name}: {check.why or check.outcome}" for check in failed]
+    left += [
+        phrase(Left.CHECK_FAILED, role=check.role, name=check.name, why=check.why or check.outcome) for check in failed
+    ]
     if not any(check.outcome == "passed" for check in checks):
-        left.append("no check could be carried out")
+        left.append(phrase(Left.NO_CHECK))
     if not entry.closed:
-        left.append("nobody has said what the way in was and how it was closed (--entry-closed)")
+        left.append(phrase(Left.ENTRY_OPEN))
     unread = found.unread_application()
     if unread and not entry.looked:
-        left.append(
-            f"nobody has looked at what no scan reads of the application: {', '.join(unread)} (--application-checked)"
-        )
+        left.append(phrase(Left.APPLICATION_UNREAD, topics=unread))
     told = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],

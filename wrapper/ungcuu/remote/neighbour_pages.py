@@ -55,11 +55,15 @@ def look(page: dict[str, Any], settled: bool) -> dict[str, Any]:
             again = fingerprint(page)
             seen = {key: value for key, value in seen.items() if again.get(key) == value or key == "length"}
     except ConnectionRefusedError as error:
-        return {"passed": False, "detail": f"nothing listens there: {error}"}
+        return {
+            "passed": False,
+            "detail": {"code": "trial_not_listening", "said": {"code": "said", "text": str(error)}},
+        }
     except (OSError, http.client.HTTPException, ValueError) as error:
-        seen, detail = {}, f"{type(error).__name__}: {error}"[:200]
+        seen, detail = {}, {"code": "said", "text": f"{type(error).__name__}: {error}"[:200]}
     else:
-        detail = f"status {seen['status']}" if "status" in seen else "its status is another each time"
+        steady = "status" in seen
+        detail = {"code": "status_plain", "status": seen["status"]} if steady else {"code": "status_changes"}
     passed = 0 < seen.get("status", 0) < 500
     return {
         "passed": passed,

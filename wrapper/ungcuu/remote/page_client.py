@@ -18,7 +18,11 @@ _PATIENCE = 240.0  # seconds that one run waits for guards in all
 
 
 class Broken(Exception):
-    """A trial failed; the text says how."""
+    """A trial failed: a code of ``ungcuu.core.check_phrases`` with its values."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(f"{code} {values}")
+        self.phrase = {"code": code, **values}
 
 
 class Remade(Broken):
@@ -112,7 +116,7 @@ class Browser:
         return status, {key.lower(): value for key, value in said}, content
 
 
-def expect(status: int, good: tuple[int, ...], what: str) -> None:
-    """Raise unless the status is one of the good ones."""
+def expect(status: int, good: tuple[int, ...], what: object) -> None:
+    """Raise unless the status is one of the good ones; ``what`` was asked for is a path, or a phrase."""
     if status not in good:
-        raise Broken(f"{what}: status {status}")
+        raise Broken("trial_status", what=what, status=status)

@@ -270,7 +270,7 @@ def content_policy(browser: Browser, order: dict[str, Any], needs: dict[str, lis
     if bad:
         refused = sorted({" ".join(pair) for _, pair in bad})
         kind = Remade if all(is_ours(policy) for policy, _ in bad) else Broken
-        raise kind(f"the Content-Security-Policy refuses what pages load: {', '.join(refused[:5])}")
+        raise kind("trial_policy_refuses", sources=refused[:5])
 
 
 def is_ours(policy: str, files: tuple[str, ...] = _OUR_FILES) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import posixpath
 import re
 
-LINKS, PROGRAMS, MODES, SYNTAX = "links", "programs in writable folders", "files that anyone may write", "PHP syntax"
+# Names of the checks, as records hold them.
+LINKS, PROGRAMS, MODES = "links", "programs_in_writable_folders", "files_that_anyone_may_write"
+SYNTAX, IMPORT = "php_syntax", "database_import"
 # How a person names the checks that may be accepted; the others say that the point itself is not whole.
 ACCEPTABLE = {"links": LINKS, "programs": PROGRAMS, "modes": MODES, "syntax": SYNTAX}
 HEAD_BYTES = 64 * 1024

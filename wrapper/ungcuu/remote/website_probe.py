@@ -31,22 +31,23 @@ from ungcuu.remote.wordpress_editor import Wordpress, picture
 
 _CROWD = "20 visitors at once"
 _FEW = 5  # visitors, where a flood guard counts them
+# What page.py says of a failure, where the code of a record is another word.
+_WHY = {"refused": "connection_refused", "not http": "not_http"}
 _MOST_PAGES = 60  # of other sites; more are named as not looked at
 
 
 def trial(results: dict[str, dict[str, Any]], name: str, work: Any, *arguments: Any) -> bool:
     """Carry out one trial and note how it went."""
     started = time.monotonic()
-    remade = {}
+    remade, passed, detail = {}, False, dict[str, Any]()
     try:
         work(*arguments)
-        passed, detail = True, ""
-    except (Broken, OSError, http.client.HTTPException, ValueError, KeyError, subprocess.SubprocessError) as error:
-        passed, detail = (
-            False,
-            f"{type(error).__name__}: {error}"[:300] if not isinstance(error, Broken) else str(error),
-        )
+        passed = True
+    except Broken as error:
+        detail = error.phrase
         remade = {"remade": True} if isinstance(error, Remade) else {}
+    except (OSError, http.client.HTTPException, ValueError, KeyError, subprocess.SubprocessError) as error:
+        detail = {"code": "said", "text": f"{type(error).__name__}: {error}"[:300]}
     results[name] = {"passed": passed, "detail": detail, "seconds": round(time.monotonic() - started, 3)} | remade
     return passed
 
@@ -73,10 +74,12 @@ def home(order: dict[str, Any]) -> None:
     """The health page with its phrase."""
     seen = health(order)
     if seen["error"]:
-        raise Broken(f"home page: no answer ({seen['error']})")
-    expect(seen["status"], (200,), "home page")
+        raise Broken(
+            "trial_no_answer", what={"code": "trial_home"}, why={"code": _WHY.get(seen["error"], seen["error"])}
+        )
+    expect(seen["status"], (200,), {"code": "trial_home"})
     if not page.healthy(seen):
-        raise Broken("the home page lacks its phrase")
+        raise Broken("trial_no_phrase")
 
 
 def static(browser: Browser, order: dict[str, Any]) -> None:
@@ -110,14 +113,14 @@ def crowd(browser: Browser, order: dict[str, Any]) -> None:
     if pace.met_guard and not (codes and order.get("again")):
         codes = [ask(number, patient=True) for number in range(_FEW)]
     if bad := [code for code in codes if code != 200]:
-        raise Broken(f"{len(bad)} of {len(codes)} visitors got {sorted(set(bad))}")
+        raise Broken("trial_some_visitors", bad=len(bad), count=len(codes), statuses=sorted(set(bad)))
 
 
 def cookie(browser: Browser, order: dict[str, Any]) -> None:
     """A cookie of 3 KB, as plugins set them."""
     browser = browser.stranger()
     browser.cookies["ungcuu_probe"] = "x" * 3072
-    expect(browser.ask("GET", order["path"])[0], (200,), "3 KB cookie")
+    expect(browser.ask("GET", order["path"])[0], (200,), {"code": "trial_cookie"})
 
 
 def database(order: dict[str, Any]) -> None:
@@ -128,7 +131,8 @@ def database(order: dict[str, Any]) -> None:
     command, end = _DUMPS[engine]
     done = subprocess.run([*command, name], capture_output=True, check=False, timeout=60)
     if done.returncode or end not in done.stdout[-200:]:
-        raise Broken(f"database dump: {done.stderr.decode(errors='replace').strip()[-200:]}")
+        said = done.stderr.decode(errors="replace").strip()[-200:]
+        raise Broken("trial_dump_failed", said={"code": "said", "text": said})
 
 
 _DUMPS: dict[str | None, tuple[list[str], bytes]] = {
@@ -160,7 +164,8 @@ def _smaller_upload(site: Wordpress, results: dict[str, dict[str, Any]], again: 
     """Stock servers take less than 2 MB: what a website never took can't show what a change breaks."""
     passed = trial(results, "upload 900 KB", site.upload, "ungcuu-probe.txt", "text/plain", b"Thong bao\n" * 92160)
     if passed and not again:
-        results["upload 900 KB"]["detail"] = f"2 MB is more than this website takes: {results['upload 2 MB']['detail']}"
+        why = results["upload 2 MB"]["detail"]
+        results["upload 900 KB"]["detail"] = {"code": "trial_too_large", "why": why}
         del results["upload 2 MB"]
 
 
@@ -188,7 +193,9 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
             trial(results, name, work, *arguments)
     paced = pace_of(order["name"]).met_guard
     if paced and _CROWD in results:
-        results[_CROWD]["detail"] += f" (only {_FEW}, one after the other: the website's own flood guard answers 429)"
+        few = {"code": "trial_few_visitors", "count": _FEW}
+        known = results[_CROWD]["detail"]
+        results[_CROWD]["detail"] = [known, few] if known else few
     again = bool(order.get("again"))
     beside = order.get("pages", []) if again else pages_beside(sites, order["name"])
     pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]

@@ -89,21 +89,22 @@ class Wordpress:
             timeout=60,
         )
         if done.returncode:
-            raise Broken(f"the probe's account: {(done.stderr or done.stdout).strip()[-300:]}")
+            said = (done.stderr or done.stdout).strip()[-300:]
+            raise Broken("trial_account_failed", said={"code": "said", "text": said})
 
     def login(self) -> None:
         """The login page and a real login."""
         status, _, body = self.browser.ask("GET", "/wp-login.php")
-        expect(status, (200,), "login page")
+        expect(status, (200,), {"code": "trial_login_page"})
         if b"user_login" not in body:
-            raise Broken("the login page has no form")
+            raise Broken("trial_no_form")
         form = urlencode({"log": self.login_name, "pwd": self.password, "wp-submit": "1", "testcookie": "1"}).encode()
         status, headers, _ = self.browser.ask("POST", "/wp-login.php", form, _FORM)
-        expect(status, (302,), f"login ({headers.get('content-type', '')})")
+        expect(status, (302,), {"code": "trial_login_answer", "kind": headers.get("content-type", "")})
         if not any(name.startswith("wordpress_logged_in") for name in self.browser.cookies):
-            raise Broken("the login was refused")
+            raise Broken("trial_login_refused")
         status, _, body = self.browser.ask("GET", "/wp-admin/admin-ajax.php?action=rest-nonce")
-        expect(status, (200,), "nonce")
+        expect(status, (200,), {"code": "trial_nonce"})
         self.nonce = body.decode("ascii", "replace").strip()
 
     def upload(self, name: str, kind: str, content: bytes) -> None:
@@ -113,40 +114,40 @@ class Wordpress:
         form = f"{part}\r\n\r\n".encode() + content + f"\r\n--{mark}--\r\n".encode()
         headers = {"X-WP-Nonce": self.nonce, "Content-Type": f"multipart/form-data; boundary={mark}"}
         status, _, body = self.browser.ask("POST", "/index.php?rest_route=/wp/v2/media", form, headers)
-        expect(status, (201,), f"upload of {len(content)} bytes")
+        expect(status, (201,), {"code": "trial_upload", "bytes": len(content)})
         if kind == "image/png":
             self.media = str(json.loads(body)["source_url"])
 
     def media_page(self) -> None:
         """What was uploaded is served again."""
         status, headers, body = self.browser.stranger().ask("GET", urlsplit(self.media).path)
-        expect(status, (200,), "media")
+        expect(status, (200,), {"code": "trial_media"})
         if headers.get("content-type") != "image/png" or not body.startswith(b"\x89PNG"):
-            raise Broken("the uploaded picture is not served as a picture")
+            raise Broken("trial_no_picture")
 
     def post(self) -> None:
         """A draft with words that filters dislike, then edited with the HTML that editors paste."""
         text = {"title": "Thông báo: select * from & <b>", "content": "<p>1' OR '1'='1 – ví dụ</p>", "status": "draft"}
         status, _, body = self._save("/wp/v2/posts", text)
-        expect(status, (201,), "saving a draft")
+        expect(status, (201,), {"code": "trial_saving"})
         page = (
             '<!-- wp:paragraph --><p style="color:red"><a href="https://example.com/?a=1&b=2">Xem</a></p>'
             "<table><tr><td>order by; union</td></tr></table><blockquote>../../tệp &lt;script&gt;</blockquote>"
         )
         status, _, _ = self._save(f"/wp/v2/posts/{int(json.loads(body)['id'])}", text | {"content": page})
-        expect(status, (200,), "editing the draft")
+        expect(status, (200,), {"code": "trial_editing"})
 
     def rich_text(self) -> None:
         """A report as a rich editor sends it: saved by the editor of today, kept as a draft by the classic one."""
         text = {"title": "Báo cáo “quý III” – số 25/BC-SCT", "content": _RICH, "status": "draft"}
-        expect(self._save("/wp/v2/posts", text)[0], (201,), "saving rich text")
+        expect(self._save("/wp/v2/posts", text)[0], (201,), {"code": "trial_saving_rich"})
         autosave = {"content": _RICH, "post_title": text["title"], "post_type": "post"}
         form = urlencode(
             {f"data[wp_autosave][{key}]": value for key, value in autosave.items()} | {"action": "heartbeat"}
         )
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         status = self.browser.ask("POST", "/wp-admin/admin-ajax.php", form.encode(), headers)[0]
-        expect(status, (200, 400), "sending rich text by a form")
+        expect(status, (200, 400), {"code": "trial_sending_rich"})
 
     def _save(self, route: str, text: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         headers = {"X-WP-Nonce": self.nonce, "Content-Type": "application/json"}
@@ -154,7 +155,7 @@ class Wordpress:
 
     def admin(self) -> None:
         """The editor's desk."""
-        expect(self.browser.ask("GET", "/wp-admin/")[0], (200,), "administration")
+        expect(self.browser.ask("GET", "/wp-admin/")[0], (200,), {"code": "trial_administration"})
 
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "wordpress_test_cookie=WP%20Cookie%20check"}

@@ -9,11 +9,10 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ungcuu.core import phrases
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import _
 from ungcuu.core.phrases import code_of
-from ungcuu.core.sentences import shown
+from ungcuu.core.sentences import shown, stands_alone
 from ungcuu.core.sentences import word as word_of
 from ungcuu.core.terminal import clean
 from ungcuu.report.labels import ACTIONS, ATTEMPTS, DEEDS, ENDINGS, WORDS
@@ -122,7 +121,7 @@ def pairs(data: Mapping[str, Any], limit: int = 600) -> str:
 def _field(name: str, value: object, around: Mapping[str, Any]) -> str:
     """The value of one field of a record in words."""
     coded = name in _CODED or (name == "name" and "side" in around)
-    if coded and isinstance(value, str) and code_of(value) in phrases.WORDS:
+    if coded and isinstance(value, str) and stands_alone(code_of(value)):
         return word_of(code_of(value))
     return flat(value)
 

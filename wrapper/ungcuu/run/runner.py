@@ -306,6 +306,7 @@ class Runner:
             "ANSIBLE_ROLES_PATH": str(self.settings.roles),
             "ANSIBLE_ACTION_PLUGINS": str(self.settings.action_plugins),
             "ANSIBLE_CALLBACK_PLUGINS": str(self.settings.callback_plugins),
+            "ANSIBLE_FILTER_PLUGINS": str(self.settings.filter_plugins),
             "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
             "ANSIBLE_HOST_KEY_CHECKING": "true",  # ansible-runner turns it off for whoever does not say so
             "ANSIBLE_RETRY_FILES_ENABLED": "false",

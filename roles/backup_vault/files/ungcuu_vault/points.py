@@ -16,7 +16,18 @@ from ungcuu_vault.schedule import schedule
 from ungcuu_vault.site import Site
 
 _ID = re.compile(r"[0-9a-f]{8,64}")
-_UNKNOWN_CODE = "no baseline is older: its code was judged by content rules alone"
+_UNKNOWN_CODE = "point_unknown_code"
+# The words of each code, as ungcuu.core.check_phrases has them: this program says them in its own messages.
+_WORDS = {
+    "point_newer": "newer than asked for",
+    "point_after_sign": "taken after the first sign of compromise ({time})",
+    "point_damaged": "it is damaged",
+    "point_skewed": "its own clock disagrees with the vault's",
+    "point_holds": "holds {said}",
+    "point_not_whole": "is not whole: {said}",
+    "point_not_judged": "could not be judged: {said}",
+    _UNKNOWN_CODE: "no baseline is older: its code was judged by content rules alone",
+}
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,60}")
 _DIFFERENCE = re.compile(rb"^Files:\s+(\d+) new,\s+(\d+) removed,\s+(\d+) changed", re.M)
 _MOST_COMPARED = 20
@@ -60,7 +71,7 @@ def _compare_newest(site: Site, held: set[str]) -> None:
 
 def choose(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     """The point that a restore would take, why newer ones are passed over, and what speaks against restoring it."""
-    passed_over: list[dict[str, str]] = []
+    passed_over: list[dict[str, Any]] = []
     point = choose_point(site, arguments, passed_over)
     only = ["files"] if arguments.path else arguments.only.split(",")
     return {"point": point, "passed_over": passed_over, "refused": refusal(site, point, arguments, only)}
@@ -83,7 +94,7 @@ def refusal(site: Site, point: dict[str, Any], arguments: argparse.Namespace, on
 
 
 def choose_point(
-    site: Site, arguments: argparse.Namespace, passed_over: list[dict[str, str]] | None = None
+    site: Site, arguments: argparse.Namespace, passed_over: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     """By id (8 characters or more), by time (the newest at or before it), the latest, or the newest clean one.
 
@@ -105,41 +116,49 @@ def choose_point(
     first_sign = parse_time(arguments.before) if arguments.before else None
     second_best: dict[str, Any] | None = None
     for point in reversed(ledger):
-        reason = _against(point, limit, first_sign) or (_unclean(site, point) if arguments.clean else "")
+        reason = _against(point, limit, first_sign) or (_unclean(site, point) if arguments.clean else {})
         if not reason:
             return point
-        if second_best is None and reason == _UNKNOWN_CODE:
+        if second_best is None and reason["code"] == _UNKNOWN_CODE:
             second_best = point
         over.append({"id": point["id"], "time": point["time"], "reason": reason})
     if second_best is not None:
         over[:] = [row for row in over if row["id"] != second_best["id"]]
         return second_best
-    reasons = "; ".join(f"{row['id'][:8]} of {row['time']}: {row['reason']}" for row in over) or "there are none"
+    reasons = (
+        "; ".join(f"{row['id'][:8]} of {row['time']}: {_words(row['reason'])}" for row in over) or "there are none"
+    )
     raise VaultError(f"no restore point of {site.name} fits: {reasons}")
 
 
-def _against(point: dict[str, Any], limit: Any, first_sign: Any) -> str:
-    """Why a point is passed over for its time; empty when nothing speaks against it."""
+def _words(reason: dict[str, Any]) -> str:
+    return _WORDS[reason["code"]].format(**reason)
+
+
+def _against(point: dict[str, Any], limit: Any, first_sign: Any) -> dict[str, Any]:
+    """Why a point is passed over for its time, as a code with its values; empty when nothing speaks against it."""
     taken = parse_time(point["arrived"])
     if limit is not None and taken > limit:
-        return "newer than asked for"
+        return {"code": "point_newer"}
     if first_sign is not None and taken >= first_sign:
-        return f"taken after the first sign of compromise ({stamp(first_sign)})"
+        return {"code": "point_after_sign", "time": stamp(first_sign)}
     if point.get("damaged"):
-        return "it is damaged"
-    return "its own clock disagrees with the vault's" if point.get("skewed") else ""
+        return {"code": "point_damaged"}
+    return {"code": "point_skewed"} if point.get("skewed") else {}
 
 
-def _unclean(site: Site, point: dict[str, Any]) -> str:
-    """Why a point is not clean; empty for one that is."""
+def _unclean(site: Site, point: dict[str, Any]) -> dict[str, Any]:
+    """Why a point is not clean, as a code with its values; empty for one that is."""
     verdict = _judged(site, point)["verdict"]
     if words := review.against(point):
-        return f"holds {words}"
+        return {"code": "point_holds", "said": words}
     if not whole.sound(point):
-        return f"is not whole: {whole.in_words(point)}"
+        return {"code": "point_not_whole", "said": whole.in_words(point)}
     if verdict["verdict"] == judge.CLEAN:
-        return ""
-    return _UNKNOWN_CODE if verdict.get("why") == "no baseline" else f"could not be judged: {verdict.get('detail', '')}"
+        return {}
+    if verdict.get("why") == "no baseline":
+        return {"code": _UNKNOWN_CODE}
+    return {"code": "point_not_judged", "said": str(verdict.get("detail", ""))}
 
 
 def look(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:

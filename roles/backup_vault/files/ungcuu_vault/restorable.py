@@ -13,7 +13,7 @@ from ungcuu_vault.look import Places, Row
 
 NAMED = 20  # files of each check that the ledger names
 SHOWN = 300  # characters of a path there
-NOT_ASKED = ("PHP syntax", "database import")
+NOT_ASKED = (stage_rules.SYNTAX, stage_rules.IMPORT)
 
 
 def judge(
@@ -47,7 +47,7 @@ def in_words(point: Mapping[str, Any], accepted: Sequence[str] = ()) -> str:
     """What a restore would refuse, for the vault's own messages; empty for nothing."""
     rows = (point.get("restorable") or {}).get("refused", ())
     words = [
-        f"{stage_rules.ACCEPTABLE[row['check']]}: {', '.join(row['paths'][:3])}"
+        f"{stage_rules.ACCEPTABLE[row['check']].replace('_', ' ')}: {', '.join(row['paths'][:3])}"
         + (f" and {row['total'] - 3} more" if row["total"] > 3 else "")
         for row in rows
         if row["check"] not in accepted

@@ -40,7 +40,7 @@ def listed(request: dict[str, Any]) -> dict[str, Any]:
         if not any(has.values()):
             continue
         if entry.pw_uid in kept:
-            left.append(f"{entry.pw_name}: manages this host, or shares the user id of the account that does")
+            left.append({"code": "account_manages", "account": entry.pw_name})
         elif _NAME.fullmatch(entry.pw_name):
             found.append({"name": entry.pw_name} | has)
     return {"accounts": found[:_MOST], "left": left}
@@ -89,7 +89,7 @@ def _set_password(name: str, password: str, proofs: list[dict[str, Any]]) -> str
     if old.startswith("!"):
         _run(["chpasswd", "-e"], f"{name}:!{fresh}\n")
     changed = _is_set(fresh) and fresh.lstrip("!") != old.lstrip("!")
-    proofs.append({"name": f"old password of {name} is dead", "side": "host", "passed": changed, "detail": ""})
+    proofs.append({"name": "old_password", "account": name, "side": "host", "passed": changed, "detail": {}})
     return hashlib.sha256(f"{name}:{fresh}".encode()).hexdigest()[:16]
 
 
@@ -157,9 +157,8 @@ def _set_key(entry: pwd.struct_passwd, public: str, aside: Path, proofs: list[di
                 _write(name, folder, content, entry)
                 written.append(f"{entry.pw_dir}/.ssh/{name}")
         left = [name for name in _names() if (text := _read(name, folder)) and text != content]
-    proofs.append(
-        {"name": f"old keys of {entry.pw_name} are dead", "side": "host", "passed": not left, "detail": ", ".join(left)}
-    )
+    seen = {"code": "named", "names": left} if left else {}
+    proofs.append({"name": "old_keys", "account": entry.pw_name, "side": "host", "passed": not left, "detail": seen})
     return written
 
 

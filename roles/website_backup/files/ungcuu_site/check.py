@@ -60,20 +60,28 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
         return {"restore": identity, "passed": state["passed"], "proofs": proofs}
 
 
-def _proof(name: str, wrong: list[str], right: str) -> dict[str, Any]:
-    listed = ", ".join(ascii(item)[1:-1] for item in wrong[:_MOST_NAMED])
-    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
-    return {"name": name, "side": "host", "passed": not wrong, "detail": f"{listed}{more}" if wrong else right}
+def _proof(name: str, wrong: dict[str, Any] | None, right: dict[str, Any]) -> dict[str, Any]:
+    """One proof; what was seen is a phrase of ``ungcuu.core.check_phrases``: a code with its values."""
+    return {"name": name, "side": "host", "passed": wrong is None, "detail": right if wrong is None else wrong}
+
+
+def _named(paths: list[str]) -> dict[str, Any] | None:
+    """The files that fail a check; None where there are none."""
+    names, more = [ascii(path)[1:-1] for path in paths[:_MOST_NAMED]], len(paths) - _MOST_NAMED
+    if more > 0:
+        return {"code": "named_of", "names": names, "more": more}
+    return {"code": "named", "names": names} if names else None
 
 
 def _counts(state: dict[str, Any], expected: dict[str, int]) -> dict[str, Any]:
     """The number of files in each part is what the vault's own listing says."""
     wrong = [
-        f"{part}: {state['counts'][part]} staged, {expected[part]} in the restore point"
+        {"code": "files_staged", "part": part, "staged": state["counts"][part], "expected": expected[part]}
         for part in state["only"]
         if part in expected and state["counts"][part] != expected[part]
     ]
-    return _proof("manifest", wrong, f"{sum(state['counts'].values())} files as in the restore point")
+    right = {"code": "files_as_in_point", "count": sum(state["counts"].values())}
+    return _proof("manifest", {"code": "named", "names": wrong} if wrong else None, right)
 
 
 def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
@@ -88,7 +96,7 @@ def _links(root: Path, live: str) -> dict[str, Any]:
     """A link out of the web root (``live``, where the stage will stand) would publish what lies outside."""
     links = {str(Path(e.path).relative_to(root)): str(Path(e.path).readlink()) for e in _walk(root) if e.is_symlink()}
     wrong = [name for name, target in links.items() if stage_rules.leaves(live, f"{live}/{name}", target)]
-    return _proof(stage_rules.LINKS, wrong, "no link leaves the web root")
+    return _proof(stage_rules.LINKS, _named(wrong), {"code": "links_inside"})
 
 
 def _writable(root: Path, site: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
@@ -107,7 +115,8 @@ def _writable(root: Path, site: dict[str, Any], known: dict[str, str]) -> dict[s
                     vouched = known.get(name) == _digest(entry.path)
                     right += vouched
                     wrong += [] if vouched else [name]
-    return _proof(stage_rules.PROGRAMS, wrong, f"none but the {right} that the baseline knows" if right else "none")
+    known_alone = {"code": "programs_known", "count": right} if right else {"code": "none"}
+    return _proof(stage_rules.PROGRAMS, _named(wrong), known_alone)
 
 
 def _head(path: str) -> bytes:
@@ -127,7 +136,7 @@ def _odd_modes(root: Path) -> dict[str, Any]:
         for entry in _walk(root)
         if not entry.is_symlink() and stage_rules.anyone_may_write(entry.stat(follow_symlinks=False).st_mode)
     ]
-    return _proof(stage_rules.MODES, wrong, "none")
+    return _proof(stage_rules.MODES, _named(wrong), {"code": "none"})
 
 
 def _syntax(root: Path) -> dict[str, Any]:
@@ -139,14 +148,14 @@ def _syntax(root: Path) -> dict[str, Any]:
     ]
     name = stage_rules.SYNTAX
     if not programs:
-        return _proof(name, [], "the site has no PHP")
+        return _proof(name, None, {"code": "no_php"})
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "php", "-r", _PARSER]
     try:
         parser = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
         )
     except FileNotFoundError:
-        return _proof(name, [], "not checked: there is no PHP command here")
+        return _proof(name, None, {"code": "no_php_command"})
     with parser:
         assert parser.stdin is not None
         try:
@@ -158,22 +167,23 @@ def _syntax(root: Path) -> dict[str, Any]:
             pass
         output, errors = parser.communicate()
     if parser.returncode:
-        return _proof(name, [f"the parser stopped: {last_words(errors)}"], "")
-    return _proof(name, output.decode("utf-8", "replace").splitlines(), f"{len(programs)} programs parse")
+        return _proof(name, {"code": "parser_stopped", "said": last_words(errors)}, {})
+    wrong = _named(output.decode("utf-8", "replace").splitlines())
+    return _proof(name, wrong, {"code": "parsed", "count": len(programs)})
 
 
 def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The dump must import whole, with rights on one scratch schema only."""
     folder, scratch = RESTORE_AREA / identity / "database", database_of(identity, "stage")
-    name, engine = "database import", database.engine(facts)
+    name, engine = stage_rules.IMPORT, database.engine(facts)
     try:
         described = _dump_facts(folder)
         engine.import_beside(folder, scratch, facts["user"], described)
     except RefusedError as refusal:
-        return _proof(name, [refusal.reason], "")
+        return _proof(name, {"code": "said", "text": refusal.reason}, {})
     found, wanted = len(engine.tables(scratch)), int(described["tables"])
-    wrong = [] if found == wanted else [f"{found} tables, the restore point had {wanted}"]
-    return _proof(name, wrong, f"{found} tables in a scratch schema")
+    wrong = None if found == wanted else {"code": "tables_other", "count": found, "expected": wanted}
+    return _proof(name, wrong, {"code": "tables_imported", "count": found})
 
 
 def _make_account(identity: str, facts: dict[str, Any]) -> None:
@@ -186,16 +196,17 @@ def _same_bytes(identity: str, state: dict[str, Any], hashes: dict[str, str]) ->
     """Every file is what the vault holds; the imported tables, dumped once more, give the same dump, row for row."""
     root = stage_root(state["site"], identity)
     found, files = fingerprint(root)
-    wrong = [] if found == hashes["files"] else ["the tree differs from the restore point"]
-    proofs = [_proof("every file's hash", wrong, f"{files} files as in the vault")]
+    wrong = None if found == hashes["files"] else {"code": "tree_differs"}
+    proofs = [_proof("file_hashes", wrong, {"code": "files_as_in_vault", "count": files})]
     facts = state["site"].get("database")
     if "tables" in hashes and facts:
         again = RESTORE_AREA / identity / "again"
         again.mkdir(mode=0o700, exist_ok=True)
         described = _dump_facts(RESTORE_AREA / identity / "database")
         scratch = database_of(identity, "stage")
-        same, told = database.engine(facts).same_rows(again, scratch, described, hashes["tables"])
-        proofs.append(_proof("every table's rows", [] if same else ["the tables differ from the restore point"], told))
+        same, rows, tables = database.engine(facts).same_rows(again, scratch, described, hashes["tables"])
+        seen = {"code": "rows", "count": rows, "tables": tables}
+        proofs.append(_proof("table_rows", None if same else {"code": "tables_differ"}, seen))
         shutil.rmtree(again)
     return proofs
 

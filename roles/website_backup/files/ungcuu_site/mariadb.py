@@ -301,8 +301,11 @@ def compare(old: str, new: str) -> list[dict[str, Any]]:
     return result
 
 
-def same_rows(folder: Path, scratch: str, _: dict[str, Any], wanted: str) -> tuple[bool, str]:
-    """Dump the imported tables once more: the same rows give the same dump, of which the vault knows the hash."""
+def same_rows(folder: Path, scratch: str, _: dict[str, Any], wanted: str) -> tuple[bool, int, int]:
+    """Dump the imported tables once more: the same rows give the same dump, of which the vault knows the hash.
+
+    With how many rows there are, in how many tables.
+    """
     dump(scratch, folder)
     with (folder / FILES[0]).open("rb") as again:
         # The dump's heading names the schema; nothing else in it does.
@@ -310,7 +313,7 @@ def same_rows(folder: Path, scratch: str, _: dict[str, Any], wanted: str) -> tup
         while block := again.read(2**20):
             digest.update(block)
     rows = {table: _count(scratch, table) for table in tables(scratch)}
-    return digest.hexdigest() == wanted, f"{sum(rows.values())} rows in {len(rows)} tables"
+    return digest.hexdigest() == wanted, sum(rows.values()), len(rows)
 
 
 def swap_in(names: Names, staged: Path, kept: Path, user: str) -> None:

@@ -194,11 +194,10 @@ def _pg_restore(path: Path, scratch: str, password: str) -> None:
         raise RefusedError(f"{path.name} can't be imported: {last_words(first)}", "the live database is untouched")
 
 
-def same_rows(_: Path, scratch: str, described: dict[str, Any], _wanted: str) -> tuple[bool, str]:
-    """Each table has the rows, and the sum over them, that it had when it was dumped."""
+def same_rows(_: Path, scratch: str, described: dict[str, Any], _wanted: str) -> tuple[bool, int, int]:
+    """Each table has the rows, and the sum over them, that it had when it was dumped; how many rows, and tables."""
     found = sums(scratch)
-    total = sum(int(row[0]) for row in found.values())
-    return found == described.get("rows"), f"{total} rows in {len(found)} tables"
+    return found == described.get("rows"), sum(int(row[0]) for row in found.values()), len(found)
 
 
 def swap_in(names: Names, _staged: Path, _kept: Path, _user: str) -> None:

@@ -130,11 +130,11 @@ def _unchanged(text: str, old_text: str) -> list[str]:
 
 def _proofs(facts: dict[str, Any], words: dict[str, str], stale: list[str], standing_left: int) -> list[dict[str, Any]]:
     user, schema = facts["user"], facts["name"]
-    rows = [
-        ("new database password opens the database", _opens(user, words["new"], schema), ""),
-        ("old database password is dead", not _opens(user, words["old"], schema), ""),
-        ("old sessions are dead", not stale, ", ".join(stale)),
-        ("application passwords are dead", not standing_left, f"{standing_left} accounts still have some"),
+    rows: list[tuple[str, bool, dict[str, Any]]] = [
+        ("new_database_password", _opens(user, words["new"], schema), {}),
+        ("old_database_password", not _opens(user, words["old"], schema), {}),
+        ("old_sessions", not stale, {"code": "named", "names": stale} if stale else {}),
+        ("application_passwords", not standing_left, {"code": "passwords_left", "count": standing_left}),
     ]
     return [{"name": name, "side": "host", "passed": passed, "detail": detail} for name, passed, detail in rows]
 

@@ -83,7 +83,7 @@ def _noted(ctx: Context, result: RunResult) -> Result:
     differing, noted = 0, list[dict[str, Any]]()
     for host in ctx.hosts:
         rows: list[dict[str, Any]] = [dict(row) for row in result.data_of("change", host)]
-        for row in (row for row in rows if row.get("what") == "release noted"):
+        for row in (row for row in rows if row.get("what") == Change.RELEASE_NOTED):
             noted.append(row)
             differing += row["differing"] + row["leftover"]
             lines.append(_("{host}: the release {version} is noted.").format(host=host, version=row["version"]))

@@ -86,6 +86,8 @@ def _details(ctx: Context) -> Mapping[str, object]:
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show what was taken and how to put it back, and what is left for restore or a person."""
+    from ungcuu.recover.quarantine import why_left
+
     if result.outcome is not Outcome.DONE:
         return None
     taken, left = result.data_of("quarantine"), result.data_of("left")
@@ -94,7 +96,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         ctx.out.line(f"{row.get('do')}: {row.get('path')}", "good")
         ctx.out.line(f"         {row.get('inverse') or '–'}", "quiet")
     for row in left:
-        ctx.out.line(_("left: {path}: {why}").format(path=row.get("path"), why=_(str(row.get("why")))), "warn")
+        ctx.out.line(_("left: {path}: {why}").format(path=row.get("path"), why=why_left(row)), "warn")
     data = {
         "taken": [dict(row) for row in taken],
         "left": [dict(row) for row in left],

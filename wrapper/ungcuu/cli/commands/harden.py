@@ -67,7 +67,7 @@ def _not_set(rows: Iterable[Mapping[str, object]]) -> list[str]:
     for row in rows:
         keys = _names(row.get("keys"))
         more = ", ".join(keys[:_SHOWN]) + (f" … ({len(keys)})" if len(keys) > _SHOWN else "")
-        parts = (", ".join(_names(row.get("controls"))), shown(str(row.get("reason", ""))), more)
+        parts = (", ".join(_names(row.get("controls"))), shown(row.get("reason") or ""), more)
         found.append(": ".join(part for part in parts if part))
     return list(dict.fromkeys(found))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
@@ -165,12 +166,12 @@ def _application_result(context: Context, result: RunResult) -> Result:
         rows = [dict(row) for row in result.data_of("change", host)]
         done += rows
         for row in rows:
-            if row.get("action") == "application update":
+            if row.get("action") == Change.APPLICATION_UPDATE:
                 words = _("{host}: the application was updated from {before} to {after}; undo: {command}")
                 undo = f"ungcuu patch {host} --rollback {row['update']}"
                 before = row.get("from") or "?"
                 lines.append(words.format(host=host, before=before, after=row.get("to"), command=undo))
-            elif row.get("action") == "application rollback":
+            elif row.get("action") == Change.APPLICATION_ROLLBACK:
                 lines += _went_back(host, row)
         lines += renewal_lines(host, rows)
     return Result(Outcome.DONE, "\n".join(lines), {"application": done})
@@ -191,14 +192,14 @@ def renewal_lines(host: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what a renewed baseline took over, and what it did not."""
     lines = []
     for row in rows:
-        if row.get("what") == "baseline renewed":
+        if row.get("what") == Change.BASELINE_RENEWED:
             words = _("  baseline: {files} files of the release taken over, {removed} that are gone dropped")
             lines.append(words.format(files=row.get("files"), removed=row.get("removed")))
             if row.get("left"):
                 names = ", ".join(map(str, row.get("differ") or ()))
                 words = _("  not as the archive has them, so not taken over: {count} ({names})")
                 lines.append(words.format(count=row["left"], names=names))
-        elif row.get("what") == "baseline not renewed":
+        elif row.get("what") == Change.BASELINE_NOT_RENEWED:
             known = _("there is none yet") if row.get("why") == "no-baseline" else row.get("why")
             lines.append(
                 _("  the baseline was not renewed: {why}. Next: ungcuu baseline {host}").format(why=known, host=host)

@@ -42,6 +42,8 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     Raises:
         NotVerified: The host is not clean.
     """
+    from ungcuu.core.sentences import shown
+
     records = result.data_of("reassessment")
     if not records:
         return None
@@ -64,7 +66,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     if not left and record.get("root_lost"):
         raise _root_lost(ctx, record)
     for item in left:
-        ctx.out.line(_("left: {what}").format(what=item), "bad")
+        ctx.out.line(_("left: {what}").format(what=shown(item)), "bad")
     total = record.get("left_total")
     count = total if isinstance(total, int) else len(left)
     if count > len(left):

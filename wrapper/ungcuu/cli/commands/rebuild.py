@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.core.phrases import Proof, Side, phrase
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
@@ -18,12 +19,15 @@ def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 def _after(context: Context, result: RunResult) -> Result | None:
     """Report the recovery time: from the first task to the page that is right again."""
+    from ungcuu.core.check_phrases import Check
     from ungcuu.core.errors import Outcome
 
     if result.outcome is not Outcome.DONE:
         return None
     seconds = round(result.seconds, 1)
-    context.record("proof", {"name": "recovery time", "side": "host", "passed": True, "detail": f"{seconds} s"})
+    detail = phrase(Check.SECONDS, seconds=seconds)
+    proof = {"name": str(Proof.RECOVERY_TIME), "side": str(Side.HOST), "passed": True, "detail": detail}
+    context.record("proof", proof)
     _settle_root_loss(context)
     message = _("{host} serves the website again after {seconds} s. Next: ungcuu harden {host}, ungcuu baseline {host}")
     return Result(message=message.format(host=context.host, seconds=seconds), data={"rto_seconds": seconds})

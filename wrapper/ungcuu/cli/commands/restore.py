@@ -159,10 +159,12 @@ def _run(context: Context) -> Result:
 
 def _tell_passed_over(context: Context) -> None:
     """Say why each newer point was not taken."""
+    from ungcuu.core.sentences import shown
+
     for data in _changes(context, Change.CHOOSE_POINT):
         rows = data.get("passed_over")
         for row in rows if isinstance(rows, list) else ():
-            point, time, reason = (str(row.get(name, "")) for name in ("id", "time", "reason"))
+            point, time, reason = str(row.get("id", "")), row.get("time", ""), shown(row.get("reason") or "")
             context.out.line(
                 _("passed over: {point} of {time}: {reason}").format(point=point[:8], time=time, reason=reason)
             )

@@ -39,7 +39,7 @@ def _after(context: Context, result: RunResult) -> Result | None:
     for host in context.hosts:
         rows = [data for data in result.data_of("change", host) if data.get("action") == Change.ROTATE]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
-        for text in (str(text) for data in rows for text in _list(data.get("left"))):
+        for text in (text for data in rows for text in _list(data.get("left"))):
             context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(text)), "warn")
         if not names:
             lines.append(_("{host}: no password and no key was replaced.").format(host=host))

@@ -90,6 +90,8 @@ def _lost(ctx: Context) -> str:
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show each finding, worst first; a scan that found something ends with a code of its own."""
+    from ungcuu.core.sentences import shown
+
     scans = result.data_of("scan")
     if result.outcome is not Outcome.DONE or not scans:
         return None
@@ -99,7 +101,9 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
             f"{row.get('severity'):<8} {row.get('host')} · {_(str(row.get('title')))}: {row.get('path')}",
             _STYLES.get(str(row.get("severity")), ""),
         )
-        ctx.out.line(f"         {row.get('id')} · {row.get('rule')} · {row.get('seen')}", "quiet", limit=200)
+        ctx.out.line(
+            f"         {row.get('id')} · {row.get('rule')} · {shown(row.get('seen') or '')}", "quiet", limit=200
+        )
     counts = Counter[str]()
     for row in scans:
         found = row.get("counts")
@@ -163,8 +167,10 @@ def _checked_line(row: Mapping[str, object]) -> str:
 
 def _backup_compared(vault: Mapping[str, object]) -> str:
     """Say what the vault's own view of the website added."""
+    from ungcuu.core.sentences import shown
+
     if vault.get("why"):
-        return _("No backup was compared: {why}.").format(why=vault["why"])
+        return _("No backup was compared: {why}.").format(why=shown(vault["why"]))
     if not vault.get("compared"):
         return _("The backup of {time} holds no file that is unchanged since.").format(time=vault.get("time"))
     return _("{count} files unchanged since the backup of {time} were compared with it.").format(

@@ -14,7 +14,9 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.check_phrases import Check
 from ungcuu.core.errors import Tampered
+from ungcuu.core.phrases import Proof, Side, phrase
 from ungcuu.core.settings import kept_name
 from ungcuu.detect import known_files
 from ungcuu.plugins.differences import difference
@@ -38,8 +40,14 @@ class ActionModule(DocumentedAction):
         folders = [str(args["root"]), *map(str, args.get("config_paths") or [])]
         try:
             document = known_files.document(state, host, folders)
-        except Tampered as error:
-            record = {"name": "baseline for the vault", "side": "controller", "passed": False, "detail": error.what}
+        except Tampered:
+            detail = phrase(Check.BASELINE_TAMPERED)
+            record = {
+                "name": str(Proof.BASELINE_FOR_VAULT),
+                "side": str(Side.CONTROLLER),
+                "passed": False,
+                "detail": detail,
+            }
             return result | {"changed": False, "ungcuu": [{"kind": "proof", "data": record}]}
         required = bool(args.get("required", True))
         check = bool(self._task.check_mode)

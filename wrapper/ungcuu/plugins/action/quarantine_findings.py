@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.phrases import Change
+from ungcuu.core.sentences import plain
 from ungcuu.detect import baseline, root_loss
 from ungcuu.detect.scan import Subject
 from ungcuu.plugins.differences import difference
@@ -83,7 +84,7 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
         ]
     records += [{"kind": "left", "data": item.record(subject.name)} for item in bad]
     records += [{"kind": "left", "data": dict(row)} for row in left]
-    told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {item.why}".strip() for item in taken]
+    told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {plain(item.why)}".strip() for item in taken]
     would = [item for item in taken if item.outcome == "would"]
     result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
     lines = [f"{item.order.do.value} {item.order.path}" for item in [*done, *would]]

@@ -11,6 +11,7 @@ from ansible.template import Templar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
+from ungcuu.core.sentences import plain as in_english
 from ungcuu.core.settings import Settings
 from ungcuu.detect.findings import reported
 from ungcuu.hosts.site import Site, plain
@@ -52,7 +53,7 @@ class ActionModule(DocumentedAction):
             result |= {"failed": True, "msg": f"{subject.name} may not be released: {sentence}"}
         if done.left:
             more = f" (and {len(done.left) - 3} more)" if len(done.left) > 3 else ""
-            result |= {"failed": True, "msg": f"{subject.name} is not clean: " + "; ".join(done.left[:3]) + more}
+            result |= {"failed": True, "msg": f"{subject.name} is not clean: " + in_english(done.left[:3]) + more}
         return result
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
+from ungcuu.core.phrases import Change
 from ungcuu.detect.renewal import renew
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
@@ -30,9 +31,18 @@ class ActionModule(DocumentedAction):
             done = renew(subject, {str(path): str(digest) for path, digest in files.items()}, list(map(str, folders)))
         except UngcuuError as error:
             raise refusal(error) from error
-        row: dict[str, Any] = {"what": "baseline renewed", "host": subject.host, "release": self.arguments["release"]}
+        row: dict[str, Any] = {
+            "what": str(Change.BASELINE_RENEWED),
+            "host": subject.host,
+            "release": self.arguments["release"],
+        }
         if done is None:
-            row |= {"what": "baseline not renewed", "why": "no-baseline"}
+            row |= {"what": str(Change.BASELINE_NOT_RENEWED), "why": "no-baseline"}
         else:
-            row |= {"files": done.files, "removed": done.removed, "left": len(done.left), "differ": done.left[:_SHOWN]}
+            row |= {
+                "files": done.files,
+                "removed": done.removed,
+                "left": len(done.left),
+                "differ": done.left[:_SHOWN],
+            }
         return result | {"changed": bool(done and done.changed), "ungcuu": [{"kind": "change", "data": row}]}

@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.atomic import make_private, put
-from ungcuu.core.phrases import Change
+from ungcuu.core.check_phrases import FROM_CHECKS, Check
+from ungcuu.core.heard import heard
+from ungcuu.core.phrases import Change, Coded, Proof, Side, phrase
 from ungcuu.core.settings import machine_of
 from ungcuu.detect import baseline
 from ungcuu.hosts import deployed_files
@@ -42,7 +44,17 @@ _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LOCKED = ".ungcuu-locked"
 # A site without a database. Said in every result: what such a site keeps in files of its own is not known here.
-NO_CREDENTIALS = "the website: it has no database, and passwords in its own files are not known to ungcuu"
+NO_CREDENTIALS = phrase(Check.WEBSITE_WITHOUT_DATABASE)
+_PROOFS = frozenset(
+    {
+        Proof.NEW_DATABASE_PASSWORD,
+        Proof.OLD_DATABASE_PASSWORD,
+        Proof.OLD_SESSIONS,
+        Proof.APPLICATION_PASSWORDS,
+        Proof.OLD_PASSWORD,
+        Proof.OLD_KEYS,
+    }
+)
 
 
 class HostRefusal(Exception):
@@ -165,7 +177,7 @@ class ActionModule(DocumentedAction):
         store.write(_without_pending(known) | {"accounts": known.get("accounts", {}) | fresh, "accounts_since": _now()})
         rows = [row for row in answer["accounts"] if row["name"] in fresh]
         _expect_accounts(state, machine_of(host), rows, fresh)
-        proofs = [{"kind": "proof", "data": _proof(proof)} for row in rows for proof in row["proofs"]]
+        proofs = [{"kind": "proof", "data": _proof(proof, row["name"])} for row in rows for proof in row["proofs"]]
         records = [*proofs, _rotated(fresh, left, passed=len(rows) == len(fresh))]
         return {"changed": True, "left": left, **_shown(fresh), "ungcuu": records}
 
@@ -194,13 +206,13 @@ def _has_credentials(site: Any) -> bool:
     return bool(site.get("database")) or site.get("application") == "wordpress"
 
 
-def _rotated(names: Iterable[str], left: list[str], *, passed: bool = True) -> dict[str, Any]:
+def _rotated(names: Iterable[str], left: list[Coded], *, passed: bool = True) -> dict[str, Any]:
     data = {"action": str(Change.ROTATE), "what": sorted(names), "left": left, "passed": passed}
     return {"kind": "change", "data": data}
 
 
-def _left(answer: dict[str, Any]) -> list[str]:
-    return [str(text)[:200] for text in answer.get("left", [])[:50]]
+def _left(answer: dict[str, Any]) -> list[Any]:
+    return [heard(row, FROM_CHECKS) for row in answer.get("left", [])[:50]]
 
 
 def _shown(names: Iterable[str]) -> dict[str, Any]:
@@ -251,11 +263,11 @@ def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: 
     deployed_files.remember_digests(state, host, digests)
 
 
-def _proof(row: Any) -> dict[str, Any]:
+def _proof(row: Any, account: str = "") -> dict[str, Any]:
+    """A proof as the host states it; a name that is none of ours is no proof that passed."""
     known = row if isinstance(row, dict) else {}
-    return {
-        "name": str(known.get("name"))[:80],
-        "side": "host",
-        "passed": known.get("passed") is True,
-        "detail": str(known.get("detail"))[:200],
-    }
+    name = str(known.get("name"))
+    whose = {"account": account} if account else {}
+    passed = name in _PROOFS and known.get("passed") is True
+    found = {"name": name if name in _PROOFS else "unknown", **whose, "side": str(Side.HOST), "passed": passed}
+    return found | {"detail": heard(known.get("detail"), FROM_CHECKS)}

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.check_phrases import Skip
+from ungcuu.core.phrases import phrase
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 from ungcuu.prepare import controls, web_sites
@@ -95,15 +97,12 @@ class ActionModule(DocumentedAction):
 def not_set(enforced: list[controls.Control], survey: dict[str, Any], whose: dict[str, Any]) -> list[dict[str, Any]]:
     """One record for each thing that is not set, since it is not the website's alone."""
     pooled = [control.id for control in enforced if control.scope == "pool"]
-    rows = [
-        (pooled, f"not applicable: {pool} also runs {', '.join(names)}")
-        for pool, names in whose["shared_pools"].items()
-    ]
+    rows = [(pooled, phrase(Skip.SHARED_POOL, unit=pool, names=names)) for pool, names in whose["shared_pools"].items()]
     if survey["php"] and pooled and not whose["pools"] and not whose["shared_pools"]:
-        rows.append((pooled, "not applicable: no PHP-FPM pool was found that runs the website"))
+        rows.append((pooled, phrase(Skip.NO_POOL)))
     ids = {control.id for control in enforced}
     rows += [
-        ([survey["sandboxed"][unit]], f"not applicable: {unit} also runs {', '.join(names)}")
+        ([survey["sandboxed"][unit]], phrase(Skip.SHARED_POOL, unit=unit, names=names))
         for unit, names in whose["shared_units"].items()
         if survey["sandboxed"].get(unit) in ids
     ]

@@ -20,7 +20,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
-from ungcuu.core.phrases import Change
+from ungcuu.core.check_phrases import Skip
+from ungcuu.core.phrases import Change, phrase
 from ungcuu.hosts import deployed_files
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
@@ -112,7 +113,7 @@ def _skips(asked: list[dict[str, Any]], told: list[list[str]]) -> list[dict[str,
             "kind": "skip",
             "data": {
                 "controls": skip["controls"],
-                "reason": skip["reason"],
+                "reason": phrase(Skip(skip["reason"])),
                 "keys": [line for line in lines if _LINE.fullmatch(str(line))],
             },
         }

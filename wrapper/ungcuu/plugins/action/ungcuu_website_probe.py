@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.check_phrases import FROM_TRIALS, Skip, Trial
+from ungcuu.core.heard import heard
+from ungcuu.core.phrases import Coded, Detail, Proof, Side, phrase
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 from ungcuu.prepare import web_sites
@@ -33,6 +36,7 @@ _DIRECTIVES = (
 _SCHEMES = {"data:": ("img-src", "font-src", "media-src", "style-src"), "blob:": ("img-src", "media-src")}
 _ORIGIN = re.compile(r"(https?|wss?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _MOST_ORIGINS = 20
+_OWN = {one.words: one for one in Trial}  # of a trial, the words are the name that people type
 _TRIAL = re.compile(r"[A-Za-z0-9 ,.:-]{1,300}")
 
 
@@ -71,7 +75,13 @@ class ActionModule(DocumentedAction):
         failing = [name for name, row in rows.items() if not row.get("passed")]
         accepted = list(self.arguments.get("accept_failing") or [])
         proofs = [
-            {"name": f"website: {name}", "side": "host", "passed": row.get("passed"), "detail": row.get("detail", "")}
+            {
+                "name": str(Proof.WEBSITE_TRIAL),
+                "trial": _trial(name),
+                "side": str(Side.HOST),
+                "passed": row.get("passed"),
+                "detail": row.get("detail", {}),
+            }
             for name, row in rows.items()
         ]
         return result | {
@@ -94,12 +104,20 @@ def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
     """The trials as the host reports them; a page that it names in another form than a page's is dropped."""
     rows: dict[str, dict[str, Any]] = {}
     for name, row in results.items() if isinstance(results, dict) else ():
-        kept = dict(row) | {"paced": paced}
+        kept = dict(row) | {"paced": paced, "detail": heard(row.get("detail"), FROM_TRIALS)}
         if "page" in row:
             kept["page"] = web_sites.page(row["page"])
         if _TRIAL.fullmatch(name) and ("page" not in kept or (kept["page"] or {}).get("trial") == name):
             rows[name] = kept
     return rows
+
+
+def _trial(name: str) -> Coded:
+    """A trial's name as a record holds it: one of ours, or a neighbour's page."""
+    if own := _OWN.get(name):
+        return phrase(own)
+    page = name.removeprefix("page of ")
+    return phrase(Trial.NEIGHBOUR, page=page) if page != name else phrase(Detail.SAID, text=name)
 
 
 def got_worse(before: dict[str, Any], after: dict[str, Any]) -> bool:
@@ -134,5 +152,5 @@ def firewall_rules(found: object) -> list[int]:
 def unlooked(trials: object) -> list[dict[str, Any]]:
     """One record for the pages of other sites that were not looked at."""
     names = [str(name) for name in trials if _TRIAL.fullmatch(str(name))] if isinstance(trials, list) else []
-    reason = "pages of other websites that were not looked at: nothing listens there, or there are too many"
+    reason = phrase(Skip.PAGES_LEFT)
     return [{"kind": "skip", "data": {"controls": [], "reason": reason, "keys": names[:200]}}] if names else []

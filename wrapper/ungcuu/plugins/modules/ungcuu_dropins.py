@@ -101,8 +101,9 @@ options:
         elements: str
         required: true
       reason:
-        description: Why it is not applied.
+        description: Why it is not applied, as a code of a record.
         type: str
+        choices: [kernel_keeps, no_audit_rules]
         required: true
       command:
         description: The command, word by word.

@@ -1,0 +1,1 @@
+"""Filters for every role; each has its documentation beside it."""
