@@ -94,21 +94,21 @@ def drill(site: ReportingSite, played: Played, scenario: Mapping[str, Any]) -> F
     facts = played.facts
     fields = (
         *reporter(site, "1. "),
-        Field("exercise", _("2. The exercise"), True, _exercise(played, facts, scenario)),
+        Field("exercise", "2. " + _("The exercise"), True, _exercise(played, facts, scenario)),
         Field("period", _("Begin and end"), True, _times(played)),
-        Field("target", _("3. Target: system and hosts"), True, _target(site, facts, scenario)),
-        Field("people", _("4. People: who took part, in which role"), True),
+        Field("target", "3. " + _("Target: system and hosts"), True, _target(site, facts, scenario)),
+        Field("people", "4. " + _("People: who took part, in which role"), True),
         Field("operators", _("Who typed the commands"), False, _operators(facts)),
-        Field("process", _("5. Process: the plan and procedures that were practised"), True),
-        Field("technology", _("6. Technology"), False, _technology(scenario)),
-        Field("attacks", _("7. Attacks: kind, payload, entry point, effect"), True, _attacks(scenario)),
-        Field("actions", _("8. Each action with its effect and its record"), True, _actions(played, facts)),
+        Field("process", "5. " + _("Process: the plan and procedures that were practised"), True),
+        Field("technology", "6. " + _("Technology"), False, _technology(scenario)),
+        Field("attacks", "7. " + _("Attacks: kind, payload, entry point, effect"), True, _attacks(scenario)),
+        Field("actions", "8. " + _("Each action with its effect and its record"), True, _actions(played, facts)),
         Field("findings", _("What was found"), False, _findings(facts)),
-        Field("measured", _("9. Measured times"), True, _measured(played, facts)),
-        Field("verdict", _("10. Verdict"), True, _verdict(played, facts)),
-        Field("lessons", _("11. Lessons"), True, _lessons(played.records)),
+        Field("measured", "9. " + _("Measured times"), True, _measured(played, facts)),
+        Field("verdict", "10. " + _("Verdict"), True, _verdict(played, facts)),
+        Field("lessons", "11. " + _("Lessons"), True, _lessons(played.records)),
         Field("follow_ups", _("Follow-ups: who, until when"), False, _follow_ups(played.records)),
-        Field("request", _("12. Proposals")),
+        Field("request", "12. " + _("Proposals")),
     )
     return Form("drill", _("RECORD"), _("Drill of the response to a network security incident"), "", fields)
 

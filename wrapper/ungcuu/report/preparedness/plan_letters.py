@@ -18,17 +18,31 @@ from ungcuu.report.forms import Field, Form, reporter
 from ungcuu.report.preparedness.due import Due, due, in_words
 from ungcuu.report.preparedness.page import AHEAD_DAYS, DEEDS_OF, STATES, deed_of, row_at_a_glance
 from ungcuu.report.preparedness.period import Period, Quarter, ReportingYear
-from ungcuu.report.preparedness.plan import REQUIREMENTS, ROWS, Standing, View, standings, worst
+from ungcuu.report.preparedness.plan import (
+    LAPSED,
+    NEVER,
+    OK,
+    ROWS,
+    SOON,
+    UNKNOWN,
+    Standing,
+    View,
+    of_row,
+    standings,
+    worst,
+)
 from ungcuu.report.preparedness.proofs import CaseSummary
 
 MOST = 25  # lines of one field: a letter is read, and the summary has them all
 
 
 def lines(rows: Iterable[str], most: int = MOST) -> str:
-    """Return one field of several lines; how many were left out is said."""
+    """Return one field: of several lines each begins with a dash, and how many were left out is said."""
     found = list(rows)
+    if len(found) < 2:
+        return "".join(found)
     more = [_("… and {count} more").format(count=len(found) - most)] if len(found) > most else []
-    return "\n".join([*found[:most], *more])
+    return "\n".join([*(f"– {row}" for row in found[:most]), *more])
 
 
 def warnings(view: View) -> tuple[str, ...]:
@@ -44,18 +58,21 @@ def plan(site: ReportingSite, view: View, quarter: Quarter) -> Form:
     states = Counter(row["state"] for row in rows)
     fields = (
         *reporter(site, "1. "),
-        Field("plan_document", _("2. The plan: number and day"), True),
-        Field("period", _("3. Period"), True, _period(quarter)),
+        Field("plan_document", "2. " + _("The plan: number and day"), True),
+        Field("period", "3. " + _("Period"), True, _period(quarter)),
         Field("as_of", _("How each row stands is as of"), True, _moment(view)),
-        Field("result", _("4. Result"), True, _result(states, len(rows))),
-        *(Field(row["code"].lower(), f"{row['code']}. {row['title']}", False, _row(row)) for row in rows),
-        Field("units", _("5. Subordinate units"), False, _units(view, found)),
-        Field("incidents", _("6. Incidents and exercises"), False, _cases(view, view.known.cases, quarter)),
-        Field("runs", _("7. Work of the tool, host by host"), False, _runs(view, quarter)),
-        Field("late", _("8. Overdue or never done"), False, _owed(view, late)),
-        Field("ahead", _("9. Due in the next three months, or not known"), False, _ahead(view, owed, late)),
-        Field("difficulties", _("10. Difficulties, and their causes")),
-        Field("request", _("11. Proposals")),
+        Field("result", "4. " + _("Result"), True, _result(states, len(rows))),
+        *(
+            Field(row["code"].lower(), f"{row['code']}. {row['title']}", False, _row(row, of_row(found, row["code"])))
+            for row in rows
+        ),
+        Field("units", "5. " + _("Subordinate units"), False, _units(view, found)),
+        Field("incidents", "6. " + _("Incidents and exercises"), False, _cases(view, view.known.cases, quarter)),
+        Field("runs", "7. " + _("Work of the tool, host by host"), False, _runs(view, quarter)),
+        Field("late", "8. " + _("Overdue or never done"), False, _owed(view, late)),
+        Field("ahead", "9. " + _("Due in the next three months, or not known"), False, _ahead(view, owed, late)),
+        Field("difficulties", "10. " + _("Difficulties, and their causes")),
+        Field("request", "11. " + _("Proposals")),
     )
     subject = _("Implementation of the plan for responding to network security incidents")
     return Form("plan", _("REPORT"), subject, "", fields)
@@ -68,19 +85,19 @@ def annual(site: ReportingSite, view: View, year: ReportingYear) -> Form:
     real = [case for case in mine if not case.drill]
     fields = (
         *reporter(site, "1. "),
-        Field("period", _("2. Period"), True, _period(year)),
-        Field("systems", _("3. Information systems"), True, _systems(site)),
-        Field("incidents", _("4. Incidents"), True, _counted(view, real) or _none(view)),
+        Field("period", "2. " + _("Period"), True, _period(year)),
+        Field("systems", "3. " + _("Information systems"), True, _systems(site)),
+        Field("incidents", "4. " + _("Incidents"), True, _counted(view, real) or _none(view)),
         Field("severities", _("Incidents by severity"), False, _by_severity(real)),
         Field("personal_data", _("Of these, with a leak of personal data"), False, _leaks(real)),
-        Field("drills", _("5. Exercises"), False, _drills(view, mine, year)),
-        Field("runs", _("6. Work of the tool, host by host"), False, _runs(view, year)),
-        Field("posture", _("7. How the hosts stand today"), False, _posture(view, found)),
-        Field("awareness", _("8. Awareness sessions"), False, _recorded(view, year, "awareness")),
-        Field("training", _("9. Training certificates"), False, _recorded(view, year, "training")),
-        Field("reviews", _("10. Reviews and audits by people"), False, _recorded(view, year, "review", "audit")),
-        Field("difficulties", _("11. Difficulties, and their causes")),
-        Field("request", _("12. Proposals, and the plan for the next year")),
+        Field("drills", "5. " + _("Exercises"), False, _drills(view, mine, year)),
+        Field("runs", "6. " + _("Work of the tool, host by host"), False, _runs(view, year)),
+        Field("posture", "7. " + _("How the hosts stand today"), False, _posture(view, found)),
+        Field("awareness", "8. " + _("Awareness sessions"), False, _recorded(view, year, "awareness")),
+        Field("training", "9. " + _("Training certificates"), False, _recorded(view, year, "training")),
+        Field("reviews", "10. " + _("Reviews and audits by people"), False, _recorded(view, year, "review", "audit")),
+        Field("difficulties", "11. " + _("Difficulties, and their causes")),
+        Field("request", "12. " + _("Proposals, and the plan for the next year")),
     )
     return Form("annual", _("REPORT"), _("Annual summary on network security"), "", fields)
 
@@ -103,11 +120,20 @@ def _result(states: Counter[str], count: int) -> str:
     return _("{count} rows of the plan").format(count=count) + "; " + "; ".join(parts)
 
 
-def _row(row: dict[str, str]) -> str:
-    state = str(row["state"])
-    parts = [state[:1].upper() + state[1:]]
+_DECIDING = {
+    OK: N_("decided by: {what}"),
+    SOON: N_("decided by: {what}"),
+    NEVER: N_("lacking: {what}"),
+    LAPSED: N_("overdue: {what}"),
+    UNKNOWN: N_("not known: {what}"),
+}
+
+
+def _row(row: dict[str, str], state: str) -> str:
+    """How a row stands, and what decides it: the proof that is there, or what is missing."""
+    parts = [row["state"][:1].upper() + row["state"][1:]]
     if row["what"]:
-        parts.append(_("decided by: {what}").format(what=row["what"]))
+        parts.append(_(_DECIDING.get(state, "{what}")).format(what=row["what"]))
     if row["place"]:
         proof = _("last proof {day} ({place})").format(day=row["last"], place=row["place"])
         parts.append(f"{proof}; " + _("lapses on {day}").format(day=row["lapses"]))
@@ -119,9 +145,12 @@ def _units(view: View, found: Sequence[Standing]) -> str:
     rows = []
     for unit, hosts in view.scope.units.items():
         mine = [one for one in found if one.unit == unit and one.requirement.each != "office"]
-        asked = [one for one in REQUIREMENTS if one.each != "office" and any(s.requirement == one for s in mine)]
-        states = [f"{_(one.title)}: {_(STATES[worst(s for s in mine if s.requirement == one)][0])}" for one in asked]
-        rows.append(f"{view.scope.names[unit]} ({', '.join(hosts) or '–'}): " + "; ".join(states))
+        by_state: dict[str, list[str]] = {}
+        for requirement in dict.fromkeys(one.requirement for one in mine):
+            state = worst(one for one in mine if one.requirement == requirement)
+            by_state.setdefault(state, []).append(_(requirement.title))
+        rows.append(f"{view.scope.names[unit]} ({', '.join(hosts) or '–'})")
+        rows += [f"{_(STATES[state][0])}: {', '.join(titles)}" for state, titles in by_state.items()]
     return lines(rows)
 
 
@@ -179,9 +208,8 @@ def _runs(view: View, period: Period) -> str:
         if about:
             good = sum(proof.outcome == "DONE" for proof in about)
             bad = len(about) - good
-            rows.append(
-                _("{what}: {good} done, {bad} not done or unknown").format(what=deed_of(what), good=good, bad=bad)
-            )
+            text = _("{what}: {good} done").format(what=deed_of(what), good=good)
+            rows.append(text + (", " + _("{bad} not done or unknown").format(bad=bad) if bad else ""))
     return lines(rows)
 
 

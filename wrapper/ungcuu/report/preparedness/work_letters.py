@@ -89,15 +89,17 @@ def patch(site: ReportingSite, view: View, period: Period, hosts: Sequence[str],
     between = _("{first} to {last}").format(first=shown_day(period.first), last=shown_day(period.last))
     fields = (
         *reporter(site, "1. "),
-        Field("period", _("2. Period"), True, between),
-        Field("hosts", _("3. Hosts"), True, ", ".join(hosts)),
-        Field("approvals", _("4. Approved changes"), True, lines(approvals)),
-        Field("runs", _("5. Updates, run by run (packages and vulnerabilities: the host's word)"), True, _runs(done)),
-        Field("without", _("6. Hosts without a completed update in the period"), False, ", ".join(without)),
-        Field("open", _("7. Still open after the last update"), False, lines(_open(last.values()))),
-        Field("reboot", _("8. Reboot due"), False, lines(_reboots(last.values()))),
-        Field("difficulties", _("9. Difficulties, and their causes")),
-        Field("request", _("10. Proposals")),
+        Field("period", "2. " + _("Period"), True, between),
+        Field("hosts", "3. " + _("Hosts"), True, ", ".join(hosts)),
+        Field("approvals", "4. " + _("Approved changes"), True, lines(approvals)),
+        Field(
+            "runs", "5. " + _("Updates, run by run (packages and vulnerabilities: the host's word)"), True, _runs(done)
+        ),
+        Field("without", "6. " + _("Hosts without a completed update in the period"), False, ", ".join(without)),
+        Field("open", "7. " + _("Still open after the last update"), False, lines(_open(last.values()))),
+        Field("reboot", "8. " + _("Reboot due"), False, lines(_reboots(last.values()))),
+        Field("difficulties", "9. " + _("Difficulties, and their causes")),
+        Field("request", "10. " + _("Proposals")),
     )
     return Form("patch", _("REPORT"), _("Security updates of the information systems"), "", fields)
 
@@ -201,27 +203,27 @@ def audit(
     score = _("{passed} of {all} controls that apply hold ({score} %).").format(
         passed=counts.get("pass"), all=document.get("of"), score=document.get("score")
     )
+    scope = _("the control catalogue of ungcuu, {count} controls").format(count=len(rows))
+    kept = lines(filter(None, dict.fromkeys([backups["newest"], backups["drill"], *backups["alerts"]])))
     fields = (
         *reporter(site, "1. "),
-        Field("host", _("2. Host"), True, host),
-        Field("time", _("3. Time of the audit, and its record"), True, when),
-        Field("scope", _("4. Checked against"), True, _("the control catalogue of ungcuu, {count} controls").format(
-            count=len(rows)
-        )),
-        Field("score", _("5. Result"), True, score),
+        Field("host", "2. " + _("Host"), True, host),
+        Field("time", "3. " + _("Time of the audit, and its record"), True, when),
+        Field("scope", "4. " + _("Checked against"), True, scope),
+        Field("score", "5. " + _("Result"), True, score),
         Field("counts", _("Controls by status"), False, "; ".join(
             f"{_(name)}: {counts[name]}" for name in STATUSES if counts.get(name)
         )),
-        Field("failed", _("6. What fails"), False, lines(_rows(rows, FAIL, titles), 60)),
-        Field("not_assessed", _("7. What was not assessed, and counts as not held"), False, lines(
+        Field("failed", "6. " + _("What fails"), False, lines(_rows(rows, FAIL, titles), 60)),
+        Field("not_assessed", "7. " + _("What was not assessed, and counts as not held"), False, lines(
             _rows(rows, NOT_ASSESSED, titles), 60
         )),
-        Field("waived", _("8. Waivers: who, until when, why"), False, lines(_waivers(rows, titles))),
-        Field("drift", _("9. Changes since the audit before"), False, _drift(document)),
-        Field("components", _("10. Parts of the application with known vulnerabilities"), False, _parts(document)),
-        Field("backups", _("11. Backups"), False, lines([backups["newest"], backups["drill"], *backups["alerts"]])),
-        Field("measures", _("12. Measures: what, who, until when"), True),
-        Field("request", _("13. Proposals")),
+        Field("waived", "8. " + _("Waivers: who, until when, why"), False, lines(_waivers(rows, titles))),
+        Field("drift", "9. " + _("Changes since the audit before"), False, _drift(document)),
+        Field("components", "10. " + _("Parts of the application with known vulnerabilities"), False, _parts(document)),
+        Field("backups", "11. " + _("Backups"), False, kept),
+        Field("measures", "12. " + _("Measures: what, who, until when"), True),
+        Field("request", "13. " + _("Proposals")),
     )  # fmt: skip # a table
     return Form("audit", _("REPORT"), _("Audit of the security of {host}").format(host=host), "", fields)
 

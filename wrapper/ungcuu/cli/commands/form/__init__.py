@@ -101,7 +101,7 @@ VERB = Verb(
             drafts.patch,
             "leadership",
             options=_QUARTER,
-            arguments=(Argument("hosts", required=False, many=True),),
+            arguments=(Argument("names", required=False, many=True),),
             check_options=drafts.check_period,
             examples=("ungcuu form patch --quarter 4",),
         ),
@@ -110,7 +110,7 @@ VERB = Verb(
             N_("Draft the report on the newest audit of a host"),
             drafts.audit,
             "leadership",
-            arguments=(Argument("host"),),
+            arguments=(Argument("name"),),
             examples=("ungcuu form audit web01 --format pdf",),
         ),
         Verb(

@@ -89,7 +89,7 @@ def patch(context: Context) -> Result:
     from ungcuu.report.preparedness import work_letters
 
     quarter, view = quarter_of(context), view_of(context)
-    hosts = tuple(dict.fromkeys(context.options["hosts"])) or view.scope.hosts
+    hosts = tuple(dict.fromkeys(context.options["names"])) or view.scope.hosts
     if unknown := [host for host in hosts if host not in view.scope.hosts]:
         raise UsageFault(
             _("There is no website host {name}; there are: {known}").format(
@@ -115,7 +115,7 @@ def audit(context: Context) -> Result:
     from ungcuu.report import backups
     from ungcuu.report.preparedness import work_letters
 
-    host, settings = context.options["host"], context.settings
+    host, settings = context.options["name"], context.settings
     document = work_letters.load_audit(settings, host)
     place = work_letters.last_audit(view_of(context), host)
     catalogue = controls.load(settings.roles)
