@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case import documents, lessons, management, reporting, scope
+from ungcuu.cli.commands.case import documents, lessons, management, reminding, reporting, scope
 from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -216,10 +216,27 @@ VERB = Verb(
         ),
         _sub(
             "remind",
-            N_("Give each reminder of a deadline that is due, once; for a timer"),
-            reporting.remind,
+            N_("Give each reminder of a deadline that is due; what is overdue again every four hours"),
+            reminding.remind,
             arguments=(_ANY_CASE,),
-            steps=(N_("Record each reminder; what is overdue and not acknowledged goes to the deputies"),),
+            options=(
+                Option(
+                    "--send",
+                    N_("Send them to watch_targets, and what is overdue to the deputies"),
+                    kind="flag",
+                    default=False,
+                ),
+                Option(
+                    "--schedule",
+                    N_("do not remind now but on this controller's schedule: a time of systemd's OnCalendar, or never"),
+                    metavar="WHEN",
+                ),
+            ),
+            steps=(
+                N_("Record each reminder; what is overdue and not acknowledged goes to the deputies"),
+                N_("What no address took stays due and is sent again"),
+            ),
+            examples=("ungcuu case remind", "ungcuu case remind --schedule '*:0/10'"),
         ),
         _sub(
             "deadlines",
