@@ -21,7 +21,7 @@ def _run(context: Context) -> Result:
     from datetime import UTC, datetime
 
     from ungcuu.case.index import lost
-    from ungcuu.cli.commands.case.deadlines_view import as_data
+    from ungcuu.cli.deadlines_view import as_data
     from ungcuu.report.hosts_table import overview
     from ungcuu.report.people import remaining
 

@@ -38,7 +38,7 @@ def form(context: Context) -> Result:
     from datetime import UTC, datetime
 
     from ungcuu.case.reporting import book_of
-    from ungcuu.cli.commands.case.deadlines_view import site_of
+    from ungcuu.cli.deadlines_view import site_of
     from ungcuu.core.i18n import in_language
     from ungcuu.report.forms import Material, form
     from ungcuu.report.letter import frame_of

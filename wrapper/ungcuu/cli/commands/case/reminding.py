@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case.deadlines_view import as_data, recipient, site_of
 from ungcuu.cli.commands.case.reporting import cases_of
+from ungcuu.cli.deadlines_view import as_data, recipient, site_of
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import _, ngettext
 from ungcuu.run.verb import Context, Outcome, Result

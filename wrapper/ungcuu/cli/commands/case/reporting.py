@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case.deadlines_view import as_data, past, show, site_of, stated
 from ungcuu.cli.commands.case.management import chosen
+from ungcuu.cli.deadlines_view import as_data, past, show, site_of, stated
 from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 

@@ -136,7 +136,7 @@ def _draft(
     practice: bool = False,
 ) -> Result:
     """Fill in a letter in its own language, whatever the screen speaks, and write it."""
-    from ungcuu.cli.commands.case.deadlines_view import site_of
+    from ungcuu.cli.deadlines_view import site_of
     from ungcuu.core.i18n import in_language
     from ungcuu.report.letter import Frame
     from ungcuu.report.preparedness.letters import recipient
