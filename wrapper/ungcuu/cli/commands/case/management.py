@@ -79,6 +79,7 @@ def status(context: Context) -> Result:
     from ungcuu.recover.restore_points import alerts
     from ungcuu.report import shown_seconds, shown_time, zone_name
     from ungcuu.report.format import word
+    from ungcuu.report.measures import in_force
     from ungcuu.report.overview import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.run import isolation_watch
@@ -107,10 +108,13 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
+    present = datetime.now(UTC)
+    held = in_force(context.settings, facts, present)
+    for one in held:
+        context.out.line(_("in force: {measure}").format(measure=one.line), "warn" if one.doubt else "")
     isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
-    present = datetime.now(UTC)
     clocks = book_of(case, present)
     show(context, clocks, site_of(context), present)
     owed = pressing(people(case.records(), present, clocks))
@@ -135,6 +139,7 @@ def status(context: Context) -> Result:
         | {
             "backup_alerts": backups,
             "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()},
+            "in_force": [vars(one) for one in held],
             "deadlines": owed,
             "clocks": [as_data(clock) for clock in clocks.clocks],
             "profile_doubts": list(clocks.doubts),
