@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from ungcuu.case.case import list_cases
+from ungcuu.core.settings import Settings
 from ungcuu.lab import Lab
 
 ROOT = Path(__file__).parents[3]
@@ -41,9 +43,17 @@ def fresh(lab: Lab) -> Callable[..., Lab]:
             for folder in (Path(os.environ["UNGCUU_STATE"]) / "hosts").glob(f"{host}*"):  # and its websites'
                 for signed in (*folder.glob("baseline*"), *folder.glob("root-lost*")):
                     signed.unlink()
+        close_cases(hosts)  # an isolation of an earlier module opened one
         return lab
 
     return make
+
+
+def close_cases(hosts: tuple[str, ...]) -> None:
+    """Close the open cases of hosts that were made again."""
+    for case in list_cases(Settings.from_environment()):
+        if case.facts.phase != "closed" and set(case.facts.hosts) & set(hosts):
+            case.close("the host was made again", force=True)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from ungcuu.case.case import find as find_case
 from ungcuu.contain import allowlist, card, cut_off
 from ungcuu.core.sentences import templates
 from ungcuu.core.settings import Settings
@@ -289,8 +290,10 @@ def test_isolated_host_is_dead_outside_and_well_inside(opened: Stage, ungcuu: Ru
     opened.on("intruder01", f"systemd-run -q --unit=caller python3 -c {shlex.quote(wait)}; sleep 1")
     sessions = "ss -Htn state established '( sport = :22 )'"
     assert f"{opened.lab.address('intruder01')}:" in opened.on("web01", sessions), "nobody was there to be sent away"
-    code, document, said = ungcuu("isolate", "web01", "--reason", "test")
+    code, document, said = ungcuu("isolate", "web01", "--reason", "test", "--way", "notice-from-others")
     assert code == 0, said
+    case = find_case(opened.settings, document["case"]).facts  # opened by the cut itself
+    assert (case.hosts, case.detected_way, case.personal_data) == (("web01",), "notice-from-others", "unknown")
     assert f"{opened.lab.address('intruder01')}:" not in opened.on("web01", sessions), "the intruder's login lives on"
     opened.on("intruder01", "systemctl stop caller; systemctl reset-failed; true")
     taken = [row["data"] for row in document["records"] if row["kind"] == "proof"]

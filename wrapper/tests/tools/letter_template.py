@@ -62,7 +62,8 @@ def _head(document: Any) -> None:
     table = document.add_table(1, 2)
     table.autofit = False
     left, right = table.rows[0].cells
-    _widths(table, 62, 98)
+    _widths(table, 67, 93)
+    _no_padding(table)
     lines = (
         (left, "{%p if above %}", 12, {}),
         (left, "{{ above }}", 12, {}),
@@ -107,6 +108,8 @@ def _body(document: Any) -> None:
     _run(label.paragraphs[0], "{{ row.label }}{% if row.needed %} (*){% endif %}", 13)
     _run(value.paragraphs[0], "{% if not row.blank %}{{ row.value }}{% endif %}", 13)
     _run(value.paragraphs[0], "{% if row.blank %}{{ blank }}{% endif %}", 13, colour=GREY)
+    for cell in (label, value):
+        cell.paragraphs[0].paragraph_format.space_before = cell.paragraphs[0].paragraph_format.space_after = Pt(2)
     _cells(table.rows[2], "{%tr endfor %}", "")
     _cells(table.rows[3], "", "")
     table._tbl.remove(table.rows[3]._tr)
@@ -120,6 +123,7 @@ def _foot(document: Any) -> None:
     table.autofit = False
     left, right = table.rows[0].cells
     _widths(table, 75, 85)
+    table.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # a name does not stand alone on a page
     _run(left.paragraphs[0], "{{ copies_label }}", 12, bold=True, italic=True)
     for text in ("{%p for line in copies %}", "- {{ line }}", "{%p endfor %}"):
         _run(left.add_paragraph(), text, 11)
@@ -140,6 +144,17 @@ def _widths(table: Any, *millimetres: float) -> None:
         column.width = Mm(width)
         for cell in column.cells:
             cell.width = Mm(width)
+
+
+def _no_padding(table: Any) -> None:
+    """Let text use the whole width of a cell: the national title fits one line."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        part = OxmlElement(f"w:{side}")
+        part.set(qn("w:w"), "0")
+        part.set(qn("w:type"), "dxa")
+        margins.append(part)
+    table._tbl.tblPr.append(margins)
 
 
 def _cells(row: Any, *texts: str) -> None:

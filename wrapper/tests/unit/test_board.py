@@ -88,7 +88,7 @@ def drawn(world: World) -> dict[str, str]:
 def test_both_languages_hold_every_page(drawn: dict[str, str]) -> None:
     names = {name.partition("/")[2] for name in drawn if "/" in name}
     assert {f"{code}/{name}" for code in ("en", "vi") for name in names} | {"index.html"} == set(drawn)
-    assert len(names) == 3, "the board and two cases"
+    assert len(names) == 4, "the board, its wall screen and two cases"
     assert i18n.language() == "en", "drawing must not leave another language behind"
     for name, text in drawn.items():
         assert f'<html lang="{name[:2] if "/" in name else "vi"}">' in text
@@ -112,6 +112,13 @@ def test_no_script_no_form_nothing_loaded_and_the_policy_says_so(drawn: dict[str
         for link in page.all("a"):
             target = str(link["href"])
             assert re.fullmatch(r"(\.\./)?([a-z]{2}/)?[\w-]+\.html", target), target
+
+
+def test_only_the_wall_screen_renews_itself(drawn: dict[str, str]) -> None:
+    """axe-core calls it critical on a page that somebody reads: the place in it is lost each minute."""
+    renewing = {name for name, text in drawn.items() if 'http-equiv="refresh" content="60"' in text}
+    assert renewing == {"vi/wall.html", "en/wall.html"}
+    assert 'href="wall.html"' in drawn["vi/index.html"] and 'href="index.html"' in drawn["vi/wall.html"]
 
 
 def test_nothing_secret_stands_on_it(drawn: dict[str, str]) -> None:

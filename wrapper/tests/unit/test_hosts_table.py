@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from casebook import Book, clock_of, settings_in, write_case
 
-from ungcuu.case.case import open_case
+from ungcuu.case.case import find, open_case
+from ungcuu.case.journal import Journal
 from ungcuu.core.settings import Settings
 from ungcuu.report.hosts_table import overview
+from ungcuu.report.measures import in_force
 
 PRESENT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -58,6 +60,43 @@ def test_a_host_can_not_close_its_case_in_the_table(settings: Settings) -> None:
     assert found.hosts[0].cases == [case.id] and found.clocks
     case.close("x")
     assert overview(settings, PRESENT).clocks == ()
+
+
+def test_an_exercise_counts_for_its_hosts_and_a_drill_for_none(settings: Settings) -> None:
+    """`drill run` plays on hosts of its own: the lab's web01 is not the site's."""
+    for host in ("web01", "web02"):
+        keep(settings, host, "findings.json", {"complete": True, "counts": {}})
+    with clock_of() as clock:
+        open_case(settings, ["web02"], "x", drill=True)
+        journal = Journal.open(settings.operations, settings.keys, settings.heads)
+        journal.append("drill", {"scenario": "webshell", "outcome": "NOT DONE", "hosts": ["web01"]})
+        case = open_case(settings, ["web01"], "x")
+        Book(case, clock).report("case_opened", {"drill": True, "hosts": ["web01"]})  # a host's word
+    found = overview(settings, PRESENT)
+    one, two = found.hosts
+    assert one.drilled == "" and two.drilled.startswith("2026-11-22")
+    assert found.drill is not None and found.drill[1:] == ("webshell", "NOT DONE")
+
+
+def test_what_holds_an_incident_back_has_its_owner(settings: Settings) -> None:
+    """Seen failing with a release that did not count, and with a damaged list of blocks taken for an empty one."""
+    rows = [
+        {"network": "203.0.113.7", "owner": "an", "reason": "scanner", "since": "2026-11-22T03:00:00.000Z",
+         "until": ""},
+        {"network": "203.0.113.8", "owner": "an", "reason": "x", "since": "2026-11-22T03:00:00.000Z",
+         "until": "2026-11-22T04:00:00+00:00"},
+    ]  # fmt: skip # a table
+    with clock_of() as clock:
+        case = open_case(settings, ["web01", "web02"], "x")
+        for verb, host in (("isolate", "web01"), ("isolate", "web02"), ("lock", "web02"), ("release", "web02")):
+            with Book(case, clock).run(verb, host):
+                pass
+    keep(settings, "web01", "blocks.json", rows)
+    lines = [one.line for one in in_force(settings, find(settings, case.id).facts, PRESENT)]
+    assert len(lines) == 4 and "web01: cut off from the network, lan.nguyen, since 22/11/2026" in lines[0]
+    assert "scanner, an" in lines[1] and "its time is over" in lines[2] and "web02: accounts locked" in lines[3]
+    keep(settings, "web01", "blocks.json", [{"network": 1}])
+    assert any("can't be read" in one.line for one in in_force(settings, find(settings, case.id).facts, PRESENT))
 
 
 def test_a_case_that_can_not_be_read_is_named(settings: Settings) -> None:

@@ -23,6 +23,8 @@ from ungcuu.core.i18n import _
 
 _RANK = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 _HIGHEST = 3
+ESCALATED = "escalated"
+REPEAT = timedelta(hours=4)  # of what is overdue and nobody acknowledged
 
 
 class State(StrEnum):
@@ -214,24 +216,30 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def due_reminders(clock: Clock, already: Mapping[str, int], present: datetime) -> list[tuple[str, datetime]]:
-    """Return the reminders of a clock that are due and were not given: (``before-12h`` or ``escalated``, since when).
+def due_reminders(clock: Clock, given: Mapping[str, datetime], present: datetime) -> list[tuple[str, datetime]]:
+    """Return the reminders of a clock that are due: (``before-12h`` or ``escalated``, since when).
 
-    Of several that are due only the newest is given. A clock that somebody acknowledged, or that stopped, gives none
-    before its due time; what is overdue goes to the deputy until it is acknowledged or sent.
+    Of several that are due only the newest is given, once. What is overdue goes to the deputy, again and again, until
+    it is acknowledged or sent. ``given`` says when each was given last; where that lies in the future, this machine's
+    clock was set back, and the reminder is due again: silence would be worse.
     """
     if not clock.pressing or clock.due is None or clock.acknowledged:
         return []
     steps = [(f"before-{hours}h", clock.due - timedelta(hours=hours)) for hours in sorted(clock.stage.remind)[::-1]]
-    steps.append(("escalated", clock.due))
+    steps.append((ESCALATED, clock.due))
     reached = [(name, when) for name, when in steps if when <= present]
-    return [reached[-1]] if reached and f"{clock.key}:{reached[-1][0]}" not in already else []
+    if not reached:
+        return []
+    last = given.get(f"{clock.key}:{reached[-1][0]}")
+    if last is None or last > present:
+        return [reached[-1]]
+    return [reached[-1]] if reached[-1][0] == ESCALATED and present - last >= REPEAT else []
 
 
-def reminded(records: Sequence[Record]) -> dict[str, int]:
-    """Return the reminders that were given: ``stage:step`` → number of the record."""
+def reminded(records: Sequence[Record]) -> dict[str, datetime]:
+    """Return the reminders that were given: ``stage:step`` → when last."""
     return {
-        f"{record.data.get('stage')}:{record.data.get('step')}": record.seq
+        f"{record.data.get('stage')}:{record.data.get('step')}": _moment(record.data.get("at")) or record.moment
         for record in records
         if record.kind == "reminder" and not from_host(record)
     }

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ungcuu.case.case import Case
-from ungcuu.case.clocks import Book, Clock, due_reminders, read_book, reminded
+from ungcuu.case.clocks import ESCALATED, Book, Clock, due_reminders, read_book, reminded
 from ungcuu.case.record import Record
 from ungcuu.core.atomic import put
 from ungcuu.core.clock import format_time
@@ -31,7 +31,7 @@ class Reminder:
     @property
     def escalated(self) -> bool:
         """Whether it goes to the deputies: the due time has passed and nobody acknowledged it."""
-        return self.step == "escalated"
+        return self.step == ESCALATED
 
 
 def book_of(case: Case, present: datetime | None = None) -> Book:
@@ -149,23 +149,27 @@ def acknowledge(case: Case, key: str) -> Record:
     return case.journal().append("acknowledged", {"stage": key, "operator": case.settings.operator})
 
 
-def remind(case: Case, present: datetime) -> list[Reminder]:
-    """Return the reminders that are due now, and record each: none is given twice."""
+def due_now(case: Case, present: datetime) -> list[Reminder]:
+    """Return the reminders that are due now; :func:`give` records what became of each."""
     records = case.records()
     found = read_book(records, case.facts, present, folder_of(case.settings))
     given = reminded(records)
-    due = [Reminder(clock, step) for clock in found.clocks for step, _when in due_reminders(clock, given, present)]
-    for one in due:
-        case.journal().append(
-            "reminder",
-            {
-                "stage": one.clock.key,
-                "step": one.step,
-                "to": "deputy" if one.escalated else "contact",
-                "due": format_time(one.clock.due) if one.clock.due else "",
-            },
-        )
-    return due
+    return [Reminder(clock, step) for clock in found.clocks for step, _when in due_reminders(clock, given, present)]
+
+
+def give(case: Case, one: Reminder, present: datetime, how: str) -> None:
+    """Record that a reminder was given: on the ``screen``, or by ``notification``."""
+    case.journal().append(
+        "reminder",
+        {
+            "stage": one.clock.key,
+            "step": one.step,
+            "to": "deputy" if one.escalated else "contact",
+            "due": format_time(one.clock.due) if one.clock.due else "",
+            "at": format_time(present),
+            "how": how,
+        },
+    )
 
 
 def _refuse_time(case: Case, when: datetime) -> None:

@@ -32,11 +32,17 @@ _WITH_VALUE = {
     "--lang": "",
     "--mode": "mode",
     "--allow": "allow",
+    "--title": "",
+    "--severity": "",
+    "--detected-at": "",
+    "--detected-by": "",
+    "--way": "",
+    "--personal-data": "",
 }
 # The command line waits so long before it imports its own code: on a small controller that would take the processor
 # from the cut. A host that answers later, and the last of many, are cut beside it.
 FIRST_SECONDS = 0.5
-_FLAGS = frozenset({"--json", "-v", "-vv", "--verbose"})
+_FLAGS = frozenset({"--json", "-v", "-vv", "--verbose", "--no-case"})
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,26 @@ def put_json(path: Path, document: object, *, indent: int | None = 1) -> Path:
     return put(path, json.dumps(document, indent=indent) + "\n")
 
 
+def put_new(path: Path, data: bytes | str, mode: int = 0o600) -> Path:
+    """Put a file in place whole, never over another one, and return its path. Text is written as UTF-8.
+
+    The name is taken once everything is on disk, so a full disk leaves neither a part of the file nor its name.
+
+    Raises:
+        FileExistsError: There is a file of this name; it stands as it was.
+        OSError: It can't be written; nothing is left behind.
+    """
+    draft = write_beside(path, data, mode)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return path
+
+
 def make_private(folder: Path) -> Path:
     """Make a folder, and those above it that are missing, mode 0700, and return it.
 

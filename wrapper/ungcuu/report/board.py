@@ -3,6 +3,7 @@
 1. Nothing can be started from it. It holds no script and no form, loads nothing, and its policy forbids all three.
 2. It shows names, states, times and counts out of the journals: no detail of a finding, no variable, no note, no path.
 3. It says when it was drawn up, and what could not be read.
+4. A page renews itself only where its reader chose that (the wall screen): it would take a screen reader's place away.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def pages(view: View, settings: Settings, first: str) -> dict[str, str]:
 def _in_language(view: View, settings: Settings) -> Iterator[tuple[str, str]]:
     for case in _shown_cases(view):
         yield f"{case.id}.html", _render("board_case.html.j2", _case_page(case, settings), view)
-    yield "index.html", _render("board.html.j2", _context(view, settings), view)
+    shown = _context(view, settings)
+    for name, wall in (("wall.html", True), ("index.html", False)):
+        yield name, _render("board.html.j2", {**shown, "wall": wall}, view)
 
 
 def _render(template: str, context: Mapping[str, Any], view: View) -> str:

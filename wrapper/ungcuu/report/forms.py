@@ -91,7 +91,7 @@ def form(name: str, material: Material) -> Form:
 
 def _initial(known: Material) -> Form:
     fields = (
-        *_reporter(known, "1. "),
+        *reporter(known.site, "1. "),
         *_contact(known, "2. "),
         *_system(known, "3. "),
         Field("description", _("4. Preliminary description of the incident"), True, _description(known.facts)),
@@ -113,7 +113,7 @@ def _initial(known: Material) -> Form:
 
 def _progress(known: Material) -> Form:
     fields = (
-        *_reporter(known, "1. "),
+        *reporter(known.site, "1. "),
         *_contact(known, "2. "),
         *_system(known, "3. "),
         Field("description", _("4. Description of the incident"), True, _description(known.facts)),
@@ -131,7 +131,7 @@ def _progress(known: Material) -> Form:
 
 def _closing(known: Material) -> Form:
     fields = (
-        *_reporter(known, ""),
+        *reporter(known.site, ""),
         Field("initial_report", _("Number and day of the initial report"), True),
         *_system(known, ""),
         Field("description", _("Name and description of the incident"), True, _description(known.facts)),
@@ -156,7 +156,7 @@ def _personal_data(known: Material) -> Form:
     contact = known.site.contact
     since = known.facts.personal_data_at if known.facts.personal_data == "yes" else ""
     fields = (
-        *_reporter(known, "1. "),
+        *reporter(known.site, "1. "),
         Field("detected", _("2. The breach: when"), True, _time(since)),
         Field("place", _("Where"), True, _where(known)),
         Field("conduct", _("What was done"), True, _description(known.facts)),
@@ -185,8 +185,9 @@ _FORMS: dict[str, Callable[[Material], Form]] = {
 NAMES = tuple(_FORMS)
 
 
-def _reporter(known: Material, number: str) -> tuple[Field, ...]:
-    own = known.site.organisation
+def reporter(site: ReportingSite, number: str = "") -> tuple[Field, ...]:
+    """Return the fields that say who reports."""
+    own = site.organisation
     return (
         Field("organisation", number + _("Reporting organisation: name"), True, own.name),
         Field("address", _("Address"), True, own.address),

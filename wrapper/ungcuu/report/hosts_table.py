@@ -24,6 +24,8 @@ from ungcuu.recover import restore_points
 
 _CLOSED = b'"kind":"case_closed"'
 _PATCH = b'"verb":"patch"'
+_EXERCISE = b'"drill":true'
+_DRILL = b'"kind":"drill"'
 
 
 @dataclass
@@ -36,6 +38,7 @@ class HostRow:
     patched: str = ""
     backup: str = ""
     proven: str = ""
+    drilled: str = ""
     scanned: bool = False
     complete: bool = False
     findings: int = 0
@@ -44,11 +47,15 @@ class HostRow:
 
 @dataclass(frozen=True)
 class Overview:
-    """All hosts, the deadlines of the open cases, and the cases whose journals can't be read."""
+    """All hosts, the deadlines of the open cases, and the cases whose journals can't be read.
+
+    ``drill`` is what `drill run` recorded last, on hosts of its own: when, which scenario, how it ended.
+    """
 
     hosts: tuple[HostRow, ...]
     clocks: tuple[tuple[str, Clock], ...]
     unreadable: tuple[str, ...]
+    drill: tuple[str, str, str] | None = None
 
 
 def overview(settings: Settings, present: datetime) -> Overview:
@@ -60,6 +67,7 @@ def overview(settings: Settings, present: datetime) -> Overview:
     for folder in [settings.operations, *_case_folders(settings)]:
         text = _bytes(folder / NAME)
         _note_patches(text, rows)
+        _note_exercise(text, rows)
         if folder == settings.operations or not text or _closed(text):
             continue
         case = Case(settings, folder.name)
@@ -74,7 +82,7 @@ def overview(settings: Settings, present: datetime) -> Overview:
         if not facts.drill:
             clocks += [(case.id, clock) for clock in read_book(records, facts, present, own).pressing]
     clocks.sort(key=lambda pair: str(pair[1].due))
-    return Overview(tuple(rows[host] for host in sorted(rows)), tuple(clocks), tuple(unreadable))
+    return Overview(tuple(rows[host] for host in sorted(rows)), tuple(clocks), tuple(unreadable), _last_drill(settings))
 
 
 def _known_hosts(settings: Settings) -> list[str]:
@@ -113,6 +121,24 @@ def _note_patches(text: bytes, rows: Mapping[str, HostRow]) -> None:
             said = outcomes.get(host) if isinstance(outcomes, Mapping) else record.data.get("outcome")
             if said == "DONE" and host in rows:
                 rows[host].patched = max(rows[host].patched, record.time)
+
+
+def _note_exercise(text: bytes, rows: Mapping[str, HostRow]) -> None:
+    """An exercise counts for the hosts that its case was opened for."""
+    for record in marked(text, _EXERCISE):
+        if record.kind == "case_opened" and not from_host(record) and record.data.get("drill") is True:
+            for host in hosts_of(record.data):
+                if host in rows:
+                    rows[host].drilled = max(rows[host].drilled, record.time)
+
+
+def _last_drill(settings: Settings) -> tuple[str, str, str] | None:
+    found = [
+        (record.time, str(record.data.get("scenario") or ""), str(record.data.get("outcome") or ""))
+        for record in _records(_bytes(settings.operations / NAME), _DRILL)
+        if record.kind == "drill" and not from_host(record)
+    ]
+    return max(found, default=None)
 
 
 def _closed(text: bytes) -> bool:

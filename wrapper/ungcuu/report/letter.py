@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _, language
 from ungcuu.core.templates import letter_environment
 from ungcuu.core.terminal import clean
-from ungcuu.hosts.reporting_site import ROLES
+from ungcuu.hosts.reporting_site import ROLES, ReportingSite
 from ungcuu.report.forms import Form, Material
 from ungcuu.report.model import tlp_of
 from ungcuu.report.overview import root_lost
@@ -28,24 +29,57 @@ BLANK = "………………………………"
 _FIELD = re.compile(r"\bfield\.([a-z_]+)")
 
 
-def context_of(form: Form, material: Material) -> dict[str, Any]:
-    """Return everything that a template of a letter is given. Pure but for the language in use."""
-    own, clocks = material.site.organisation, material.clocks
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the fields of a letter: who sends it to whom, its marking, and what is doubtful about it.
+
+    ``case`` names what it is about; ``drill`` is said above the title, like ``lost``: hosts on which root was lost.
+    """
+
+    site: ReportingSite
+    recipients: tuple[str, ...] = ()
+    tlp: str = "AMBER"
+    case: str = ""
+    drill: bool = False
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def frame_of(form: Form, material: Material) -> Frame:
+    """Return the frame of a case's letter: its recipients are those of the stages that ask for this form."""
+    facts, clocks = material.facts, material.clocks
     roles = dict.fromkeys(
         role for clock in clocks.clocks if clock.stage.form == form.name for role in clock.stage.recipients
     )
     known = {role: material.site.of(role) for role in roles}
-    recipients = [contact.name if contact else f"{_(ROLES[role])} {BLANK}" for role, contact in known.items()]
+    return Frame(
+        site=material.site,
+        recipients=tuple(contact.name if contact else f"{_(ROLES[role])} {BLANK}" for role, contact in known.items()),
+        tlp=tlp_of(facts),
+        case=facts.case,
+        drill=facts.drill,
+        lost=tuple(row["text"] for row in root_lost(facts) if row["tone"] == "bad"),
+        warnings=(*clocks.doubts, *clocks.notes),
+    )
+
+
+def context_of(form: Form, material: Material) -> dict[str, Any]:
+    """Return everything that a template of a case's letter is given. Pure but for the language in use."""
+    return filled(form, frame_of(form, material))
+
+
+def filled(form: Form, frame: Frame) -> dict[str, Any]:
+    """Return everything that a template of a letter is given. Pure but for the language in use."""
+    own = frame.site.organisation
     rows = [
         {"key": field.key, "label": field.label, "needed": field.needed, "value": field.value, "blank": not field.value}
         for field in form.fields
     ]
-    lost = [row["text"] for row in root_lost(material.facts) if row["tone"] == "bad"]
     return {
         "lang": language(),
-        "tlp": tlp_of(material.facts),
-        "case": material.facts.case,
-        "drill": _("DRILL: not a real incident") if material.facts.drill else "",
+        "tlp": frame.tlp,
+        "case": frame.case,
+        "drill": _("DRILL: not a real incident") if frame.drill else "",
         "kind": form.kind,
         "subject": form.subject,
         "source": form.source,
@@ -56,7 +90,7 @@ def context_of(form: Form, material: Material) -> dict[str, Any]:
         "motto": _("Independence - Freedom - Happiness"),
         "place_and_day": _("{place}, day …… month …… year ……").format(place=own.place or "……"),
         "to_label": _("To:"),
-        "recipients": recipients or [BLANK],
+        "recipients": list(frame.recipients) or [BLANK],
         "fields": rows,
         "field": {row["key"]: row["value"] or BLANK for row in rows},
         "blank": BLANK,
@@ -67,8 +101,8 @@ def context_of(form: Form, material: Material) -> dict[str, Any]:
         "sign_note": _("(signature, full name, seal)"),
         "signer": own.signer,
         "draft": _("DRAFT: an authorised person checks, completes, signs and sends it. Take this part out then."),
-        "root_lost": lost,
-        "warnings": [*clocks.doubts, *clocks.notes],
+        "root_lost": list(frame.lost),
+        "warnings": list(frame.warnings),
     }
 
 

@@ -222,6 +222,8 @@ class _Run:
             return
         from ungcuu.run.ledger import open_ledger
 
+        if ctx.verb.intake:
+            ctx.verb.intake(ctx)
         ledger, cases = open_ledger(ctx.settings, ctx.hosts, ctx.case, ctx.verb.without_journal, self._warn)
         ctx.journal = ledger
         ctx.cases = cases

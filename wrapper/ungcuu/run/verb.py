@@ -8,7 +8,7 @@ level. Texts at module level are marked with ``N_`` and translated where they ar
 What happens to a verb (see :mod:`ungcuu.run.flow`)::
 
     check → plan (``steps_before`` + playbook's steps + ``steps_after``; ``plan_details`` under --plan)
-    → confirm (dangerous) → lock (takes_lock) → preflight → start → journal: run_started → before → playbook
+    → confirm (dangerous) → lock (takes_lock) → preflight → start → intake → journal: run_started → before → playbook
     → after → journal: run_finished
 
 A verb without a playbook gives ``run`` instead; a verb with neither is a group and holds ``verbs``.
@@ -144,6 +144,7 @@ class Verb:
         check: Raises when an option means nothing. Pure: it looks at what was typed, also under ``--plan``.
         preflight: Raises ``Refused`` when something is missing; reads only.
         start: Begins what can't wait for the journal (the cut alone); what it returns is the context's ``started``.
+        intake: Opens a case for hosts that have none, once ``start`` has begun its work; it never raises.
         before: Work before the playbook; what it returns is added to the variables.
         after: Work after the playbook, on every outcome; what it returns replaces the result.
         run: All the work of a verb without playbook.
@@ -179,6 +180,7 @@ class Verb:
     check: Callable[[Context], None] | None = None
     preflight: Callable[[Context], None] | None = None
     start: Callable[[Context], object] | None = None
+    intake: Callable[[Context], None] | None = None
     before: Before | None = None
     after: After | None = None
     run: Run | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ungcuu.cli import intake
 from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
@@ -14,6 +15,12 @@ def _check(context: Context) -> None:
     again = "ungcuu ack ID --false-alarm --reason '…'"
     if not context.options["ids"] and not context.options["all_of"]:
         raise UsageFault(_("Which alert? Name its id, or a host with --all-of."), _("Nothing was changed."), again)
+    if context.options["false_alarm"] and context.options["confirm"]:
+        raise UsageFault(
+            _("An alert is a false alarm or an incident, not both."),
+            _("Nothing was changed."),
+            "ungcuu ack ID --confirm",
+        )
     if context.options["false_alarm"] and not context.reason:
         raise UsageFault(_("A false alarm needs a reason."), _("Nothing was changed."), again)
 
@@ -27,6 +34,8 @@ def _run(context: Context) -> Result:
     moment, done = now(), []
     who, false = context.settings.operator, bool(context.options["false_alarm"])
     for host, ids in _chosen(context):
+        if context.options["confirm"]:
+            _confirm(context, host, ids)
         # The journal of the host's open case, where there is one. First: what can't be recorded is not done.
         ledger, _cases = open_ledger(context.settings, (host,), context.case, False, lambda _text: None)
         with store.changing(context.settings, host) as known:
@@ -39,6 +48,24 @@ def _run(context: Context) -> Result:
         count=len(done), who=who
     )
     return Result(message=message, data={"acknowledged": done})
+
+
+def _confirm(context: Context, host: str, ids: list[str]) -> None:
+    """Open a case for what a person says is an incident, detected when its first alert was raised."""
+    from ungcuu.core.clock import parse_time
+    from ungcuu.core.settings import machine_of
+    from ungcuu.watch import store
+    from ungcuu.watch.alerts import ORDER
+
+    if not intake.without_case(context.settings, (host,)):
+        return
+    known = store.load(context.settings, host).alerts
+    mine = sorted((known[key] for key in ids), key=lambda one: ORDER.index(one.sight.severity))
+    worst = mine[0].sight
+    first = parse_time(min(one.raised for one in mine))
+    title = f"{_(worst.title)}: {worst.place}"
+    hosts = (machine_of(host),)
+    intake.open_for(context, hosts, title, worst.severity, detected=first, by="ungcuu watch", way="detection-system")
 
 
 def _chosen(context: Context) -> Iterator[tuple[str, list[str]]]:
@@ -87,9 +114,18 @@ VERB = Verb(
     options=(
         Option("--all-of", N_("acknowledge all open alerts of this host"), metavar="HOST"),
         Option("--false-alarm", N_("it was harmless; needs --reason"), kind="flag", default=False),
+        Option("--confirm", N_("it is an incident: a case is opened where none is open"), kind="flag", default=False),
+        intake.PERSONAL_DATA,
     ),
     check=_check,
     run=_run,
-    steps_before=(N_("Write down who takes care of which alert, in the journal too"),),
-    examples=("ungcuu ack 3f0a91bc", "ungcuu ack --all-of web01 --reason 'on it, Mr An'"),
+    steps_before=(
+        N_("With --confirm: open a case, detected when the alert was raised"),
+        N_("Write down who takes care of which alert, in the journal too"),
+    ),
+    examples=(
+        "ungcuu ack 3f0a91bc",
+        "ungcuu ack 3f0a91bc --confirm",
+        "ungcuu ack --all-of web01 --reason 'on it, Mr An'",
+    ),
 )

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from ungcuu.cli import intake
 from ungcuu.core.errors import Outcome, Refused, UngcuuError
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
@@ -298,7 +299,10 @@ VERB = Verb(
         "sides. Never asks, and never reverts by itself: ungcuu release HOST returns the host to service."
     ),
     playbook="isolate",
-    steps_before=(N_("Read the volatile snapshot and cut the host off, from its containment card"),),
+    steps_before=(
+        N_("Read the volatile snapshot and cut the host off, from its containment card"),
+        N_("Open a case where none is open: its deadlines run"),
+    ),
     options=(
         Option(
             "--mode",
@@ -308,14 +312,21 @@ VERB = Verb(
             default="full",
         ),
         Option("--allow", N_("One more address that may reach SSH"), multiple=True, metavar="ADDRESS"),
+        *intake.OPTIONS,
+        Option("--no-case", N_("Open no case where none is open: a trial, maintenance"), kind="flag", default=False),
     ),
     variables=_variables,
     start=_start,
+    intake=intake.at_isolation,
     run=_run,
     from_card=True,
     each_alone=True,
     without_journal=True,
     inverse="ungcuu release {host}",
     deadline=600.0,
-    examples=("ungcuu isolate web01", "ungcuu isolate website --mode maintenance --reason 'defaced page'"),
+    examples=(
+        "ungcuu isolate web01",
+        "ungcuu isolate website --mode maintenance --reason 'defaced page'",
+        "ungcuu isolate web01 --detected-at 2026-11-22T09:30+07:00 --way notice-from-others --personal-data no",
+    ),
 )

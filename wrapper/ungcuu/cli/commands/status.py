@@ -21,7 +21,8 @@ def _run(context: Context) -> Result:
     from datetime import UTC, datetime
 
     from ungcuu.case.index import lost
-    from ungcuu.cli.commands.case.deadlines_view import as_data
+    from ungcuu.cli.deadlines_view import as_data
+    from ungcuu.report.format import word
     from ungcuu.report.hosts_table import overview
     from ungcuu.report.people import remaining
 
@@ -29,9 +30,14 @@ def _run(context: Context) -> Result:
     found = overview(context.settings, present)
     gone = lost(context.settings)
     if found.hosts:
-        heads = [_("host"), _("audit"), _("patched"), _("backup"), _("restore proven"), _("findings"), _("open cases")]
-        context.out.table([heads, *(_row(row, present) for row in found.hosts)])
+        heads = [_("host"), _("audit"), _("patched"), _("backup"), _("restore proven"), _("exercise"), _("findings")]
+        context.out.table([[*heads, _("open cases")], *(_row(row, present) for row in found.hosts)])
         context.out.line(_("As this controller last recorded it; a host that was never enrolled is not in the table."))
+    if found.drill:
+        when, scenario, outcome = found.drill
+        message = _("Last drill on disposable hosts: {scenario}, {outcome}, {age}")
+        told = message.format(scenario=scenario, outcome=word(outcome), age=_age(when, present))
+        context.out.line(told, "" if outcome == "DONE" else "warn")
     for case, clock in found.clocks[:_MOST]:
         assert clock.due is not None  # noqa: S101  (it is pressing)
         style = "bad" if clock.due < present else "warn"
@@ -48,6 +54,7 @@ def _run(context: Context) -> Result:
         message="" if found.hosts else _("No host is known yet: ungcuu enrol HOST"),
         data={
             "overview": [asdict(row) for row in found.hosts],
+            "drill": dict(zip(("time", "scenario", "outcome"), found.drill, strict=True)) if found.drill else None,
             "deadlines": [{"case": case} | as_data(clock) for case, clock in found.clocks],
             "missing": [one.as_data() for one in gone],
             "unreadable": list(found.unreadable),
@@ -60,7 +67,7 @@ def _row(row: HostRow, present: datetime) -> list[str]:
     findings = str(row.findings) if row.scanned else _("never scanned")
     if row.scanned and not row.complete:
         findings += " " + _("(incomplete)")
-    ages = [_age(text, present) for text in (row.patched, row.backup, row.proven)]
+    ages = [_age(text, present) for text in (row.patched, row.backup, row.proven, row.drilled)]
     return [row.host, score, *ages, findings, ", ".join(row.cases) or "–"]
 
 
@@ -79,7 +86,7 @@ def _age(text: str, present: datetime) -> str:
 VERB = Verb(
     name="status",
     phase=Phase.REVIEW,
-    summary=N_("Show all hosts in one table: audit, patches, backups, findings, cases, deadlines"),
+    summary=N_("Show all hosts in one table: audit, patches, backups, exercises, findings, cases, deadlines"),
     hosts=Hosts.NONE,
     run=_run,
     read_only=True,

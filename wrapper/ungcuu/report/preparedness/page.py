@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from ungcuu import __version__
@@ -18,6 +17,7 @@ from ungcuu.prepare.register.entry import Entry
 from ungcuu.prepare.register.kinds import KINDS
 from ungcuu.report.format import deed, shown_day, shown_seconds, shown_time, word, zone_name
 from ungcuu.report.preparedness.due import Due, due, in_words
+from ungcuu.report.preparedness.period import Quarter
 from ungcuu.report.preparedness.plan import (
     LAPSED,
     NEVER,
@@ -53,34 +53,6 @@ _LEGAL = {
     "superseded": (N_("superseded"), "bad"),
     "unclear": (N_("not clear"), "warn"),
 }
-
-
-@dataclass(frozen=True)
-class Quarter:
-    """One quarter of a year, in local days."""
-
-    year: int
-    number: int
-
-    @property
-    def first(self) -> date:
-        """Its first day."""
-        return date(self.year, 3 * self.number - 2, 1)
-
-    @property
-    def last(self) -> date:
-        """Its last day."""
-        following = date(self.year + self.number // 4, 3 * (self.number % 4) + 1, 1)
-        return following - timedelta(days=1)
-
-    @property
-    def name(self) -> str:
-        """Its name in files and records: ``2026-Q4``."""
-        return f"{self.year}-Q{self.number}"
-
-    def holds(self, day: date | None) -> bool:
-        """Whether a day lies in it."""
-        return day is not None and self.first <= day <= self.last
 
 
 def render(view: View, quarter: Quarter) -> str:
@@ -254,10 +226,13 @@ def _runs(view: View, quarter: Quarter) -> list[dict[str, Any]]:
     good = Counter(p.what for p in mine if p.outcome == "DONE")
     bad = Counter(p.what for p in mine if p.outcome != "DONE")
     return [
-        {"what": _(OWN_DEEDS[what]) if what in OWN_DEEDS else deed(what, "DONE"), "good": good[what], "bad": bad[what]}
-        for what in DEEDS_OF
-        if good[what] or bad[what]
+        {"what": deed_of(what), "good": good[what], "bad": bad[what]} for what in DEEDS_OF if good[what] or bad[what]
     ]
+
+
+def deed_of(what: str) -> str:
+    """What a run of that kind did, in words."""
+    return _(OWN_DEEDS[what]) if what in OWN_DEEDS else deed(what, "DONE")
 
 
 OWN_DEEDS = {"audit": N_("All controls checked"), "drill": N_("Drill played")}

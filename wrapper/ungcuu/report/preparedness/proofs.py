@@ -66,6 +66,7 @@ class CaseSummary:
     root_cause: str = ""
     lesson: Mapping[str, str] = field(default_factory=dict)
     follow_ups: tuple[Mapping[str, str], ...] = ()
+    personal_data: str = "unknown"
     apart: bool = False  # played by `drill run`, in a state folder of its own
 
 
@@ -219,6 +220,7 @@ def _summary(name: str, records: Sequence[Record]) -> CaseSummary:
         | dict.fromkeys(facts.unsure, "unsure")
         | dict.fromkeys(facts.lost, "lost"),
         open_findings=len(facts.open_findings),
+        personal_data=facts.personal_data,
         root_cause=lesson.root_cause if lesson else "",
         lesson=asdict(lesson) if lesson else {},
         follow_ups=tuple(asdict(one) for one in follow_ups(records)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case import documents, lessons, management, reporting, scope
+from ungcuu.cli import intake
+from ungcuu.cli.commands.case import documents, lessons, management, opening, reminding, reporting, scope
 from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from ungcuu.run.verb import Context
 
-_SEVERITIES = ("low", "medium", "high", "critical")
 # As in ungcuu.case.lessons; a test compares them.
 _ROOT_CAUSES = (
     "unpatched", "weak-password", "upload", "injection", "exposed-service", "misconfiguration", "neighbour",
@@ -37,21 +37,10 @@ def _missing_ids(_word: str) -> Sequence[str]:
 
 
 _FACTS = (
-    Option("--detected-by", N_("Who or what noticed it")),
-    Option(
-        "--way",
-        N_("How it was noticed"),
-        kind="choice",
-        choices=("detection-system", "stored-data", "notice-from-others", "other"),
-    ),
+    *intake.DETECTED,
     Option("--system", N_("Name of the information system; else the one that the inventory names for the host")),
     Option("--level", N_("Level of the system, 1 to 5; else the inventory's"), kind="int"),
-    Option(
-        "--personal-data",
-        N_("Whether personal data leaked; while that is not known, its deadline runs"),
-        kind="choice",
-        choices=("yes", "no", "unknown"),
-    ),
+    intake.PERSONAL_DATA,
     Option("--personal-data-at", N_("When it was noticed that personal data leaked, ISO 8601"), metavar="TIME"),
 )
 _CASE = Argument("case-id", complete=_case_ids)
@@ -96,12 +85,18 @@ VERB = Verb(
         _sub(
             "open",
             N_("Open a case for hosts; its clocks start"),
-            management.open_,
+            opening.open_,
             phase=Phase.DETECT,
             hosts=Hosts.MANY,
             options=(
-                Option("--title", N_("What happened, in one line"), required=True),
-                Option("--severity", N_("How bad it is"), kind="choice", choices=_SEVERITIES, default="high"),
+                Option("--title", N_("What happened, in one line; else what the finding is")),
+                Option("--finding", N_("Finding of the last scan that a person confirms"), metavar="ID"),
+                Option(
+                    "--severity",
+                    N_("How bad it is; else the finding's, else high"),
+                    kind="choice",
+                    choices=intake.SEVERITIES,
+                ),
                 Option("--detected-at", N_("When it was noticed, ISO 8601; else now"), metavar="TIME"),
                 Option("--first-sign", N_("Earliest trace of the intruder, where it is known"), metavar="TIME"),
                 Option("--tlp", N_("Who may read it (TLP 2.0)"), kind="choice", choices=_TLP, default="AMBER"),
@@ -113,6 +108,7 @@ VERB = Verb(
                 'ungcuu case open web01 --title "Gambling links on the home page" --detected-at 2026-11-22T09:30',
                 'ungcuu case open web01 --title "…" --detected-by "call of a citizen" --way notice-from-others '
                 "--personal-data no",
+                "ungcuu case open web01 --finding 3f0a91bc",
             ),
         ),
         _sub(
@@ -122,7 +118,7 @@ VERB = Verb(
             phase=Phase.DETECT,
             arguments=(_CASE,),
             options=(
-                Option("--severity", N_("How bad it is"), kind="choice", choices=_SEVERITIES),
+                Option("--severity", N_("How bad it is"), kind="choice", choices=intake.SEVERITIES),
                 Option("--detected-at", N_("When it was noticed, ISO 8601"), metavar="TIME"),
                 *_FACTS,
             ),
@@ -216,10 +212,27 @@ VERB = Verb(
         ),
         _sub(
             "remind",
-            N_("Give each reminder of a deadline that is due, once; for a timer"),
-            reporting.remind,
+            N_("Give each reminder of a deadline that is due; what is overdue again every four hours"),
+            reminding.remind,
             arguments=(_ANY_CASE,),
-            steps=(N_("Record each reminder; what is overdue and not acknowledged goes to the deputies"),),
+            options=(
+                Option(
+                    "--send",
+                    N_("Send them to watch_targets, and what is overdue to the deputies"),
+                    kind="flag",
+                    default=False,
+                ),
+                Option(
+                    "--schedule",
+                    N_("do not remind now but on this controller's schedule: a time of systemd's OnCalendar, or never"),
+                    metavar="WHEN",
+                ),
+            ),
+            steps=(
+                N_("Record each reminder; what is overdue and not acknowledged goes to the deputies"),
+                N_("What no address took stays due and is sent again"),
+            ),
+            examples=("ungcuu case remind", "ungcuu case remind --schedule '*:0/10'"),
         ),
         _sub(
             "deadlines",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
+from ungcuu.cli import papers
 from ungcuu.cli.commands.case.management import chosen, warn_of_missing
 from ungcuu.core.errors import Exit
 from ungcuu.core.i18n import _, ngettext
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ungcuu.case.case import Case
-    from ungcuu.core.errors import ControllerFault
-    from ungcuu.report.forms import Form, Material
     from ungcuu.run.verb import Context
 
 DOCUMENTS = "documents"  # below the case's folder: what people take from it, for the eyes of its owner alone
@@ -36,45 +34,24 @@ def report(context: Context) -> Result:
 
 
 def form(context: Context) -> Result:
-    """Draft a letter to the authorities. Mandatory fields that are blank are named before it is made."""
+    """Draft a letter to the authorities. Mandatory fields that are blank are named before it is written."""
     from datetime import UTC, datetime
 
     from ungcuu.case.reporting import book_of
-    from ungcuu.cli.commands.case.deadlines_view import site_of
-    from ungcuu.core.i18n import language, set_language
+    from ungcuu.cli.deadlines_view import site_of
+    from ungcuu.core.i18n import in_language
     from ungcuu.report.forms import Material, form
+    from ungcuu.report.letter import frame_of
 
     case, name, present = chosen(context), context.options["form"], datetime.now(UTC)
-    site, spoken = site_of(context), language()
-    set_language(context.options["language"])  # the letter's, whatever the screen speaks
-    try:
+    site = site_of(context)
+    with in_language(context.options["language"]):  # the letter's, whatever the screen speaks
         material = Material(case.records(), case.facts, site, book_of(case, present), present)
         draft = form(name, material)
-        data = _letter(context, draft, material)
-    finally:
-        set_language(spoken)
-    if draft.lacking:
-        context.out.line(_("Mandatory, and for a person to fill in:"), "warn")
-        for field in draft.lacking:
-            context.out.line(f"  {field.label}")
-    left = sum(not field.value for field in draft.fields)
-    message = ngettext("{count} field is left for a person", "{count} fields are left for a person", left)
-    result = _written(context, case, data, f"{name}.{context.options['format']}", count=left, told=message)
-    return Result(message=result.message, data={**result.data, "blanks": [field.key for field in draft.lacking]})
-
-
-def _letter(context: Context, draft: Form, material: Material) -> str | bytes:
-    """Return the letter in the form that was asked for; a PDF is printed from the same page as the HTML."""
-    from ungcuu.hosts.reporting_site import folder_of
-    from ungcuu.report import render
-    from ungcuu.report.document import print_pdf
-    from ungcuu.report.letter import as_docx, context_of, template_of
-
-    values = context_of(draft, material)
-    if context.options["format"] == "docx":
-        return as_docx(values, template_of(draft.name, folder_of(context.settings)))
-    text = render(values, "form.html.j2")
-    return text if context.options["format"] == "html" else print_pdf(text)
+        data = papers.letter(context, draft, frame_of(draft, material))
+    target = _target(context, case, f"{name}.{context.options['format']}")
+    result = papers.letter_kept(context, draft, target, data)
+    return Result(message=result.message, data={"case": case.id, **result.data})
 
 
 def timeline(context: Context) -> Result:
@@ -103,47 +80,14 @@ def indicators(context: Context) -> Result:
 
 
 def _target(context: Context, case: Case, name: str) -> Path:
-    """Where a document goes: the place that was asked for, else one that is free in the case's folder of documents."""
-    from itertools import count
-    from pathlib import Path
-
-    from ungcuu.core.atomic import make_private
-
-    if context.options["output"]:
-        return Path(context.options["output"])
-    folder = case.folder / DOCUMENTS
-    try:
-        make_private(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    wanted = folder / name
-    numbered = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
-    return next(path for path in chain([wanted], numbered) if not path.exists())
-
-
-def _unwritable(path: Path, error: OSError) -> ControllerFault:
-    from ungcuu.core.errors import ControllerFault
-
-    return ControllerFault(
-        _("{path} can't be written: {error}").format(path=path, error=error.strerror),
-        _("Nothing was changed."),
-        f"--output {path.with_stem(path.stem + '-2')}",
-    )
+    return papers.target(context, case.folder / DOCUMENTS, name)
 
 
 def _written(context: Context, case: Case, text: str | bytes, name: str, *, count: int, told: str) -> Result:
     """Put a file where it was asked for, else below the case; for its owner alone, and never over another one."""
-    import os
-
-    target = _target(context, case, name)
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    message = f"{target}: {told.format(count=count)}"
-    return Result(message=message, data={"case": case.id, "file": str(target), "entries": count})
+    path = papers.keep(_target(context, case, name), text)
+    message = f"{path}: {told.format(count=count)}"
+    return Result(message=message, data={"case": case.id, "file": str(path), "entries": count})
 
 
 def verify(context: Context) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 
@@ -70,50 +70,16 @@ def forget(context: Context) -> Result:
     return Result(message=message.format(case=gone.id), data=gone.as_data())
 
 
-def open_(context: Context) -> Result:
-    """Open a case, unless a host has an open one."""
-    from ungcuu.case.case import current, open_case, parse_when
-    from ungcuu.case.reporting import book_of
-    from ungcuu.cli.commands.case.deadlines_view import site_of, stated
-
-    options = context.options
-    busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
-    if busy:
-        host, case_id = next(iter(busy.items()))
-        raise Refused(
-            _("{host} already has an open case: {case}").format(host=host, case=case_id),
-            _("Nothing was changed."),
-            f"ungcuu case status {case_id}",
-        )
-    facts = stated(context, context.hosts) | {"reporting": list(site_of(context).profiles)}
-    case = open_case(
-        context.settings,
-        context.hosts,
-        options["title"],
-        context.reason,
-        options["severity"],
-        tlp=options["tlp"],
-        detected_at=parse_when(options["detected_at"]) if options["detected_at"] else None,
-        detected_by=options["detected_by"] or "",
-        first_sign=parse_when(options["first_sign"]) if options["first_sign"] else None,
-        drill=bool(options["drill"]),
-        facts=facts,
-    )
-    for text in book_of(case).doubts:
-        context.out.line("  " + text, "quiet")
-    message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
-    return Result(message=message.format(case=case.id, hosts=" ".join(context.hosts)), data=_summary(case))
-
-
 def status(context: Context) -> Result:
     """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last reported them."""
     from datetime import UTC, datetime
 
     from ungcuu.case.reporting import book_of
-    from ungcuu.cli.commands.case.deadlines_view import as_data, show, site_of
+    from ungcuu.cli.deadlines_view import as_data, show, site_of
     from ungcuu.recover.restore_points import alerts
     from ungcuu.report import shown_seconds, shown_time, zone_name
     from ungcuu.report.format import word
+    from ungcuu.report.measures import in_force
     from ungcuu.report.overview import root_lost
     from ungcuu.report.people import people, pressing
     from ungcuu.run import isolation_watch
@@ -142,10 +108,13 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
+    present = datetime.now(UTC)
+    held = in_force(context.settings, facts, present)
+    for one in held:
+        context.out.line(_("in force: {measure}").format(measure=one.line), "warn" if one.doubt else "")
     isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
-    present = datetime.now(UTC)
     clocks = book_of(case, present)
     show(context, clocks, site_of(context), present)
     owed = pressing(people(case.records(), present, clocks))
@@ -166,10 +135,11 @@ def status(context: Context) -> Result:
         for trouble in rows:
             context.out.line(f"! {host}: {trouble.text} → {trouble.command}", trouble.level)
     return Result(
-        data=_summary(case)
+        data=summary(case)
         | {
             "backup_alerts": backups,
             "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()},
+            "in_force": [vars(one) for one in held],
             "deadlines": owed,
             "clocks": [as_data(clock) for clock in clocks.clocks],
             "profile_doubts": list(clocks.doubts),
@@ -236,11 +206,11 @@ def list_(context: Context) -> Result:
     missing = warn_of_missing(context)
     return Result(
         message="" if cases or missing else _("There is no case yet."),
-        data={"cases": [_summary(case) for case in cases], "missing": missing},
+        data={"cases": [summary(case) for case in cases], "missing": missing},
     )
 
 
-def _summary(case: Case) -> dict[str, object]:
+def summary(case: Case) -> dict[str, object]:
     """A case as the ``--json`` document shows it."""
     facts = case.facts
     return {
@@ -324,11 +294,11 @@ def close(context: Context) -> Result:
     from datetime import UTC, datetime
 
     from ungcuu.case.reporting import book_of
-    from ungcuu.cli.commands.case.deadlines_view import show, site_of
+    from ungcuu.cli.deadlines_view import show, site_of
 
     case, present = chosen(context).close(context.reason, force=bool(context.options["force"])), datetime.now(UTC)
     clocks = book_of(case, present)
     if clocks.pressing:
         context.out.line(_("Not sent yet; closing the case does not stop these deadlines:"), "warn")
         show(context, clocks, site_of(context), present)
-    return Result(message=_("Case {case} is closed.").format(case=case.id), data=_summary(case))
+    return Result(message=_("Case {case} is closed.").format(case=case.id), data=summary(case))

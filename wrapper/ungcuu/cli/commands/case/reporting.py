@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.cli.commands.case.deadlines_view import as_data, past, recipient, show, site_of, stated
 from ungcuu.cli.commands.case.management import chosen
-from ungcuu.core.i18n import _, ngettext
+from ungcuu.cli.deadlines_view import as_data, past, show, site_of, stated
+from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
@@ -63,26 +63,6 @@ def ack(context: Context) -> Result:
     return Result(message=message.format(seq=record.seq, name=key), data={"case": case.id, "stage": key})
 
 
-def remind(context: Context) -> Result:
-    """Give each reminder that is due, once, for all open cases or one."""
-    from datetime import UTC, datetime
-
-    from ungcuu.case.reporting import remind
-    from ungcuu.report.people import remaining
-
-    present, site, rows = datetime.now(UTC), site_of(context), []
-    for case in _cases(context):
-        for one in remind(case, present):
-            assert one.clock.due is not None  # noqa: S101  (it is pressing)
-            text = f"{case.id}  {one.clock.stage.title}: {remaining(one.clock.due, present)}"
-            context.out.line(("!! " if one.escalated else "! ") + text, "bad" if one.escalated else "warn")
-            for role in one.clock.missing:
-                context.out.line("   " + recipient(site, role, deputy=one.escalated))
-            rows.append({"case": case.id, "step": one.step} | as_data(one.clock))
-    message = ngettext("{count} reminder", "{count} reminders", len(rows)).format(count=len(rows))
-    return Result(message=message, data={"reminders": rows})
-
-
 def deadlines(context: Context) -> Result:
     """Show all deadlines that run, or write them as a calendar."""
     from datetime import UTC, datetime
@@ -94,7 +74,7 @@ def deadlines(context: Context) -> Result:
     from ungcuu.report.calendar import as_ics
 
     present = datetime.now(UTC)
-    found = [(case, book_of(case, present)) for case in _cases(context)]
+    found = [(case, book_of(case, present)) for case in cases_of(context)]
     data: dict[str, object] = {"deadlines": [{"case": c.id} | as_data(one) for c, b in found for one in b.pressing]}
     if not context.options["ics"]:
         site = site_of(context)
@@ -112,7 +92,7 @@ def deadlines(context: Context) -> Result:
     return Result(message=_("Calendar: {file}").format(file=target), data=data | {"file": str(target)})
 
 
-def _cases(context: Context) -> list[Case]:
+def cases_of(context: Context) -> list[Case]:
     """The case that was named, else all with deadlines that count: no drills, and none from before there were clocks
     but those that are open. What was not sent before a case was closed is due all the same.
     """

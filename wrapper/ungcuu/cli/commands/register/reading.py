@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ungcuu.case.journal import Journal
     from ungcuu.prepare.register.store import Register
-    from ungcuu.report.preparedness.page import Quarter
+    from ungcuu.report.preparedness.period import Quarter
     from ungcuu.report.preparedness.plan import View
 
 
@@ -138,8 +138,13 @@ def check_period(context: Context) -> None:
         )
 
 
-def _quarter(context: Context) -> Quarter:
-    from ungcuu.report.preparedness.page import Quarter
+def quarter_of(context: Context) -> Quarter:
+    """Return the quarter that the options name, else the present one.
+
+    Raises:
+        UsageFault: It has not begun.
+    """
+    from ungcuu.report.preparedness.period import Quarter
 
     now, options = today(), context.options
     number = int(options["quarter"]) if options["quarter"] else (now.month + 2) // 3
@@ -162,7 +167,7 @@ def report(context: Context) -> Result:
     from ungcuu.report.preparedness import page
 
     journal = operations(context)
-    quarter, view = _quarter(context), view_of(context)
+    quarter, view = quarter_of(context), view_of(context)
     shown = page.context(view, quarter)
     text = page.render(view, quarter)
     rows = shown["rows"]

@@ -22,15 +22,15 @@ def stated(context: Context, hosts: Sequence[str]) -> dict[str, object]:
 
     options = context.options
     own = site_of(context).system_of(tuple(hosts)) if hosts else None
-    level = options["level"] or (own.level if own else 0)
+    level = options.get("level") or (own.level if own else 0)
     if level and not 1 <= level <= 5:
         raise UsageFault(_("The level of a system is 1 to 5."), _("Nothing was changed."), "--level 2")
-    since = options["personal_data_at"]
+    since = options.get("personal_data_at")
     facts: dict[str, object] = {
-        "detected_way": options["way"],
-        "system": options["system"] or (own.name if own else ""),
+        "detected_way": options.get("way"),
+        "system": options.get("system") or (own.name if own else ""),
         "system_level": level,
-        "personal_data": options["personal_data"],
+        "personal_data": options.get("personal_data"),
         "personal_data_at": past(parse_when(since, "--personal-data-at 2026-11-22T09:30+07:00")) if since else "",
     }
     if facts["personal_data_at"] and facts["personal_data"] != "yes":
