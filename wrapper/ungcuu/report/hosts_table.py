@@ -135,7 +135,7 @@ def _note_exercise(text: bytes, rows: Mapping[str, HostRow]) -> None:
 def _last_drill(settings: Settings) -> tuple[str, str, str] | None:
     found = [
         (record.time, str(record.data.get("scenario") or ""), str(record.data.get("outcome") or ""))
-        for record in _records(_bytes(settings.operations / NAME), _DRILL)
+        for record in marked(_bytes(settings.operations / NAME), _DRILL)
         if record.kind == "drill" and not from_host(record)
     ]
     return max(found, default=None)
