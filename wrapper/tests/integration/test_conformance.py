@@ -28,7 +28,7 @@ SITES = [pytest.param(name, marks=[] if name == TODAY else [pytest.mark.nightly]
 def test_a_site_is_protected_attacked_and_returned(
     name: str,
     fresh: Callable[..., Lab],
-    ungcuu_on: Callable[[Path], Ungcuu],
+    ungcuu_on: Callable[[str | Path], Ungcuu],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,13 +1,14 @@
 """One site from its first minute to the return to service after an incident: each step with its outcome and seconds.
 
 1. The verbs run as an operator types them, each a process of its own, on an inventory that `init` wrote.
-2. What they say is not believed: what was planted, restored, rotated and released is looked at by the back door or by HTTP.
+2. What they say is not believed: what was restored, rotated and released is looked at by the back door or by HTTP.
 3. A step that fails ends the course; what was not reached is said as such.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ PASSED, FAILED, NOT_OFFERED, NOT_REACHED = "passed", "failed", "not offered", "n
 BAD = ("critical", "high", "medium")
 # Steps in order, as the matrix shows them.
 STEPS = (
-    "install", "init", "doctor", "plan", "harden", "harden again", "audit", "editor", "backup", "baseline", "scan",
+    "install", "init", "doctor", "plan", "harden", "harden again", "audit", "editor", "baseline", "backup", "scan",
     "plants", "isolate", "collect", "eradicate", "restore", "rotate", "reassess", "release", "editor again",
 )  # fmt: skip # a table
 TO_BASELINE = STEPS[1 : STEPS.index("baseline") + 1]
@@ -54,9 +55,11 @@ class Record:
     title: str
     application: str
     measured: str
+    load: float
     versions: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     questions: int = 0
+    seconds_to_baseline: float = 0.0
     findings_on_a_stock_site: int | None = None
     plants: dict[str, str] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -76,11 +79,12 @@ class Record:
 class Course:
     """One run of the suite on one site."""
 
-    def __init__(self, lab: Lab, stack: Stack, folder: Path, ungcuu_on: Callable[[Path], Ungcuu]) -> None:
+    def __init__(self, lab: Lab, stack: Stack, folder: Path, ungcuu_on: Callable[[str | Path], Ungcuu]) -> None:
         self.stack, self.host, self.inventory = stack, Host(lab, stack), folder
-        self.ungcuu = ungcuu_on(folder)
+        self.ungcuu = ungcuu_on("lab")  # until `init` has written the site's own inventory
+        self.ungcuu_here = ungcuu_on(folder)
         today = datetime.now(UTC).date().isoformat()
-        self.record = Record(stack.name, stack.title, stack.application, today)
+        self.record = Record(stack.name, stack.title, stack.application, today, round(os.getloadavg()[1], 1))
         self.record.steps = [Step(name) for name in STEPS]
         self.case: str | None = None
 
@@ -142,6 +146,7 @@ class Course:
         made = self._verb(
             "init", "--name", name, "--key", key, *words, "--out", str(self.inventory), codes=(0, int(Exit.FOUND))
         )
+        self.ungcuu = self.ungcuu_here
         self._verb("enrol", "vault01", "--fingerprint", self.host.fingerprint("vault01"))
         facts = self._compare({fact["name"]: fact["value"] for fact in made["discover"]["facts"]})
         added = {name: self.stack.facts[name] for name in facts["missing"]} | dict(self.stack.answers)
@@ -205,8 +210,11 @@ class Course:
         self.files, self.rows = self.host.files(), self.host.rows()
         step.detail = f"{len(self.files)} files" + (f", {len(self.rows)} tables" if self.rows else "")
 
-    def _baseline(self, _step: Step) -> None:
+    def _baseline(self, step: Step) -> None:
+        begun = time.monotonic()
         self._verb("baseline", self.stack.host)
+        before = sum(known.seconds for known in self.record.steps if known.name in TO_BASELINE and known is not step)
+        self.record.seconds_to_baseline = round(before + time.monotonic() - begun, 1)
 
     def _scan(self, step: Step) -> None:
         done = self._verb("scan", self.stack.host, codes=(0, int(Exit.FOUND)))
@@ -220,8 +228,8 @@ class Course:
     # --- the incident -------------------------------------------------------------------------------------------------
 
     def _plants(self, step: Step) -> None:
-        done = self._verb("case", "open", self.stack.host, "--title", "Conformance", "--drill", "--severity", "critical",
-                          "--detected-by", "conformance suite")  # fmt: skip
+        opened = ("--title", "Conformance", "--drill", "--severity", "critical", "--detected-by", "conformance suite")
+        done = self._verb("case", "open", self.stack.host, *opened)
         self.case = str(done["case"])
         for plant in (*self.stack.plants.values(), *self.stack.beside.values()):
             self.host.run(plant.run)
@@ -280,7 +288,7 @@ class Course:
         if self.root_lost:
             step.detail = "clean but for root, which was lost"
 
-    def _release(self, step: Step) -> None:
+    def _release(self, _step: Step) -> None:
         words = ["--root-lost-override", "a disposable host that is thrown away"] if self.root_lost else []
         self._verb("release", self.stack.host, *words)
 

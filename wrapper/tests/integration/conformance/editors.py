@@ -1,4 +1,4 @@
-"""What an editor does in a browser, for each application: log in, write a page, upload a picture. Over HTTP, from outside.
+"""What an editor does in a browser, for each application: log in, write a page, upload a picture. From outside.
 
 Independent of the product's own trials on purpose: the suite must not believe what it tests.
 """

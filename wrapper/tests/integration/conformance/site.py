@@ -1,4 +1,4 @@
-"""The sites of the conformance suite, as data: one YAML file for each application, with the stacks that it is tried on."""
+"""The sites of the conformance suite, as data: a YAML file for each application, with the stacks it is tried on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLANTS = (
 
 @dataclass(frozen=True)
 class Plant:
-    """One thing that an intruder leaves: a shell script that makes it, and the path of the finding that it must give."""
+    """One thing that an intruder leaves: a shell script that makes it, and the path of the finding it must give."""
 
     run: str
     path: str
