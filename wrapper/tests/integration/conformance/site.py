@@ -35,6 +35,15 @@ class Plant:
 
 
 @dataclass(frozen=True)
+class Blinding:
+    """What makes a scan blind to a part of the application's data, and what undoes it."""
+
+    run: str
+    undo: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Stack:
     """A site on one web server and one database: what is installed, and the facts that a person would write of it."""
 
@@ -55,6 +64,7 @@ class Stack:
     plants: Mapping[str, Plant]
     impossible: Mapping[str, str]
     beside: Mapping[str, Plant] = field(default_factory=dict)  # further things that only this application has
+    blinding: Blinding | None = None
 
     @property
     def engine(self) -> str:
@@ -97,4 +107,5 @@ def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
         plants={name: Plant(**plant) for name, plant in here.items()},
         impossible={name: plant["impossible"] for name, plant in wanted.items() if name not in here},
         beside={name: Plant(**plant) for name, plant in beside.items()},
+        blinding=Blinding(**variant["blinding"]) if "blinding" in variant else None,
     )
