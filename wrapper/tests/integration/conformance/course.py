@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from conformance.host import Host
 from conformance.site import PLANTS, Stack
 
 from ungcuu.core.errors import Exit
+from ungcuu.core.phrases import Change
 from ungcuu.lab import Lab
 
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
@@ -273,19 +275,36 @@ class Course:
     def _eradicate(self, _step: Step) -> None:
         self._verb("eradicate", self.stack.host)
 
-    def _restore(self, _step: Step) -> None:
+    def _restore(self, step: Step) -> None:
         self._verb("restore", self.stack.host)
+        if done := self._follow_advice():
+            step.detail = f"then by hand, as the scan advises: {'; '.join(done)}"
         for before, now in ((self.files, self.host.files()), (self.rows, self.host.rows())):
             other = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
             assert not other, sorted(f"{key}: {before.get(key)} → {now.get(key)}" for key in other)[:20]
+
+    def _follow_advice(self) -> list[str]:
+        """Do what a scan advises for what is left: packages' own files, other parts of the restore point."""
+        scan = self._verb("scan", self.stack.host, codes=(0, int(Exit.FOUND)))
+        left = [row for row in scan["findings"] if row["severity"] in BAD]
+        commands = list(dict.fromkeys(command for row in left for command in row["commands"]))
+        for command in commands:
+            words = shlex.split(command)
+            if words[:2] == ["ungcuu", "rotate"]:
+                continue  # it is a step of its own
+            if words[0] == "ungcuu":
+                self._verb(*words[1:])
+            else:
+                self.host.run(command)
+        return commands
 
     def _rotate(self, step: Step) -> None:
         old = self.host.run(self.stack.secret).strip() if self.stack.secret else ""
         assert not old or self.host.database_takes(old), "the password was not read right"
         done = self._verb("rotate", self.stack.host, "--website-only")
-        rows = [row["data"] for row in done["records"] if row["kind"] == "change" and "left" in row["data"]]
+        rows = [row["data"] for row in done["records"] if row["data"].get("action") == Change.ROTATE]
         changed = [what for row in rows for what in row.get("what", ())]
-        left = [str(what) for row in rows for what in row["left"]]
+        left = [str(what) for row in rows for what in row.get("left", ())]
         if not changed:
             step.outcome, step.detail = NOT_OFFERED, "; ".join(left)
             return
