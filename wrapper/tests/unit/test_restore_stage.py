@@ -136,7 +136,7 @@ def names(proof: dict[str, Any]) -> list[str]:
 
 
 def test_links_out_of_the_root_are_found(agent: Any, unpack: Any) -> None:
-    """A link to / would publish the disk."""
+    """A link to / would publish the disk. Seen failing with `vouched_for` not compared by target."""
     root = unpack(
         (member("var/www/portal/d", tarfile.DIRTYPE, mode=0o755), b""),
         (member("var/www/portal/good", tarfile.SYMTYPE, "d/x"), b""),
@@ -145,7 +145,11 @@ def test_links_out_of_the_root_are_found(agent: Any, unpack: Any) -> None:
         (member("var/www/portal/d/up", tarfile.SYMTYPE, "../../.."), b""),
         (member("var/www/portal/d/beside", tarfile.SYMTYPE, "../../portal-evil"), b""),
     )
-    assert sorted(names(agent[0]._links(root, "/var/www/portal"))) == ["abs", "d/beside", "d/up"]
+    links = agent[0]._links
+    assert sorted(names(links(root, "/var/www/portal", {}))) == ["abs", "d/beside", "d/up"]
+    # A link that the vault's baseline knows is right only while it leads where the baseline has it.
+    known = {"abs": "/etc", "d/up": "../../../../root"}
+    assert sorted(names(links(root, "/var/www/portal", known))) == ["d/beside", "d/up"]
 
 
 @pytest.mark.parametrize(

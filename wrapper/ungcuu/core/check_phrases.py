@@ -32,6 +32,7 @@ class Check(Worded):
     FILES_AS_IN_POINT = "files_as_in_point", N_("{count} files as in the restore point")
     FILES_AS_IN_VAULT = "files_as_in_vault", N_("{count} files as in the vault")
     LINKS_INSIDE = "links_inside", N_("no link leaves the web root")
+    LINKS_KNOWN = "links_known", N_("none but the {count} that the baseline knows")
     PROGRAMS_KNOWN = "programs_known", N_("none but the {count} that the baseline knows")
     NO_PHP = "no_php", N_("the site has no PHP")
     NO_PHP_COMMAND = "no_php_command", N_("not checked: there is no PHP command here")

@@ -8,7 +8,7 @@ only: the controller uses it, and it travels with programs that run on a host.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 LIMIT = 256 << 10  # characters; what is longer is no configuration
 DEPTH = 8  # arrays in arrays
@@ -118,6 +118,16 @@ def _unquoted(raw: str) -> str | None:
     return None if set("'\"$`\\") & set(plain) else plain
 
 
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of PHP, without comments and blanks, up to where HTML goes on."""
+    for match in _PHP.finditer(text):
+        kind = "heredoc" if match.lastgroup == "mark" else match.lastgroup or "other"
+        if kind == "end":
+            return
+        if kind != "skip":
+            yield kind, match[0]
+
+
 def _php(text: str, found: _Found) -> None:
     start = text.find("<?php")
     if start >= 0:
@@ -129,13 +139,7 @@ class _Php:
 
     def __init__(self, text: str, found: _Found) -> None:
         self.found = found
-        self.tokens: list[Token] = []
-        for match in _PHP.finditer(text):
-            kind = "heredoc" if match.lastgroup == "mark" else match.lastgroup or "other"
-            if kind == "end":
-                break
-            if kind != "skip":
-                self.tokens.append((kind, match[0]))
+        self.tokens = list(tokens(text))
         self.at = 0
 
     def read(self) -> None:
@@ -156,7 +160,7 @@ class _Php:
     def literal(self, steps: int = 0) -> str | None:
         """The plain value that stands there; None where anything else does."""
         at = self.at + steps
-        return _literal(self.tokens[at]) if at < len(self.tokens) else None
+        return literal(self.tokens[at]) if at < len(self.tokens) else None
 
     def define(self) -> None:
         """``define('NAME', literal)``."""
@@ -218,7 +222,7 @@ class _Php:
             self.at += 1
 
 
-def _literal(token: Token) -> str | None:
+def literal(token: Token) -> str | None:
     """The value of a plain literal; None for everything else, also for a string with a variable in it."""
     kind, text = token
     if kind == "single":

@@ -25,10 +25,10 @@ def judge(
         rows: What was seen in the point.
         opened: Files and folders below the root that anyone may write.
         where: The places of the point.
-        vouched: Whether a baseline or a person says that a program in a writable folder is right there.
+        vouched: Whether a baseline or a person says that a program in a writable folder, or a link, is right there.
     """
     inside = {path: row for path, row in rows.items() if row["area"] in ("web", "upload")}
-    links = [p for p, row in inside.items() if row["type"] == "link" and stage_rules.leaves(where.root, p, row["hash"])]
+    links = [path for path, row in inside.items() if _leaves(row, where) and not vouched(row)]
     programs = [path for path, row in inside.items() if row.get("program") and not vouched(row)]
     found = {"links": links, "programs": programs, "modes": list(opened)}
     return {
@@ -37,10 +37,18 @@ def judge(
     }
 
 
-def known_programs(rows: Mapping[str, Row], where: Places, vouched: Callable[[Row], bool]) -> dict[str, str]:
-    """Programs in writable folders that are right there: path below the root → SHA-256."""
-    right = [row for row in rows.values() if row.get("program") and vouched(row)]
+def vouched_for(rows: Mapping[str, Row], where: Places, vouched: Callable[[Row], bool]) -> dict[str, str]:
+    """Programs in writable folders, and links out of the root, that are right there.
+
+    By the path below the root: a program's SHA-256, a link's target.
+    """
+    right = [row for row in rows.values() if (row.get("program") or _leaves(row, where)) and vouched(row)]
     return {row["path"].removeprefix(where.root + "/"): row["hash"] for row in right}
+
+
+def _leaves(row: Row, where: Places) -> bool:
+    inside = row["area"] in ("web", "upload")
+    return inside and row["type"] == "link" and stage_rules.leaves(where.root, row["path"], row["hash"])
 
 
 def in_words(point: Mapping[str, Any], accepted: Sequence[str] = ()) -> str:

@@ -62,7 +62,7 @@ def stage(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
             "point": point,
             "restore": arguments.restore,
             "expected": expected,
-            "known_programs": review.known_programs(site, point) if "files" in only else {},
+            "vouched_for": review.vouched_for(site, point) if "files" in only else {},
             "counts": answer["counts"],
             "sent": sent,
         }

@@ -200,13 +200,13 @@ def _vouched(point: Mapping[str, Any], facts: known.Known) -> Callable[[look.Row
     return lambda row: judge.vouched(facts, str(point["time"]), row["path"], row.get("hash", ""))
 
 
-def known_programs(site: Site, point: Mapping[str, Any]) -> dict[str, str]:
-    """Programs in the point's writable folders for which a baseline or a person vouches: path → SHA-256."""
+def vouched_for(site: Site, point: Mapping[str, Any]) -> dict[str, str]:
+    """What the stage would refuse, and a baseline or a person vouches for; see restorable.py."""
     kept = _kept(site, point)
     if not kept:
         return {}
     where = look.places(site, point, lambda _path, _digest: False)
-    return restorable.known_programs(kept["rows"], where, _vouched(point, known.load(site)))
+    return restorable.vouched_for(kept["rows"], where, _vouched(point, known.load(site)))
 
 
 def _note(site: Site, point: dict[str, Any], **fields: Any) -> None:

@@ -37,10 +37,10 @@ def check(request: dict[str, Any]) -> dict[str, Any]:
         site, root = state["site"], stage_root(state["site"], identity)
         proofs = [_counts(state, request.get("expected") or {})]
         if "files" in state["only"]:
-            known = request.get("known_programs") or {}
+            vouched_for = request.get("vouched_for") or {}
             proofs += [
-                _links(root, str(site["root"]).rstrip("/")),
-                _writable(root, site, known),
+                _links(root, str(site["root"]).rstrip("/"), vouched_for),
+                _writable(root, site, vouched_for),
                 _odd_modes(root),
                 _syntax(root),
             ]
@@ -92,18 +92,23 @@ def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
                 yield from _walk(Path(entry.path))
 
 
-def _links(root: Path, live: str) -> dict[str, Any]:
-    """A link out of the web root (``live``, where the stage will stand) would publish what lies outside."""
+def _links(root: Path, live: str, vouched_for: dict[str, str]) -> dict[str, Any]:
+    """A link out of the web root (``live``, where the stage will stand) would publish what lies outside.
+
+    ``vouched_for`` maps paths to targets: Debian's packages link their code into the root, and the baseline has it.
+    """
     links = {str(Path(e.path).relative_to(root)): str(Path(e.path).readlink()) for e in _walk(root) if e.is_symlink()}
-    wrong = [name for name, target in links.items() if stage_rules.leaves(live, f"{live}/{name}", target)]
-    return _proof(stage_rules.LINKS, _named(wrong), {"code": "links_inside"})
+    out = {name: target for name, target in links.items() if stage_rules.leaves(live, f"{live}/{name}", target)}
+    wrong = [name for name, target in out.items() if vouched_for.get(name) != target]
+    right = {"code": "links_known", "count": len(out)} if out else {"code": "links_inside"}
+    return _proof(stage_rules.LINKS, _named(wrong), right)
 
 
-def _writable(root: Path, site: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+def _writable(root: Path, site: dict[str, Any], vouched_for: dict[str, str]) -> dict[str, Any]:
     """Program code where only content belongs is how a web shell looks.
 
-    ``known`` maps paths to SHA-256: programs that the application keeps there, for which the vault's baseline, or a
-    person, vouches.
+    ``vouched_for`` maps paths to SHA-256: programs that the application keeps there, for which the vault's baseline,
+    or a person, vouches.
     """
     wrong, right = [], 0
     for below in site.get("writable_paths", []):
@@ -112,7 +117,7 @@ def _writable(root: Path, site: dict[str, Any], known: dict[str, str]) -> dict[s
             for entry in _walk(folder):
                 if entry.is_file(follow_symlinks=False) and stage_rules.is_program(entry.name, _head(entry.path)):
                     name = str(Path(entry.path).relative_to(root))
-                    vouched = known.get(name) == _digest(entry.path)
+                    vouched = vouched_for.get(name) == _digest(entry.path)
                     right += vouched
                     wrong += [] if vouched else [name]
     known_alone = {"code": "programs_known", "count": right} if right else {"code": "none"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.remote.bounded import late, left_out, printed, text_of, texts
+from ungcuu.remote.discovery.connections import opened
 from ungcuu.remote.discovery.pages import first_page
 
 FOLDERS = 20000  # of one website that are looked at
@@ -183,31 +184,25 @@ def site(
 
 
 def connections(root: str) -> list[list[str]]:
-    """File, engine, database and account of each PDO connection that a hand-written site opens; no password.
+    """File, engine, database and account of each connection that a hand-written site opens; no password.
 
     A public folder inside the site's own is left for the settings that lie beside it.
     """
     top = Path(root).parent if Path(root).name in _PUBLIC and len(Path(root).parts) > 3 else Path(root)
-    found: list[list[str]] = []
-    read = 0
+    sources: dict[str, str] = {}
     for folder, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git")]
         for name in sorted(files):
-            if Path(name).suffix in (".php", ".inc") and read < SOURCES and not late():
-                read += 1
+            if Path(name).suffix in (".php", ".inc") and len(sources) < SOURCES and not late():
                 path = str(Path(folder, name))
-                found += [[path, *match.groups("")] for match in _PDO.finditer(text_of(path) or "")]
-    if read >= SOURCES:
+                sources[path] = text_of(path) or ""
+    if len(sources) >= SOURCES:
         left_out(top, "too many source files to look at all of them")
-    return found[:20]
+    return opened(sources)[:20]
 
 
 SOURCES = 400
 _PUBLIC = ("public", "public_html", "htdocs", "web", "www", "html")
-_PDO = re.compile(
-    r"""["'](mysql|pgsql):[^"']{0,200}?\bdbname=([A-Za-z0-9_$-]{1,64})[^"']{0,200}["']"""
-    r"""(?:\s*,\s*["']([A-Za-z0-9_.$-]{1,64})["'])?"""
-)
 
 
 def kind(path: str) -> str:

@@ -1,0 +1,111 @@
+"""The sites of the conformance suite, as data: a YAML file for each application, with the stacks it is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).with_name("sites")
+
+# What an intruder leaves, in the order in which the matrix names it. A site has each of them, or says why it can't.
+PLANTS = (
+    "web shell in media",
+    "web shell in a folder that PHP writes",
+    "changed core file",
+    "backdoor in the configuration",
+    "administrator",
+    "API token",
+    "injected link",
+    "template",
+    "cron",
+    "plugin",
+)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One thing that an intruder leaves: a shell script that makes it, and the path of the finding it must give."""
+
+    run: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Blinding:
+    """What makes a scan blind to a part of the application's data, and what undoes it."""
+
+    run: str
+    undo: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A site on one web server and one database: what is installed, and the facts that a person would write of it."""
+
+    name: str
+    application: str
+    title: str
+    host: str
+    install: str
+    environment: Mapping[str, str]
+    facts: Mapping[str, Any]
+    answers: Mapping[str, Any]  # facts that no host knows, beside those that `init` asks for
+    trees: tuple[str, ...]  # where every file comes back by a restore
+    fleeting: tuple[str, ...]  # paths below them that the application makes again
+    fleeting_tables: tuple[str, ...]
+    schema: str
+    password: str  # a shell script that gives the editor the password on standard input
+    secret: str  # a shell script that shows the password of the database; empty where there is none
+    plants: Mapping[str, Plant]
+    impossible: Mapping[str, str]
+    beside: Mapping[str, Plant] = field(default_factory=dict)  # further things that only this application has
+    blinding: Blinding | None = None
+
+    @property
+    def engine(self) -> str:
+        """The database's engine, or ``none``."""
+        return self.environment.get("ENGINE", "none")
+
+
+def stacks() -> dict[str, Stack]:
+    """Return every site on every stack, by name."""
+    found = {}
+    for path in sorted(FOLDER.glob("*.yml")):
+        data = yaml.safe_load(path.read_text("utf-8"))
+        for variant in data["stacks"]:
+            stack = _stack(data, variant)
+            found[stack.name] = stack
+    return found
+
+
+def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
+    wanted = dict(data["plants"])
+    if set(wanted) != set(PLANTS):
+        raise ValueError(f"{data['application']}: plants must be exactly {PLANTS}")
+    here = {name: plant for name, plant in wanted.items() if "run" in plant}
+    beside = {**data.get("beside", {}), **variant.get("beside", {})}
+    return Stack(
+        name=variant["name"],
+        application=data["application"],
+        title=variant["title"],
+        host=data.get("host", "spare01"),
+        install=(FOLDER / data["install"]).read_text("utf-8") if "install" in data else "",
+        environment=variant.get("environment", {}),
+        facts={**data["facts"], **variant["facts"]},
+        answers=data.get("answers", {}),
+        trees=tuple(data["trees"]),
+        fleeting=tuple(data.get("fleeting", ())),
+        fleeting_tables=tuple(data.get("fleeting_tables", ())),
+        schema=data.get("schema", ""),
+        password=data["password"],
+        secret=data.get("secret", ""),
+        plants={name: Plant(**plant) for name, plant in here.items()},
+        impossible={name: plant["impossible"] for name, plant in wanted.items() if name not in here},
+        beside={name: Plant(**plant) for name, plant in beside.items()},
+        blinding=Blinding(**variant["blinding"]) if "blinding" in variant else None,
+    )

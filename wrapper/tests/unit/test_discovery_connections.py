@@ -1,0 +1,52 @@
+"""Databases of hand-written sites, as people open them: with literals, settings of another file, mysqli, one string."""
+
+from __future__ import annotations
+
+import pytest
+
+from ungcuu.remote.discovery.connections import opened
+
+SETTINGS = "<?php $db['host'] = 'localhost'; $db['name'] = 'portal'; $db['user'] = 'web'; $db['password'] = 'x';"
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("new PDO('mysql:host=localhost;dbname=a_b;charset=utf8mb4', 'u', 'p')", ["mysql", "a_b", "u"]),
+        ("new PDO('pgsql:host=' . $db['host'] . ';dbname=' . $db['name'], $db['user'], $db['password'])",
+         ["pgsql", "portal", "web"]),
+        ('new \\PDO("mysql:host={$db[\'host\']};dbname={$db[\'name\']}", $db["user"], $x)', ["mysql", "portal", "web"]),
+        ("new PDO('mysql:host=' . getenv('H') . ';dbname=portal', getenv('U'), '')", ["mysql", "portal", ""]),
+        ("mysqli_connect($db['host'], $db['user'], $db['password'], $db['name'])", ["mysql", "portal", "web"]),
+        ("new mysqli('localhost', 'u', 'p', 'n')", ["mysql", "n", "u"]),
+        ("['dsn' => 'mysql:host=x;dbname=n', 'username' => 'u']", ["mysql", "n", ""]),
+    ],
+)  # fmt: skip # a table
+def test_a_connection_is_found(code: str, found: list[str]) -> None:
+    assert opened({"/c.php": SETTINGS, "/i.php": f"<?php $c = {code};"}) == [["/i.php", *found]]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "new PDO('mysql:host=localhost;dbname=' . $_GET['d'], 'u', 'p')",
+        "new PDO($dsn, 'u', 'p')",
+        "new PDO('mysql:dbname=' . name($db['name']), 'u')",
+        "new mysqli('localhost', 'u', 'p')",
+        "new PDO('sqlite:/x')",
+        "new PDO(" + "(" * 3000,
+        "mysqli_connect('h', 'u', 'p', '../../etc')",
+    ],
+)
+def test_what_is_computed_is_not_found(code: str) -> None:
+    assert opened({"/c.php": SETTINGS, "/i.php": f"<?php $c = {code};"}) == []
+
+
+def test_a_setting_with_two_values_is_none() -> None:
+    """A fact that may be wrong is worse than one that a person states. Seen failing with the first value taken."""
+    both = {
+        "/a.php": "<?php $n = 'one';",
+        "/b.php": "<?php $n = 'two';",
+        "/i.php": "<?php new PDO('mysql:dbname='.$n);",
+    }
+    assert opened(both) == []
