@@ -8,7 +8,6 @@ as it was: it never said that anything would be locked.
 
 from __future__ import annotations
 
-import ast
 import getpass
 import grp
 import json
@@ -24,27 +23,14 @@ from typing import Any
 import plugin_runs
 import pytest
 from ansible import constants
-from plugin_runs import NAMES, ROOT, Host, no_host
+from plugin_runs import NAMES, ROOT, Host, answering, no_host
 
 from ungcuu.detect import known_files, renewal, scan
 from ungcuu.hosts import remote_program
 from ungcuu.recover import quarantine
-from ungcuu.remote import accounts, dropins
+from ungcuu.remote import accounts, code_owner, dropins
 
-MARK = "UNGCUU-RESULT "
 GROUP = grp.getgrgid(os.getgid()).gr_name
-
-
-def order_of(program: bytes) -> dict[str, Any]:
-    """Return what a program that goes to the host is asked for."""
-    last = program.decode().strip().splitlines()[-1]
-    order: dict[str, Any] = json.loads(ast.literal_eval(last.partition("main(*json.loads(")[2].removesuffix(")))")))[0]
-    return order
-
-
-def answering(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Host:
-    """Return a host whose program answers so."""
-    return lambda _command, program: {"stdout": MARK + json.dumps(answer(order_of(program)))}
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
@@ -94,7 +80,7 @@ def _umask() -> Iterator[None]:
 def dropins_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """Return this machine as the host, with everything that it keeps below ``tmp_path``."""
     monkeypatch.setattr(dropins, "STATE", tmp_path / "state")
-    return answering(dropins.perform)
+    return answering(dropins.main)
 
 
 def file_of(path: Path, **more: Any) -> dict[str, Any]:
@@ -108,6 +94,19 @@ def ungcuu_dropins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     edit = {"pattern": "old", "replace": "new"}
     arguments = {"files": [{"dest": str(conf), "edits": [edit]}], "apply": [["true"]]}
     return Scenario(arguments, dropins_here(tmp_path, monkeypatch), changes=True)
+
+
+@scenario
+def ungcuu_code_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """The modes of real files; who owns them is tested as root, in test_code_owner.py."""
+    root = tmp_path / "portal"
+    root.mkdir()
+    (root / "index.php").write_text("<?php", "utf-8")
+    (root / "index.php").chmod(0o666)
+    monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(code_owner.User, "named", lambda _name: code_owner.User(65533, frozenset()))
+    arguments = {"code": "read_only", "root": str(root), "user": "portal"}
+    return Scenario(arguments, answering(code_owner.main), changes=True)
 
 
 @scenario
@@ -170,7 +169,7 @@ def ungcuu_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario
         "engine": "mariadb",
         "database": "portal",
     }
-    return Scenario(arguments, answering(accounts.perform), changes=True, state=lambda: json.dumps(known))
+    return Scenario(arguments, answering(accounts.main), changes=True, state=lambda: json.dumps(known))
 
 
 @scenario
@@ -352,6 +351,13 @@ def ungcuu_readback(_: Path, __: pytest.MonkeyPatch) -> Scenario:
 
 
 @scenario
+def ungcuu_page(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    page = {"passed": True, "status": 200, "found": True, "bytes": 9, "milliseconds": 3, "error": "", "tries": 1}
+    arguments = {"side": "host", "address": "127.0.0.1", "name": "portal.lab.test"}
+    return Scenario(arguments, answering(lambda _order: page))
+
+
+@scenario
 def ungcuu_report(_: Path, __: pytest.MonkeyPatch) -> Scenario:
     return Scenario({"kind": "change", "data": {"what": "service", "item": "x"}})
 
@@ -474,8 +480,8 @@ def test_an_unlock_and_a_release_are_foretold(tmp_path: Path, monkeypatch: pytes
     people(monkeypatch)
     monkeypatch.setattr(accounts, "unlock", lambda _undo: None)
     locked = {"state": "locked", "folder": str(tmp_path), "keep": ["ungcuu"]}
-    plugin_runs.run("ungcuu_accounts", locked, answering(accounts.perform))
-    planned_and_done("ungcuu_accounts", locked | {"state": "unlocked"}, answering(accounts.perform))
+    plugin_runs.run("ungcuu_accounts", locked, answering(accounts.main))
+    planned_and_done("ungcuu_accounts", locked | {"state": "unlocked"}, answering(accounts.main))
     isolated = {"state": "isolated", "folder": str(tmp_path), "mode": "full"}
     plugin_runs.run("ungcuu_containment", isolated)
     assert plugin_runs.run("ungcuu_containment", isolated, check=True)["changed"] is False
