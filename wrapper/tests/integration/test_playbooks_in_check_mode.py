@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patch_host import Package, PatchHost
+from patch_host import PROGRAM, Package, PatchHost
 from wordpress_releases import Releases
 
 from ungcuu.detect import baseline
@@ -124,7 +124,7 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         web = PatchHost(lab)
         web.install(Package("demo", "1.0"))
         web.publish(Package("demo", "2.0"))
-        web.sh("rm -r /usr/local/lib/ungcuu")  # as on a host that was never patched
+        web.sh(f"rm {PROGRAM}")  # as on a host that was never patched
     if name == "release":
         record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}

@@ -23,6 +23,7 @@ from typing import Any
 import plugin_runs
 import pytest
 from ansible import constants
+from ansible.plugins.action import ActionBase
 from plugin_runs import NAMES, ROOT, Host, answering, no_host
 
 from ungcuu.detect import known_files, renewal, scan
@@ -355,6 +356,14 @@ def ungcuu_page(_: Path, __: pytest.MonkeyPatch) -> Scenario:
     page = {"passed": True, "status": 200, "found": True, "bytes": 9, "milliseconds": 3, "error": "", "tries": 1}
     arguments = {"side": "host", "address": "127.0.0.1", "name": "portal.lab.test"}
     return Scenario(arguments, answering(lambda _order: page))
+
+
+@scenario
+def ungcuu_ask(_: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """The program of the patching role answers here, as on a host that does not have it installed."""
+    folder = ROOT / "roles/patching/files"
+    monkeypatch.setattr(ActionBase, "_find_needle", lambda _self, _kind, name: folder / name)
+    return Scenario({"package": "ungcuu_patch", "order": {"do": "status"}}, plugin_runs.this_machine)
 
 
 @scenario

@@ -2,7 +2,7 @@
 
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
 2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library, its own, and
-   modules of ``ungcuu.remote`` beside it; those go with it.
+   modules of ``ungcuu.remote`` beside it; those go with it. One that a role installs can be asked this way, too.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
 4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ungcuu.core.errors import HostKeyMismatch, StepFailed, Undetermined, Unreachable
@@ -55,7 +56,6 @@ ORDER = json.loads({order})
 print("\\n{mark}" + json.dumps(sys.modules[START].main(ORDER)))
 """
 _MARK = "UNGCUU-RESULT "  # a host's login may say something first
-_ANSWER_LIMIT = 1 << 20  # characters
 
 
 class BadAnswer(Exception):
@@ -105,21 +105,32 @@ def question(name: str, order: Mapping[str, Any]) -> bytes:
 
     :func:`answer_in` finds the answer in what the host then prints.
     """
-    return _start(name, {}) + _ANSWER.format(order=repr(json.dumps(order)), mark=_MARK).encode()
+    return _start(name, {}) + _answer_to(order)
 
 
-def answer_in(text: str) -> dict[str, Any]:
-    """Return the answer to a :func:`question` out of what the host printed.
+def package_question(package: Path, order: Mapping[str, Any]) -> bytes:
+    """Return the same for a program of a role: a package with a ``__main__``, which imports nothing of ``ungcuu``."""
+    sources = {f"{package.name}.{file.stem}": file.read_text("utf-8") for file in sorted(package.glob("*.py"))}
+    sources[package.name] = sources.pop(f"{package.name}.__init__")
+    return _load(sources, f"{package.name}.__main__") + _answer_to(order)
+
+
+def _answer_to(order: Mapping[str, Any]) -> bytes:
+    return _ANSWER.format(order=repr(json.dumps(order)), mark=_MARK).encode()
+
+
+def answer_in(text: str, limit: int = 1 << 20) -> dict[str, Any]:
+    """Return the answer to a :func:`question` out of what the host printed, ``limit`` characters at most.
 
     Raises:
         BadAnswer: there is none, more than fits, or no JSON mapping.
     """
-    if len(text) > _ANSWER_LIMIT:
+    if len(text) > limit:
         raise BadAnswer("the host's answer is too long")
     lines = [line for line in text.splitlines() if line.startswith(_MARK)]
     try:
         answer = json.loads(lines[-1].removeprefix(_MARK))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         raise BadAnswer("the host gave no answer") from None
     if not isinstance(answer, dict):
         raise BadAnswer("the host's answer is no mapping")
@@ -143,6 +154,10 @@ def _start(name: str, config: Mapping[str, Any]) -> bytes:
     for one in sorted(one for one in shared if (remote / f"{one}.py").is_file()):
         _add_module(sources, one)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
+    return _load(sources, start)
+
+
+def _load(sources: Mapping[str, str], start: str) -> bytes:
     return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
 
 

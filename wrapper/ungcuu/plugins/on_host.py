@@ -26,10 +26,14 @@ def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]
 
     The connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
-    sent = question(name, order)
+    return asked(action, name, question(name, order))
+
+
+def asked(action: Any, name: str, sent: bytes, **limit: int) -> dict[str, Any]:
+    """Have the host answer a question that is at hand, as above."""
     done = carried(action._low_level_execute_command(" ".join(python_command()), in_data=sent))
     try:
-        return answer_in(done.get("stdout", ""))
+        return answer_in(done.get("stdout", ""), **limit)
     except BadAnswer as error:
         said = str(done.get("stderr", ""))[-600:]
         return {"failed": True, "msg": f"{name}: {error} (exit code {done.get('rc')}): {said}"}
