@@ -513,6 +513,40 @@ def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
 
 
+def test_who_may_write_the_code_is_foretold_each_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken, opened and given back; as root the owner changes too."""
+    root, folder = tmp_path / "portal", tmp_path / "portal/uploads"
+    folder.mkdir(parents=True, mode=0o500)
+    (root / "index.php").touch()
+    owner = 65533 if os.geteuid() == 0 else os.geteuid()
+    for path in (root, folder, root / "index.php"):
+        os.chown(path, owner, -1)
+    monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(code_owner.User, "named", lambda _name: code_owner.User(owner, frozenset()))
+    before = tree(root)
+    arguments = {"root": str(root), "user": "portal", "writable": ["uploads"]}
+
+    def change(code: str) -> str:
+        plan = planned_and_done("ungcuu_code_owner", arguments | {"code": code}, answering(code_owner.main))
+        return str(plan["diff"]["after"])
+
+    assert change("open") == "1 files and folders: writable for portal\n"
+    if owner == 65533:
+        assert change("read_only") == "2 files and folders: not writable for portal any more\n"
+        assert (root / "index.php").stat().st_uid == 0
+        assert change("as_before") == "2 files and folders: owner, group and mode as before\n"
+        assert tree(root) | {str(folder): before[str(folder)]} == before
+
+
+def test_sql_is_shown_as_it_will_be_run() -> None:
+    """The plan's lines are the run's; the words of the command itself, which may hold more, are not shown."""
+    lines = ["ALTER USER ''@'localhost' ACCOUNT LOCK;", "DROP DATABASE test;"]
+    arguments = {"argv": ["true"], "stdin": "\n".join(lines), "changes": lines, "what": "database_rights"}
+    for check in (True, False):
+        shown = plugin_runs.run("ungcuu_command", arguments, plugin_runs.this_machine, check=check)["diff"]
+        assert (shown["before"], shown["after"]) == ("", "".join(f"{line}\n" for line in lines))
+
+
 def test_a_command_without_changes_is_not_run_and_a_failure_counts_as_a_change() -> None:
     arguments = {"argv": ["false"], "changes": [], "what": "database_rights", "item": "x"}
     assert plugin_runs.run("ungcuu_command", arguments)["changed"] is False
