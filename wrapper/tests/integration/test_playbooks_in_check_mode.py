@@ -30,9 +30,11 @@ ROOT = Path(__file__).parents[3]
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 IMPLANT = "/var/www/portal/wp-content/uploads/checked.php"
-# What lives by itself: logs, caches, what services and Ansible's own logins write.
+# What lives by itself: logs, caches, what services and Ansible's own logins write. Harden has AIDE take its first state
+# in the background, for minutes.
 ALIVE = (
-    "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd"
+    "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd "
+    "/var/lib/aide"
 )
 LOOK = f"""
 find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -path '*/.ansible' \\) -prune \
