@@ -7,7 +7,6 @@ its own.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Mapping
@@ -87,14 +86,13 @@ def _skip_what_is_shared(whose: Mapping[str, Any], scope: str, control: str) -> 
 @pytest.fixture
 def whose(host: testinfra.host.Host, site: Mapping[str, Any]) -> Mapping[str, Any]:
     """What of PHP on the host is the website's alone, and what it shares (ungcuu.prepare.web_sites); asked once."""
-    from ungcuu.plugins.on_host import parse_reply, program_text
     from ungcuu.prepare import web_sites
+    from ungcuu.prepare.one_session import answer_of
 
     name = host.backend.get_hostname()
     if name not in _SURVEYED:
         root = str(site.get("website_root", ""))
-        program = base64.b64encode(program_text("survey", {"root": root}).encode()).decode()
-        reply = parse_reply(host.check_output("printf %%s %s | base64 -d | /usr/bin/python3 -I -S -B -", program))
+        reply = answer_of(host, "survey", {"root": root})
         sites = web_sites.checked(reply.get("sites"))
         of_apache = "modphp" in reply.get("has", [])
         _SURVEYED[name] = web_sites.whose(sites, str(site.get("website_name", "")), str(reply["root"]), of_apache)

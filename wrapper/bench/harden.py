@@ -33,8 +33,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ungcuu.hosts.remote_program import answer_in, question
 from ungcuu.lab import Lab
-from ungcuu.plugins.on_host import parse_reply, program_text
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "web01"
@@ -176,8 +176,8 @@ def ssh_audit(lab: Lab, program: str | None) -> dict[str, Any]:
 
 def website(lab: Lab) -> dict[str, Any]:
     """What the site says of itself."""
-    said = lab.exec(HOST, ["python3", "-I", "-"], program_text("website_probe", SITE).encode()).stdout.decode()
-    results = parse_reply(said)["results"]
+    said = lab.exec(HOST, ["python3", "-I", "-"], question("website_probe", SITE)).stdout.decode()
+    results = answer_in(said)["results"]
     return {
         "works": all(row["passed"] for row in results.values()),
         "failing": [n for n, r in results.items() if not r["passed"]],

@@ -73,12 +73,8 @@ class Bench:
         ask = {"ask": "hold", "address": self.lab.address("web01"), "port": 8080, "seconds": 8}
 
         def hold() -> None:
-            script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
-            told.update(
-                json.loads(
-                    self.on("intruder01", script, remote_program.script("reachability").encode()).splitlines()[-1]
-                )
-            )
+            said = self.on("intruder01", "python3 -I -", remote_program.question("reachability", ask))
+            told.update(remote_program.answer_in(said.decode()))
 
         clock = threading.Thread(target=hold)
         clock.start()

@@ -9,7 +9,6 @@ source's), urgency (L, M, H), remote (R, ?), and F where a fix is to be had.
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import zlib
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ URGENCY = {"L": "low", "M": "medium", "H": "high"}
 VERSION = re.compile(r"[A-Za-z0-9.+:~-]{1,120}")
 
 _spec = importlib.util.spec_from_file_location(
-    "ungcuu_patching_versions", Path(__file__).parents[1] / "files/program/versions.py"
+    "ungcuu_patching_versions", Path(__file__).parents[1] / "files/ungcuu_patch/versions.py"
 )
 assert _spec is not None and _spec.loader is not None
 _module = importlib.util.module_from_spec(_spec)
@@ -52,16 +51,17 @@ def affected(version: str, fixed: str, others: str) -> bool:
     return not fixed or bool(now < Version(fixed))
 
 
-def patching_debsecan(text: str, path: str, state: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def patching_debsecan(
+    plan: Mapping[str, Any], path: str, state: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """What is still open on a host: ``{cve, package, urgency, remote, fix}``, those with a fix first.
 
-    ``text`` is the host's plan with its installed packages; ``state`` says what was changed since.
+    ``plan`` is the host's, with its installed packages; ``state`` says what was changed since.
     """
-    data = json.loads(text) if text else {}
     changed = {row["name"]: row["to"] for row in (state or {}).get("changed", [])}
     sources: dict[str, str] = {}
     binaries: dict[str, str] = {}
-    for row in data.get("installed", [])[:MAX_ROWS]:
+    for row in plan.get("installed", [])[:MAX_ROWS]:
         name, version, source, source_version = (str(cell) for cell in row)
         if all(VERSION.fullmatch(cell) for cell in (version, source_version)):
             binaries[name] = changed.get(name, version)

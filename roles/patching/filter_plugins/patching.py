@@ -62,8 +62,11 @@ def matching(pattern: re.Pattern[str], value: object) -> list[str]:
     return [text for text in rows(value) if exactly(pattern, text)]
 
 
-def document(text: str) -> dict[str, Any]:
-    """The JSON object in a host's answer, or an empty mapping."""
+def document(answer: object) -> dict[str, Any]:
+    """The mapping that a host answered, or the JSON object in its text; else an empty mapping."""
+    if isinstance(answer, Mapping):
+        return dict(answer)
+    text = answer if isinstance(answer, str) else ""
     try:
         data = json.loads(text) if len(text) <= MAX_ANSWER else {}
     except (ValueError, RecursionError):
@@ -102,9 +105,9 @@ def package(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def patching_plan(text: str) -> dict[str, Any]:
+def patching_plan(answer: object) -> dict[str, Any]:
     """The plan that a host made, rebuilt; with ``fault`` set where it made none."""
-    data = document(text)
+    data = document(answer)
     data = data["plan"] if isinstance(data.get("plan"), dict) else data
     unread = {"code": "no_answer", "words": "the host gave no readable plan"}
     return {
@@ -126,9 +129,9 @@ def patching_plan(text: str) -> dict[str, Any]:
     }
 
 
-def patching_state(text: str) -> dict[str, Any]:
+def patching_state(answer: object) -> dict[str, Any]:
     """The state of the unit on the host, rebuilt."""
-    data = document(text)
+    data = document(answer)
     raw = data.get("state")
     state: dict[str, Any] = raw if isinstance(raw, dict) else {}
     return {
@@ -299,7 +302,7 @@ def patching_result(
 def patching_backup_age(text: object, now: str | None = None) -> float:
     """Age in hours of the newest restore point in the vault's list, or -1 where there is none to rely on."""
     moment = datetime.fromisoformat(now) if now else datetime.now(ZoneInfo("UTC"))
-    points = mappings(document(text if isinstance(text, str) else "").get("points"))
+    points = mappings(document(text).get("points"))
     good = [point for point in points if not point.get("missing") and not point.get("skewed")]
     times = [exactly(MOMENT, point.get("arrived")) for point in good]
     ages = [(moment - datetime.fromisoformat(time)).total_seconds() / 3600 for time in times if time]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
 from ungcuu.lab import Lab
+from ungcuu.plugins.action.ungcuu_program import build
 
 ROLE = Path(__file__).parents[3] / "roles/patching"
-PROGRAM = "/usr/local/lib/ungcuu/patch.py"
+PROGRAM = "/usr/local/sbin/ungcuu-patch"
 
 # Runs on the host: builds the packages asked for and both repositories, with dpkg-deb and Python alone.
 BUILDER = r"""
@@ -91,12 +90,13 @@ class PatchHost:
         self.lab, self.name = lab, name
         self.published: list[Package] = []
         self.sh(
-            "echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/lab; mkdir -p /srv/fixture /usr/local/lib/ungcuu;"
+            "echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/lab; mkdir -p /srv/fixture;"
             "rm -f /etc/apt/sources.list.d/*;"
             "printf 'deb [trusted=yes] file:/srv/fixture stable-security main\\n"
             "deb [trusted=yes] file:/srv/fixture stable main\\n' > /etc/apt/sources.list"
         )
-        self.write(PROGRAM, program())
+        program = build(ROLE / "files/ungcuu_patch", "/usr/bin/python3 -IB")
+        lab.exec(name, ["sh", "-c", f"cat >{PROGRAM} && chmod 755 {PROGRAM}"], program)
 
     def sh(self, script: str, *, check: bool = True, stdin: str = "") -> str:
         """Run a script as root; gives what it printed."""
@@ -136,7 +136,7 @@ class PatchHost:
 
     def ask(self, verb: str, **question: Any) -> dict[str, Any]:
         """One call of the program."""
-        done = self.lab.exec(self.name, ["python3", "-I", PROGRAM, verb, json.dumps(question)])
+        done = self.lab.exec(self.name, [PROGRAM, verb, json.dumps(question)])
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
 
@@ -158,17 +158,3 @@ class PatchHost:
         request = {"action": "upgrade", "packages": plan["packages"], "restarts": plan["restarts"], "plan": plan}
         request |= {"lock_seconds": 2, "confirm_seconds": 60, "package_seconds": 60, **more}
         return self.ask("start", **request)
-
-
-def program() -> str:
-    """The program as the role renders it."""
-    environment = Environment(trim_blocks=True, keep_trailing_newline=True)  # noqa: S701 - Python text, not HTML
-    environment.filters["to_json"] = json.dumps
-    variables = (ROLE / "vars/main.yml").read_text(encoding="utf-8")
-    modules = variables.split("__patching_modules: [", 1)[1].split("]", 1)[0].split(", ")
-    template = environment.from_string((ROLE / "templates/patch.py.j2").read_text(encoding="utf-8"))
-    return template.render(
-        __patching_modules=modules,
-        role_path=str(ROLE),
-        lookup=lambda _kind, path: Path(path).read_text(encoding="utf-8"),
-    )

@@ -140,11 +140,8 @@ class Stage:
 
     def probe(self, host: str, **ask: object) -> dict[str, Any]:
         """Run the probe on a host."""
-        script = f"python3 -I - {shlex.quote(json.dumps(ask))}"
-        answer: dict[str, Any] = json.loads(
-            self.on(host, script, remote_program.script("reachability")).splitlines()[-1]
-        )
-        return answer
+        sent = remote_program.question("reachability", ask).decode()
+        return remote_program.answer_in(self.on(host, "python3 -I -", sent))
 
     def alive_from_outside(self, ports: list[int] | None = None) -> list[str]:
         """What answers the intruder on web01, by IPv4 and IPv6."""

@@ -6,7 +6,6 @@ that lies, an address that was taken over. The frames are UDP of our own to the 
 
 from __future__ import annotations
 
-import json
 import shlex
 import threading
 import time
@@ -21,7 +20,6 @@ from ungcuu.core.phrases import Detail, phrase
 from ungcuu.core.sentences import shown
 from ungcuu.hosts import remote_program
 from ungcuu.lab import Lab
-from ungcuu.plugins import on_host
 
 pytestmark = pytest.mark.nightly
 
@@ -143,10 +141,9 @@ class InSpace(Held):
     """A connection that is held from the network namespace of the intruder."""
 
     def run(self) -> None:
-        order = shlex.quote(json.dumps({"ask": "hold", **self.ask}))
-        inside = f"nsenter -t $(pgrep -f '^sleep 900$') -n python3 -I - {order}"
-        said = self.stage.on("web01", inside, remote_program.script("reachability"))
-        self.told = json.loads(said.splitlines()[-1])
+        sent = remote_program.question("reachability", {"ask": "hold", **self.ask}).decode()
+        inside = "nsenter -t $(pgrep -f '^sleep 900$') -n python3 -I -"
+        self.told = remote_program.answer_in(self.stage.on("web01", inside, sent))
 
 
 @pytest.mark.parametrize("hooks", [True, False])
@@ -275,10 +272,10 @@ def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
     kept = opened.card()
     assert cut_off.cut(kept, mode).done
     wanted = readback.Wanted(mode, kept.allow, 22, () if mode == "full" else (80, 443))
-    program = on_host.program_text("packet_filter", wanted.order())
+    program = remote_program.question("packet_filter", wanted.order()).decode()
 
     def rows() -> dict[str, Any]:
-        answer = on_host.parse_reply(opened.on("web01", "python3 -I -", program))
+        answer = remote_program.answer_in(opened.on("web01", "python3 -I -", program))
         return {row["name"]: row for row in readback.judge(answer, wanted, phrase(Detail.FIRST_TIME))}
 
     assert rows()["rules_held"]["passed"] is True, rows()

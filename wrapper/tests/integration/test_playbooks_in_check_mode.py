@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patch_host import Package, PatchHost
+from patch_host import PROGRAM, Package, PatchHost
 from wordpress_releases import Releases
 
 from ungcuu.detect import baseline
@@ -30,9 +30,11 @@ ROOT = Path(__file__).parents[3]
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 IMPLANT = "/var/www/portal/wp-content/uploads/checked.php"
-# What lives by itself: logs, caches, what services and Ansible's own logins write.
+# What lives by itself: logs, caches, what services and Ansible's own logins write. Harden has AIDE take its first state
+# in the background, for minutes.
 ALIVE = (
-    "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd"
+    "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd "
+    "/var/lib/aide"
 )
 LOOK = f"""
 find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -path '*/.ansible' \\) -prune \
@@ -124,7 +126,7 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         web = PatchHost(lab)
         web.install(Package("demo", "1.0"))
         web.publish(Package("demo", "2.0"))
-        web.sh("rm -r /usr/local/lib/ungcuu")  # as on a host that was never patched
+        web.sh(f"rm {PROGRAM}")  # as on a host that was never patched
     if name == "release":
         record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
         record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}

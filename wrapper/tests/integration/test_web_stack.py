@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from ungcuu.hosts.remote_program import answer_in, question
 from ungcuu.lab import Lab
-from ungcuu.plugins.on_host import parse_reply, program_text
 from ungcuu.prepare import controls
 
 ROOT = Path(__file__).parents[3]
@@ -267,14 +267,14 @@ def test_a_policy_is_made_of_all_that_pages_load(web: Lab, stack: Stack) -> None
             "engine": "",
             "only": ["content policy"],
         }
-        program = program_text("website_probe", order).encode()
+        program = question("website_probe", order)
         seen: dict[str, object] = {}
         for what, origin in [(what, origin) for what, origins in named.items() for origin in origins]:
             less = f'sed -i -E "s,({what}[^;]*) {origin},\\1," {file}'
             rule = f"{what}[^;]*{origin}"
             inside(web, f"cp {file} /run/kept.conf; {less}; {reloaded(rule, 0)}")
             done = web.exec("web01", ["/usr/bin/python3", "-I", "-"], stdin=program)
-            seen[f"{what} {origin}"] = parse_reply(done.stdout.decode())["results"]["content policy"]["detail"]
+            seen[f"{what} {origin}"] = answer_in(done.stdout.decode())["results"]["content policy"]["detail"]
             inside(web, f"cp /run/kept.conf {file}; {reloaded(rule, 1)}")
         assert seen == {missing: {"code": "trial_policy_refuses", "sources": [missing]} for missing in seen}
     finally:
@@ -387,8 +387,8 @@ def test_postgresql_asks_everybody(web: Lab, tmp_path: Path, ungcuu: Callable[..
         "database": "portal",
         "only": ["database dump"],
     }
-    done = web.exec("spare01", ["/usr/bin/python3", "-I", "-"], stdin=program_text("website_probe", order).encode())
-    assert parse_reply(done.stdout.decode())["results"]["database dump"]["passed"]
+    done = web.exec("spare01", ["/usr/bin/python3", "-I", "-"], stdin=question("website_probe", order))
+    assert answer_in(done.stdout.decode())["results"]["database dump"]["passed"]
 
 
 INSIDE = """

@@ -8,7 +8,6 @@ as it was: it never said that anything would be locked.
 
 from __future__ import annotations
 
-import ast
 import getpass
 import grp
 import json
@@ -24,27 +23,15 @@ from typing import Any
 import plugin_runs
 import pytest
 from ansible import constants
-from plugin_runs import NAMES, ROOT, Host, no_host
+from ansible.plugins.action import ActionBase
+from plugin_runs import NAMES, ROOT, Host, answering, no_host
 
 from ungcuu.detect import known_files, renewal, scan
 from ungcuu.hosts import remote_program
 from ungcuu.recover import quarantine
-from ungcuu.remote import accounts, dropins
+from ungcuu.remote import accounts, code_owner, dropins
 
-MARK = "UNGCUU-RESULT "
 GROUP = grp.getgrgid(os.getgid()).gr_name
-
-
-def order_of(program: bytes) -> dict[str, Any]:
-    """Return what a program that goes to the host is asked for."""
-    last = program.decode().strip().splitlines()[-1]
-    order: dict[str, Any] = json.loads(ast.literal_eval(last.partition("main(*json.loads(")[2].removesuffix(")))")))[0]
-    return order
-
-
-def answering(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Host:
-    """Return a host whose program answers so."""
-    return lambda _command, program: {"stdout": MARK + json.dumps(answer(order_of(program)))}
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
@@ -94,7 +81,7 @@ def _umask() -> Iterator[None]:
 def dropins_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """Return this machine as the host, with everything that it keeps below ``tmp_path``."""
     monkeypatch.setattr(dropins, "STATE", tmp_path / "state")
-    return answering(dropins.perform)
+    return answering(dropins.main)
 
 
 def file_of(path: Path, **more: Any) -> dict[str, Any]:
@@ -108,6 +95,19 @@ def ungcuu_dropins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     edit = {"pattern": "old", "replace": "new"}
     arguments = {"files": [{"dest": str(conf), "edits": [edit]}], "apply": [["true"]]}
     return Scenario(arguments, dropins_here(tmp_path, monkeypatch), changes=True)
+
+
+@scenario
+def ungcuu_code_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """The modes of real files; who owns them is tested as root, in test_code_owner.py."""
+    root = tmp_path / "portal"
+    root.mkdir()
+    (root / "index.php").write_text("<?php", "utf-8")
+    (root / "index.php").chmod(0o666)
+    monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(code_owner.User, "named", lambda _name: code_owner.User(65533, frozenset()))
+    arguments = {"code": "read_only", "root": str(root), "user": "portal"}
+    return Scenario(arguments, answering(code_owner.main), changes=True)
 
 
 @scenario
@@ -170,7 +170,7 @@ def ungcuu_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario
         "engine": "mariadb",
         "database": "portal",
     }
-    return Scenario(arguments, answering(accounts.perform), changes=True, state=lambda: json.dumps(known))
+    return Scenario(arguments, answering(accounts.main), changes=True, state=lambda: json.dumps(known))
 
 
 @scenario
@@ -352,6 +352,21 @@ def ungcuu_readback(_: Path, __: pytest.MonkeyPatch) -> Scenario:
 
 
 @scenario
+def ungcuu_page(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    page = {"passed": True, "status": 200, "found": True, "bytes": 9, "milliseconds": 3, "error": "", "tries": 1}
+    arguments = {"side": "host", "address": "127.0.0.1", "name": "portal.lab.test"}
+    return Scenario(arguments, answering(lambda _order: page))
+
+
+@scenario
+def ungcuu_ask(_: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
+    """The program of the patching role answers here, as on a host that does not have it installed."""
+    folder = ROOT / "roles/patching/files"
+    monkeypatch.setattr(ActionBase, "_find_needle", lambda _self, _kind, name: folder / name)
+    return Scenario({"package": "ungcuu_patch", "order": {"do": "status"}}, plugin_runs.this_machine)
+
+
+@scenario
 def ungcuu_report(_: Path, __: pytest.MonkeyPatch) -> Scenario:
     return Scenario({"kind": "change", "data": {"what": "service", "item": "x"}})
 
@@ -474,8 +489,8 @@ def test_an_unlock_and_a_release_are_foretold(tmp_path: Path, monkeypatch: pytes
     people(monkeypatch)
     monkeypatch.setattr(accounts, "unlock", lambda _undo: None)
     locked = {"state": "locked", "folder": str(tmp_path), "keep": ["ungcuu"]}
-    plugin_runs.run("ungcuu_accounts", locked, answering(accounts.perform))
-    planned_and_done("ungcuu_accounts", locked | {"state": "unlocked"}, answering(accounts.perform))
+    plugin_runs.run("ungcuu_accounts", locked, answering(accounts.main))
+    planned_and_done("ungcuu_accounts", locked | {"state": "unlocked"}, answering(accounts.main))
     isolated = {"state": "isolated", "folder": str(tmp_path), "mode": "full"}
     plugin_runs.run("ungcuu_containment", isolated)
     assert plugin_runs.run("ungcuu_containment", isolated, check=True)["changed"] is False
@@ -496,6 +511,40 @@ def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
     }
     nobody = {"stdout": json.dumps({"event": "done", "accounts": [], "left": []})}
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
+
+
+def test_who_may_write_the_code_is_foretold_each_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken, opened and given back; as root the owner changes too."""
+    root, folder = tmp_path / "portal", tmp_path / "portal/uploads"
+    folder.mkdir(parents=True, mode=0o500)
+    (root / "index.php").touch()
+    owner = 65533 if os.geteuid() == 0 else os.geteuid()
+    for path in (root, folder, root / "index.php"):
+        os.chown(path, owner, -1)
+    monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(code_owner.User, "named", lambda _name: code_owner.User(owner, frozenset()))
+    before = tree(root)
+    arguments = {"root": str(root), "user": "portal", "writable": ["uploads"]}
+
+    def change(code: str) -> str:
+        plan = planned_and_done("ungcuu_code_owner", arguments | {"code": code}, answering(code_owner.main))
+        return str(plan["diff"]["after"])
+
+    assert change("open") == "1 files and folders: writable for portal\n"
+    if owner == 65533:
+        assert change("read_only") == "2 files and folders: not writable for portal any more\n"
+        assert (root / "index.php").stat().st_uid == 0
+        assert change("as_before") == "2 files and folders: owner, group and mode as before\n"
+        assert tree(root) | {str(folder): before[str(folder)]} == before
+
+
+def test_sql_is_shown_as_it_will_be_run() -> None:
+    """The plan's lines are the run's; the words of the command itself, which may hold more, are not shown."""
+    lines = ["ALTER USER ''@'localhost' ACCOUNT LOCK;", "DROP DATABASE test;"]
+    arguments = {"argv": ["true"], "stdin": "\n".join(lines), "changes": lines, "what": "database_rights"}
+    for check in (True, False):
+        shown = plugin_runs.run("ungcuu_command", arguments, plugin_runs.this_machine, check=check)["diff"]
+        assert (shown["before"], shown["after"]) == ("", "".join(f"{line}\n" for line in lines))
 
 
 def test_a_command_without_changes_is_not_run_and_a_failure_counts_as_a_change() -> None:

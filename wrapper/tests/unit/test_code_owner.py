@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
+import getpass
 import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import plugin_runs
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / "roles/php_hardening/files/code_owner.py"
+from ungcuu.remote import code_owner
+
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to an account")
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("code_owner", PROGRAM)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "KEPT", tmp_path / "kept.json")
-    return module
+    monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
+    return code_owner
 
 
 @pytest.fixture
@@ -87,3 +85,31 @@ def test_a_path_that_is_no_folder_is_named_by_its_place(program: ModuleType, roo
     """The host answers with positions in the inventory's own list: a name from a host could be anything."""
     names = ["nowhere", "index.php", "assets"]
     assert program.open_writable(root, program.User(os.geteuid(), frozenset()), names, False) == (0, [0, 1])
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_path_that_is_no_folder_is_refused_by_name_and_nothing_is_opened(
+    program: ModuleType, root: Path, check: bool
+) -> None:
+    """Seen failing with the folders opened before the host's answer was judged."""
+    (root / "assets/about").chmod(0o500)
+    order = {"do": "open", "root": str(root), "user": getpass.getuser(), "check": check}
+    answer = program.main(order | {"writable": ["assets/about", "nowhere"]})
+    assert answer["absent"] == [1]
+    assert (root / "assets/about").stat().st_mode & 0o777 == 0o500
+
+    arguments = {"code": "open", "root": str(root), "user": "portal", "writable": ["assets/about", "nowhere"]}
+    done = plugin_runs.run("ungcuu_code_owner", arguments, plugin_runs.answering(lambda _order: answer), check=check)
+    assert done["failed"] is True
+    assert "website_writable_paths names nowhere: below" in done["msg"]
+    assert "ungcuu harden web01" in done["msg"]
+
+
+@pytest.mark.parametrize(
+    "lie", [{}, {"absent": [7], "changes": 0, "left": 0}, {"absent": [], "changes": "x", "left": 0}]
+)
+def test_an_answer_of_another_form_changes_nothing_and_says_so(lie: dict[str, Any]) -> None:
+    arguments = {"code": "read_only", "root": "/var/www/portal", "user": "portal"}
+    done = plugin_runs.run("ungcuu_code_owner", arguments, plugin_runs.answering(lambda _order: lie))
+    assert done["failed"] is True
+    assert done["msg"] == "web01 gave another answer than its counts"

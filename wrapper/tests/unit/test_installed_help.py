@@ -21,7 +21,7 @@ from plugin_runs import ROOT, uses
 from ungcuu.plugins.action.ungcuu_program import build
 
 ROLES = ROOT / "roles"
-VAULT, SITE = "ungcuu-vault", "ungcuu-site"
+VAULT, SITE, PATCH = "ungcuu-vault", "ungcuu-site", "ungcuu-patch"
 
 
 def say(*command: object) -> str:
@@ -37,12 +37,12 @@ def tasks() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Build the two programs as ``ungcuu_program`` does, with the modules that the roles name."""
+    """Build the three programs as ``ungcuu_program`` does, with the modules that the roles name."""
     folder, built = tmp_path_factory.mktemp("programs"), {}
     for name, arguments in tasks():
         if name == "ungcuu_program":
             (package,) = ROLES.glob(f"*/files/{arguments['package']}")
-            path = folder / Path(arguments["dest"]).name
+            path = folder / Path(arguments["dest"].replace("{{ __patching_program }}", PATCH)).name
             path.write_bytes(build(package, sys.executable, arguments.get("modules", [])))
             built[path.name] = path
     return built
@@ -56,7 +56,7 @@ def actions_of(program: Path, module: str, names: str) -> list[str]:
 
 def test_no_installed_program_is_left_out(programs: dict[str, Path]) -> None:
     """What a role puts below ``/usr/local``, or as a script into ``/etc/ungcuu``, has its help tested here."""
-    assert sorted(programs) == [SITE, VAULT]
+    assert sorted(programs) == [PATCH, SITE, VAULT]
     text = "\n".join(path.read_text("utf-8") for path in ROLES.glob("*/*/*.yml"))
     found = set(
         re.findall(r"dest: \"?((?:/usr/local|/etc/ungcuu)/[\w./-]+|\{\{ __isolation_folder \}\}/\w+\.sh)", text)
@@ -66,7 +66,7 @@ def test_no_installed_program_is_left_out(programs: dict[str, Path]) -> None:
     assert {Path(path).name for path in installed} - {"isolation-guard.sh"} == {  # one of an earlier release, removed
         SITE,
         VAULT,
-        "patch.py",
+        PATCH,
         "isolation.sh",
         "maintenance.py",
     }
@@ -106,17 +106,15 @@ def test_the_site_s_program(programs: dict[str, Path]) -> None:
         assert f'"do": "{action}"' in say(sys.executable, path, action, "--help")
 
 
-def test_the_upgrade_s_program() -> None:
-    def shown(*words: str) -> str:
-        start = f"import sys; sys.path.insert(0, {str(ROLES / 'patching/files/program')!r}); import cli"
-        return say(sys.executable, "-I", "-c", f"{start}; sys.exit(cli.main())", *words)
-
-    source = (ROLES / "patching/files/program/cli.py").read_text("utf-8")
+def test_the_upgrade_s_program(programs: dict[str, Path]) -> None:
+    path = programs[PATCH]
+    whole = say(sys.executable, path, "--help")
+    source = (ROLES / "patching/files/ungcuu_patch/commandline.py").read_text("utf-8")
     actions = [*re.findall(r'"(\w+)": \1\b', source.rpartition("verbs = ")[2].partition("}")[0]), "unit"]
     assert len(actions) == 6
     for action in actions:
-        assert re.search(rf"^ +{action} +[A-Z].*\.$", shown("--help"), re.MULTILINE), action
-        assert f"usage: patch.py {action}" in shown(action, "--help")
+        assert re.search(rf"^ +{action} +[A-Z].*\.$", whole, re.MULTILINE), action
+        assert f"usage: ungcuu-patch {action}" in say(sys.executable, path, action, "--help")
 
 
 def test_the_isolation_s_program() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import plugin_runs
 import pytest
 from test_isolation import a_site
 
@@ -188,16 +189,15 @@ def test_the_vault_is_the_vantage_where_no_other_is_named(tmp_path: Path) -> Non
 def answer(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the vantage see SSH open, and every other port in this state."""
 
-    def run(_target: ssh.Target, command: list[str], **_more: object) -> ssh.Result:
-        import json
-
-        order = json.loads(command[-1])
+    def run(_target: ssh.Target, _command: list[str], stdin: bytes, **_more: object) -> ssh.Result:
+        order = plugin_runs.order_of(stdin)
         rows = [
             {"address": a, "port": p, "state": "open" if p == 22 else state}
             for a in order["addresses"]
             for p in order["ports"]
         ]
-        return ssh.Result(ssh.Ending.EXITED, 0, json.dumps({"ports": rows}).encode(), b"", 0.1)
+        said = plugin_runs.answering(lambda _order: {"ports": rows})("", stdin)["stdout"]
+        return ssh.Result(ssh.Ending.EXITED, 0, said.encode(), b"", 0.1)
 
     monkeypatch.setattr(ssh, "run", run)
     monkeypatch.setattr(

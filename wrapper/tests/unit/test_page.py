@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import subprocess
@@ -14,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import plugin_runs
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -110,12 +110,13 @@ def test_every_client_judges_a_page_alike(
 
 
 def whole_program(site: dict[str, Any]) -> bool:
-    """What the role website_health gets, with its own link to the program."""
-    order = {"do": "wait", "address": "127.0.0.1", "tries": 1, "pause": 0, "timeout": 5, "scheme": "", "port": 0}
-    program = (ROOT / "roles/website_health/files/page.py").read_text("utf-8")
-    command = [sys.executable, "-I", "-", json.dumps(order | site)]
-    done = subprocess.run(command, input=program, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["passed"] is True
+    """What the role website_health gets, from the host and from the controller."""
+    found = set()
+    for side in ("host", "controller"):
+        arguments = {"side": side, "address": "127.0.0.1", "tries": 1, "pause": 0, "timeout": 5, **site}
+        found.add(plugin_runs.run("ungcuu_page", arguments, plugin_runs.this_machine)["passed"])
+    assert len(found) == 1
+    return found.pop()
 
 
 def probe(site: dict[str, Any]) -> bool:
@@ -155,10 +156,11 @@ def test_how_the_ports_of_a_website_speak(ports: tuple[int, int]) -> None:
 
 def test_a_program_is_sent_with_the_modules_that_it_imports(ports: tuple[int, int]) -> None:
     """The host has no package of ours: what reachability imports has to come with it."""
-    from ungcuu.hosts.remote_program import script
+    from ungcuu.hosts.remote_program import answer_in, question
 
     site = {"name": NAME, "path": "/", "text": TEXT, "ports": [ports[0]]}
-    order = json.dumps({"ask": "site", "addresses": ["127.0.0.1"], "site": site, "timeout": 1})
-    command = [sys.executable, "-I", "-S", "-", order]
-    done = subprocess.run(command, input=script("reachability"), capture_output=True, text=True, check=True, cwd="/")
-    assert json.loads(done.stdout)["site"][0]["status"] == 200
+    order = {"ask": "site", "addresses": ["127.0.0.1"], "site": site, "timeout": 1}
+    command = [sys.executable, "-I", "-S", "-"]
+    sent = question("reachability", order).decode()
+    done = subprocess.run(command, input=sent, capture_output=True, text=True, check=True, cwd="/")
+    assert answer_in(done.stdout)["site"][0]["status"] == 200

@@ -33,17 +33,16 @@ def load(path: str) -> ModuleType:
 
 filters: Any = load("filter_plugins/patching.py")
 debsecan: Any = load("filter_plugins/debsecan.py")
-versions: Any = load("files/program/versions.py")
+versions: Any = load("files/ungcuu_patch/versions.py")
 
 
 @pytest.fixture
 def changelog(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The program's parts import each other by name, as they do on the host."""
-    monkeypatch.syspath_prepend(str(ROLE / "files/program"))
-    names = ("changelog", "versions", "system")
-    yield importlib.import_module("changelog")
-    for name in names:
-        sys.modules.pop(name, None)
+    monkeypatch.syspath_prepend(str(ROLE / "files"))
+    yield importlib.import_module("ungcuu_patch.changelog")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ungcuu_patch"]:
+        sys.modules.pop(name)
 
 
 PAIRS = [
@@ -151,7 +150,7 @@ def test_nothing_of_a_host_comes_through_as_it_was() -> None:
         "cves": [{"id": "CVE-2026-1111"}],
     }
     raw = {"packages": [row, good, HOSTILE, None], "restarts": [HOSTILE, "nginx.service"], "reboot": [HOSTILE, 7]}
-    plan = filters.patching_plan(json.dumps(raw | {"lock": HOSTILE, "unfinished": [HOSTILE], "shortages": [HOSTILE]}))
+    plan = filters.patching_plan(raw | {"lock": HOSTILE, "unfinished": [HOSTILE], "shortages": [HOSTILE]})
     text = json.dumps(plan, ensure_ascii=False)
     assert [row["name"] for row in plan["packages"]] == ["demo"]
     assert plan["restarts"] == ["nginx.service"]
@@ -258,9 +257,9 @@ def test_debsecan_data_tell_what_is_still_open(tmp_path: Path, packed: bool) -> 
     path = tmp_path / "bookworm"
     path.write_bytes(zlib.compress(DEBSECAN.encode()) if packed else DEBSECAN.encode())
     installed = [["demo-data", "1.0", "demo", "1.0"], ["demo", "1.0", "demo", "1.0"], ["tool", "2.0", "tools", "5.0"]]
-    text = json.dumps({"installed": installed})
+    plan = {"installed": installed}
     found = [
-        (row["cve"], row["package"], row["urgency"], row["fix"]) for row in debsecan.patching_debsecan(text, str(path))
+        (row["cve"], row["package"], row["urgency"], row["fix"]) for row in debsecan.patching_debsecan(plan, str(path))
     ]
     assert found == [
         ("CVE-2026-0001", "demo", "high", True),
@@ -268,7 +267,7 @@ def test_debsecan_data_tell_what_is_still_open(tmp_path: Path, packed: bool) -> 
         ("CVE-2026-0002", "demo", "low", False),
     ]
     state = {"changed": [{"name": "demo", "to": "2.0"}]}
-    after = [row["cve"] for row in debsecan.patching_debsecan(text, str(path), state)]
+    after = [row["cve"] for row in debsecan.patching_debsecan(plan, str(path), state)]
     assert after == ["CVE-2026-0003", "CVE-2026-0002"]
 
 
@@ -284,7 +283,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("<html>")
     with pytest.raises(ValueError, match="not debsecan"):
-        debsecan.patching_debsecan("{}", str(path))
+        debsecan.patching_debsecan({}, str(path))
 
 
 def test_plan_rows_for_the_screen() -> None:

@@ -12,7 +12,7 @@ from test_check_mode import answering
 from ungcuu.core.check_phrases import Check, Trial
 from ungcuu.core.phrases import Detail, phrase
 from ungcuu.core.sentences import plain
-from ungcuu.plugins.on_host import program_text
+from ungcuu.hosts.remote_program import question
 from ungcuu.prepare import web_sites
 from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_probe
 from ungcuu.remote import web_sites as on_host
@@ -355,6 +355,6 @@ def test_what_is_shared_is_reported_with_its_controls() -> None:
 
 def test_a_program_takes_along_what_it_imports() -> None:
     """And nothing more: each module is a kilobyte on a slow line."""
-    text = program_text("survey", {})
+    text = question("survey", {}).decode()
     assert "ungcuu.remote.web_sites" in text
     assert "ungcuu.remote.page_client" not in text

@@ -11,7 +11,6 @@ What is needed for it stands in the containment card, so that it works without t
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -147,16 +146,15 @@ def _target(vantage: Mapping[str, Any]) -> ssh.Target:
 
 def _run_probe(target: ssh.Target, order: Mapping[str, Any]) -> tuple[dict[str, Any] | None, Coded]:
     """Return the probe's answer, or None and why there is none."""
-    from ungcuu.hosts.remote_program import script
+    from ungcuu.hosts.remote_program import BadAnswer, answer_in, python_command, question
 
-    program = script("reachability").encode()
-    command = ["python3", "-I", "-S", "-B", "-", json.dumps(order)]
+    asked = question("reachability", order)
     try:
-        done = ssh.run(target, command, stdin=program, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)
-        answer = json.loads(done.stdout) if done.ok else None
+        done = ssh.run(target, python_command(), stdin=asked, timeout=SECONDS + VANTAGE_SECONDS, byte_quota=1 << 20)
+        answer = answer_in(done.stdout.decode()) if done.ok else None
     except ssh.HostKeyRefused as gap:
         return None, phrase(Detail.VANTAGE_REFUSED, host=target.name, why=phrase(gap.code))
-    except (OSError, ValueError):
+    except (OSError, ValueError, BadAnswer):
         return None, phrase(Detail.VANTAGE_SILENT, host=target.name)
     if not isinstance(answer, dict) or not isinstance(answer.get("ports"), list):
         return None, phrase(Detail.VANTAGE_SILENT, host=target.name)

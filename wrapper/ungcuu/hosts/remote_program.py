@@ -2,7 +2,7 @@
 
 1. No byte of them reaches the host's disks: evidence must not be disturbed, and a full disk must not stop a scan.
 2. A program is a module or a package of ``ungcuu.remote``, and imports nothing but the standard library, its own, and
-   modules of ``ungcuu.remote`` beside it; those go with it.
+   modules of ``ungcuu.remote`` beside it; those go with it. One that a role installs can be asked this way, too.
 3. What is asked of it is data, never source: no value of the inventory is ever read as code.
 4. Python on the host reads no bytecode cache, no environment and no site folder: see :func:`python_command`.
 """
@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ungcuu.core.errors import HostKeyMismatch, StepFailed, Undetermined, Unreachable
@@ -48,31 +49,21 @@ class Sent:
 
 sys.meta_path.insert(0, Sent())
 __import__(START)
-sys.exit(sys.modules[START].main(*json.loads({arguments})))
 """
+_RUN = "sys.exit(sys.modules[START].main())\n"
+_ANSWER = """\
+ORDER = json.loads({order})
+print("\\n{mark}" + json.dumps(sys.modules[START].main(ORDER)))
+"""
+_MARK = "UNGCUU-RESULT "  # a host's login may say something first
+
+
+class BadAnswer(Exception):
+    """The host said something else than the program's answer."""
 
 
 # The modules of ``ungcuu.remote`` that a program imports go with it.
 _IMPORTED = re.compile(r"^from ungcuu\.remote(?:\.(\w+))? import (\w+)", re.MULTILINE)
-_WITH = """\
-import sys, types
-
-for name, text in {sources!r}:
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-    exec(compile(text, name, "exec"), sys.modules[name].__dict__)
-exec(compile({program!r}, {name!r}, "exec"), globals())
-"""
-
-
-def script(name: str) -> str:
-    """Return one module of ``ungcuu.remote`` as the text of a program, with the modules that it imports."""
-    sources: dict[str, str] = {}
-    _add_module(sources, name)
-    program = sources.pop(f"ungcuu.remote.{name}")
-    if not sources:
-        return program
-    return _WITH.format(sources=[("ungcuu", ""), ("ungcuu.remote", ""), *sources.items()], program=program, name=name)
 
 
 def _add_module(sources: dict[str, str], name: str) -> None:
@@ -101,11 +92,53 @@ def python_command(*words: str) -> list[str]:
     return ["/usr/bin/python3", "-I", "-S", "-B", "-X", nowhere, *(words or ("-",))]
 
 
-def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) -> bytes:
+def program(name: str, config: Mapping[str, Any]) -> bytes:
     """Return what runs a program of ``ungcuu.remote`` with this configuration, as text for Python's standard input.
 
-    The program finds its configuration in ``ungcuu.remote.config``, or as the argument of its ``main``.
+    The program finds its configuration in ``ungcuu.remote.config``; what it prints is its own affair.
     """
+    return _start(name, config) + _RUN.encode()
+
+
+def question(name: str, order: Mapping[str, Any]) -> bytes:
+    """Return what has a program of ``ungcuu.remote`` do this order: its ``main(order)`` returns the answer.
+
+    :func:`answer_in` finds the answer in what the host then prints.
+    """
+    return _start(name, {}) + _answer_to(order)
+
+
+def package_question(package: Path, order: Mapping[str, Any]) -> bytes:
+    """Return the same for a program of a role: a package with a ``__main__``, which imports nothing of ``ungcuu``."""
+    sources = {f"{package.name}.{file.stem}": file.read_text("utf-8") for file in sorted(package.glob("*.py"))}
+    sources[package.name] = sources.pop(f"{package.name}.__init__")
+    return _load(sources, f"{package.name}.__main__") + _answer_to(order)
+
+
+def _answer_to(order: Mapping[str, Any]) -> bytes:
+    return _ANSWER.format(order=repr(json.dumps(order)), mark=_MARK).encode()
+
+
+def answer_in(text: str, limit: int = 1 << 20) -> dict[str, Any]:
+    """Return the answer to a :func:`question` out of what the host printed, ``limit`` characters at most.
+
+    Raises:
+        BadAnswer: there is none, more than fits, or no JSON mapping.
+    """
+    if len(text) > limit:
+        raise BadAnswer("the host's answer is too long")
+    lines = [line for line in text.splitlines() if line.startswith(_MARK)]
+    try:
+        answer = json.loads(lines[-1].removeprefix(_MARK))
+    except (IndexError, ValueError, RecursionError):
+        raise BadAnswer("the host gave no answer") from None
+    if not isinstance(answer, dict):
+        raise BadAnswer("the host's answer is no mapping")
+    return answer
+
+
+def _start(name: str, config: Mapping[str, Any]) -> bytes:
+    """Return the sources of a program with all that it imports, and what loads them."""
     remote = resources.files("ungcuu.remote")
     whole, start = f"ungcuu.remote.{name}", f"ungcuu.remote.{name}"
     sources = {"ungcuu": "", "ungcuu.remote": ""}
@@ -121,8 +154,11 @@ def program(name: str, config: Mapping[str, Any], *, as_argument: bool = False) 
     for one in sorted(one for one in shared if (remote / f"{one}.py").is_file()):
         _add_module(sources, one)
     sources["ungcuu.remote.config"] = f"import json\nCONFIG = json.loads({json.dumps(config)!r})\n"
-    arguments = repr(json.dumps([config] if as_argument else []))
-    return _START.format(sources=repr(json.dumps(sources)), start=repr(start), arguments=arguments).encode()
+    return _load(sources, start)
+
+
+def _load(sources: Mapping[str, str], start: str) -> bytes:
+    return _START.format(sources=repr(json.dumps(sources)), start=repr(start)).encode()
 
 
 def run_program(

@@ -22,7 +22,7 @@ from typing import Any
 from testinfra.backend import BACKENDS, base
 from testinfra.backend.ssh import SshBackend
 
-from ungcuu.hosts.remote_program import program, python_command
+from ungcuu.hosts.remote_program import answer_in, program, python_command, question
 
 _LONGEST = 64 << 20  # bytes of one answer; a host may lie at any length
 # The program comes first on the same stream as the orders: its length, then its text.
@@ -31,6 +31,17 @@ _START = "import sys; i = sys.stdin.buffer; exec(compile(i.read(int(i.readline()
 
 class NoAnswer(Exception):
     """Nothing is known of what a test asked: the test could not be carried out, and is no fault of the host."""
+
+
+def answer_of(host: Any, name: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a program of ``ungcuu.remote`` do an order by a command alone; ``host`` is testinfra's.
+
+    Raises:
+        BadAnswer: the host said something else than the program's answer.
+    """
+    text = base64.b64encode(question(name, order)).decode("ascii")
+    # testinfra puts the text in place of the second %s
+    return answer_in(host.check_output(f"printf %%s %s | base64 -d | {shlex.join(python_command())}", text))
 
 
 # testinfra brings no types

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ungcuu.hosts.remote_program import script
+from ungcuu.prepare.one_session import answer_of
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ class Visitor:
         """The first port of the website that speaks ``http`` or ``https``; 0 where none does."""
         return next((port for known, port in self._doors if known == scheme), 0)
 
-    def page(self) -> dict[str, Any]:
+    def page(self, tries: int = 1, pause: int = 0) -> dict[str, Any]:
         """The health page, redirects followed, as ``ungcuu.remote.page.wait`` judges it: ``passed``, ``status``, …"""
         asked = {name: self._site[f"website_health_{name}"] for name in ("path", "text")}
-        order = {"do": "wait", "name": self._name, "ports": self._ports, "address": "127.0.0.1", "tries": 1, "pause": 0}
-        return dict(self._ask(order | asked))
+        order = {"do": "wait", "name": self._name, "ports": self._ports, "address": "127.0.0.1", "tries": tries}
+        return dict(self._ask(order | asked | {"pause": pause}))
 
     def get(self, path: str = "/", **options: Any) -> Answer:
         """One answer; ``options`` are those of ``ungcuu.remote.page.ask``.
@@ -67,7 +66,7 @@ class Visitor:
         by_session = getattr(self._host.backend, "page", lambda _order: None)
         if (found := by_session(order)) is not None:
             return found
-        return json.loads(self._host.check_output("/usr/bin/python3 -I -c %s %s", script("page"), json.dumps(order)))
+        return answer_of(self._host, "page", order)
 
 
 def _head(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -223,10 +222,9 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     return {"accounts": accounts, "site": site, "left": left}
 
 
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the outcome; what failed is an answer too."""
     try:
-        result = perform(order)
+        return perform(order)
     except (Failed, OSError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
-        result = {"failed": True, "msg": f"{type(error).__name__}: {error}"}
-    print("UNGCUU-RESULT " + json.dumps(result))
+        return {"failed": True, "msg": f"{type(error).__name__}: {error}"}

@@ -28,7 +28,7 @@ _writing = threading.Lock()
 def answer(order: dict[str, Any]) -> dict[str, Any]:
     """What one order gives."""
     if "page" in order:
-        return {"page": page.main(json.dumps(order["page"]))}
+        return {"page": page.main(order["page"])}
     command = ["/bin/sh", "-c", order["command"].encode()]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     out, err = (base64.b64encode(text).decode("ascii") for text in (done.stdout, done.stderr))

@@ -14,7 +14,6 @@ by the daemon's own parser, and reverted at once when the parser objects:
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import re
@@ -373,10 +372,9 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     return result | {"skipped": kept_back(order)}
 
 
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the outcome; what failed is an answer too."""
     try:
-        result = perform(order)
+        return perform(order)
     except (Failed, OSError, KeyError, re.error) as error:
-        result = {"failed": True, "msg": f"{type(error).__name__}: {error}"}
-    print("UNGCUU-RESULT " + json.dumps(result))
+        return {"failed": True, "msg": f"{type(error).__name__}: {error}"}

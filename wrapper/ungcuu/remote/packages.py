@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import fnmatch
-import json
 import os
 import pwd
 import re
@@ -188,10 +187,9 @@ def change(
     return {"installed": new, "removed": gone}
 
 
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the outcome; what failed is an answer too."""
     try:
-        result = perform(order)
+        return perform(order)
     except (Refused, OSError, subprocess.SubprocessError) as error:
-        result = {"failed": True, "msg": str(error)}
-    print("UNGCUU-RESULT " + json.dumps(result))
+        return {"failed": True, "msg": str(error)}

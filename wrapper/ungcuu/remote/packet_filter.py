@@ -1,6 +1,6 @@
 """Read a host's packet filter, devices and neighbours from its kernel, by netlink: not with the host's nft or ip.
 
-``main(order)`` prints one JSON document whose messages are as the kernel gave them, in hexadecimal: what they mean is
+``main(order)`` returns one document whose messages are as the kernel gave them, in hexadecimal: what they mean is
 decided on the controller (ungcuu/contain/packet_filter.py). ``order`` is ``{"tables": [[family, name], …], "port":
 22}``. Runs on the host: the standard library alone, nothing is changed, nothing is written.
 """
@@ -8,16 +8,13 @@ decided on the controller (ungcuu/contain/packet_filter.py). ``order`` is ``{"ta
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import struct
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MARK = "UNGCUU-RESULT "
 MOST = 2 << 20  # bytes of one dump; an intruder may have made a hundred thousand devices
 ROUTE, NETFILTER = 0, 12
 TABLE, CHAIN, RULE, SET, ELEMENT = 1, 4, 7, 10, 13  # the messages that ask for them, in subsystem 10
@@ -124,8 +121,8 @@ def _hex(messages: list[bytes]) -> list[str]:
     return [message.hex() for message in messages]
 
 
-def main(order: dict[str, Any]) -> None:
-    """Read all of it, and print it."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Read all of it."""
     found: dict[str, Any] = {"tables": _hex(of_filter(TABLE, 0)), "parts": []}
     for family, name in order["tables"]:
         sets = of_filter(SET, family, (1, name))
@@ -142,4 +139,4 @@ def main(order: dict[str, Any]) -> None:
     found["links"] = _hex(dump(ROUTE, LINK, struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0)))
     found["neighbours"] = _hex(dump(ROUTE, NEIGHBOUR, struct.pack("=BBHiHBB", 0, 0, 0, 0, 0, 0, 0)))
     found["sessions"], found["namespaces"] = sessions(int(order["port"])), namespaces()
-    sys.stdout.write("\n" + MARK + json.dumps(found) + "\n")
+    return found

@@ -8,19 +8,18 @@ A page is healthy when its status is 200 and its text stands in it, after redire
 of them may change scheme and port. The certificate is not judged: it names the website, and the address is loopback
 or the host's own; the audit judges certificates.
 
-``python3 - '{"do": "wait", …}' < page.py`` prints one JSON document: ``wait`` until the page is healthy, ``get`` some
-answers as they came, ``doors`` says how each port of the site speaks.
+``main({"do": "wait", …})`` returns one document: ``wait`` until the page is healthy, ``get`` some answers as they came,
+``doors`` says how each port of the site speaks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import socket
 import ssl
-import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -169,11 +168,7 @@ def spoken(order: dict[str, Any]) -> dict[str, Any]:
     return {"doors": found}
 
 
-def main(argument: str) -> dict[str, Any]:
-    """Do what the JSON document asks for."""
-    order = json.loads(argument)
-    return {"wait": wait, "get": get, "doors": spoken}[order.pop("do")](order)
-
-
-if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+def main(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what is asked for."""
+    asked = dict(order)
+    return {"wait": wait, "get": get, "doors": spoken}[asked.pop("do")](asked)

@@ -1,7 +1,7 @@
 """What can be reached from where this runs: sent to a host over SSH's standard input, run by its own python3.
 
-``python3 - '{"ask": "ports", …}' < reachability.py`` prints one JSON document. The standard library alone, Python 3.9
-and later, nothing written anywhere. Of the package it needs ``page`` alone, which is sent with it.
+``main({"ask": "ports", …})`` returns one document. The standard library alone, Python 3.9 and later, nothing written
+anywhere. Of the package it needs ``page`` alone, which is sent with it.
 
 ``ports``   which ports of some addresses answer, from here
 ``site``    whether the website answers here with its marker text
@@ -19,8 +19,8 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ungcuu.remote import page
@@ -171,9 +171,9 @@ def hold(address: str, port: int, seconds: float, say: str = "", source: int = 0
     return {"held": True, "since": begun, "last": last, "answers": answers, "until": time.time()}
 
 
-def main(argument: str) -> dict[str, Any]:
-    """Do what the JSON document asks for."""
-    ask = json.loads(argument)
+def main(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what is asked for."""
+    ask = dict(order)
     kind = ask.pop("ask")
     if kind == "ports":
         return {"ports": ports(ask["addresses"], ask["ports"], float(ask["timeout"]))}
@@ -184,7 +184,3 @@ def main(argument: str) -> dict[str, Any]:
     if kind == "hold":
         return hold(**ask)
     return inside(ask)
-
-
-if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))

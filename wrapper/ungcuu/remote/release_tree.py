@@ -7,7 +7,6 @@ library only.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -24,20 +23,19 @@ class NotOneTreeError(Exception):
     """The release can't be put in place: a path of it is a link, or a folder where it has a file."""
 
 
-def main(order: Mapping[str, Any]) -> None:
-    """Print what differs, and the version that stands there; or why the tree can't take the release."""
+def main(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs, and the version that stands there; or why the tree can't take the release."""
     try:
         found = differences(
             Path(order["root"]), order["files"], order["replaces"], order["keeps"], order["may_be_missing"]
         )
-        answer: dict[str, Any] = {
+        return {
             **found,
             "version": version(Path(order["root"]), order["version"]),
             "package": _package(order),
         }
     except (NotOneTreeError, OSError) as error:
-        answer = {"failed": True, "msg": str(error)}
-    print("UNGCUU-RESULT " + json.dumps(answer))
+        return {"failed": True, "msg": str(error)}
 
 
 def differences(

@@ -5,7 +5,6 @@ Runs on the managed host: standard library only. The controller checks each valu
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -94,12 +93,12 @@ def apparmor() -> bool:
     return writable and enabled.exists() and enabled.read_text().strip() == "Y"
 
 
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Return what is found, as the module says."""
     php = php_versions()
     listening = sorted({int(port) for port in re.findall(r"^LISTEN.*?:(\d+)\s", said("ss", "-Hltn"), re.MULTILINE)})
     servers = sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
-    result = {
+    return {
         "debian": debian(),
         "has": servers
         + (["web"] if {"nginx", "apache"} & set(servers) else [])
@@ -124,4 +123,3 @@ def main(order: dict[str, Any]) -> None:
         "listening": listening,
         "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
     }
-    print("UNGCUU-RESULT " + json.dumps(result))

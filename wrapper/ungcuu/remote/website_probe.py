@@ -13,7 +13,6 @@ The home page of every other site of the host is asked for too, and what it look
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import subprocess
 import time
@@ -169,7 +168,7 @@ def _smaller_upload(site: Wordpress, results: dict[str, dict[str, Any]], again: 
         del results["upload 2 MB"]
 
 
-def perform(order: dict[str, Any]) -> dict[str, Any]:
+def main(order: dict[str, Any]) -> dict[str, Any]:
     """All trials, each noted by name."""
     results: dict[str, dict[str, Any]] = {}
     if order.get("paced"):
@@ -223,8 +222,3 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
         "refused_by": refused_by(logs) if again else [],
         "left": [other["trial"] for other in left],
     }
-
-
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document."""
-    print("UNGCUU-RESULT " + json.dumps(perform(order)))

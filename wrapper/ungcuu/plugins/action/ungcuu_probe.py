@@ -10,8 +10,6 @@ the site's note on where else to cut the host off. Changes nothing.
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us,
 from ungcuu.contain import allowlist, outside, proofs, vantage_point
 from ungcuu.core.phrases import Detail, Proof, Side, phrase
 from ungcuu.hosts import site
-from ungcuu.hosts.remote_program import python_command, script
 from ungcuu.plugins.documented_action import DocumentedAction
+from ungcuu.plugins.on_host import run_on_host
 from ungcuu.remote import reachability
 
 TIMEOUT = 1.0  # seconds for one connection
-_LIMIT = 4 << 20
 _OUT_PORTS = [22, 53, 80, 443]
 
 
@@ -113,16 +110,11 @@ class ActionModule(DocumentedAction):
 
     def _ask(self, order: dict[str, Any], kind: str) -> dict[str, Any]:
         """Run the probe here or on the task's host; an answer that is no mapping is no answer."""
-        text = json.dumps(order | {"timeout": TIMEOUT})
+        asked = order | {"timeout": TIMEOUT}
         if kind.endswith("from the controller"):
-            return reachability.main(text)
-        program = script("reachability").encode()
-        done = self._low_level_execute_command(shlex.join(python_command("-", text)), in_data=program)
-        try:
-            answer = json.loads(str(done.get("stdout", ""))[:_LIMIT].strip().splitlines()[-1])
-        except (ValueError, IndexError):
-            return {}
-        return answer if isinstance(answer, dict) else {}
+            return reachability.main(asked)
+        answer = run_on_host(self, "reachability", asked)
+        return {} if answer.get("failed") else answer
 
 
 def _switch(args: dict[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from system import Fault, run, tail
-from versions import Version
+from ungcuu_patch.system import Fault, run, tail
+from ungcuu_patch.versions import Version
 
 FORMAT = (
     "${binary:Package}\\t${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Abbrev}\\t"

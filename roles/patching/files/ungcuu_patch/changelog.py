@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from system import ENVIRONMENT
-from versions import Version
+from ungcuu_patch.system import ENVIRONMENT
+from ungcuu_patch.versions import Version
 
 MAX_PACKED = 4 * 1024 * 1024
 MAX_TEXT = 16 * 1024 * 1024

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from system import Fault, run, tail
-from versions import Version
+from ungcuu_patch.system import Fault, run, tail
+from ungcuu_patch.versions import Version
 
 UNIT_IN_CGROUP = re.compile(r"/([A-Za-z0-9:@_.\\-]+\.service)(?:/|$)")
 NEEDRESTART = re.compile(r"^NEEDRESTART-SVC: (\S+\.service)$", re.MULTILINE)

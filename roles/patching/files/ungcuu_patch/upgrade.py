@@ -16,12 +16,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import host
-import packages
-import saved
-import services
-from packages import Apt, errors_of
-from system import HOME, Fault, read_json, run, tail, write_json
+from ungcuu_patch import host, packages, saved, services
+from ungcuu_patch.packages import Apt, errors_of
+from ungcuu_patch.system import HOME, Fault, read_json, run, tail, write_json
 
 STATE = HOME / "state.json"
 REQUEST = HOME / "request.json"

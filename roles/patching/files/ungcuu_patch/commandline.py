@@ -8,16 +8,15 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import planning
-import upgrade
-from system import HOME, UNIT, Fault, read_json, run, write_json
+from ungcuu_patch import planning, upgrade
+from ungcuu_patch.system import HOME, UNIT, Fault, read_json, run, write_json
 
 RUNNING = ("active", "activating", "deactivating")
-PROGRAM = "/usr/local/lib/ungcuu/patch.py"
-HEAD = """usage: patch.py ACTION [QUESTION]
+PROGRAM = "/usr/local/sbin/ungcuu-patch"
+HEAD = """usage: ungcuu-patch ACTION [QUESTION]
 
 Upgrades the packages of this host for ungcuu. QUESTION is a JSON object; without it standard input is read.
-Each action prints one JSON object. `patch.py ACTION --help` describes one action.
+Each action prints one JSON object. `ungcuu-patch ACTION --help` describes one action.
 
 Actions:"""
 HELP = {
@@ -72,7 +71,7 @@ def start(question: dict[str, Any]) -> dict[str, Any]:
     # --collect lets a failed unit go, so that its name is free for the next run.
     started = run(
         ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--description=ungcuu: upgrade of packages",
-         "--property=KillMode=mixed", "--property=OOMScoreAdjust=-500", "/usr/bin/python3", "-I", PROGRAM, "unit"]
+         "--property=KillMode=mixed", "--property=OOMScoreAdjust=-500", PROGRAM, "unit"]
     )  # fmt: skip # a table
     if started.returncode:
         raise Fault("unit_not_started", f"systemd did not start the unit: {started.stderr.strip()[:200]}")
@@ -111,12 +110,12 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
 def help_text(words: list[str]) -> str:
     """The help of one action, or of all of them."""
     if words and words[0] in HELP:
-        return f"usage: patch.py {words[0]} [QUESTION]\n\n{HELP[words[0]]}"
+        return f"usage: ungcuu-patch {words[0]} [QUESTION]\n\n{HELP[words[0]]}"
     return "\n".join([HEAD, *(f"  {name:<7} {text}" for name, text in HELP.items())])
 
 
 def main() -> int:
-    """Do what argv asks; a fault is an answer too."""
+    """Do what argv asks."""
     words = sys.argv[1:]
     if not words or words[0] not in HELP or set(words) & {"-h", "--help"}:
         asked = bool({"-h", "--help", "help"} & set(words))
@@ -125,10 +124,14 @@ def main() -> int:
     if sys.argv[1] == "unit":
         return upgrade.main()
     question = json.loads(sys.argv[2]) if len(sys.argv) > 2 else json.load(sys.stdin)
+    print(json.dumps(answer_to(sys.argv[1], question)))
+    return 0
+
+
+def answer_to(action: str, question: dict[str, Any]) -> dict[str, Any]:
+    """Return what an action gives; a fault is an answer too."""
     verbs = {"plan": plan, "status": status, "start": start, "follow": follow, "answer": answer}
     try:
-        said = verbs[sys.argv[1]](question)
+        return verbs[action](question)
     except Fault as fault:
-        said = {"fault": fault.record()}
-    print(json.dumps(said))
-    return 0
+        return {"fault": fault.record()}

@@ -9,13 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import changelog
-import host
-import packages
-import saved
-import services
-from packages import Apt, Installed, Wish
-from system import ARCHIVES, Fault, run
+from ungcuu_patch import changelog, host, packages, saved, services
+from ungcuu_patch.packages import Apt, Installed, Wish
+from ungcuu_patch.system import ARCHIVES, Fault, run
 
 KERNEL = re.compile(r"^linux-image-\d")
 MAX_CHANGELOG_BYTES = 200 * 1024 * 1024

@@ -14,7 +14,6 @@ import json
 import os
 import pwd
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -192,24 +191,29 @@ def is_open(path: Path, user: User) -> bool:
     return stat.S_ISDIR(info.st_mode) and may_write(user, info)
 
 
-def main(order: dict[str, Any]) -> None:
-    """Print one JSON document of numbers; ``absent`` are positions in the list of writable folders."""
+def main(order: dict[str, Any]) -> dict[str, Any]:
+    """Do what is asked for, or look alone where ``check`` says so; return numbers.
+
+    ``changes`` is how much was, or would be, changed. ``absent`` are positions in the list of writable folders.
+    """
     root = Path(os.path.realpath(order["root"]))
     writable = [root / folder for folder in order["writable"]]
     try:
         user = User.named(order["user"])
     except KeyError:
-        print(json.dumps({"writable": 0, "left": 0, "kept": 0, "closed": 0, "absent": []}))
-        return
-    closed, absent = open_writable(root, user, order["writable"], order["do"] == "open")
+        return {"changes": 0, "left": 0, "absent": []}
+    if order["do"] == "open":
+        count, absent = open_writable(root, user, order["writable"], False)
+        if count and not absent and not order["check"]:
+            open_writable(root, user, order["writable"], True)
+        return {"changes": count, "left": 0, "absent": absent}
+    if order["do"] == "give back":
+        count = len(kept())
+        if count and not order["check"]:
+            give_back(root, writable)
+        return {"changes": count, "left": 0, "absent": []}
     found, left = look(root, user, writable)
-    if order["do"] == "take" and found:
+    if found and not order["check"]:
         keep(found)
         take(root, user, writable)
-    elif order["do"] == "give back":
-        give_back(root, writable)
-    print(json.dumps({"writable": len(found), "left": left, "kept": len(kept()), "closed": closed, "absent": absent}))
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    return {"changes": len(found), "left": left, "absent": []}

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from packages import Apt, known
-from system import ARCHIVES, Fault, run, tail
+from ungcuu_patch.packages import Apt, known
+from ungcuu_patch.system import ARCHIVES, Fault, run, tail
 
 KEEP_RUNS = 3
 REPACKER = "dpkg-repack"

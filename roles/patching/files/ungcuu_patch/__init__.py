@@ -1,0 +1,1 @@
+"""Plans and carries out package upgrades of a host for ungcuu; the standard library alone."""

@@ -1,1 +1,0 @@
-../../../wrapper/ungcuu/remote/page.py
