@@ -87,3 +87,20 @@ def test_a_path_that_is_no_folder_is_named_by_its_place(program: ModuleType, roo
     """The host answers with positions in the inventory's own list: a name from a host could be anything."""
     names = ["nowhere", "index.php", "assets"]
     assert program.open_writable(root, program.User(os.geteuid(), frozenset()), names, False) == (0, [0, 1])
+
+
+@ROOT_ONLY
+def test_giving_one_website_back_keeps_what_is_known_of_the_other(program: ModuleType, tmp_path: Path) -> None:
+    """Seen failing with the file removed as a whole: the second website's code could never be given back."""
+    who, roots = user(program), [tmp_path / "a", tmp_path / "ab"]
+    for root in roots:
+        root.mkdir()
+        (root / "index.php").touch()
+        os.chown(root / "index.php", who.uid, 0)
+        program.keep(program.look(root, who, [])[0])
+        program.take(root, who, [])
+    program.give_back(roots[0], [])
+    assert (roots[0] / "index.php").stat().st_uid == who.uid
+    assert list(program.kept()) == [str(roots[1] / "index.php")]
+    program.give_back(roots[1], [])
+    assert (roots[1] / "index.php").stat().st_uid == who.uid and not program.kept()
