@@ -95,7 +95,9 @@ def whose(host: testinfra.host.Host, site: Mapping[str, Any]) -> Mapping[str, An
         reply = answer_of(host, "survey", {"root": root})
         sites = web_sites.checked(reply.get("sites"))
         of_apache = "modphp" in reply.get("has", [])
-        _SURVEYED[name] = web_sites.whose(sites, str(site.get("website_name", "")), str(reply["root"]), of_apache)
+        listed = [(one["website_name"], one["website_root"]) for one in site.get("websites") or []]
+        known = str(site.get("website_name", "")), str(reply["root"])
+        _SURVEYED[name] = web_sites.whose(sites, *known, of_apache, listed)
     return _SURVEYED[name]
 
 

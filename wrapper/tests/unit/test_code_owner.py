@@ -113,3 +113,20 @@ def test_an_answer_of_another_form_changes_nothing_and_says_so(lie: dict[str, An
     done = plugin_runs.run("ungcuu_code_owner", arguments, plugin_runs.answering(lambda _order: lie))
     assert done["failed"] is True
     assert done["msg"] == "web01 gave another answer than its counts"
+
+
+@ROOT_ONLY
+def test_giving_one_website_back_keeps_what_is_known_of_the_other(program: ModuleType, tmp_path: Path) -> None:
+    """Seen failing with the file removed as a whole: the second website's code could never be given back."""
+    who, roots = user(program), [tmp_path / "a", tmp_path / "ab"]
+    for root in roots:
+        root.mkdir()
+        (root / "index.php").touch()
+        os.chown(root / "index.php", who.uid, 0)
+        program.keep(program.look(root, who, [])[0])
+        program.take(root, who, [])
+    program.give_back(roots[0], [])
+    assert (roots[0] / "index.php").stat().st_uid == who.uid
+    assert list(program.kept()) == [str(roots[1] / "index.php")]
+    program.give_back(roots[1], [])
+    assert (roots[1] / "index.php").stat().st_uid == who.uid and not program.kept()

@@ -6,15 +6,18 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from ungcuu.hosts import new_site
-from ungcuu.hosts.discovery import choice, comparison, draft, reading
-from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings
+from ungcuu.core.settings import Settings
+from ungcuu.hosts import new_site, websites
+from ungcuu.hosts.discovery import choice, comparison, draft, reading, several
+from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, usable
 from ungcuu.hosts.discovery.reading import Folder, Page, Survey, key
 from ungcuu.hosts.discovery.vhosts import Website
+from ungcuu.hosts.site import Site
 
 SITE = Website(
     "nginx", ("a.vn",), ((80, False), (443, True)), "/srv/a", "unix:/run/php/a.sock", ("/etc/ssl/a.pem",), ("f:1",)
@@ -105,9 +108,9 @@ def test_a_comment_can_not_end_its_line() -> None:
 
 
 def test_a_value_without_its_form_is_no_fact() -> None:
-    assert not draft.usable(Found("website_user", "a; id", Sure.CERTAIN))
-    assert not draft.usable(Found("website_health_text", "{{ x }}", Sure.CERTAIN))
-    assert draft.usable(Found("website_writable_paths", [], Sure.CERTAIN))
+    assert not usable(Found("website_user", "a; id", Sure.CERTAIN))
+    assert not usable(Found("website_health_text", "{{ x }}", Sure.CERTAIN))
+    assert usable(Found("website_writable_paths", [], Sure.CERTAIN))
 
 
 def test_a_page_of_headings_alone_is_no_burden() -> None:
@@ -251,3 +254,59 @@ def test_a_key_that_exists_is_used(tmp_path: Path) -> None:
         new_site.public_key(key_file) in line
         for line in new_site.console_lines("ungcuu", new_site.public_key(key_file))
     )
+
+
+def beside(name: str, root: str, **given: Any) -> tuple[Website, Folder]:
+    """A second website of the host, written by hand, in the same pool."""
+    site = dataclasses.replace(SITE, names=(name,), root=root, ports=((8080, False),), files=())
+    page = Page(200, name, "/", "<title>Giá cả</title>")
+    return site, dataclasses.replace(FOLDER, real=root, pages=(page, page), application_texts={"php": {}}, **given)
+
+
+def test_a_host_with_several_websites_is_drafted_as_a_list() -> None:
+    """The list is one that `websites.of_host` takes; isolate needs the ports of all, so they are the host's."""
+    other, folder = beside("gia.a.vn", "/srv/gia", connections=(("/srv/gia/i.php", "mariadb", "gia", "gia"),))
+    folders = {key(SITE): FOLDER, key(other): folder}
+    survey = dataclasses.replace(SURVEY, websites=(SITE, other), folders=folders, listening=frozenset({80, 443, 8080}))
+    chosen = several.entries(survey)
+    text = draft.text_of_several("web01", survey, chosen)
+    drafted = yaml.safe_load(text)
+    assert drafted["website_ports"] == [80, 443, 8080]
+    assert [entry["name"] for entry in drafted["websites"]] == ["a", "gia"]
+    assert {name: drafted["websites"][0][name] for name in RIGHT if name != "website_config_paths"} == {
+        name: value for name, value in RIGHT.items() if name != "website_config_paths"
+    }
+    assert drafted["websites"][1]["website_database_name"] == "gia"
+    assert "secret" not in text
+    site = Site(
+        Path("/nonexistent"), Settings(Path("/nonexistent"), Path("/nonexistent"), "an"), {"web01": drafted}, {}
+    )
+    assert [entry.name for entry in websites.of_host(site, "web01")] == ["a", "gia"]
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "given"),
+    [
+        ("b.vn", "/srv/a/blog", {}),
+        ("b.vn", "/srv/b", {"connections": (("/srv/b/i.php", "mariadb", "a_db", "b"),)}),
+        ("b.vn", "/srv/b", {"pages": ()}),
+    ],
+    ids=["inside another's root", "another's database", "no page to judge it by"],
+)
+def test_what_can_not_stand_in_the_list_stays_a_neighbour(name: str, root: str, given: dict[str, Any]) -> None:
+    """A list that the inventory refuses, or an entry without a way to see that it works, is no draft."""
+    pages = given.pop("pages", None)
+    other, folder = beside(name, root, **given)
+    folder = folder if pages is None else dataclasses.replace(folder, pages=pages)
+    folders = {key(SITE): FOLDER, key(other): folder}
+    survey = dataclasses.replace(SURVEY, websites=(SITE, other), folders=folders, listening=frozenset({80, 443, 8080}))
+    assert [entry.name for entry in several.entries(survey)] == ["a"]
+
+
+def test_names_of_the_list_are_short_and_different() -> None:
+    one, first = beside("www.gia.a.vn", "/srv/1")
+    two, second = beside("gia.b.vn", "/srv/2")
+    three, third = beside("gia.b.vn.", "/srv/3")
+    folders = {key(one): first, key(two): second, key(three): third}
+    survey = dataclasses.replace(SURVEY, websites=(one, two, three), folders=folders, listening=frozenset({8080}))
+    assert [entry.name for entry in several.entries(survey)][:2] == ["gia", "gia-b-vn"]

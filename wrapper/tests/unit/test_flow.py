@@ -20,10 +20,10 @@ from ungcuu.cli import registry
 from ungcuu.core.errors import Exit, Locked, Refused, Terminated
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
-from ungcuu.run import flow, locks
+from ungcuu.run import failures, flow, locks
 from ungcuu.run.ledger import Ledger
 from ungcuu.run.resume import open_runs
-from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
+from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 
 def settings_of(tmp_path: Path) -> Settings:
@@ -242,6 +242,20 @@ def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
     proof = next(record for record in read_records(settings.operations) if record.kind == "proof")
     assert proof.data["data"]["name"] == "greeted"
     assert proof.data["data"]["password"] == "(hidden)"
+
+
+def test_a_command_to_repeat_has_the_options_that_it_was_typed_with() -> None:
+    """Without --application ARCHIVE, `ungcuu patch web01` upgrades Debian's packages instead."""
+    verb = registry.find_verb(["patch"])
+    given = registry.with_defaults(verb, {"application": "a b.zip", "urgent": True, "accept_failing": ["post"]})
+    words = "--urgent --application 'a b.zip' --accept-failing post"
+    again = "Fix the cause, then run it again: ungcuu patch web01"
+    assert failures.with_options(again, verb, given) == f"{again} {words}"
+    assert failures.with_options("ungcuu resume web01", verb, given) == "ungcuu resume web01"
+    assert failures.with_options("ungcuu patch web01 --plan", verb, given) == "ungcuu patch web01 --plan"
+    assert failures.with_options(again, verb, registry.with_defaults(verb, {})) == again
+    secret = dataclasses.replace(verb, options=(Option("--code", "", secret=True),))
+    assert failures.with_options(again, secret, {"code": "only-in-the-lab"}) == again
 
 
 def test_a_start_follows_the_checks_and_precedes_the_journal(tmp_path: Path) -> None:

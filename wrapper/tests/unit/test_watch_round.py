@@ -32,6 +32,7 @@ from ungcuu.run.verb import Context
 from ungcuu.watch import health, history, quick_look, store
 from ungcuu.watch import round as rounds
 from ungcuu.watch.delivery import Delivery
+from ungcuu.watch.outside.look import View
 from ungcuu.watch.ping import ping
 
 FOUND = findings.finding(
@@ -53,11 +54,13 @@ class World:
         self.settings = Settings(folder, folder, "an")
         self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
         self.lost, self.sent = False, list[str]()
+        self.roots, self.scanned = list[list[str]](), list[str]()
         self.took, self.fails, self.facts = True, False, dict[str, Any]()
         monkeypatch.setattr(quick_look, "look", self.look)
         monkeypatch.setattr(rounds.notice.dispatch, "__defaults__", (self.send, None))
 
-    def look(self, *_words: object) -> quick_look.Marks:
+    def look(self, _target: object, roots: list[str], _known: object) -> quick_look.Marks:
+        self.roots.append(roots)
         if self.lost:
             raise Unreachable("web01 could not be reached: \x1b[31mtimed out")
         return quick_look.Marks(dict(self.folders), 7)
@@ -66,12 +69,14 @@ class World:
         self.sent.append(message.text)
         return Delivery("json", "" if self.took else "refused")
 
-    def play(self, _context: Context, playbook: str, _more: object, hosts: tuple[str, ...], **_: object) -> RunResult:
+    def play(self, context: Context, playbook: str, _more: object, hosts: tuple[str, ...], **_: object) -> RunResult:
         assert playbook == "scan"
         if self.fails:
             return RunResult("scan", Outcome.NOT_DONE, {})
         self.scans += 1
-        path = self.settings.host_dir("web01") / "findings.json"
+        self.scanned.append(context.name_of("web01"))
+        path = self.settings.host_dir(self.scanned[-1]) / "findings.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"findings": [one.document() for one in self.found]}))
         return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
 
@@ -139,11 +144,45 @@ def test_a_host_that_falls_silent_is_an_alert(world: World) -> None:
     assert store.load(world.settings, "web01").alerts[alert.sight.id].gone
 
 
-def test_a_host_with_several_websites_is_said_to_be_unwatched(world: World) -> None:
-    """Its flat variables describe none of them: a look by them would call what it never saw quiet."""
+def websites(*names: str) -> dict[str, Any]:
+    facts = ("website_health_path", "website_health_text")
+    return {
+        "websites": [
+            {
+                "name": name,
+                "website_name": f"{name}.vn",
+                "website_root": f"/var/www/{name}",
+                **dict.fromkeys(facts, "/x"),
+            }
+            | {"website_user": name}
+            for name in names
+        ]
+    }
+
+
+def test_each_website_of_a_host_is_looked_at_and_scanned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the first one alone would call what it never saw quiet. Seen failing with the first context alone."""
+    asked: list[tuple[str, str]] = []
+
+    def outside(_settings: Settings, name: str, site: Any, _again: list[str]) -> View:
+        asked.append((name, site.name))
+        return View(whole=True, again=[f"/{name}"])
+
+    monkeypatch.setattr(rounds, "look", outside)
+    world.facts, world.found = websites("a", "b"), [FOUND]
+    done = world.round()
+    assert not done.why and done.looked == {"watch", "scan", "outside"} and world.scans == 2
+    assert world.roots == [["/var/www/a", "/var/www/b"]]
+    assert world.scanned == ["web01/a", "web01/b"]
+    assert asked == [("web01/a", "a.vn"), ("web01/b", "b.vn")]
+    assert [one.sight.host for one in done.raised] == ["web01/a"], "what is the host's own is one alert"
+    assert store.load(world.settings, "web01").notes["outside_again web01/b"] == ["/web01/b"]
+
+
+def test_a_list_that_can_not_be_read_leaves_the_host_unwatched_and_says_so(world: World) -> None:
     world.facts = {"websites": [{"name": "portal"}]}
     first, second = world.round(), world.round()
-    assert "several websites" in first.why and not first.looked
+    assert "website_root is missing" in first.why and not first.looked
     assert [one.sight.rule for one in second.raised] == ["watch.blind"] and world.scans == 0
 
 

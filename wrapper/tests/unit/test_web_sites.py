@@ -13,6 +13,7 @@ from ungcuu.core.check_phrases import Check, Trial
 from ungcuu.core.phrases import Detail, phrase
 from ungcuu.core.sentences import plain
 from ungcuu.hosts.remote_program import question
+from ungcuu.plugins.action.ungcuu_controls import of_websites
 from ungcuu.prepare import web_sites
 from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_probe
 from ungcuu.remote import web_sites as on_host
@@ -131,6 +132,36 @@ def test_whose_a_pool_is(
     found = web_sites.whose(web_sites.checked([site("a.vn", "/var/www/a", "8.2/www"), *others]), "a.vn", "/var/www/a")
     assert (found["pools"], found["shared_pools"], found["shared_units"]) == (alone, shared, units)
     assert found["own_files"] == ["/etc/nginx/sites-available/a.vn.conf"]
+
+
+def test_a_unit_that_runs_listed_websites_alone_is_sandboxed() -> None:
+    """What each of them writes is known. With the list left out, PHP of a host with two websites is never sandboxed."""
+    rows = web_sites.checked([site(f"{name}.vn", f"/var/www/{name}", f"8.2/{name}") for name in "abc"])
+    listed = [("a.vn", "/var/www/a"), ("b.vn", "/var/www/b")]
+    found = web_sites.whose(rows, "a.vn", "/var/www/a", listed=listed)
+    assert found["shared_units"] == {"php8.2-fpm.service": ["c.vn"]}
+    assert web_sites.whose(rows[:2], "a.vn", "/var/www/a", listed=listed)["shared_units"] == {}
+
+
+def test_a_file_with_another_website_in_it_is_shared() -> None:
+    """A server block that only redirects is no other website; one with a root or a pool of its own is."""
+    rows = [site("a.vn", "/var/www/a"), site("b.vn", "/var/www/b")]
+    for row in rows:
+        row["file"] = "/etc/nginx/sites-available/default"
+    assert web_sites.whose(web_sites.checked(rows), "a.vn", "/var/www/a")["shared_files"] == [rows[0]["file"]]
+    rows[1]["roots"] = []
+    assert web_sites.whose(web_sites.checked(rows), "a.vn", "/var/www/a")["shared_files"] == []
+
+
+def test_files_of_a_website_that_is_not_listed_any_more_are_left_over() -> None:
+    """A renamed entry would leave its controls behind, twice. Nothing else that a host names is ever removed."""
+    ours = ["/etc/php/8.2/fpm/pool.d/zz-ungcuu.conf", "/etc/nginx/snippets/ungcuu-site-old.conf"]
+    kept = ["/etc/nginx/conf.d/00-ungcuu-site-a.conf", "/etc/passwd", "/etc/nginx/snippets/../ungcuu-site-x.conf"]
+    listed = [{"name": "a"}, {"name": "b"}]
+    found = of_websites(listed, "a", [*ours, *kept])
+    assert (found["left_over"], found["suffix"], found["suffixes"]) == (sorted(ours), "-a", ["-a", "-b"])
+    flat = of_websites([{"website_root": "/var/www/a"}], "", [*ours, *kept])
+    assert flat["left_over"] == sorted([ours[1], kept[0]]) and flat["suffix"] == ""
 
 
 def test_a_site_without_a_root_counts_as_another() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu.plugins.action.ungcuu_website_probe import checked_needs, got_worse
+from ungcuu.plugins.action.ungcuu_website_probe import checked_needs, got_worse, joined, orders
 from ungcuu.remote import page_loads
 from ungcuu.remote.page_client import Broken, Remade
 from ungcuu.remote.website_probe import trial
@@ -204,3 +204,25 @@ def test_what_a_run_sets_anew_itself_is_no_reason_to_refuse_it_but_must_pass_aft
     failed = {"passed": False}
     assert got_worse(results["Remade"], failed) and not got_worse(results["Broken"], failed)
     assert not got_worse(results["Remade"], {"passed": True})
+
+
+def test_each_website_of_a_host_is_asked_for_its_own_trials() -> None:
+    """Trials of others begin with their name. Asked for those of the first one, a neighbour would pass them for it."""
+    page = {"trial": "page of b.vn:80"}
+    before = {
+        "home page": {"paced": False},
+        "page of b.vn:80": {"page": page},
+        "b.vn: home page": {"paced": True},
+        "b.vn: post": {},
+    }
+    first = orders(before, ["home page", "b.vn: post"], "", ["b.vn: "])
+    assert first == {"only": ["home page"], "again": True, "pages": [page], "paced": False}
+    second = orders(before, ["home page", "b.vn: post"], "b.vn: ", [])
+    assert second == {"only": ["post"], "again": True, "pages": [], "paced": True}
+    assert orders({}, [], "", ["b.vn: "])["again"] is False
+
+
+def test_what_several_websites_load_is_named_once() -> None:
+    """One policy stands for every website of a server: without the second one's needs, its pages would be reported."""
+    needs = joined({"img-src": ["data:"]}, {"img-src": ["data:", "https://a.vn"], "font-src": ["data:"]})
+    assert needs == {"font-src": ["data:"], "img-src": ["data:", "https://a.vn"]}

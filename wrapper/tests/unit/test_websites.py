@@ -250,6 +250,27 @@ def test_a_verb_that_works_on_the_first_one_names_what_it_leaves_alone(made: Mak
     assert isinstance(refused.error, Refused) and "web01/portal, not on web01/gia-ca" in refused.error.what
 
 
+def test_a_verb_for_the_whole_host_does_its_part_once_and_then_each_other_website(made: Make) -> None:
+    """The second website's run must not set the host's controls again, nor the first one's run leave it out."""
+    site = made(PORTAL, PRICES)
+    verb = registry.find_verb(["harden"])
+    host, other = website_runs.parts(verb, ["web01"], lambda: site)
+    assert (host.first, host.website, host.left, host.shown) == (True, "portal", (), ("web01",))
+    assert (other.first, other.website, other.shown) == (False, "gia-ca", ("web01/gia-ca",))
+    assert website_runs.parts(verb, ["web01/portal"], lambda: site) == (website_runs.Part(("web01",), "portal"),)
+    played: list[str | None] = []
+
+    def run(context: Context) -> Result:
+        played.append(context.verb.playbook)
+        return Result()
+
+    both = dataclasses.replace(NOTE, websites=Websites.WHOLE, playbook="scan", run=run)
+    both = dataclasses.replace(both, website_playbook="harden_website")
+    assert execute(site, both, "web01").code is Exit.OK
+    assert played == ["scan", "harden_website"]
+    assert "warnings" not in execute(site, both, "web01").parts[0].document
+
+
 def test_a_case_asks_for_the_restore_points_of_websites() -> None:
     """None is kept under the host's own name: the report would say that it has no backup."""
     facts = Facts(hosts=("web01", "web01/portal", "web02"))

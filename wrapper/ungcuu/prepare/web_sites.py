@@ -69,21 +69,26 @@ def own(sites: Iterable[WebSite], name: str, root: str) -> tuple[WebSite, ...]:
     return named or tuple(site for site in sites if root in site.roots)
 
 
-def whose(sites: Sequence[WebSite], name: str, root: str, mod_php: bool = False) -> dict[str, Any]:
+def whose(
+    sites: Sequence[WebSite], name: str, root: str, mod_php: bool = False, listed: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """What the website has for itself: ``pools`` (version to names) and ``own_files``, and what it shares.
 
     ``shared_pools`` is version/name to the other sites, ``shared_units`` the same for the units that run PHP, also
-    those that run other sites alone. A site below the same root (a redirect, a second name) is no other site.
+    those that run other sites alone: but not those that the inventory lists (``listed``, name and root), since what
+    they write is known. ``shared_files`` hold virtual hosts of other sites, too. A site below the same root (a
+    redirect, a second name) is no other site.
     """
     mine = own(sites, name, root)
     others = [site for site in sites if site not in mine and not _inside(site, root)]
+    known = {site for one in listed for site in own(sites, *one)}
     used = sorted({pool for site in mine for pool in site.pools})
     shared = {pool: sorted({site.label for site in others if pool in site.pools}) for pool in used}
     alone: dict[str, list[str]] = {}
     for version, _, pool in (item.partition("/") for item in used if not shared[item]):
         alone.setdefault(version, []).append(pool)
     units: dict[str, set[str]] = {}
-    for site in others:
+    for site in (site for site in others if site not in known):
         for pool in site.pools:
             units.setdefault(f"php{pool.partition('/')[0]}-fpm.service", set()).add(site.label)
         if mod_php and site.server == "apache":
@@ -93,12 +98,20 @@ def whose(sites: Sequence[WebSite], name: str, root: str, mod_php: bool = False)
         "shared_pools": {pool: names for pool, names in shared.items() if names},
         "shared_units": {unit: sorted(names) for unit, names in sorted(units.items())},
         "own_files": sorted({site.file for site in mine if site.file}),
+        "shared_files": sorted(
+            {site.file for site in mine if site.file}
+            & {site.file for site in others if site.pools or any(not _below(place, root) for place in site.roots)}
+        ),
     }
 
 
 def _inside(site: WebSite, root: str) -> bool:
     """Whether a site has nothing outside of the root."""
-    return bool(site.roots) and all(place == root or place.startswith(f"{root}/") for place in site.roots)
+    return bool(site.roots) and all(_below(place, root) for place in site.roots)
+
+
+def _below(place: str, root: str) -> bool:
+    return place == root or place.startswith(f"{root}/")
 
 
 def page(row: object) -> dict[str, Any] | None:

@@ -73,8 +73,13 @@ def code(path: Path, writable: list[Path], parent: int | None = None) -> Iterato
 def keep(rows: dict[str, list[int]]) -> None:
     """Write down how it was, before anything changes; the first state known of a path stays."""
     KEPT.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write(rows | kept())
+
+
+def write(rows: dict[str, list[int]]) -> None:
+    """Replace what is kept, whole."""
     partial = KEPT.with_suffix(".new")
-    partial.write_text(json.dumps(rows | kept()), encoding="utf-8", errors="surrogateescape")
+    partial.write_text(json.dumps(rows), encoding="utf-8", errors="surrogateescape")
     with partial.open("rb") as stream:
         os.fsync(stream.fileno())
     partial.replace(KEPT)
@@ -83,6 +88,11 @@ def keep(rows: dict[str, list[int]]) -> None:
 def kept() -> dict[str, list[int]]:
     """How it was before."""
     return json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+
+
+def below(root: Path, rows: dict[str, list[int]]) -> dict[str, list[int]]:
+    """What is kept of one website: a host may serve several."""
+    return {path: row for path, row in rows.items() if path == str(root) or path.startswith(f"{root}/")}
 
 
 def look(root: Path, user: User, writable: list[Path]) -> tuple[dict[str, list[int]], int]:
@@ -116,7 +126,11 @@ def give_back(root: Path, writable: list[Path]) -> None:
         if row := rows.get(str(path)):
             os.fchown(handle, row[0], row[1])
             os.fchmod(handle, row[2])
-    KEPT.unlink(missing_ok=True)
+    left = {path: row for path, row in rows.items() if path not in below(root, rows)}  # another website's
+    if left:
+        write(left)
+    else:
+        KEPT.unlink(missing_ok=True)
 
 
 def folder(root: Path, name: str) -> int | None:
@@ -208,7 +222,7 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
             open_writable(root, user, order["writable"], True)
         return {"changes": count, "left": 0, "absent": absent}
     if order["do"] == "give back":
-        count = len(kept())
+        count = len(below(root, kept()))
         if count and not order["check"]:
             give_back(root, writable)
         return {"changes": count, "left": 0, "absent": []}

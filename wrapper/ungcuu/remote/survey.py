@@ -54,6 +54,13 @@ def apache_files() -> list[str]:
     return [str(path) for path in dict.fromkeys(paths) if path.is_file()]
 
 
+def ours() -> list[str]:
+    """Files that earlier runs put here for one website each."""
+    places = ("php/*/fpm/pool.d/zz-ungcuu*", "nginx/snippets/ungcuu-site*", "nginx/conf.d/00-ungcuu-site*")
+    patterns = (*places, "apache2/conf-enabled/zz-ungcuu-site*")
+    return [str(path) for pattern in patterns for path in sorted(Path("/etc").glob(f"{pattern}.conf"))]
+
+
 def largest_post() -> int:
     """Bytes of the largest request that PHP takes: what the site needs, so no limit may be smaller. 0: unknown."""
     texts = [
@@ -111,6 +118,7 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         "root": os.path.realpath(order["root"]) if order.get("root") else "",
         "nginx_files": nginx_files() if Path("/etc/nginx").is_dir() else [],
         "apache_files": apache_files(),
+        "ours": ours(),
         "body_bytes": largest_post(),
         "clusters": clusters(),
         "cluster_paths": cluster_paths(),

@@ -107,21 +107,22 @@ def _shown_cases(view: View) -> list[CaseSummary]:
 
 
 def _hosts(view: View, found: Sequence[Standing]) -> list[dict[str, Any]]:
-    """Each host with the state and age of each of its proofs."""
+    """Each host, or each of its websites, with the state and age of each of its proofs."""
     isolation: dict[str, str] = {}
     for case in view.known.cases:
         isolation |= case.isolation if not case.apart else {}
     rows = []
-    for host in view.scope.hosts:
-        mine = [one for one in found if one.host == host]
+    names = [(host, name) for host in view.scope.hosts for name in view.scope.websites.get(host) or (host,)]
+    for host, name in names:
+        mine = [one for one in found if one.host in (host, name)]
         cells = []
         for one in mine:
             state, tone = page.STATES[one.state]
             age = _("{days} days").format(days=one.age) if one.age is not None else ""
             cells.append({"state": _(state), "tone": tone, "age": age, "lapses": shown_day(one.lapses)})
-        unit = next((view.scope.names[name] for name, hosts in view.scope.units.items() if host in hosts), "")
+        unit = next((view.scope.names[one] for one, hosts in view.scope.units.items() if host in hosts), "")
         rows.append(
-            {"name": host, "unit": unit, "isolation": _(ISOLATION.get(isolation.get(host, ""), "")), "cells": cells}
+            {"name": name, "unit": unit, "isolation": _(ISOLATION.get(isolation.get(host, ""), "")), "cells": cells}
         )
     return rows
 

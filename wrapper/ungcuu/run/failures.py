@@ -6,7 +6,7 @@ import errno
 import re
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from ungcuu.core.terminal import clean
 
 if TYPE_CHECKING:
     from ungcuu.run.runner import HostResult, RunResult
+    from ungcuu.run.verb import Verb
 
 
 def problem_of(verb: str, read_only: bool, result: RunResult) -> UngcuuError | None:
@@ -201,6 +202,20 @@ def as_typed(command: str, inventory: str) -> str:
     if not inventory or " -i " in command:
         return command
     return re.sub(r"\bungcuu (?=[a-z])", lambda _found: f"ungcuu -i {shlex.quote(inventory)} ", command, count=1)
+
+
+def with_options(command: str, verb: Verb, options: Mapping[str, object]) -> str:
+    """Return an advised repetition of the verb with the options that it was typed with: without them it is another."""
+    if not re.search(rf"\bungcuu {verb.name}( [^ -]\S*)+\Z", command):
+        return command
+    words: list[str] = []
+    for option in verb.options:
+        value = options.get(option.key)
+        if option.secret or value in (None, False, "", (), []) or value == option.default:
+            continue
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [option.name] if one is True else [option.name, str(one)]
+    return f"{command} {shlex.join(words)}" if words else command
 
 
 def fault_of(

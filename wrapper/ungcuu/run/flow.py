@@ -79,6 +79,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     if request.verb.playbook_for:
         playbook = request.verb.playbook_for(request.options)
         request = replace(request, verb=replace(request.verb, playbook=playbook))
+    if request.verb.websites_for:
+        request = replace(request, verb=replace(request.verb, websites=request.verb.websites_for(request.options)))
     document: dict[str, object] = {"ungcuu": __version__, "verb": request.verb.name}
     first = Context(settings, request.verb, out)
     try:
@@ -104,8 +106,10 @@ def _execute_one(request: Request, part: website_runs.Part, first: Context, conf
     """Do one run: about hosts, or about one website of a host."""
     with ExitStack() as stack:
         verb, settings, out = request.verb, first.settings, first.out
+        if part.website and not part.first and verb.website_playbook:
+            verb = replace(verb, playbook=verb.website_playbook)
         ctx = Context(settings, verb, out, options=dict(request.options), reason=request.reason, case=request.case)
-        ctx.confirm, ctx.play = confirm, run_playbook
+        ctx.confirm, ctx.play, ctx.shared = confirm, run_playbook, first.shared
         if "site" in vars(first):
             ctx.site = first.site  # loaded already
         document: dict[str, object] = {"ungcuu": __version__, "verb": verb.name}
@@ -420,10 +424,13 @@ def _plan_of(ctx: Context) -> Plan:
 
 def _problem(ctx: Context, result: RunResult) -> UngcuuError | None:
     """Return the error that a run's result amounts to, or None when it is done."""
-    from ungcuu.run.failures import problem_of
+    from ungcuu.run.failures import problem_of, with_options
 
     named = replace(result, hosts={ctx.name_of(host): data for host, data in result.hosts.items()})
-    return problem_of(ctx.verb.name, ctx.verb.read_only, named)
+    problem = problem_of(ctx.verb.name, ctx.verb.read_only, named)
+    if problem is not None:
+        problem.fix = with_options(problem.fix, ctx.verb, ctx.options)
+    return problem
 
 
 def _code_of(outcome: Outcome) -> Exit:

@@ -66,6 +66,9 @@ class Websites(Enum):
     HOST = "host"  # it is about the host as a whole, and takes no HOST/SITE
     EACH = "each"  # HOST alone means each of its websites in turn; HOST/SITE one of them
     ONE = "one"  # it changes one website, which has to be named: HOST/SITE
+    WHOLE = (
+        "whole"  # HOST alone means the host with its first website, then each other one; HOST/SITE one of them alone
+    )
     FIRST = "first"  # it is about the host, and of its websites about the first one of the list alone; it says so
     NONE = "none"  # it can't work on such a host yet, and says so
 
@@ -151,6 +154,8 @@ class Verb:
         plan_details: What a look at the hosts adds to ``--plan``: what the run changes (:mod:`ungcuu.run.foretold`).
         steps_before, steps_after: Steps that ``before`` and ``after`` perform, for the plan. ``run`` uses the first.
         websites: What it does with a host that serves several websites.
+        websites_for: What these options mean for such a host; None for a verb to which ``websites`` always applies.
+        website_playbook: Of a verb about the host with its websites: the playbook of a run about one of them alone.
         with_groups: Groups whose hosts the playbook needs besides the named ones (the vault).
         each_alone: One playbook run for each host, in parallel, so that an unreachable host holds nobody back.
         from_card: Hosts are known from their containment cards: the inventory isn't loaded.
@@ -188,6 +193,8 @@ class Verb:
     steps_before: tuple[str, ...] = ()
     steps_after: tuple[str, ...] = ()
     websites: Websites = Websites.HOST
+    websites_for: Callable[[Mapping[str, object]], Websites] | None = None
+    website_playbook: str = ""
     with_groups: tuple[str, ...] = ()
     each_alone: bool = False
     from_card: bool = False
@@ -228,6 +235,7 @@ class Context:
         confirm: Has the names of hosts typed before a dangerous verb; raises ``Refused``.
         play: Runs a playbook inside this run; :mod:`ungcuu.run.flow` hands it in. Prefer :meth:`run_playbook`.
         laid_over: Inventories that Ansible reads after the site's own: the facts of the one website.
+        shared: What one run of a command leaves to the next one of it, about another website of the same host.
         started: What the verb's ``start`` gave.
         step_counts: Changes of each step that was reached, by its index in the plan.
         host_results: What became of each host in the playbook.
@@ -250,6 +258,7 @@ class Context:
     confirm: Callable[[Verb, Sequence[str]], None] = lambda _verb, _hosts: None
     play: Callable[..., RunResult] = _nothing_plays
     laid_over: tuple[Path, ...] = ()
+    shared: dict[str, Any] = field(default_factory=dict)
     started: object = None
     step_counts: dict[int, int] = field(default_factory=dict)
     host_results: dict[str, HostResult] = field(default_factory=dict)

@@ -6,7 +6,8 @@ Most hosts are one website: their command is the one run that was asked for, unt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit, Outcome, Refused, UsageFault
@@ -85,6 +86,14 @@ def _of_one(verb: Verb, site: Site, host: str, website: str) -> Part:
 
     if verb.websites is Websites.NONE:
         raise _unable(verb, host)
+    if verb.websites is Websites.WHOLE and not verb.website_playbook:
+        raise Refused(
+            _("{verb} is about {host} with all of its websites, not about {name} alone.").format(
+                verb=verb.name, host=host, name=f"{host}/{website}"
+            ),
+            _("Nothing was touched."),
+            f"ungcuu {verb.name} {host}",
+        )
     if verb.websites is Websites.FIRST:
         (part,) = _of_host(verb, site, host)
         if part.website != website:
@@ -114,6 +123,9 @@ def _of_host(verb: Verb, site: Site, host: str) -> list[Part]:
             _("Nothing was touched."),
             f"ungcuu {verb.name} {host}/{known[0].name}",
         )
+    if known and verb.websites is Websites.WHOLE:
+        others = known[1:] if verb.website_playbook else ()
+        return [Part((host,), known[0].name, True), *(Part((host,), website.name) for website in others)]
     if known and verb.websites is Websites.FIRST:
         return [Part((host,), known[0].name, True, tuple(f"{host}/{website.name}" for website in known[1:]))]
     return [Part((host,), website.name) for website in known]
@@ -138,6 +150,20 @@ def lay_over(ctx: Context, part: Part, folder: Path) -> None:
     ctx.site = websites.laid_over(ctx.site, host, part.website)
     facts = next(one for one in websites.of_host(ctx.site, host) if one.name == part.website)
     ctx.laid_over = (websites.write_inventory(folder, host, facts.variables(host)),)
+
+
+def each_of(ctx: Context, host: str, stack: ExitStack) -> list[Context]:
+    """Return a context for each website of a host, in one run about all of them; ``ctx`` itself in one about one."""
+    from ungcuu.core.scratch import private_folder
+    from ungcuu.hosts import websites
+
+    found = []
+    for website in () if ctx.website else websites.of_host(ctx.site, host):
+        one = replace(ctx, hosts=(host,))
+        one.site = ctx.site
+        lay_over(one, Part((host,), website.name), stack.enter_context(private_folder()))
+        found.append(one)
+    return found or [ctx]
 
 
 def name_left(ctx: Context, part: Part, document: dict[str, object]) -> None:

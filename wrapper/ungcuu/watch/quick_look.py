@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,14 @@ class Marks:
         return sorted(name for name in {*before, *self.folders} if before.get(name) != self.folders.get(name))
 
 
-def look(target: ssh.Target, web_root: str, known: Mapping[str, Any]) -> Marks:
-    """Ask the host for its marks.
+def look(target: ssh.Target, web_roots: Sequence[str], known: Mapping[str, Any]) -> Marks:
+    """Ask the host for its marks; ``web_roots`` are those of its websites.
 
     Raises:
         UngcuuError: It could not be reached, or did not answer as expected.
     """
     trees = [path for path in TREES if not path.startswith("/run/")]
-    roots = [web_root, *trees, *_MORE, *map(str, known.get("host_state_trees") or ())]
+    roots = [*web_roots, *trees, *_MORE, *map(str, known.get("host_state_trees") or ())]
     excluded = [*EXCLUDED, *map(str, known.get("host_state_exclude") or ())]
     config = {"roots": roots, "exclude": excluded, "seconds": SECONDS / 2}
     return parse(target.name, run_program(target, "tree_marks", config, SECONDS, _ANSWER))

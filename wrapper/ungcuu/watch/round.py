@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,17 +20,17 @@ from typing import Any
 from ungcuu.case.host_past import HostPast
 from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
-from ungcuu.core.errors import Locked, Refused, UngcuuError
+from ungcuu.core.errors import InventoryError, Locked, UngcuuError
 from ungcuu.core.i18n import _
-from ungcuu.hosts import websites
-from ungcuu.run import locks
+from ungcuu.run import locks, website_runs
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
 from ungcuu.watch import alerts, notice, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
 from ungcuu.watch.explained import explain
-from ungcuu.watch.outside.look import View, look, site_of
+from ungcuu.watch.outside.asking import Site
+from ungcuu.watch.outside.look import View, look, site_of, together
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
 BLIND_AFTER = 2
@@ -101,8 +103,14 @@ def _go(context: Context, host: str, full: bool) -> Round:
     if holder := locks.holder(context.settings, host):
         this.busy = str(holder.get("verb") or "?")
     else:
-        _look(context, this, notes, full)
-        _look_from_outside(context, this, notes)
+        try:
+            with ExitStack() as stack:
+                parts = website_runs.each_of(context, host, stack)
+                _look(parts, this, notes, full)
+                _look_from_outside(parts, this, notes)
+        except InventoryError as error:
+            this.why = error.what
+            _note_blindness(this, notes)
     this.seconds = round(time.monotonic() - begun, 2)
     ledger, _cases = open_ledger(context.settings, (host,), None, False, lambda text: context.out.line(text, "warn"))
     _keep(context, this, notes, ledger)
@@ -113,23 +121,27 @@ def _go(context: Context, host: str, full: bool) -> Round:
     return this
 
 
-def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> None:
-    """Look at the host; what keeps it from being looked at is written down and ends nothing."""
-    variables = context.site.variables(this.host)
+def _look(parts: Sequence[Context], this: Round, notes: dict[str, Any], full: bool) -> None:
+    """Look at the host; what keeps it from being looked at is written down and ends nothing.
+
+    ``parts``: one context for each of its websites, where it has several.
+    """
+    context = parts[0]
+    known = [one.site.variables(this.host) for one in parts]
     try:
-        if websites.listed(variables):
-            raise Refused(
-                _("The watch can't look yet at a host whose inventory lists several websites."),
-                _("Nothing was looked at."),
-                f"ungcuu scan {this.host}",
-            )
-        marks = quick_look.look(context.target(this.host), str(variables.get("website_root") or "/var/www"), variables)
+        roots = [str(variables.get("website_root") or "/var/www") for variables in known]
+        marks = quick_look.look(context.target(this.host), roots, known[0])
         this.changed, this.entries = marks.changed(notes.get("marks") or {}), marks.count
         if full or this.changed or _old(notes):
-            _scan(context, this)
+            _scan(parts, this)
             notes |= {"marks": dict(marks.folders), "full": this.begun}
     except UngcuuError as error:
         this.why = error.what
+    _note_blindness(this, notes)
+
+
+def _note_blindness(this: Round, notes: dict[str, Any]) -> None:
+    """Twice in a row without a look is an alert of its own."""
     notes["failed"] = int(notes.get("failed") or 0) + 1 if this.why else 0
     if not this.why:
         this.looked.add("watch")
@@ -138,23 +150,33 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
         this.seen.append(sights.blind(this.host, this.why))
 
 
-def _look_from_outside(context: Context, this: Round, notes: dict[str, Any]) -> None:
+def _look_from_outside(parts: Sequence[Context], this: Round, notes: dict[str, Any]) -> None:
     """Ask for pages as strangers do. A host that is isolated answers nobody, and is not looked at."""
-    site = site_of(context.site.variables(this.host), this.host)
-    if site is None:
+    found = [(one, site_of(one.site.variables(this.host), this.host)) for one in parts]
+    sites = [(one, site) for one, site in found if site is not None]
+    if not sites:
         return
-    if HostPast(context.settings.state, this.host).isolation_mode():
+    if HostPast(parts[0].settings.state, this.host).isolation_mode():
         this.outside = View(why=_("the host is isolated"))
         return
-    try:
-        this.outside = look(context.settings, this.host, site, list(notes.get("outside_again") or ()))
-    except UngcuuError as error:
-        this.outside = View(why=error.what)
+    views = [_view(one, this.host, site, notes) for one, site in sites]
+    this.outside = views[0] if len(views) == 1 else together(views)
     this.seen += this.outside.sights
     if this.outside.whole:
         this.looked.add("outside")
-    if not this.outside.why:
-        notes["outside_again"] = this.outside.again
+
+
+def _view(context: Context, host: str, site: Site, notes: dict[str, Any]) -> View:
+    """Look at one website; the pages for its next round are kept under its name."""
+    name = context.name_of(host)
+    key = "outside_again" if name == host else f"outside_again {name}"
+    try:
+        view = look(context.settings, name, site, list(notes.get(key) or ()))
+    except UngcuuError as error:
+        return View(why=error.what)
+    if not view.why:
+        notes[key] = view.again
+    return view
 
 
 def _old(notes: dict[str, Any]) -> bool:
@@ -162,20 +184,26 @@ def _old(notes: dict[str, Any]) -> bool:
     return not last or datetime.now(UTC) - parse_time(last) >= FULL_EVERY
 
 
-def _scan(context: Context, this: Round) -> None:
-    """Scan the host; its findings are read from the file that the scan keeps.
+def _scan(parts: Sequence[Context], this: Round) -> None:
+    """Scan the host, for each of its websites; the findings are read from the files that the scans keep.
+
+    What is the host's own is found by each of the scans, and is one alert.
 
     Raises:
         UngcuuError: It was not scanned whole.
     """
     from ungcuu.run.failures import problem_of
 
-    result = context.run_playbook("scan", {}, (this.host,), deadline=900.0)
-    if problem := problem_of("scan", True, result):
-        raise problem
-    document = json.loads((context.settings.host_dir(this.host) / "findings.json").read_text("utf-8"))
-    found = sights.of_findings(this.host, document["findings"])
-    this.seen += explain(context.settings.state, this.host, found)
+    seen: dict[tuple[str, str, str], Sight] = {}
+    for context in parts:
+        name = context.name_of(this.host)
+        result = context.run_playbook("scan", {}, (this.host,), deadline=900.0)
+        if problem := problem_of("scan", True, result):
+            raise problem
+        document = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))
+        for one in sights.of_findings(name, document["findings"]):
+            seen.setdefault((one.rule, one.place, one.mark), one)
+    this.seen += explain(parts[0].settings.state, this.host, seen.values())
     this.looked.add("scan")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 if TYPE_CHECKING:
     from ungcuu.prepare.audit import Audit
     from ungcuu.prepare.components import Parts
+    from ungcuu.prepare.verify import Check
 
 _STATUSES = (N_("pass"), N_("fail"), N_("not assessed"), N_("waived"), N_("not applicable"), N_("off"))
 _STYLES = {"fail": "bad", "not assessed": "warn", "waived": "warn"}
@@ -33,15 +34,13 @@ def _every_control() -> Iterator[None]:
 def run(ctx: Context) -> Result:
     """Audit host by host; the documents go to the host's folder of the state."""
     from ungcuu.prepare import audit, controls
-    from ungcuu.prepare.verify import verify
     from ungcuu.report import audit_page
 
     catalogue = controls.load(ctx.settings.roles)
     roles = tuple(dict.fromkeys(control.role for control in catalogue))
     done = []
     for host in ctx.hosts:
-        with _every_control():
-            checks = verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
+        checks = _checks(ctx, host, roles)
         folder = ctx.settings.host_dir(ctx.name_of(host))
         found = audit.audit_host(ctx.name_of(host), ctx.site.variables(host), catalogue, checks, folder)
         if host in ctx.site.groups.get("website", ()):
@@ -67,6 +66,23 @@ def run(ctx: Context) -> Result:
     if said:
         return Result(message=" ".join(said), data=data, code=Exit.FOUND)
     return Result(message=_("Every control that applies holds, or is waived."), data=data)
+
+
+def _checks(ctx: Context, host: str, roles: Sequence[str]) -> tuple[Check, ...]:
+    """Run the tests. What they say of the host alone is asked once in a command about several websites of it."""
+    from ungcuu.prepare.hardening import of_host_alone
+    from ungcuu.prepare.verify import verify
+
+    known: tuple[Check, ...] = ctx.shared.get(host, ())
+    left = {check.role for check in known}
+    with _every_control():
+        checks = verify(
+            ctx.settings, ctx.site, host, [role for role in roles if role not in left], progress=ctx.counted(host)
+        )
+    if ctx.website and not known:
+        alone = of_host_alone(ctx.settings, roles)
+        ctx.shared[host] = tuple(check for check in checks if check.role in alone)
+    return (*known, *checks)
 
 
 def _application(ctx: Context, host: str) -> Parts:

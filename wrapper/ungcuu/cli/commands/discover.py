@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
     from ungcuu.hosts.discovery.reading import Survey
+    from ungcuu.hosts.discovery.several import Entry
     from ungcuu.hosts.discovery.vhosts import Website
 
 
@@ -24,16 +26,19 @@ def _check(context: Context) -> None:
 def _run(context: Context) -> Result:
     from ungcuu.hosts.discovery import draft
     from ungcuu.hosts.discovery.facts import facts
+    from ungcuu.hosts.discovery.facts import usable as is_usable
     from ungcuu.hosts.discovery.reading import survey
 
     host, variables = context.host, context.site.variables(context.host)
     context.doing(_("Read the host"), host=host)
     seen = survey(context.target())
+    if len(chosen := _several(context, seen)) > 1:
+        return _all_of_them(context, seen, chosen)
     site = _website(context, seen)
     found = facts(seen, site)
     text = draft.text(host, seen, site, found, variables)
-    usable = [fact for fact in found if draft.usable(fact)]
-    data = {
+    usable = [fact for fact in found if is_usable(fact)]
+    data: dict[str, object] = {
         "website": site.label,
         "websites": _listed(seen),
         "facts": [{**vars(fact), "sure": fact.sure.value} for fact in found],
@@ -43,12 +48,42 @@ def _run(context: Context) -> Result:
     message = _("{name} on {host}: {count} of {all} facts found").format(
         name=site.label, host=host, count=len(usable), all=len(found)
     )
+    return _shown_or_written(context, text, message, data, bool(usable))
+
+
+def _several(context: Context, seen: Survey) -> tuple[Entry, ...]:
+    """Return the websites for a list of them; none where one is named, or the inventory describes one already."""
+    from ungcuu.hosts.discovery import several
+
+    return () if context.options["website"] or _stated(context) else several.entries(seen)
+
+
+def _all_of_them(context: Context, seen: Survey, chosen: tuple[Entry, ...]) -> Result:
+    """Draft a list of several websites."""
+    from ungcuu.hosts.discovery import draft
+
+    host = context.host
+    _show(context, seen)
+    text = draft.text_of_several(host, seen, chosen, context.site.variables(host))
+    rows = [
+        {"name": entry.name, "facts": [{**vars(fact), "sure": fact.sure.value} for fact in entry.facts]}
+        for entry in chosen
+    ]
+    data = {"websites": _listed(seen), "list": rows, "left_out": list(seen.left_out), "draft": text}
+    names = ", ".join(f"{host}/{entry.name}" for entry in chosen)
+    message = _("{count} websites on {host}, as a list: {names}").format(count=len(chosen), host=host, names=names)
+    return _shown_or_written(context, text, message, data, whole=True)
+
+
+def _shown_or_written(context: Context, text: str, message: str, data: Mapping[str, object], whole: bool) -> Result:
+    from ungcuu.hosts.discovery import draft
+
     if not context.options["out"]:
         context.out.block(text)
         return Result(Outcome.DONE, message, data)
-    path = draft.write(Path(context.options["out"]), host, text, replace=context.options["replace"])
-    message += "\n" + _("written to {path}; check each line, then: ungcuu doctor {host}").format(path=path, host=host)
-    return Result(Outcome.DONE, message, {**data, "file": str(path)}, None if usable else Exit.FOUND)
+    path = draft.write(Path(context.options["out"]), context.host, text, replace=context.options["replace"])
+    written = _("written to {path}; check each line, then: ungcuu doctor {host}").format(path=path, host=context.host)
+    return Result(Outcome.DONE, f"{message}\n{written}", {**data, "file": str(path)}, None if whole else Exit.FOUND)
 
 
 def _listed(seen: Survey) -> list[dict[str, object]]:
@@ -111,7 +146,8 @@ VERB = Verb(
     description=N_(
         "Reads the running configuration of nginx or Apache and PHP, recognises the application, and takes the "
         "database's facts from its settings. Shows a draft of the inventory: each fact with how sure it is and where "
-        "it comes from. With --out the draft is written to host_vars. Nothing is changed on the host."
+        "it comes from. A host with several websites gets a list of them, unless --website names one. With --out the "
+        "draft is written to host_vars. Nothing is changed on the host."
     ),
     hosts=Hosts.ONE,
     options=(

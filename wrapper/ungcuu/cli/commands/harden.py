@@ -34,10 +34,10 @@ def after(ctx: Context, result: RunResult) -> Result | None:
         _keep_cards(ctx)
     if result.outcome is not Outcome.DONE or ctx.options["no_verify"]:
         return None
-    from ungcuu.prepare.hardening import tested_roles
+    from ungcuu.prepare.hardening import PLAYBOOK, tested_roles
     from ungcuu.prepare.verify import verify
 
-    roles = tested_roles(ctx.settings)
+    roles = tested_roles(ctx.settings, ctx.verb.playbook or PLAYBOOK)
     checks = [
         check for host in ctx.hosts for check in verify(ctx.settings, ctx.site, host, roles, progress=ctx.counted(host))
     ]
@@ -97,7 +97,8 @@ def plan_details(ctx: Context) -> Mapping[str, object]:
 VERB = Verb(
     name="harden",
     phase=Phase.PREPARE,
-    websites=Websites.FIRST,
+    websites=Websites.WHOLE,
+    website_playbook="harden_website",
     summary=N_("Harden a website host, keeping the site and the way in working"),
     description=N_(
         "Sets the controls of the catalogue (docs/reference/controls.md) that the site enforces. Changes to sshd, "

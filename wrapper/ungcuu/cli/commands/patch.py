@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome
@@ -23,6 +24,11 @@ def _playbook(options: Mapping[str, object]) -> str:
     """Return the playbook that is meant: the application's, or that of Debian's packages."""
     application = options.get("application") or _UPDATE.fullmatch(str(options.get("rollback") or ""))
     return _APPLICATION if application else "patch"
+
+
+def _websites(options: Mapping[str, object]) -> Websites:
+    """Return what is meant where a host has several websites: packages are the host's, an application one website's."""
+    return Websites.ONE if _playbook(options) == _APPLICATION else Websites.WHOLE
 
 
 def _check(context: Context) -> None:
@@ -99,7 +105,7 @@ def _of_application(options: Mapping[str, object]) -> Mapping[str, object]:
 def _plan_details(context: Context) -> Mapping[str, object]:
     """Ask each host what would change. The look is read-only: package lists go to a folder that is removed again."""
     from ungcuu.prepare import patch_view
-    from ungcuu.run import foretold
+    from ungcuu.run import foretold, website_runs
 
     asked = foretold.ask(context, _variables(context.options))
     found: dict[str, object] = {}
@@ -109,7 +115,9 @@ def _plan_details(context: Context) -> Mapping[str, object]:
             found |= patch_view.details(host, plan)
     for host in context.hosts:
         if host in context.site.groups.get("website", ()):
-            found |= _parts(context, host)
+            with ExitStack() as stack:
+                for one in website_runs.each_of(context, host, stack):
+                    found |= _parts(one, host)
     return found | asked.details(whole=bool(context.settings.verbosity))
 
 
@@ -118,12 +126,13 @@ def _parts(context: Context, host: str) -> dict[str, object]:
     from ungcuu.core.errors import Unreachable
     from ungcuu.prepare import components
 
-    title = _("{host}: parts of the application").format(host=host)
+    name = context.name_of(host)
+    title = _("{host}: parts of the application").format(host=name)
     try:
         parts = components.read(context.target(host), context.site.variables(host), context.site.inventory)
     except Unreachable as error:
         return {title: [error.what]}
-    about = _("{host}: known vulnerabilities of the application").format(host=host)
+    about = _("{host}: known vulnerabilities of the application").format(host=name)
     lines = [parts.advisories, *(_("not looked at: {what}").format(what=text) for text in parts.left)]
     return ({title: [part.row() for part in parts.parts]} if parts.parts else {}) | {about: lines}
 
@@ -134,6 +143,7 @@ def _records(result: RunResult, host: str) -> list[Mapping[str, Any]]:
 
 def _after(context: Context, result: RunResult) -> Result | None:
     """Sum up what was closed and what is still open; a run that stopped is reported by its own error."""
+    from ungcuu.hosts import websites
     from ungcuu.prepare import patch_view
     from ungcuu.recover.restore_points import newest, proven
     from ungcuu.report.backups import drill
@@ -146,11 +156,15 @@ def _after(context: Context, result: RunResult) -> Result | None:
     patched: dict[str, object] = {}
     for host in context.hosts:
         found = patch_view.find(_records(result, host), "patch_result")
-        if found is not None:
-            restore = drill(proven(context.settings.host_dir(context.kept_as(host))))
-            patched[host] = {**found, "restore_drill": restore}
-            lines += [*patch_view.summary(host, found), f"  {restore}"]
-            point = newest(context.settings.host_dir(context.kept_as(host)))
+        if found is None:
+            continue
+        lines += patch_view.summary(host, found)
+        names = [f"{host}/{website.name}" for website in websites.of_host(context.site, host)] or [host]
+        restores = {name: drill(proven(context.settings.host_dir(name))) for name in names}
+        patched[host] = {**found, "restore_drill": restores.get(host, restores)}
+        for name in names:
+            lines.append(f"  {restores[name]}" if name == host else f"  {name}: {restores[name]}")
+            point = newest(context.settings.host_dir(name))
             if point is not None and point.doubtful:
                 lines += [f"  ! {point.short}: {text}" for text in point.judged()]
     if context.options.get("rollback"):
@@ -210,7 +224,8 @@ def renewal_lines(host: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 VERB = Verb(
     name="patch",
     phase=Phase.PREPARE,
-    websites=Websites.FIRST,
+    websites=Websites.WHOLE,
+    websites_for=_websites,
     summary=N_("Apply security updates; keep the earlier packages, and roll back if the website fails"),
     description=N_(
         "--plan asks the hosts and shows packages, versions, the CVEs that each closes, restarts, reboot and download. "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.watch.alerts import Alert
@@ -121,8 +121,8 @@ def _approve(context: Context) -> Result:
     from ungcuu.watch.outside import asking, judge, look
     from ungcuu.watch.outside.visitors import OTHERS, PLAIN
 
-    host = context.host
-    site = look.site_of(context.site.variables(host), host)
+    host = context.name_of(context.host)
+    site = look.site_of(context.site.variables(context.host), context.host)
     if site is None:
         raise Refused(_("{host} serves no website.").format(host=host), _("Nothing was approved."), "ungcuu --help")
     answers = [(visitor, asking.ask(site, site.path, visitor)) for visitor in (PLAIN, *OTHERS, PLAIN)]
@@ -278,6 +278,7 @@ VERB = Verb(
             read_only=True,
             takes_lock=False,
             hosts=Hosts.ONE,
+            websites=Websites.EACH,
             preflight=_preflight,
             run=_approve,
             steps_before=(

@@ -7,7 +7,7 @@ Comments hold words of a host: they are made harmless, and none can end its line
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,11 @@ from ungcuu.core.atomic import make_private, put
 from ungcuu.core.errors import Refused
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
-from ungcuu.hosts.discovery import choice
-from ungcuu.hosts.discovery.facts import WORDS, Found, Sure
+from ungcuu.hosts.discovery import choice, several
+from ungcuu.hosts.discovery.facts import WORDS, Found, Sure, usable
 from ungcuu.hosts.discovery.reading import Survey
 from ungcuu.hosts.discovery.vhosts import Website
-from ungcuu.hosts.website_facts import FACTS, OPTIONAL
 
-_FORMS = {fact.name: fact.form for fact in FACTS}
 # What stands in place of the draft until there is one. Ansible keeps in mind which files a folder had at first.
 EMPTY = "---\n"
 PEOPLE = {
@@ -32,30 +30,39 @@ PEOPLE = {
 }  # what no host knows, and what it looks like
 
 
-def usable(fact: Found) -> bool:
-    """Whether the value may be written into an inventory."""
-    if fact.value is None:
-        return False
-    known = fact.name in OPTIONAL or _FORMS[fact.name](fact.value)
-    return bool(known) and not any(mark in str(fact.value) for mark in ("{{", "{%", "{#"))
-
-
 def text(host: str, survey: Survey, site: Website, found: Iterable[Found], stated: Iterable[str] = ()) -> str:
     """Return the draft. ``stated`` are variables that the inventory states elsewhere; they are not asked for again."""
-    lines = [
-        "---",
-        *_comment(
-            _("Draft by ungcuu discover {host}: check each line, then run ungcuu doctor {host}.").format(host=host)
-        ),
-    ]
+    lines = _head(host)
     for fact in found:
         lines += ["", *_fact(fact)]
-    known = set(stated)
-    if missing := [name for name in PEOPLE if name not in known]:
-        lines += ["", *_comment(_("No host knows these. Set them here, or for all websites in group_vars:"))]
-        lines += [f"# {name}: {_yaml(PEOPLE[name])}" for name in missing]
-    lines += _beside(survey, site)
+    lines += [*_asked_of_people(stated), *_beside(survey, [site])]
     return "\n".join(lines) + "\n"
+
+
+def text_of_several(host: str, survey: Survey, chosen: Sequence[several.Entry], stated: Iterable[str] = ()) -> str:
+    """Return the draft of a host with several websites: a list of them, and what is the host's own beside it."""
+    lines = _head(host)
+    for fact in several.of_host(chosen):
+        lines += ["", *_fact(fact)]
+    lines += ["", "websites:"]
+    for entry in chosen:
+        lines.append(f"  - name: {entry.name}")
+        for fact in entry.facts:
+            lines += [f"    {line}" for line in _fact(fact)]
+    lines += [*_asked_of_people(stated), *_beside(survey, [entry.site for entry in chosen])]
+    return "\n".join(lines) + "\n"
+
+
+def _head(host: str) -> list[str]:
+    words = _("Draft by ungcuu discover {host}: check each line, then run ungcuu doctor {host}.").format(host=host)
+    return ["---", *_comment(words)]
+
+
+def _asked_of_people(stated: Iterable[str]) -> list[str]:
+    known = set(stated)
+    missing = [name for name in PEOPLE if name not in known]
+    words = _comment(_("No host knows these. Set them here, or for all websites in group_vars:"))
+    return ["", *words, *(f"# {name}: {_yaml(PEOPLE[name])}" for name in missing)] if missing else []
 
 
 def _fact(fact: Found) -> Iterator[str]:
@@ -79,13 +86,13 @@ def _comment(words: str) -> list[str]:
     return [f"# {line}" for line in wrapped]
 
 
-def _beside(survey: Survey, site: Website) -> list[str]:
-    """What stands beside the website on its host, for whoever reads the draft."""
-    folder = survey.folder(site)
-    others = [one for one in choice.served(survey) if one is not site]
+def _beside(survey: Survey, sites: Sequence[Website]) -> list[str]:
+    """What stands beside the websites on their host, for whoever reads the draft."""
+    folders = [survey.folder(site) for site in sites]
+    others = [one for one in choice.served(survey) if one not in sites]
     rows = [_("neighbour: {name} in {root}").format(name=one.label, root=one.root) for one in others]
-    rows += [_("cron: {line}").format(line=line) for line in folder.jobs]
-    inside = [f"{name} → {target}" for name, target in folder.outward.items()]
+    rows += [_("cron: {line}").format(line=line) for folder in folders for line in folder.jobs]
+    inside = [f"{name} → {target}" for folder in folders for name, target in folder.outward.items()]
     rows += [_("link out of the root: {link}").format(link=link) for link in inside[:12]]
     rows += [_("and {count} more links").format(count=len(inside) - 12)] if len(inside) > 12 else []
     rows += [_("not looked at: {what}").format(what=what) for what in survey.left_out]

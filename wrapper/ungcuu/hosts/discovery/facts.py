@@ -15,11 +15,13 @@ from enum import StrEnum
 from typing import Any
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.hosts import profiles
+from ungcuu.hosts import profiles, website_facts
 from ungcuu.hosts.discovery.nginx import plain_name
 from ungcuu.hosts.discovery.reading import ACCOUNT, PATH, Folder, Survey
 from ungcuu.hosts.discovery.vhosts import Website
 from ungcuu.remote import site_config
+
+_FORMS = {fact.name: fact.form for fact in website_facts.FACTS}
 
 
 class Sure(StrEnum):
@@ -98,6 +100,14 @@ def facts(survey: Survey, site: Website) -> list[Found]:
         _config_paths(survey, site, app),
         *_database(survey, app),
     ]
+
+
+def usable(fact: Found) -> bool:
+    """Whether the value may be written into an inventory."""
+    if fact.value is None:
+        return False
+    known = fact.name in website_facts.OPTIONAL or _FORMS[fact.name](fact.value)
+    return bool(known) and not any(mark in str(fact.value) for mark in ("{{", "{%", "{#"))
 
 
 def _missing(name: str, *evidence: str) -> Found:

@@ -23,6 +23,11 @@ _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
 _HOME = re.compile(r"/home/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _SITE_FILE = re.compile(r"/etc/(nginx|apache2)/[A-Za-z0-9_.@/-]{1,200}")
 _FOLDER = re.compile(r"(/[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}){2,12}")
+# What the roles put on a host for one website: the name of the website stands at the end, none for the flat variables.
+_OF_WEBSITE = re.compile(
+    r"/etc/(?:php/[0-9.]{1,7}/fpm/pool\.d/zz-ungcuu|nginx/(?:snippets|conf\.d/00)[/-]ungcuu-site"
+    r"|apache2/conf-enabled/zz-ungcuu-site)(-[a-z0-9-]{1,40})?\.conf"
+)
 _CLUSTER = re.compile(r"[0-9]{1,2}(\.[0-9])?/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
@@ -83,15 +88,39 @@ class ActionModule(DocumentedAction):
         except ValueError as error:
             return result | {"failed": True, "msg": str(error)}
         enforced = [name for name, state in states.items() if state == "enforce"]
-        noticeable = [control.id for control in catalogue if control.id in enforced and control.website]
+        scopes = list(args.get("scopes") or controls.SCOPES)
+        noticeable = [one.id for one in catalogue if one.id in enforced and one.website and one.scope in scopes]
         packages = {name for control in catalogue if control.id in enforced for name in control.packages}
         survey["sandboxed"] = sandboxed(survey)
         sites = web_sites.checked(reply.get("sites"))
         root = str(reply.get("root") or "")
-        whose = web_sites.whose(sites, str(args.get("name") or ""), root, "modphp" in survey["has"])
+        listed = [dict(one) for one in args.get("websites") or []]
+        whose = web_sites.whose(
+            sites, str(args.get("name") or ""), root, "modphp" in survey["has"], named_and_rooted(listed)
+        )
+        survey |= {"host": "host" in scopes}
+        survey |= of_websites(listed, str(args.get("website") or ""), reply.get("ours"))
         decided = {"states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages)}
         unset = not_set([control for control in catalogue if control.id in enforced], survey, whose)
         return result | survey | decided | whose | {"changed": False, "ungcuu": unset}
+
+
+def named_and_rooted(listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Host name and root of each website that the inventory knows."""
+    return [(str(one["website_name"]), str(one["website_root"])) for one in listed if one.get("website_root")]
+
+
+def of_websites(listed: list[dict[str, Any]], website: str, ours: object) -> dict[str, Any]:
+    """How files for one website are named, and which of them belong to none that the inventory knows any more."""
+    suffixes = [f"-{one['name']}" for one in listed if one.get("name")] or [""]
+    found = [str(path) for path in ours] if isinstance(ours, list) else []
+    forms = {path: form for path in found if (form := _OF_WEBSITE.fullmatch(path))}
+    return {
+        "websites": listed,
+        "suffix": f"-{website}" if website else "",
+        "suffixes": suffixes,
+        "left_over": sorted(path for path, form in forms.items() if (form[1] or "") not in suffixes),
+    }
 
 
 def not_set(enforced: list[controls.Control], survey: dict[str, Any], whose: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@
         before: "{{ website_probe_before.results }}"
       register: website_probe_after
 
-``only`` limits it to some trials by name, and what they need.
+``only`` limits it to some trials by name, and what they need. ``others`` are further websites of the host, which are
+used in the same way: the names of their trials begin with theirs.
 ``broken`` lists the trials that passed before and fail now; ``refused`` those that fail before anything was changed and
 were not accepted by name (``accept_failing``); ``remade`` those that fail by what this run sets anew, and have to pass
 after it; ``misplaced`` says what is wrong with the root. Nothing on the site is
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +63,30 @@ class ActionModule(DocumentedAction):
         """Return ``results``, ``broken`` and one proof for each trial. In check mode only reading is tried."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         before = self.arguments.get("before") or {}
-        order = dict(self.arguments["site"]) | {"deep": not self._task.check_mode}
-        order["only"] = list(self.arguments.get("only") or [])
-        order |= {"again": bool(before), "pages": [row["page"] for row in before.values() if row.get("page")]}
-        order["paced"] = any(row.get("paced") for row in before.values())
-        reply = run_on_host(self, "website_probe", order)
-        if reply.get("failed"):
-            return result | {"failed": True, "msg": reply.get("msg", "")}
-        rows = checked_rows(reply.get("results"), reply.get("paced") is True)
+        only = list(self.arguments.get("only") or [])
+        sites = [dict(self.arguments["site"]), *map(dict, self.arguments.get("others") or [])]
+        rows: dict[str, dict[str, Any]] = {}
+        needs: dict[str, list[str]] = {}
+        wrong, rules, left = "", list[int](), list[Any]()
+        for number, site in enumerate(sites):
+            mark = f"{site['name']}: " if number else ""
+            others = [f"{other['name']}: " for other in sites[1:] if number == 0]
+            order = site | {"deep": not self._task.check_mode} | orders(before, only, mark, others)
+            if only and not order["only"]:
+                continue
+            reply = run_on_host(self, "website_probe", order)
+            if reply.get("failed"):
+                return result | {"failed": True, "msg": reply.get("msg", "")}
+            found = checked_rows(reply.get("results"), reply.get("paced") is True)
+            # The first one's trial looks at the pages beside it, and those are all others.
+            rows |= {mark + name: row for name, row in found.items() if not (mark and row.get("page"))}
+            needs = joined(needs, checked_needs(reply.get("needs")))
+            wrong = wrong or misplaced(order, reply.get("misplaced"))
+            rules += [rule for rule in firewall_rules(reply.get("refused_by")) if rule not in rules]
+            left += [] if mark else reply.get("left") or []
         if before:  # a trial that the website never took says nothing of the changes
             rows = {name: row for name, row in rows.items() if name in before}
-        broken = [name for name in order["only"] or before if got_worse(before[name], rows.setdefault(name, {}))]
+        broken = [name for name in only or before if got_worse(before[name], rows.setdefault(name, {}))]
         failing = [name for name, row in rows.items() if not row.get("passed")]
         accepted = list(self.arguments.get("accept_failing") or [])
         proofs = [
@@ -87,17 +102,37 @@ class ActionModule(DocumentedAction):
         return result | {
             "changed": False,
             "results": rows,
-            "needs": checked_needs(reply.get("needs")),
+            "needs": needs,
             "broken": broken,
             "failing": failing,
             "refused": [name for name in failing if name not in accepted and not remade(rows[name])]
             if not before
             else [],
             "remade": [name for name in failing if remade(rows[name])],
-            "refused_by": firewall_rules(reply.get("refused_by")),
-            "misplaced": misplaced(order, reply.get("misplaced")),
-            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(reply.get("left")),
+            "refused_by": rules,
+            "misplaced": wrong,
+            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(left),
         }
+
+
+def orders(before: dict[str, Any], only: list[str], mark: str, others: list[str]) -> dict[str, Any]:
+    """What one website is asked for: of an earlier probe and of ``only``, that which is about it."""
+
+    def mine(names: Iterable[str]) -> list[str]:
+        return [name for name in names if name.startswith(mark) and not name.startswith(tuple(others))]
+
+    known = [before[name] for name in mine(before)]
+    return {
+        "only": [name.removeprefix(mark) for name in mine(only)],
+        "again": bool(before),
+        "pages": [row["page"] for row in known if row.get("page")],
+        "paced": any(row.get("paced") for row in known),
+    }
+
+
+def joined(needs: dict[str, list[str]], more: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What the pages of several websites load, each directive and source once."""
+    return {name: sorted({*needs.get(name, ()), *more.get(name, ())}) for name in sorted({*needs, *more})}
 
 
 def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:

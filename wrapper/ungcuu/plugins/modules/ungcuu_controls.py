@@ -34,6 +34,20 @@ options:
     description: Document root of the website.
     type: str
     default: ""
+  websites:
+    description: Facts of each website of the host that the inventory knows, by the names of its variables.
+    type: list
+    elements: dict
+    default: []
+  website:
+    description: Name of the one of several websites that the run is about.
+    type: str
+    default: ""
+  scopes:
+    description: Scopes of the controls that this run sets, and may revert. Empty for all.
+    type: list
+    elements: str
+    default: []
 author: [ungcuu]
 """
 
@@ -80,6 +94,34 @@ shared_units:
   type: dict
 own_files:
   description: Files that hold the website's virtual hosts.
+  returned: success
+  type: list
+  elements: str
+shared_files:
+  description: Those of them that hold virtual hosts of other websites, too.
+  returned: success
+  type: list
+  elements: str
+websites:
+  description: The websites as they were given.
+  returned: success
+  type: list
+  elements: dict
+host:
+  description: Whether the run sets controls of the host.
+  returned: success
+  type: bool
+suffix:
+  description: What the names of files for this website end in.
+  returned: success
+  type: str
+suffixes:
+  description: The same for each website of the host.
+  returned: success
+  type: list
+  elements: str
+left_over:
+  description: Files that earlier runs put there for websites that the inventory does not know any more.
   returned: success
   type: list
   elements: str

@@ -50,6 +50,11 @@ options:
       database:
         description: Name of the database.
         type: str
+  others:
+    description: Further websites of the host, in the form of C(site), which are tried in the same way.
+    type: list
+    elements: dict
+    default: []
   before:
     description: C(results) of an earlier probe.
     type: dict

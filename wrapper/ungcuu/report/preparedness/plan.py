@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
+from types import MappingProxyType
 
 from ungcuu.core.clock import parse_time
 from ungcuu.core.i18n import N_, _
@@ -48,6 +49,10 @@ class Requirement:
         """Whether journals hold what proves it."""
         return self.key in (*VERBS, "drill", "summary", "intake")
 
+
+# What is recorded for each website of a host by itself; packages, isolation and evidence are the host's.
+OF_WEBSITE = frozenset({"scan", "audit", "backup", "restore"})
+_NONE_LISTED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 REQUIREMENTS = (
     Requirement("scan", "P1", N_("Scan against the known-good state"), "host"),
@@ -108,11 +113,12 @@ class _Found:
 
 @dataclass(frozen=True)
 class Scope:
-    """Of whom: the hosts that the office has, and its units with theirs."""
+    """Of whom: the hosts that the office has, its units with theirs, and the websites of hosts that have several."""
 
     hosts: tuple[str, ...]
     units: Mapping[str, tuple[str, ...]]
     names: Mapping[str, str]
+    websites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -120,13 +126,22 @@ class Scope:
         taken = {host for hosts in self.units.values() for host in hosts}
         return tuple(host for host in self.hosts if host not in taken)
 
+    def subjects(self, one: Requirement, host: str) -> tuple[str, ...]:
+        """Whom a requirement of a host is asked about: each of its websites, where those have records of their own."""
+        return self.websites.get(host) or (host,) if one.key in OF_WEBSITE else (host,)
 
-def scope_of(register: Register, hosts: Sequence[str]) -> Scope:
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Under which names the hosts' restore points are kept."""
+        return tuple(name for host in self.hosts for name in self.websites.get(host) or (host,))
+
+
+def scope_of(register: Register, hosts: Sequence[str], websites: Mapping[str, tuple[str, ...]] = _NONE_LISTED) -> Scope:
     """Return the units of the register; hosts that only a unit names count too."""
     units = {entry.id.partition("-")[2]: entry.items("hosts") for entry in register.of("unit")}
     named = [host for found in units.values() for host in found if host not in hosts]
     names = {entry.id.partition("-")[2]: entry.title for entry in register.of("unit")}
-    return Scope((*hosts, *dict.fromkeys(named)), units, names)
+    return Scope((*hosts, *dict.fromkeys(named)), units, names, websites)
 
 
 @dataclass(frozen=True)
@@ -164,7 +179,9 @@ def standings(view: View) -> list[Standing]:
         if one.each == "host":
             pairs = [("", host) for host in view.scope.own]
             pairs += [(unit, host) for unit, hosts in view.scope.units.items() for host in hosts]
-            found += [_by_tool(view, one, unit, host) for unit, host in pairs]
+            found += [
+                _by_tool(view, one, unit, name) for unit, host in pairs for name in view.scope.subjects(one, host)
+            ]
             if not pairs:
                 found.append(Standing(one, NEVER, detail=_("the inventory names no website host")))
         elif one.each == "unit":

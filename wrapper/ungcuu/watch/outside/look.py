@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,17 @@ class View:
     whole: bool = False
     unseen: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+
+
+def together(views: Sequence[View]) -> View:
+    """Return what was seen of several websites of a host as one view; it is whole where each of them is."""
+    return View(
+        [sight for view in views for sight in view.sights],
+        sum(view.pages for view in views),
+        "; ".join(dict.fromkeys(view.why for view in views if view.why)),
+        all(view.whole for view in views),
+        [text for view in views for text in view.unseen],
+    )
 
 
 def site_of(known: Mapping[str, Any], host: str) -> asking.Site | None:

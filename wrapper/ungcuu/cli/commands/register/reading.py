@@ -54,14 +54,17 @@ def view_of(context: Context, *, quiet: bool = False) -> View:
     """Gather what the plan is judged by; what can't be read is named at once."""
     from datetime import UTC, datetime
 
+    from ungcuu.hosts import websites
     from ungcuu.report.format import zone
     from ungcuu.report.preparedness.plan import View, scope_of
     from ungcuu.report.preparedness.proofs import gather
 
     site = context.site
     register = register_of(context, quiet=quiet)
-    scope = scope_of(register, site.groups.get("website") or tuple(site.hosts))
-    known = gather(context.settings, scope.hosts, site.inventory)
+    hosts = site.groups.get("website") or tuple(site.hosts)
+    several = {host: tuple(f"{host}/{one.name}" for one in websites.of_host(site, host)) for host in hosts}
+    scope = scope_of(register, hosts, several)
+    known = gather(context.settings, scope.kept, site.inventory)
     for text in known.unread if not quiet else ():
         context.out.line(f"! {text}", "bad")
     return View(register, known, scope, datetime.now(UTC), zone())
