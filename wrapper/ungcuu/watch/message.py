@@ -28,6 +28,7 @@ SEVERITIES = {
 _SURE = {
     "scan": N_("read on the host as root and compared with the signed baseline"),
     "outside": N_("seen by this controller itself, from outside, without the host's help"),
+    "logs": N_("read in the web server's log, in which visitors and whoever is root there can write"),
     "watch": N_("this controller's own record"),
 }
 

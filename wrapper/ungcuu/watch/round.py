@@ -1,7 +1,7 @@
 """One round at one host: look, raise what is new, notify, write down what was looked at and what was not.
 
-quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → pages
-as strangers get them → alerts → journal → notification → the round's own row
+quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → new
+lines of access logs → pages as strangers get them → alerts → journal → notification → the round's own row
 
 A host that another run of ungcuu holds is left alone: what is half changed is no finding. What a round did not look at
 stays as it is; only a whole look may say that something has gone.
@@ -28,6 +28,8 @@ from ungcuu.watch import alerts, notice, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
 from ungcuu.watch.explained import explain
+from ungcuu.watch.logs.look import LogView
+from ungcuu.watch.logs.look import look as look_at_logs
 from ungcuu.watch.outside.look import View, look, site_of
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
@@ -45,6 +47,7 @@ class Round:
     changed: list[str] = field(default_factory=list)
     entries: int = 0
     looked: set[str] = field(default_factory=set)
+    logs: LogView | None = None
     outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
     raised: list[Alert] = field(default_factory=list)
@@ -102,6 +105,7 @@ def _go(context: Context, host: str, full: bool) -> Round:
         this.busy = str(holder.get("verb") or "?")
     else:
         _look(context, this, notes, full)
+        _look_at_logs(context, this, notes)
         _look_from_outside(context, this, notes)
     this.seconds = round(time.monotonic() - begun, 2)
     ledger, _cases = open_ledger(context.settings, (host,), None, False, lambda text: context.out.line(text, "warn"))
@@ -136,6 +140,17 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
     elif notes["failed"] >= BLIND_AFTER:
         this.looked.add("watch")
         this.seen.append(sights.blind(this.host, this.why))
+
+
+def _look_at_logs(context: Context, this: Round, notes: dict[str, Any]) -> None:
+    """Read what is new in the logs. What they show has happened: no later look may say that it has gone."""
+    if this.why:
+        return
+    try:
+        this.logs = look_at_logs(context.target(this.host), context.site.variables(this.host), notes)
+    except UngcuuError as error:
+        this.logs = LogView(unseen=[_("access logs: {why}").format(why=error.what)])
+    this.seen += this.logs.sights
 
 
 def _look_from_outside(context: Context, this: Round, notes: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def _round(context: Context) -> Result:
     raised = sum(alert.open for this in done for alert in this.raised)
     bad = [*faults, *(this.host for this in done if this.why or this.undelivered)]
     data = {
-        "rounds": [this.row() | {"host": this.host, "outside": _seen(this)} for this in done],
+        "rounds": [this.row() | {"host": this.host, "outside": _seen(this), "logs": _read(this)} for this in done],
         "raised": [alert.document() for this in done for alert in this.raised],
         "sent": [row.record() | {"host": this.host} for this in done for row in this.sent],
         "pinged": pinged,
@@ -85,6 +85,11 @@ def _show(context: Context, this: Round) -> None:
             "looked at in this round"
         )
         context.out.line(text.format(host=this.host, count=this.entries), "quiet")
+    if this.logs:
+        text = _("{host}: {count} new lines of access logs were read")
+        context.out.line(text.format(host=this.host, count=this.logs.lines), "quiet")
+        for what in this.logs.unseen:
+            context.out.line(_("{host}: not looked at: {what}").format(host=this.host, what=what), "warn")
     _show_outside(context, this)
     for row in this.sent:
         name = f"{this.host} · {row.tier}/{row.number} · {row.delivery.kind}"
@@ -113,6 +118,11 @@ def _seen(this: Round) -> dict[str, object] | None:
     """Return the view from outside as plain data, without the sights: they are alerts."""
     view = this.outside
     return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole} if view else None
+
+
+def _read(this: Round) -> dict[str, object] | None:
+    """Return what was read of access logs as plain data, without the sights: they are alerts."""
+    return {"lines": this.logs.lines, "unseen": this.logs.unseen} if this.logs else None
 
 
 def _approve(context: Context) -> Result:
@@ -261,6 +271,7 @@ VERB = Verb(
             steps_before=(
                 N_("Compare the names and times of files with the last round"),
                 N_("Scan the host where something changed, or once an hour"),
+                N_("Read the new lines of access logs"),
                 N_("Ask for pages as visitors and search engines do, and compare"),
                 N_("Raise an alert for each new finding, and journal it"),
                 N_("Notify people of what is due"),
