@@ -31,7 +31,9 @@ from ungcuu.run.runner import HostResult, RunResult
 from ungcuu.run.verb import Context
 from ungcuu.watch import health, history, quick_look, store
 from ungcuu.watch import round as rounds
+from ungcuu.watch.alerts import Sight
 from ungcuu.watch.delivery import Delivery
+from ungcuu.watch.logs.look import LogView
 from ungcuu.watch.ping import ping
 
 FOUND = findings.finding(
@@ -54,7 +56,9 @@ class World:
         self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
         self.lost, self.sent = False, list[str]()
         self.took, self.fails, self.facts = True, False, dict[str, Any]()
+        self.logged = list[Sight]()
         monkeypatch.setattr(quick_look, "look", self.look)
+        monkeypatch.setattr(rounds, "look_at_logs", lambda *_words: LogView(list(self.logged), 3))
         monkeypatch.setattr(rounds.notice.dispatch, "__defaults__", (self.send, None))
 
     def look(self, *_words: object) -> quick_look.Marks:
@@ -255,6 +259,18 @@ def test_what_a_run_of_ours_changed_is_listed_and_alarms_nobody(
     assert bool(alert.sight.explained) is explained
     assert (world.sent == []) is explained
     assert alert.sight.id in store.load(world.settings, "web01").alerts
+
+
+def test_what_a_log_showed_has_happened_and_does_not_go_away(world: World) -> None:
+    """The next round reads other lines: an alert that went away with them would tell nobody."""
+    guessed = Sight("ab12", "web01", "logs", "log.guessed", "critical", "x", "198.51.100.66: /wp-login.php (40 ×)")
+    world.logged = [guessed]
+    assert [one.sight for one in world.round().raised] == [guessed]
+    assert "198.51.100.66" in world.sent[0]
+    world.logged = []
+    world.round(full=True)
+    alert = store.load(world.settings, "web01").alerts["ab12"]
+    assert (alert.open, alert.gone) == (True, "")
 
 
 def marks(tree: Path, *excluded: str) -> dict[str, Any]:
