@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[3]
 WEB = "/var/www/portal"
 NAME = "portal.lab.test"
 # On the host's loopback: the web server logs these addresses, and the lab's network sees nothing.
-VISIT = 'curl -sk -o /dev/null --interface "$1" --resolve "portal.lab.test:443:127.0.0.1" "https://portal.lab.test$2" "${@:3}"'
+VISIT = (
+    'curl -sk -o /dev/null --interface "$1" --resolve "portal.lab.test:443:127.0.0.1" '
+    '"https://portal.lab.test$2" "${@:3}"'
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,13 +25,14 @@ from ungcuu.hosts import websites
 from ungcuu.run import locks
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
-from ungcuu.watch import alerts, notice, quick_look, sights, store
+from ungcuu.watch import alerts, notice, packages, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
-from ungcuu.watch.explained import explain
+from ungcuu.watch.explained import explain, needed
 from ungcuu.watch.logs.look import LogView
 from ungcuu.watch.logs.look import look as look_at_logs
 from ungcuu.watch.outside.look import View, look, site_of
+from ungcuu.watch.rehearsal import named
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
 BLIND_AFTER = 2
@@ -45,7 +47,7 @@ class Round:
     busy: str = ""
     why: str = ""
     changed: list[str] = field(default_factory=list)
-    entries: int = 0
+    folders: int = 0
     looked: set[str] = field(default_factory=set)
     logs: LogView | None = None
     outside: View | None = None
@@ -128,9 +130,9 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
                 f"ungcuu scan {this.host}",
             )
         marks = quick_look.look(context.target(this.host), str(variables.get("website_root") or "/var/www"), variables)
-        this.changed, this.entries = marks.changed(notes.get("marks") or {}), marks.count
+        this.changed, this.folders = marks.changed(notes.get("marks") or {}), len(marks.folders)
         if full or this.changed or _old(notes):
-            _scan(context, this)
+            _scan(context, this, notes)
             notes |= {"marks": dict(marks.folders), "full": this.begun}
     except UngcuuError as error:
         this.why = error.what
@@ -177,7 +179,7 @@ def _old(notes: dict[str, Any]) -> bool:
     return not last or datetime.now(UTC) - parse_time(last) >= FULL_EVERY
 
 
-def _scan(context: Context, this: Round) -> None:
+def _scan(context: Context, this: Round, notes: Mapping[str, Any]) -> None:
     """Scan the host; its findings are read from the file that the scan keeps.
 
     Raises:
@@ -189,8 +191,11 @@ def _scan(context: Context, this: Round) -> None:
     if problem := problem_of("scan", True, result):
         raise problem
     document = json.loads((context.settings.host_dir(this.host) / "findings.json").read_text("utf-8"))
-    found = sights.of_findings(this.host, document["findings"])
-    this.seen += explain(context.settings.state, this.host, found)
+    rows, planted = document["findings"], str(notes.get("rehearsal") or "")
+    found = [named(one, row, planted) for one, row in zip(sights.of_findings(this.host, rows), rows, strict=True)]
+    root = str(context.site.variables(this.host).get("website_root") or "/var/www")
+    work = packages.work(context.target(this.host), root) if needed(found) else []
+    this.seen += explain(context.settings.state, this.host, root, found, work)
     this.looked.add("scan")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.commands._watch_deployment import VERB as DEPLOYMENT
+from ungcuu.cli.commands._watch_rehearse import VERB as REHEARSE
 from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from ungcuu.watch.alerts import Alert
     from ungcuu.watch.round import Round
 
-_EVERY = "*:0/5"
+_EVERY, _WEEKLY = "*:0/5", "Tue 09:30"
 _SHOWN = 40
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 
@@ -81,10 +83,10 @@ def _show(context: Context, this: Round) -> None:
         context.out.line(_("{host}: scanned whole").format(host=this.host), "quiet")
     else:
         text = _(
-            "{host}: none of {count} files and folders has changed; the database, accounts and processes were not "
-            "looked at in this round"
+            "{host}: nothing has changed below {count} folders; the database, accounts and processes were not looked "
+            "at in this round"
         )
-        context.out.line(text.format(host=this.host, count=this.entries), "quiet")
+        context.out.line(text.format(host=this.host, count=this.folders), "quiet")
     if this.logs:
         text = _("{host}: {count} new lines of access logs were read")
         context.out.line(text.format(host=this.host, count=this.logs.lines), "quiet")
@@ -182,10 +184,16 @@ def _install(context: Context) -> Result:
     from ungcuu.run import schedule
 
     words, calendar = ("watch", "round", "website"), str(context.options["schedule"])
+    rehearsal, weekly = ("watch", "rehearse", "website"), str(context.options["rehearse"])
     if calendar == schedule.NEVER:
+        schedule.remove(rehearsal)
         gone = schedule.remove(words)
         return Result(message=_("the watch is stopped") if gone else _("no watch was set up"))
     timer = schedule.install(context.settings, context.site.inventory, calendar, words, spread="20s")
+    if weekly == schedule.NEVER:
+        schedule.remove(rehearsal)
+    else:
+        schedule.install(context.settings, context.site.inventory, weekly, rehearsal)
     if not schedule.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
     message = _("all websites are looked at: {calendar}; ungcuu doctor reports a watch that stopped")
@@ -297,6 +305,8 @@ VERB = Verb(
             ),
             examples=("ungcuu watch approve web01",),
         ),
+        DEPLOYMENT,
+        REHEARSE,
         Verb(
             name="install",
             phase=Phase.DETECT,
@@ -311,9 +321,15 @@ VERB = Verb(
                     default=_EVERY,
                     metavar="WHEN",
                 ),
+                Option(
+                    "--rehearse",
+                    N_("when a harmless file is planted to try the watch, or never; weekly by default"),
+                    default=_WEEKLY,
+                    metavar="WHEN",
+                ),
             ),
             run=_install,
-            steps_before=(N_("Write a systemd timer of this account, and start it"),),
+            steps_before=(N_("Write systemd timers of this account, and start them"),),
             examples=("ungcuu watch install", "ungcuu watch install --schedule never"),
         ),
         Verb(
