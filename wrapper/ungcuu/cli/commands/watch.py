@@ -119,7 +119,9 @@ def _show_outside(context: Context, this: Round) -> None:
 def _seen(this: Round) -> dict[str, object] | None:
     """Return the view from outside as plain data, without the sights: they are alerts."""
     view = this.outside
-    return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole} if view else None
+    if view is None:
+        return None
+    return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole, "tls": view.grade}
 
 
 def _read(this: Round) -> dict[str, object] | None:
@@ -130,7 +132,7 @@ def _read(this: Round) -> dict[str, object] | None:
 def _approve(context: Context) -> Result:
     """Keep the health page, as a plain visitor gets it now, as what it must look like."""
     from ungcuu.core.errors import Refused
-    from ungcuu.watch.outside import asking, judge, look
+    from ungcuu.watch.outside import asking, judge, look, surroundings
     from ungcuu.watch.outside.visitors import OTHERS, PLAIN
 
     host = context.host
@@ -148,15 +150,20 @@ def _approve(context: Context) -> Result:
             f"ungcuu scan {host}",
         )
     features = page.first.features
-    look.approve(context.settings, host, features)
+    around = surroundings.around(site, page.first)
+    look.approve(context.settings, host, features, around)
     shown = {"title": features.title, "programs of": sorted(features.program_hosts), "words": len(features.words)}
-    context.record("approved_page", {"path": site.path, **shown, "links to": sorted(features.link_hosts)}, host)
+    about = {"links to": sorted(features.link_hosts), "surroundings": around.document()}
+    context.record("approved_page", {"path": site.path, **shown, **about}, host)
     context.out.table(
         [
             (_("title"), features.title or "–"),
             (_("words"), str(len(features.words))),
             (_("links to"), ", ".join(sorted(features.link_hosts)) or "–"),
             (_("loads programs of"), ", ".join(sorted(features.program_hosts)) or "–"),
+            (_("security headers"), ", ".join(around.headers) or "–"),
+            (_("TLS, A to F"), around.grade or "–"),
+            (_("addresses"), ", ".join(around.addresses) or "–"),
         ]
     )
     return Result(message=_("{host}: the page is approved as it is now").format(host=host))
