@@ -28,7 +28,7 @@ from ungcuu.run import locks
 from ungcuu.run.ledger import open_ledger
 from ungcuu.run.runner import HostResult, RunResult
 from ungcuu.run.verb import Context, Verb
-from ungcuu.watch import health, history, packages, quick_look, store
+from ungcuu.watch import health, history, packages, quick_look, rehearsal, store
 from ungcuu.watch import round as rounds
 from ungcuu.watch.alerts import Sight
 from ungcuu.watch.delivery import Delivery
@@ -56,7 +56,7 @@ class World:
         self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
         self.lost, self.sent = False, list[str]()
         self.took, self.fails, self.facts = True, False, dict[str, Any]()
-        self.logged = list[Sight]()
+        self.logged, self.meanwhile = list[Sight](), lambda: None
         self.packages = list[Work]()
         monkeypatch.setattr(quick_look, "look", self.look)
         monkeypatch.setattr(rounds.packages, "work", lambda *_words: self.packages)
@@ -77,6 +77,7 @@ class World:
         if self.fails:
             return RunResult("scan", Outcome.NOT_DONE, {})
         self.scans += 1
+        self.meanwhile()
         path = self.settings.host_dir("web01") / "findings.json"
         path.write_text(json.dumps({"findings": [one.document() for one in self.found]}))
         return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
@@ -334,6 +335,28 @@ def test_a_deployment_without_end_or_reason_is_refused(world: World) -> None:
 def registry_check(world: World, verb: Verb, minutes: int) -> None:
     assert verb.check is not None
     verb.check(Context(world.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"minutes": minutes}))
+
+
+def test_a_rehearsal_that_begins_or_ends_while_the_host_is_scanned(world: World) -> None:
+    """Seen failing with the note that was read when the round began: people were woken by a file of our own."""
+
+    def begin() -> None:
+        with store.changing(world.settings, "web01") as known:
+            known.notes["rehearsal"] = "5" * 64
+
+    def end() -> None:
+        with store.changing(world.settings, "web01") as known:
+            known.notes.pop("rehearsal")
+
+    seen = {"sha256": "5" * 64}
+    critical = findings.Severity.CRITICAL
+    world.found = [findings.finding("web01", "upload.code", critical, "file", "/var/www/r.php", evidence=seen)]
+    world.meanwhile = begin
+    (alert,) = world.round().raised
+    assert alert.sight.title == rehearsal.TITLE
+    world.meanwhile = end
+    world.round(full=True)
+    assert "rehearsal" not in store.load(world.settings, "web01").notes
 
 
 def test_what_a_log_showed_has_happened_and_does_not_go_away(world: World) -> None:

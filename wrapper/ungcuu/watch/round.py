@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,6 +102,7 @@ def go(context: Context, host: str, *, full: bool = False) -> Round:
 def _go(context: Context, host: str, full: bool) -> Round:
     begun, this = time.monotonic(), Round(host)
     notes = store.load(context.settings, host).notes
+    notes.pop("rehearsal", None)  # not this round's to keep: it may end meanwhile
     if holder := locks.holder(context.settings, host):
         this.busy = str(holder.get("verb") or "?")
     else:
@@ -132,7 +132,7 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
         marks = quick_look.look(context.target(this.host), str(variables.get("website_root") or "/var/www"), variables)
         this.changed, this.folders = marks.changed(notes.get("marks") or {}), len(marks.folders)
         if full or this.changed or _old(notes):
-            _scan(context, this, notes)
+            _scan(context, this)
             notes |= {"marks": dict(marks.folders), "full": this.begun}
     except UngcuuError as error:
         this.why = error.what
@@ -179,7 +179,7 @@ def _old(notes: dict[str, Any]) -> bool:
     return not last or datetime.now(UTC) - parse_time(last) >= FULL_EVERY
 
 
-def _scan(context: Context, this: Round, notes: Mapping[str, Any]) -> None:
+def _scan(context: Context, this: Round) -> None:
     """Scan the host; its findings are read from the file that the scan keeps.
 
     Raises:
@@ -191,7 +191,9 @@ def _scan(context: Context, this: Round, notes: Mapping[str, Any]) -> None:
     if problem := problem_of("scan", True, result):
         raise problem
     document = json.loads((context.settings.host_dir(this.host) / "findings.json").read_text("utf-8"))
-    rows, planted = document["findings"], str(notes.get("rehearsal") or "")
+    rows = document["findings"]
+    # As it is now: a rehearsal may have begun while the host was scanned.
+    planted = str(store.load(context.settings, this.host).notes.get("rehearsal") or "")
     found = [named(one, row, planted) for one, row in zip(sights.of_findings(this.host, rows), rows, strict=True)]
     root = str(context.site.variables(this.host).get("website_root") or "/var/www")
     work = packages.work(context.target(this.host), root) if needed(found) else []
