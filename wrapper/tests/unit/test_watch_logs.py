@@ -69,6 +69,12 @@ def test_guessing_is_counted_over_rounds_and_over_addresses() -> None:
     assert "log.brute-force" in judged(many)
 
 
+@pytest.mark.parametrize("row", [{}, {"tallies": {"x": {"other": 1}}}, {"tallies": 1}])
+def test_a_memory_of_another_form_is_begun_anew(row: dict[str, Any]) -> None:
+    """A round that ends in an error at each turn looks at nothing; that logs are read from their ends is said."""
+    assert from_document(row) == Memory()
+
+
 def test_guessing_long_ago_is_over() -> None:
     late = [line("/wp-login.php", "POST", 200, at=7200), line("/wp-login.php", "POST", 302, at=7201)]
     assert "log.guessed" not in judged([*tries(40), *late])

@@ -71,8 +71,9 @@ class Memory:
 
 
 def from_document(row: Mapping[str, Any]) -> Memory:
-    """Return the memory out of :meth:`Memory.document`; an empty one where there was none."""
-    if not row:
+    """Return the memory out of :meth:`Memory.document`; an empty one where there was none, or one of another form."""
+    try:
+        tallies = {name: Tally(**one) for name, one in row["tallies"].items()}
+        return Memory(dict(row["cursors"]), tallies, dict(row["sizes"]), dict.fromkeys(row["scripts"]))
+    except (KeyError, TypeError, AttributeError):
         return Memory()
-    tallies = {name: Tally(**one) for name, one in row["tallies"].items()}
-    return Memory(dict(row["cursors"]), tallies, dict(row["sizes"]), dict.fromkeys(row["scripts"]))
