@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ungcuu.core.settings import Settings
 from ungcuu.lab import Lab
-from ungcuu.watch.outside import asking
+from ungcuu.watch.outside import asking, surroundings
 from ungcuu.watch.outside.look import View, approve, look
 from ungcuu.watch.outside.visitors import PLAIN
 
@@ -58,7 +58,8 @@ def seen(site: asking.Site, tmp_path: Path) -> Callable[[], View]:
     """Look from outside, with the page approved as it is at the beginning of the test."""
     settings = Settings(tmp_path, tmp_path, "an")
     (tmp_path / "hosts/web01").mkdir(parents=True)
-    approve(settings, "web01", asking.ask(site, "/", PLAIN).features)
+    page = asking.ask(site, "/", PLAIN)
+    approve(settings, "web01", page.features, surroundings.around(site, page))
     return lambda: look(settings, "web01", site, [])
 
 

@@ -15,6 +15,7 @@ from ungcuu.watch import alerts
 from ungcuu.watch.outside import asking, judge, look
 from ungcuu.watch.outside.asking import Answer, Certificate, Site
 from ungcuu.watch.outside.features import Features, alike, from_document, read
+from ungcuu.watch.outside.surroundings import Surroundings
 from ungcuu.watch.outside.visitors import GOOGLEBOT, OTHERS, PLAIN, Visitor
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -185,8 +186,13 @@ def test_the_approved_page_survives_the_file(tmp_path: Path) -> None:
     path = look.approved_path(settings, "web01")
     path.parent.mkdir(parents=True)
     features = answer(PAGE).features
-    look.approve(settings, "web01", features)
-    assert look.load_approved(settings, "web01") == features == from_document(json.loads(path.read_text())["features"])
+    around = Surroundings(("x-frame-options",), "B", ("192.0.2.1",))
+    look.approve(settings, "web01", features, around)
+    assert look.load_approved(settings, "web01") == look.Approved(features, around)
+    row = json.loads(path.read_text())
+    assert features == from_document(row.pop("features"))
+    path.write_text(json.dumps({"features": features.document()}))
+    assert look.load_approved(settings, "web01") == look.Approved(features), "approved before they were looked at"
     path.write_text("{}")
     with pytest.raises(ControllerFault, match="approved_page"):
         look.load_approved(settings, "web01")

@@ -64,10 +64,25 @@ class Writable:
 
 @dataclass(frozen=True)
 class Login:
-    """Pages on which people log in, and how a failed login looks in the access log (the address as ``<HOST>``)."""
+    """Pages on which people log in, and how an attempt looks in the access log.
+
+    ``failed`` and ``succeeded`` are patterns of ``METHOD PATH HTTP/VERSION" STATUS``: none where the application
+    answers all attempts alike. ``tries``: so many failed ones of one address in an hour are no typing errors.
+    """
 
     paths: Words
-    failed: str = ""
+    failed: Words = ()
+    succeeded: Words = ()
+    tries: int = 30
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that is none."""
+        for name in ("failed", "succeeded"):
+            for number, pattern in enumerate(getattr(self, name)):
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise Mismatch((name, str(number)), str(error)) from error
 
 
 ENGINES = Literal["mariadb", "postgresql"]

@@ -1,20 +1,25 @@
-"""Changes that this controller made itself: listed, not alarmed. The journal says when which verb ran on a host.
+"""Changes that somebody is known to have made: listed, not alarmed.
 
-Only medium and low findings are explained, and only by the time at which the file changed. A grave one always reaches a
-person: a run of ungcuu is also the time in which an intruder would like to be overlooked.
+1. A run of ungcuu that was done, by the journal: anything on the host that changed in its time.
+2. A deployment that a person announced (``watch deployment``): what changed below the website's folder in its time.
+3. Work of dpkg, by the host's own log of it: what changed outside of the website and of homes in its time.
+
+Only medium and low findings are explained, and only by the time at which the file changed (``ctime``). A grave one
+always reaches a person: in these times an intruder would like to be overlooked, and root writes dpkg's log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.journal import read_records
 from ungcuu.case.record import Record
 from ungcuu.core.clock import parse_time
+from ungcuu.core.terminal import clean
 from ungcuu.watch.alerts import GRAVE, Sight
 
 _CHANGING = frozenset(
@@ -25,31 +30,43 @@ _CLOCKS = timedelta(seconds=2)  # the host's clock and this one's differ a littl
 
 @dataclass(frozen=True)
 class Work:
-    """One run of ungcuu that was done on a host: from when to when, by the controller's clock."""
+    """Something that was done on a host: what, from when to when, and where alone (``below``) or not at all."""
 
-    verb: str
-    begun: str
-    ended: str
+    name: str
+    begun: datetime
+    ended: datetime
+    below: str = ""
+    never: tuple[str, ...] = ()
 
-    def covers(self, since: str) -> bool:
-        """Whether something that changed then may have been changed by it."""
-        return parse_time(self.begun) - _CLOCKS <= parse_time(since) <= parse_time(self.ended) + _CLOCKS
+    def covers(self, sight: Sight) -> bool:
+        """Whether something that changed then and there may have been changed by it."""
+        if not self.begun - _CLOCKS <= parse_time(sight.since) <= self.ended + _CLOCKS:
+            return False
+        place = sight.place + "/"
+        return place.startswith(self.below) and not place.startswith(self.never or ("//",))
 
 
-def explain(state: Path, host: str, sights: Iterable[Sight]) -> list[Sight]:
-    """Return the sights, those that a run of ungcuu explains with its name."""
+def needed(sights: Iterable[Sight]) -> bool:
+    """Whether there is anything that could be explained."""
+    return any(one.since and one.severity not in GRAVE for one in sights)
+
+
+def explain(
+    state: Path, host: str, web_root: str, sights: Iterable[Sight], packages: Iterable[Work] = ()
+) -> list[Sight]:
+    """Return the sights, those that are explained with the name of what explains them."""
     rows = list(sights)
-    if not any(one.since for one in rows):
+    if not needed(rows):
         return rows
-    works = [work for folder in _journals(state) for work in done_on(read_records(folder), host)]
-    return [_explained(one, works) for one in rows]
+    works = [work for folder in _journals(state) for work in done_on(read_records(folder), host, web_root)]
+    return [_explained(one, [*works, *packages]) for one in rows]
 
 
 def _explained(sight: Sight, works: Iterable[Work]) -> Sight:
     if sight.severity in GRAVE or not sight.since:
         return sight
-    work = next((one for one in works if one.covers(sight.since)), None)
-    return replace(sight, explained=f"ungcuu {work.verb} {work.begun}") if work else sight
+    work = next((one for one in works if one.covers(sight)), None)
+    return replace(sight, explained=work.name) if work else sight
 
 
 def _journals(state: Path) -> Iterator[Path]:
@@ -58,8 +75,8 @@ def _journals(state: Path) -> Iterator[Path]:
             yield folder
 
 
-def done_on(records: Iterable[Record], host: str) -> Iterator[Work]:
-    """Yield the runs of one journal that changed something on a host and were done there. Pure."""
+def done_on(records: Iterable[Record], host: str, web_root: str) -> Iterator[Work]:
+    """Yield what one journal says was done on a host: runs that changed something, announced deployments. Pure."""
     begun: dict[str, str] = {}
     for record in records:
         data = payload(record)
@@ -68,4 +85,7 @@ def done_on(records: Iterable[Record], host: str) -> Iterator[Work]:
         elif record.kind == "run_finished" and (start := begun.pop(str(data.get("run")), "")):
             outcomes = data.get("outcomes")
             if isinstance(outcomes, dict) and outcomes.get(host) == "DONE":
-                yield Work(str(data["verb"]), start, record.time)
+                yield Work(f"ungcuu {data['verb']} {start}", parse_time(start), parse_time(record.time))
+        elif record.kind == "deployment" and data.get("host") == host:
+            name = clean(f"{data['by']} {record.time}: {data['reason']}", 200)
+            yield Work(name, parse_time(record.time), parse_time(str(data["until"])), web_root.rstrip("/") + "/")

@@ -28,6 +28,8 @@ SEVERITIES = {
 _SURE = {
     "scan": N_("read on the host as root and compared with the signed baseline"),
     "outside": N_("seen by this controller itself, from outside, without the host's help"),
+    "logs": N_("read in the web server's log, in which visitors and whoever is root there can write"),
+    "rehearsal": N_("seen by this controller, which planted the file itself"),
     "watch": N_("this controller's own record"),
 }
 
@@ -45,7 +47,7 @@ def compose(host: str, alerts: Sequence[Alert], tier: str) -> Message:
     worst = _(SEVERITIES[alerts[0].sight.severity])
     title = _("ungcuu: {severity} on {host}, {count} open").format(severity=worst, host=host, count=len(alerts))
     lines = [_("Nobody has acknowledged this; you are the deputy.")] if tier == "deputy" else []
-    groups = [(key, list(rows)) for key, rows in groupby(alerts, lambda one: (one.sight.severity, one.sight.rule))]
+    groups = [(key, list(rows)) for key, rows in groupby(alerts, _kind)]
     for _key, rows in groups[:GROUPS]:
         lines += ["", *_group(rows)]
     if more := sum(len(rows) for _key, rows in groups[GROUPS:]):
@@ -53,6 +55,11 @@ def compose(host: str, alerts: Sequence[Alert], tier: str) -> Message:
     lines += ["", _("All of it: ungcuu watch report {host}").format(host=host)]
     lines += [_("I take care of it: ungcuu ack {id}").format(id=_ids(alerts))]
     return Message(title, "\n".join(lines).strip() + "\n")
+
+
+def _kind(alert: Alert) -> tuple[str, str, str]:
+    """What is said in one group; a real finding must not stand below the title of a rehearsal."""
+    return alert.sight.severity, alert.sight.rule, alert.sight.title
 
 
 def trial(host: str, number: int) -> Message:

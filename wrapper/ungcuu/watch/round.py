@@ -1,7 +1,7 @@
 """One round at one host: look, raise what is new, notify, write down what was looked at and what was not.
 
-quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → pages
-as strangers get them → alerts → journal → notification → the round's own row
+quick look (one SSH session, names and times alone) → full scan, when anything changed or the last one is old → new
+lines of access logs → pages as strangers get them → alerts → journal → notification → the round's own row
 
 A host that another run of ungcuu holds is left alone: what is half changed is no finding. What a round did not look at
 stays as it is; only a whole look may say that something has gone.
@@ -25,12 +25,15 @@ from ungcuu.core.i18n import _
 from ungcuu.run import locks, website_runs
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
-from ungcuu.watch import alerts, notice, quick_look, sights, store
+from ungcuu.watch import alerts, notice, packages, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
-from ungcuu.watch.explained import explain
+from ungcuu.watch.explained import explain, needed
+from ungcuu.watch.logs.look import LogView
+from ungcuu.watch.logs.look import look as look_at_logs
 from ungcuu.watch.outside.asking import Site
 from ungcuu.watch.outside.look import View, look, site_of, together
+from ungcuu.watch.rehearsal import named
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
 BLIND_AFTER = 2
@@ -45,8 +48,9 @@ class Round:
     busy: str = ""
     why: str = ""
     changed: list[str] = field(default_factory=list)
-    entries: int = 0
+    folders: int = 0
     looked: set[str] = field(default_factory=set)
+    logs: LogView | None = None
     outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
     raised: list[Alert] = field(default_factory=list)
@@ -100,6 +104,7 @@ def go(context: Context, host: str, *, full: bool = False) -> Round:
 def _go(context: Context, host: str, full: bool) -> Round:
     begun, this = time.monotonic(), Round(host)
     notes = store.load(context.settings, host).notes
+    notes.pop("rehearsal", None)  # not this round's to keep: it may end meanwhile
     if holder := locks.holder(context.settings, host):
         this.busy = str(holder.get("verb") or "?")
     else:
@@ -107,6 +112,7 @@ def _go(context: Context, host: str, full: bool) -> Round:
             with ExitStack() as stack:
                 parts = website_runs.each_of(context, host, stack)
                 _look(parts, this, notes, full)
+                _look_at_logs(parts, this, notes)
                 _look_from_outside(parts, this, notes)
         except InventoryError as error:
             this.why = error.what
@@ -131,7 +137,7 @@ def _look(parts: Sequence[Context], this: Round, notes: dict[str, Any], full: bo
     try:
         roots = [str(variables.get("website_root") or "/var/www") for variables in known]
         marks = quick_look.look(context.target(this.host), roots, known[0])
-        this.changed, this.entries = marks.changed(notes.get("marks") or {}), marks.count
+        this.changed, this.folders = marks.changed(notes.get("marks") or {}), len(marks.folders)
         if full or this.changed or _old(notes):
             _scan(parts, this)
             notes |= {"marks": dict(marks.folders), "full": this.begun}
@@ -148,6 +154,24 @@ def _note_blindness(this: Round, notes: dict[str, Any]) -> None:
     elif notes["failed"] >= BLIND_AFTER:
         this.looked.add("watch")
         this.seen.append(sights.blind(this.host, this.why))
+
+
+def _look_at_logs(parts: Sequence[Context], this: Round, notes: dict[str, Any]) -> None:
+    """Read what is new in the logs. What they show has happened: no later look may say that it has gone."""
+    if this.why:
+        return
+    this.logs = LogView()
+    for context in parts:
+        name = context.name_of(this.host)
+        kept = notes if name == this.host else notes.setdefault(f"logs {name}", {})
+        try:
+            view = look_at_logs(context.target(this.host), context.site.variables(this.host), kept)
+        except UngcuuError as error:
+            view = LogView(unseen=[_("access logs: {why}").format(why=error.what)])
+        this.logs.sights += view.sights
+        this.logs.lines = max(this.logs.lines, view.lines)  # each website's rules read the same logs
+        this.logs.unseen += [text for text in view.unseen if text not in this.logs.unseen]
+    this.seen += this.logs.sights
 
 
 def _look_from_outside(parts: Sequence[Context], this: Round, notes: dict[str, Any]) -> None:
@@ -194,16 +218,21 @@ def _scan(parts: Sequence[Context], this: Round) -> None:
     """
     from ungcuu.run.failures import problem_of
 
-    seen: dict[tuple[str, str, str], Sight] = {}
+    seen: set[tuple[str, str, str]] = set()
     for context in parts:
         name = context.name_of(this.host)
         result = context.run_playbook("scan", {}, (this.host,), deadline=900.0)
         if problem := problem_of("scan", True, result):
             raise problem
-        document = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))
-        for one in sights.of_findings(name, document["findings"]):
-            seen.setdefault((one.rule, one.place, one.mark), one)
-    this.seen += explain(parts[0].settings.state, this.host, seen.values())
+        rows = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))["findings"]
+        # As it is now: a rehearsal may have begun while the host was scanned.
+        planted = str(store.load(context.settings, this.host).notes.get("rehearsal") or "")
+        found = [named(one, row, planted) for one, row in zip(sights.of_findings(name, rows), rows, strict=True)]
+        found = [one for one in found if (one.rule, one.place, one.mark) not in seen]
+        seen |= {(one.rule, one.place, one.mark) for one in found}
+        root = str(context.site.variables(this.host).get("website_root") or "/var/www")
+        work = packages.work(context.target(this.host), root) if needed(found) else []
+        this.seen += explain(context.settings.state, this.host, root, found, work)
     this.looked.add("scan")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.commands._watch_deployment import VERB as DEPLOYMENT
+from ungcuu.cli.commands._watch_rehearse import VERB as REHEARSE
 from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb, Websites
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from ungcuu.watch.alerts import Alert
     from ungcuu.watch.round import Round
 
-_EVERY = "*:0/5"
+_EVERY, _WEEKLY = "*:0/5", "Tue 09:30"
 _SHOWN = 40
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 
@@ -44,7 +46,7 @@ def _round(context: Context) -> Result:
     raised = sum(alert.open for this in done for alert in this.raised)
     bad = [*faults, *(this.host for this in done if this.why or this.undelivered)]
     data = {
-        "rounds": [this.row() | {"host": this.host, "outside": _seen(this)} for this in done],
+        "rounds": [this.row() | {"host": this.host, "outside": _seen(this), "logs": _read(this)} for this in done],
         "raised": [alert.document() for this in done for alert in this.raised],
         "sent": [row.record() | {"host": this.host} for this in done for row in this.sent],
         "pinged": pinged,
@@ -81,10 +83,15 @@ def _show(context: Context, this: Round) -> None:
         context.out.line(_("{host}: scanned whole").format(host=this.host), "quiet")
     else:
         text = _(
-            "{host}: none of {count} files and folders has changed; the database, accounts and processes were not "
-            "looked at in this round"
+            "{host}: nothing has changed below {count} folders; the database, accounts and processes were not looked "
+            "at in this round"
         )
-        context.out.line(text.format(host=this.host, count=this.entries), "quiet")
+        context.out.line(text.format(host=this.host, count=this.folders), "quiet")
+    if this.logs:
+        text = _("{host}: {count} new lines of access logs were read")
+        context.out.line(text.format(host=this.host, count=this.logs.lines), "quiet")
+        for what in this.logs.unseen:
+            context.out.line(_("{host}: not looked at: {what}").format(host=this.host, what=what), "warn")
     _show_outside(context, this)
     for row in this.sent:
         name = f"{this.host} · {row.tier}/{row.number} · {row.delivery.kind}"
@@ -112,13 +119,20 @@ def _show_outside(context: Context, this: Round) -> None:
 def _seen(this: Round) -> dict[str, object] | None:
     """Return the view from outside as plain data, without the sights: they are alerts."""
     view = this.outside
-    return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole} if view else None
+    if view is None:
+        return None
+    return {"pages": view.pages, "why": view.why, "unseen": view.unseen, "whole": view.whole, "tls": view.grade}
+
+
+def _read(this: Round) -> dict[str, object] | None:
+    """Return what was read of access logs as plain data, without the sights: they are alerts."""
+    return {"lines": this.logs.lines, "unseen": this.logs.unseen} if this.logs else None
 
 
 def _approve(context: Context) -> Result:
     """Keep the health page, as a plain visitor gets it now, as what it must look like."""
     from ungcuu.core.errors import Refused
-    from ungcuu.watch.outside import asking, judge, look
+    from ungcuu.watch.outside import asking, judge, look, surroundings
     from ungcuu.watch.outside.visitors import OTHERS, PLAIN
 
     host = context.name_of(context.host)
@@ -136,15 +150,20 @@ def _approve(context: Context) -> Result:
             f"ungcuu scan {host}",
         )
     features = page.first.features
-    look.approve(context.settings, host, features)
+    around = surroundings.around(site, page.first)
+    look.approve(context.settings, host, features, around)
     shown = {"title": features.title, "programs of": sorted(features.program_hosts), "words": len(features.words)}
-    context.record("approved_page", {"path": site.path, **shown, "links to": sorted(features.link_hosts)}, host)
+    about = {"links to": sorted(features.link_hosts), "surroundings": around.document()}
+    context.record("approved_page", {"path": site.path, **shown, **about}, host)
     context.out.table(
         [
             (_("title"), features.title or "–"),
             (_("words"), str(len(features.words))),
             (_("links to"), ", ".join(sorted(features.link_hosts)) or "–"),
             (_("loads programs of"), ", ".join(sorted(features.program_hosts)) or "–"),
+            (_("security headers"), ", ".join(around.headers) or "–"),
+            (_("TLS, A to F"), around.grade or "–"),
+            (_("addresses"), ", ".join(around.addresses) or "–"),
         ]
     )
     return Result(message=_("{host}: the page is approved as it is now").format(host=host))
@@ -172,10 +191,16 @@ def _install(context: Context) -> Result:
     from ungcuu.run import schedule
 
     words, calendar = ("watch", "round", "website"), str(context.options["schedule"])
+    rehearsal, weekly = ("watch", "rehearse", "website"), str(context.options["rehearse"])
     if calendar == schedule.NEVER:
+        schedule.remove(rehearsal)
         gone = schedule.remove(words)
         return Result(message=_("the watch is stopped") if gone else _("no watch was set up"))
     timer = schedule.install(context.settings, context.site.inventory, calendar, words, spread="20s")
+    if weekly == schedule.NEVER:
+        schedule.remove(rehearsal)
+    else:
+        schedule.install(context.settings, context.site.inventory, weekly, rehearsal)
     if not schedule.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
     message = _("all websites are looked at: {calendar}; ungcuu doctor reports a watch that stopped")
@@ -261,6 +286,7 @@ VERB = Verb(
             steps_before=(
                 N_("Compare the names and times of files with the last round"),
                 N_("Scan the host where something changed, or once an hour"),
+                N_("Read the new lines of access logs"),
                 N_("Ask for pages as visitors and search engines do, and compare"),
                 N_("Raise an alert for each new finding, and journal it"),
                 N_("Notify people of what is due"),
@@ -287,6 +313,8 @@ VERB = Verb(
             ),
             examples=("ungcuu watch approve web01",),
         ),
+        DEPLOYMENT,
+        REHEARSE,
         Verb(
             name="install",
             phase=Phase.DETECT,
@@ -301,9 +329,15 @@ VERB = Verb(
                     default=_EVERY,
                     metavar="WHEN",
                 ),
+                Option(
+                    "--rehearse",
+                    N_("when a harmless file is planted to try the watch, or never; weekly by default"),
+                    default=_WEEKLY,
+                    metavar="WHEN",
+                ),
             ),
             run=_install,
-            steps_before=(N_("Write a systemd timer of this account, and start it"),),
+            steps_before=(N_("Write systemd timers of this account, and start them"),),
             examples=("ungcuu watch install", "ungcuu watch install --schedule never"),
         ),
         Verb(

@@ -15,6 +15,15 @@ from ungcuu.watch.outside.features import Features, local_path, parsed, read
 from ungcuu.watch.outside.visitors import Visitor
 
 HOPS, SECONDS, SITEMAP_BYTES = 5, 15.0, 1 << 20
+SECURITY = frozenset(
+    {
+        "content-security-policy",
+        "referrer-policy",
+        "strict-transport-security",
+        "x-content-type-options",
+        "x-frame-options",
+    }
+)
 _ERRORS = (OSError, http.client.HTTPException, ValueError)
 _SITEMAPS = ("/sitemap.xml", "/wp-sitemap.xml", "/?sitemap=index")  # the last two are WordPress's
 
@@ -38,13 +47,17 @@ class Site:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one visitor got. ``away``: another machine to which it was sent. ``error``: why there is no answer."""
+    """What one visitor got. ``away``: another machine to which it was sent. ``error``: why there is no answer.
+
+    ``headers``: names of the security headers that were sent.
+    """
 
     status: int = 0
     away: str = ""
     body: bytes = b""
     features: Features = field(default_factory=Features)
     error: str = ""
+    headers: tuple[str, ...] = ()
 
 
 def ask(site: Site, path: str, visitor: Visitor) -> Answer:
@@ -59,12 +72,13 @@ def ask(site: Site, path: str, visitor: Visitor) -> Answer:
 
 
 def _follow(site: Site, path: str, visitor: Visitor, scheme: str, port: int) -> Answer:
-    status, body, name = 0, b"", site.name
+    status, body, name, sent = 0, b"", site.name, frozenset[str]()
     for _hop in range(HOPS):
         host = name if port in page.USUAL.values() else f"{name}:{port}"
         more = {"scheme": scheme, "port": port, "timeout": SECONDS, "headers": {**visitor.headers, "Host": host}}
         status, headers, body = page.ask(site.address, name, path, **more)
-        onward = urlsplit({key.lower(): value for key, value in headers}.get("location", ""))
+        known = {key.lower(): value for key, value in headers}
+        sent, onward = SECURITY & known.keys(), urlsplit(known.get("location", ""))
         if status not in page.MOVED:
             break
         if onward.hostname and onward.hostname not in site.names:
@@ -73,7 +87,8 @@ def _follow(site: Site, path: str, visitor: Visitor, scheme: str, port: int) -> 
             name, scheme = onward.hostname, onward.scheme or scheme
             port = onward.port or page.USUAL[scheme]
         path = local_path(onward)
-    return Answer(status, "", body, read(body, f"{scheme}://{name}{path}", site.names))
+    features = read(body, f"{scheme}://{name}{path}", site.names)
+    return Answer(status, "", body, features, headers=tuple(sorted(sent)))
 
 
 def sitemap_pages(site: Site, visitor: Visitor, count: int) -> list[str]:

@@ -29,6 +29,9 @@ RULES = {
     "outside.not-approved": N_("the page is no longer the one that was approved"),
     "outside.new-programs": N_("the page loads programs of machines that the approved page did not"),
     "outside.new-links": N_("the page links to machines to which the approved page did not"),
+    "outside.headers": N_("security headers that the approved page had are no longer sent"),
+    "outside.tls": N_("the quality of TLS is worse than it was when the page was approved"),
+    "outside.addresses": N_("the name of the website leads to addresses that were not approved"),
     "outside.certificate": N_("the certificate has expired, expires soon, or names another site"),
     "outside.security-txt": N_("security.txt has expired: nobody should rely on it"),
 }

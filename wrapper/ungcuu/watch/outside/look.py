@@ -16,8 +16,9 @@ from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 from ungcuu.watch.alerts import Sight
-from ungcuu.watch.outside import asking, judge
+from ungcuu.watch.outside import asking, judge, surroundings
 from ungcuu.watch.outside.features import Features, from_document
+from ungcuu.watch.outside.surroundings import Surroundings
 from ungcuu.watch.outside.visitors import GOOGLEBOT, OTHERS, PLAIN
 
 SAMPLE = 4  # pages of the sitemap in one round
@@ -30,7 +31,8 @@ _PAUSE = 3.0
 class View:
     """What was seen, on how many pages. ``why`` the site was not looked at; ``unseen`` is what was not looked at.
 
-    ``whole``: what is not among the sights is not there any more; ``again`` are pages for the next round.
+    ``whole``: what is not among the sights is not there any more; ``again`` are pages for the next round. ``grade``: of
+    TLS; see :class:`Surroundings`.
     """
 
     sights: list[Sight] = field(default_factory=list)
@@ -39,6 +41,7 @@ class View:
     whole: bool = False
     unseen: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    grade: str = ""
 
 
 def together(views: Sequence[View]) -> View:
@@ -83,12 +86,29 @@ def look(settings: Settings, host: str, site: asking.Site, again: list[str]) -> 
     if approved is None:
         view.unseen.append(_("the approved page: none was approved (ungcuu watch approve {host})").format(host=host))
     else:
-        view.sights += judge.changed(host, front, approved)
+        view.sights += judge.changed(host, front, approved.features)
+        _compare_surroundings(host, site, front.first, approved.surroundings, view)
     view.whole = _sample(host, site, again, view)
     security_txt = asking.ask(site, "/.well-known/security.txt", PLAIN)
     view.sights += judge.ending(host, asking.certificate(site), security_txt, datetime.now(UTC))
     view.pages += 1
     return view
+
+
+def _compare_surroundings(
+    host: str, site: asking.Site, front: asking.Answer, before: Surroundings | None, view: View
+) -> None:
+    if front.status != 200:
+        return
+    if before is None:
+        text = _("headers, TLS and addresses: approve the page again (ungcuu watch approve {host})")
+        view.unseen.append(text.format(host=host))
+        return
+    present = surroundings.around(site, front)
+    view.grade = present.grade
+    view.sights += surroundings.worse(host, before, present)
+    if before.addresses and not present.addresses:
+        view.unseen.append(_("the addresses of {name}: this controller could not resolve it").format(name=site.name))
 
 
 def _front(site: asking.Site) -> judge.Looked:
@@ -126,7 +146,15 @@ def approved_path(settings: Settings, host: str) -> Path:
     return settings.host_dir(host) / "approved_page.json"
 
 
-def load_approved(settings: Settings, host: str) -> Features | None:
+@dataclass(frozen=True)
+class Approved:
+    """What a person approved. ``surroundings`` is None where that was before they were looked at."""
+
+    features: Features
+    surroundings: Surroundings | None = None
+
+
+def load_approved(settings: Settings, host: str) -> Approved | None:
     """Return the page that a person approved; None where nobody did.
 
     Raises:
@@ -134,7 +162,9 @@ def load_approved(settings: Settings, host: str) -> Features | None:
     """
     path = approved_path(settings, host)
     try:
-        return from_document(json.loads(path.read_text("utf-8"))["features"])
+        row = json.loads(path.read_text("utf-8"))
+        around = surroundings.from_document(row["surroundings"]) if "surroundings" in row else None
+        return Approved(from_document(row["features"]), around)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -145,6 +175,7 @@ def load_approved(settings: Settings, host: str) -> Features | None:
         ) from error
 
 
-def approve(settings: Settings, host: str, features: Features) -> Path:
-    """Keep the page as it is now as the approved one."""
-    return put_json(approved_path(settings, host), {"format": 1, "time": now(), "features": features.document()})
+def approve(settings: Settings, host: str, features: Features, around: Surroundings) -> Path:
+    """Keep the page as it is now, and what surrounds it, as the approved one."""
+    document = {"format": 1, "time": now(), "features": features.document(), "surroundings": around.document()}
+    return put_json(approved_path(settings, host), document)

@@ -1,0 +1,378 @@
+"""Access logs: read from where the last look ended, through every rotation, and judged whatever visitors wrote."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ungcuu.core.errors import StepFailed
+from ungcuu.hosts import profiles
+from ungcuu.hosts.remote_program import program
+from ungcuu.watch.logs import judge, look
+from ungcuu.watch.logs.lines import Line, parse
+from ungcuu.watch.logs.memory import Memory, from_document
+
+ROOT = Path(__file__).parents[3]
+NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC).timestamp()
+BROWSER = "Mozilla/5.0"
+HOME = "203.0.113.7"
+EVIL = "198.51.100.66"
+SITE = judge.Site("web01", profiles.load("wordpress").login, ("wp-content/uploads",))
+
+
+def line(target: str = "/", method: str = "GET", status: int = 200, size: int = 20_000, **more: Any) -> str:
+    """A line as nginx writes it; ``at``: seconds after noon."""
+    when = datetime.fromtimestamp(NOON + float(more.get("at", 0)), UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+    agent = more.get("agent", BROWSER)
+    return f'{more.get("who", EVIL)} - - [{when}] "{method} {target} HTTP/1.1" {status} {size} "-" "{agent}"'
+
+
+def judged(rows: list[str], memory: Memory | None = None, ages: dict[str, float] | None = None) -> dict[str, str]:
+    known = [one for one in (parse(row.encode()) for row in rows) if one]
+    assert len(known) == len(rows)
+    memory = memory if memory is not None else Memory(cursors={"x": {}})
+    batch = judge.Batch(known, ages or {}, learning=not memory.cursors)
+    return {one.rule: f"{one.severity} {one.place}" for one in judge.judge(SITE, batch, memory)}
+
+
+def tries(count: int, **more: Any) -> list[str]:
+    return [line("/wp-login.php", "POST", 200, at=number, **more) for number in range(count)]
+
+
+def test_a_login_after_many_wrong_ones_is_an_intruder_and_after_a_few_a_person() -> None:
+    right = line("/wp-login.php", "POST", 302, at=90)
+    assert judged([*tries(40), right])["log.guessed"] == f"critical {EVIL}: /wp-login.php (40 ×)"
+    assert judged([*tries(5), right]) == {}
+    assert judged([*tries(40, who=HOME), right]).keys() == {"log.brute-force"}, "somebody else logged in"
+
+
+def test_guessing_is_counted_over_rounds_and_over_addresses() -> None:
+    memory = Memory()
+    assert judged(tries(20), memory) == {}
+    memory = from_document(json.loads(json.dumps(memory.document(NOON))))
+    assert "log.brute-force" in judged(tries(20), memory)
+    many = [line("/wp-login.php", "POST", who=f"203.0.113.{number % 200}", at=number) for number in range(400)]
+    assert "log.brute-force" in judged(many)
+
+
+@pytest.mark.parametrize("row", [{}, {"tallies": {"x": {"other": 1}}}, {"tallies": 1}])
+def test_a_memory_of_another_form_is_begun_anew(row: dict[str, Any]) -> None:
+    """A round that ends in an error at each turn looks at nothing; that logs are read from their ends is said."""
+    assert from_document(row) == Memory()
+
+
+def test_guessing_long_ago_is_over() -> None:
+    late = [line("/wp-login.php", "POST", 200, at=7200), line("/wp-login.php", "POST", 302, at=7201)]
+    assert "log.guessed" not in judged([*tries(40), *late])
+
+
+SHELL = "/wp-content/plugins/contact/x.php"
+
+
+def test_who_asks_the_program_that_appeared_after_the_own_upload() -> None:
+    """The same program, asked by somebody else, or one that stood there long before, is nothing of the log's."""
+    upload = line("/wp-admin/admin-ajax.php", "POST", 200, at=10)
+    asked = line(SHELL, "POST", 200, at=60)
+    fresh = {SHELL: NOON + 11}
+    assert judged([upload, asked], ages=fresh) == {"log.upload-then-post": f"high {EVIL}: POST {SHELL}"}
+    assert judged([upload, asked], Memory(), fresh) == {}, "the first round only learns which programs there are"
+    assert judged([upload, line(SHELL, "POST", 200, at=60, who=HOME)], ages=fresh) == {}
+    assert judged([upload, asked], ages={SHELL: NOON - 90_000}) == {}
+    assert judged([upload, line(SHELL, "POST", 403, at=60)], ages=fresh) == {}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/wp-content/uploads/2026/a.php",
+        "/wp-content/uploads/a.php?cmd=id",
+        "/wp-content/uploads/a.phtml/x",
+        "/wp-content//uploads/%61.p%68p",
+        "//wp-content/./uploads/a.PHP",
+    ],
+)
+def test_a_program_among_uploads_that_answers_is_critical_however_it_is_spelt(target: str) -> None:
+    assert judged([line(target, "POST")])["log.program-in-uploads"].startswith("critical")
+    assert judged([line(target, "POST", 404)]) == {}
+
+
+INJECTION = "/?id=1+UNION/**/ALL+SELECT+user_pass+FROM+wp_users"
+
+
+@pytest.mark.parametrize("spelt", [INJECTION, INJECTION.replace("UNION", "%2555nIoN"), "/?id=1'+or+'1'='1"])
+def test_an_injection_that_is_given_much_data(spelt: str) -> None:
+    usual = [line(f"/?id={number}", size=20_000, at=number) for number in range(5)]
+    assert judged([*usual, line(spelt, size=90_000, at=9)])["log.sql-data"].startswith("high")
+    assert judged([*usual, line(spelt, size=21_000, at=9)]) == {}, "an attempt that got the usual page"
+    assert judged([*usual, line(spelt, status=403, size=90_000, at=9)]) == {}
+
+
+def test_injections_alone_are_compared_with_each_other() -> None:
+    small = [line(f"/x?id={number}+union+select+1", size=900, at=number) for number in range(9)]
+    assert "log.sql-data" in judged([*small, line("/x?id=1+union+select+2", size=60_000, at=20)])
+    assert "log.sql-injection" in judged(small * 30)
+
+
+def test_a_search_for_words_of_sql_is_none() -> None:
+    asked = "/?s=the+union+of+students+select+a+chair,+or+'nobody'"
+    assert judged([line(asked, size=900_000)] * 5) == {}
+
+
+def test_a_secret_file_that_was_given_and_a_site_that_answers_everything() -> None:
+    given = [line("/.env", size=300), line("/wp-config.php.bak", size=3000)]
+    assert judged([*given, line("/nothing", status=404)])["log.secret-file"].startswith("high")
+    assert judged(given) == {}, "no 404 at all: this site answers 200 to whatever is asked"
+
+
+def test_a_scanner_notifies_nobody() -> None:
+    rows = [line(f"/{number}.zip", status=404, at=number) for number in range(80)]
+    assert judged(rows)["log.scanner"].startswith("low")
+    assert judged([line(agent="sqlmap/1.8")])["log.scanner"].startswith("low")
+
+
+def test_the_other_forms_of_a_line() -> None:
+    vhost = parse(b'www.so.gov.vn:443 2001:db8::1 - an [28/Nov/2026:19:00:00 +0700] "GET /a?b HTTP/2.0" 200 -')
+    assert vhost == Line("2001:db8::1", NOON, "GET", "/a?b", "HTTP/2.0", 200, 0, "")
+    for odd in (
+        b"",
+        b"\xff" * 90,
+        b'{"json": 1}',
+        b'999.1.1.1 - - [28/Nov/2026:19:00:00 +0700] "GET / HTTP/1.1" 200 1',
+    ):
+        assert parse(odd) is None
+    assert parse(line().replace("Nov", "Foo").encode()) is None
+    assert parse(line().replace("28/", "31/").encode()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        line("/" + "wp-login.php/" * 400, "POST"),
+        line("/?" + "union/*" * 500),
+        line("/?" + "union((((((((((((((((((((" * 150),
+        line("/" + ".ph" * 1300, "POST"),
+        line(agent="\\" * 4000),
+        line("/%" + "25" * 1500 + "27"),
+        '1.1.1.1 - - ["' + '"' * 8000,
+    ],
+)
+def test_no_line_takes_long(text: str) -> None:
+    """A visitor chooses what stands there: a log full of the worst lines must not stop the round."""
+    begun = time.monotonic()
+    for _number in range(20):
+        if one := parse(text.encode()):
+            judge.judge(SITE, judge.Batch([one], {}), Memory())
+    assert time.monotonic() - begun < 0.5
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300), st.text(max_size=200))
+def test_whatever_stands_there_ends_nothing_and_is_clean(raw: bytes, target: str) -> None:
+    parse(raw)
+    row = line("/wp-content/uploads/x.php/" + target.replace(" ", "") or "x", "POST")
+    if one := parse(row.encode("utf-8", "surrogatepass")):
+        for sight in judge.judge(SITE, judge.Batch([one], {}), Memory()):
+            assert sight.place.isprintable()
+
+
+def test_patterns_of_a_login_stand_alike_in_profile_and_role() -> None:
+    """fail2ban and the watch must not disagree on what a failed login is."""
+    stated = yaml.safe_load((ROOT / "roles/login_guard/vars/main.yml").read_text("utf-8"))["__login_guard_failed"]
+    for name in stated.keys() - {"other"}:
+        login = profiles.load(name).login
+        assert login is not None
+        assert list(login.failed) == stated[name], name
+
+
+class Logs:
+    """A folder of logs on a host, asked by the real program."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.cursors, self.web = folder / "access.log", dict[str, Any](), folder / "web"
+        self.web.mkdir()
+        self.quota, self.lost, self.waiting, self.files = 1 << 20, False, 0, dict[str, float]()
+
+    def write(self, *rows: str) -> None:
+        with self.path.open("a") as file:
+            file.write("".join(f"{row}\n" for row in rows))
+
+    def new(self) -> list[str]:
+        config = {"patterns": [f"{self.path.parent}/*.log"], "cursors": self.cursors, "bytes": self.quota}
+        config |= {"first": 4000, "logs": 9, "seconds": 20, "root": str(self.web)}
+        feed = program("access_logs", config)
+        done = subprocess.run([sys.executable, "-I", "-S", "-B", "-"], input=feed, capture_output=True, check=True)
+        answer = json.loads(done.stdout)
+        self.files = answer["files"]
+        self.cursors = {row["path"]: row["cursor"] for row in answer["logs"] if row["cursor"]}
+        self.lost = any(row["lost"] for row in answer["logs"])
+        self.waiting = sum(row["waiting"] for row in answer["logs"])
+        return [text for row in answer["logs"] for text in _text(row).splitlines()]
+
+
+def _text(row: dict[str, Any]) -> str:
+    return zlib.decompress(base64.b64decode(row["data"])).decode()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Logs:
+    return Logs(tmp_path)
+
+
+def test_only_what_is_new_is_read(logs: Logs) -> None:
+    logs.write("one", "two")
+    assert logs.new() == ["one", "two"]
+    assert logs.new() == []
+    with logs.path.open("a") as file:
+        file.write("three\nhal")
+    assert logs.new() == ["three"]
+    with logs.path.open("a") as file:
+        file.write("f\n")
+    assert logs.new() == ["half"]
+    assert not logs.lost
+
+
+def test_the_first_look_reads_the_end_alone(logs: Logs) -> None:
+    logs.write(*[f"row {number:04}" for number in range(2000)])
+    seen = logs.new()
+    assert seen[-1] == "row 1999"
+    assert 300 < len(seen) < 500
+    logs.write("more")
+    assert logs.new() == ["more"]
+
+
+@pytest.mark.parametrize("how", ["renamed", "packed", "dated", "copied", "twice", "twice-packed"])
+def test_no_line_is_lost_in_a_rotation(logs: Logs, how: str) -> None:
+    """Seen failing without the search beside the log: what was written just before the rotation was never read."""
+    logs.write("one")
+    assert logs.new() == ["one"]
+    logs.write("two")
+    rotate(logs, how)
+    logs.write("last")
+    assert logs.new() == (["two", "three", "last"] if "twice" in how else ["two", "last"])
+    assert not logs.lost
+    assert logs.new() == []
+
+
+def rotate(logs: Logs, how: str) -> None:
+    """As logrotate does it."""
+    first = logs.path.with_name("access.log-20261128" if how == "dated" else "access.log.1")
+    if how == "copied":
+        first.write_bytes(logs.path.read_bytes())
+        os.truncate(logs.path, 0)
+        return
+    logs.path.rename(first)
+    if "packed" in how:
+        packed = logs.path.with_name("access.log.2.gz" if "twice" in how else "access.log.1.gz")
+        packed.write_bytes(gzip.compress(first.read_bytes()))
+        first.unlink()
+        os.utime(packed, (1_700_000_000, 1_700_000_000))
+    if "twice" in how:
+        if first.exists():
+            first.rename(logs.path.with_name("access.log.2"))
+        logs.path.write_text("three\n")
+        logs.path.rename(first)
+
+
+@pytest.mark.parametrize("how", ["emptied", "edited", "removed"])
+def test_lines_that_have_gone_are_noticed(logs: Logs, how: str) -> None:
+    """An intruder removes the own lines: seen passing unnoticed without the mark of the bytes before the offset."""
+    logs.write("home", "evil")
+    logs.new()
+    if how == "removed":
+        logs.path.unlink()
+    else:
+        logs.path.write_text("" if how == "emptied" else "home\nhome\nhome\n")
+    logs.new()
+    assert logs.lost
+    logs.new()
+    assert not logs.lost, "said once"
+
+
+def test_what_is_more_than_the_quota_waits(logs: Logs) -> None:
+    logs.write("one")
+    logs.new()
+    logs.quota = 30
+    rows = [f"row {number}" for number in range(9)]
+    logs.write(*rows)
+    got = logs.new()
+    assert logs.waiting > 0
+    while len(got) < 9:
+        got += logs.new()
+    assert got == rows
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_a_log_that_is_none_is_left_alone(logs: Logs, kind: str) -> None:
+    """nginx's log belongs to the website's account, which may put a link to a secret or a pipe without end there."""
+    if kind == "link":
+        (logs.path.parent / "secret").write_text("secret\n")
+        logs.path.symlink_to("secret")
+    elif kind == "fifo":
+        os.mkfifo(logs.path)
+    else:
+        logs.path.mkdir()
+    assert logs.new() == []
+
+
+def test_programs_that_were_asked_are_looked_at_below_the_root_alone(logs: Logs) -> None:
+    (logs.web / "a.php").touch()
+    (logs.web.parent / "out.php").touch()
+    (logs.web / "link.php").symlink_to("../out.php")
+    logs.write(
+        *[line(target, "POST") for target in ("/a.php", "/../out.php", "/%2e%2e/out.php", "/link.php", "/b.php")]
+    )
+    logs.new()
+    assert list(logs.files) == ["/a.php"]
+
+
+FACTS = {"website_application": "wordpress", "website_writable_paths": ["wp-content/uploads"]}
+
+
+def answered(rows: list[str], lost: bool = False, notes: dict[str, Any] | None = None) -> look.LogView:
+    data = base64.b64encode(zlib.compress("\n".join(rows).encode())).decode()
+    cursor = {"inode": 1, "offset": 9, "mark": "a"}
+    document = {"logs": [{"path": "/l", "cursor": cursor, "lost": lost, "waiting": 0, "data": data}], "files": {}}
+    notes = notes if notes is not None else {}
+    memory = from_document(notes.get("logs") or {})
+    return look.judged("web01", FACTS, look.Answer.read("web01", json.dumps(document).encode()), memory, notes)
+
+
+def test_a_log_that_was_cut_is_an_alert_and_after_days_without_a_look_is_none() -> None:
+    notes: dict[str, Any] = {}
+    assert answered([line()], notes=notes).sights == []
+    assert [one.rule for one in answered([], lost=True, notes=notes).sights] == ["log.cut"]
+    notes["logs_time"] = "2026-01-01T00:00:00.000Z"
+    assert answered([], lost=True, notes=notes).sights == []
+
+
+def test_logs_of_another_form_are_said_to_be_unread() -> None:
+    view = answered(['{"request": "GET / HTTP/1.1"}'] * 3)
+    assert any("another form" in text for text in view.unseen)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"logs": [{}], "files": {}}', b'{"logs": 1, "files": {}, "x": "'])
+def test_an_answer_of_another_form_is_refused(raw: bytes) -> None:
+    with pytest.raises(StepFailed):
+        look.Answer.read("web01", raw)
+
+
+def test_a_bomb_gives_no_more_bytes_than_were_asked_for() -> None:
+    """The host answers: seen taking all memory without the limit of what is unpacked."""
+    data = base64.b64encode(zlib.compress(b"x" * (look.BYTES + (8 << 20)))).decode()
+    row = {"path": "/l", "cursor": None, "lost": False, "waiting": 0, "data": data}
+    answer = look.Answer.read("web01", json.dumps({"logs": [row, row], "files": {}}).encode())
+    assert sum(len(one.data) for one in answer.rows) <= look.BYTES + 1

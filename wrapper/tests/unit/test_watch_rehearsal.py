@@ -1,0 +1,138 @@
+"""A rehearsal: the planted file is noticed, called what it is, and taken away; a watch that is silent is an alert."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ungcuu.core.settings import Settings
+from ungcuu.hosts.remote_program import program
+from ungcuu.watch import alerts, rehearsal, store
+from ungcuu.watch.alerts import Alert, Sight
+from ungcuu.watch.choices import Choices
+from ungcuu.watch.message import compose
+
+FACTS = {"website_root": "/var/www/portal", "website_writable_paths": ["uploads"]}
+CHOICES = Choices(targets=("json://x",), language="en")
+FOUND = Sight("ab", "web01", "scan", "upload.code", "critical", "program code", "/var/www/portal/uploads/x.php")
+
+
+def planted() -> rehearsal.Planted:
+    return rehearsal.place("web01", FACTS)
+
+
+def host(one: rehearsal.Planted, do: str) -> dict[str, Any]:
+    """The real program, on folders of the test."""
+    config = {"do": do, "root": one.root, "below": one.below, "name": one.name, "content": one.content}
+    feed = program("rehearsal", config)
+    done = subprocess.run([sys.executable, "-I", "-S", "-B", "-"], input=feed, capture_output=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> rehearsal.Planted:
+    (tmp_path / "web/uploads").mkdir(parents=True)
+    return replace(planted(), root=str(tmp_path / "web"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file has to be root's")
+def test_the_file_is_roots_alone_and_goes_away(there: rehearsal.Planted) -> None:
+    """A planted program that visitors could call would be no harmless one."""
+    assert host(there, "plant")["done"] == "planted"
+    about = Path(there.path).stat()
+    assert (about.st_mode & 0o777, about.st_uid) == (0o600, 0)
+    assert host(there, "plant")["done"] == "failed", "what stands there is never replaced"
+    assert host(there, "remove")["done"] == "removed"
+    assert not Path(there.path).exists()
+    assert host(there, "remove")["done"] == "gone"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file has to be root's")
+@pytest.mark.parametrize("what", ["content", "owner", "link"])
+def test_another_file_is_never_removed(there: rehearsal.Planted, what: str) -> None:
+    """The website's account owns the folder, and may put what it likes there: seen failing without the comparison."""
+    host(there, "plant")
+    path = Path(there.path)
+    if what == "content":
+        path.write_text(there.content + "more")
+    elif what == "owner":
+        os.chown(path, 65534, 65534)
+    else:
+        path.rename(path.with_name("moved"))
+        path.symlink_to("moved")
+    assert host(there, "remove")["done"] in ("another", "failed")
+    assert path.is_symlink() or path.exists()
+
+
+def test_no_link_leads_elsewhere(there: rehearsal.Planted, tmp_path: Path) -> None:
+    """Root would otherwise write where the website's account wants it: seen failing without O_NOFOLLOW."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "web/uploads").rmdir()
+    (tmp_path / "web/uploads").symlink_to(tmp_path / "elsewhere")
+    assert host(there, "plant")["done"] == "failed"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_finding_is_called_a_rehearsal_by_its_content_alone() -> None:
+    one = planted()
+    assert one.path.startswith("/var/www/portal/uploads/ungcuu-rehearsal-")
+    row = {"evidence": {"sha256": one.sum}}
+    assert rehearsal.named(FOUND, row, one.sum).title == rehearsal.TITLE
+    for other in ({"evidence": {"sha256": "0" * 64}}, {"evidence": {}}, {}):
+        assert rehearsal.named(replace(FOUND, place=one.path), other, one.sum).title == FOUND.title
+    assert rehearsal.named(FOUND, {"evidence": {"sha256": ""}}, "").title == FOUND.title
+
+
+def test_a_real_finding_does_not_stand_below_the_title_of_a_rehearsal() -> None:
+    """Seen failing with groups made of severity and rule: the message called both a rehearsal."""
+    moment = "2026-11-28T12:00:00.000Z"
+    trial = Alert(replace(FOUND, id="cd", title=rehearsal.TITLE, place="/a"), moment)
+    text = compose("web01", [trial, Alert(FOUND, moment)], "main").text
+    assert text.index("REHEARSAL") < text.index("/a") < text.index("program code") < text.index("x.php")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path, tmp_path, "an")
+
+
+def raise_alert(settings: Settings, one: rehearsal.Planted, delivered: bool) -> None:
+    sight = replace(FOUND, title=rehearsal.TITLE, place=one.path)
+    with store.changing(settings, "web01") as known:
+        known.alerts, _raised = alerts.merge(known.alerts, [sight], {"scan"}, one.time)
+        if delivered:
+            known.alerts["ab"] = replace(known.alerts["ab"], delivered={"main/1": one.time})
+
+
+def test_an_alert_that_arrived_is_acknowledged(settings: Settings) -> None:
+    one = planted()
+    raise_alert(settings, one, delivered=True)
+    outcome = rehearsal.wait(settings, one, CHOICES, time.monotonic() + 9)
+    assert outcome == rehearsal.Outcome(0.0, 0.0, "ab")
+    assert rehearsal.keep(settings, one, outcome, CHOICES, "an") == []
+    known = store.load(settings, "web01")
+    assert (known.alerts["ab"].by, known.open()) == ("an", [])
+
+
+@pytest.mark.parametrize("raised", [True, False])
+def test_silence_is_an_alert(settings: Settings, raised: bool) -> None:
+    """Not raised, or raised and taken by nobody: a rehearsal that is content with either proves nothing."""
+    one = planted()
+    if raised:
+        raise_alert(settings, one, delivered=False)
+    outcome = rehearsal.wait(settings, one, CHOICES, time.monotonic() + 0.05, sleep=lambda _seconds: time.sleep(0.02))
+    assert not outcome.good(CHOICES)
+    assert outcome.good(Choices()) is raised, "where nobody is to be notified, the alert alone counts"
+    (silent,) = rehearsal.keep(settings, one, outcome, CHOICES, "an")
+    assert (silent.sight.rule, silent.sight.severity) == ("watch.rehearsal", "high")
+    assert "seen by this controller" in compose("web01", [silent], "main").text
+    rehearsal.keep(settings, one, rehearsal.Outcome(1.0, 1.0, ""), CHOICES, "an")
+    assert store.load(settings, "web01").alerts[silent.sight.id].gone, "the next good one ends it"
