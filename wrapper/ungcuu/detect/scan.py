@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -289,6 +290,15 @@ def scan(subject: Subject, *, check: bool = False) -> ScanResult:
     if not check:
         put_json(baseline.host_folder(subject.state, subject.name) / "findings.json", result.document())
     return result
+
+
+def last_scan(state: Path, name: str) -> dict[str, Any]:
+    """Return what the last scan of a host or website found, as findings.json holds it; nothing where there was none."""
+    try:
+        known = json.loads((baseline.host_folder(state, name) / "findings.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and isinstance(known.get("findings"), list) else {}
 
 
 def first_sign(found: Sequence[Finding]) -> str:
