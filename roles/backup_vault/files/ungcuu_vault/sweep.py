@@ -1,6 +1,6 @@
 """Stream the website's files out of every restore point, oldest first, to whoever judges them: the controller.
 
-1. Nothing is unpacked to a disk. Of each file at most about one MiB goes out (`detect/content/pieces`), and each
+1. Nothing is unpacked to a disk. Of each file at most about one MiB goes out (`remote/pieces`), and each
    content once; what a list on standard input knows as good does not go out at all.
 2. Of a point after the first only what changed is read, where that is little: restic compares by content.
 3. One line of JSON announces what follows. A point that can't be read is named, and the others are still read.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ungcuu.detect import heuristics
-from ungcuu.detect.content import pieces
+from ungcuu.remote import pieces
 from ungcuu.remote.host_state.marks import PHP_TAG
 from ungcuu.remote.host_state.reading import escaped
 from ungcuu_vault import look, review

@@ -45,6 +45,7 @@ def sweep(context: Context) -> Result:
 
 def _one(context: Context, case: Case, host: str) -> dict[str, Any]:
     from ungcuu.core.settings import kept_name, machine_of
+    from ungcuu.detect import known_good
     from ungcuu.detect import sweep as sweeping
 
     vault = str(context.site.variables(machine_of(host)).get("website_vault_host") or "")
@@ -56,7 +57,8 @@ def _one(context: Context, case: Case, host: str) -> dict[str, Any]:
         )
     context.doing(_("Judge the restore points"), vault, host)
     seen = sweeping.Sweep(named=_named(case, host))
-    why = sweeping.run(vault, context.site.variables(vault), kept_name(host), seen)
+    listed = sorted(known_good.sums(context.settings.state))
+    why = sweeping.run(vault, context.site.variables(vault), kept_name(host), seen, listed)
     return _record(host, seen, why) | {"unseen": _unseen(context, case, host, seen)}
 
 

@@ -1,4 +1,7 @@
-"""Read what of a file is looked at: all of it, or its head, its tail and the places where code that acts is densest."""
+"""Read what of a file is looked at: all of it, or its head, its tail and the places where code that acts is densest.
+
+On the host, on a vault and on the controller: standard library only, bounded memory.
+"""
 
 from __future__ import annotations
 
