@@ -16,9 +16,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ungcuu.detect.content import judge, pieces
+from ungcuu.detect.content import judge
 from ungcuu.detect.content.functions import names
 from ungcuu.detect.content.judge import DETECTED
+from ungcuu.remote import pieces
 
 NO_SAMPLE = names(".md .html .htm .js .css .svg .xml .json .yml .jsp .jspx .asp .aspx .png .jpg .gif .zip .go .py .pl")
 

@@ -102,7 +102,7 @@ def test_no_program_of_the_tree_is_left_out() -> None:
     shells = {
         path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("remote/*") if path.suffix not in ("", ".py")
     }
-    assert shells == {"remote/second_reader.sh"}
+    assert shells == {"remote/second_reader.sh", "remote/tree_marks.sh"}
 
 
 def tasks(entries: Any) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from ungcuu.cli.commands import scan
 from ungcuu.core.errors import UsageFault
 from ungcuu.detect import heuristics, verdicts
-from ungcuu.detect.content import folding, judge, model, pieces, reasons, rules, structure, tokens, tree
+from ungcuu.detect.content import folding, judge, model, reasons, rules, structure, tokens, tree
+from ungcuu.remote import pieces
 
 INNER = b"system($_POST['c']);"
 PACKED = base64.b64encode(zlib.compress(INNER)[2:-4])

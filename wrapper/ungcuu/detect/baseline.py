@@ -38,7 +38,7 @@ TEXT_LIMIT = 8192  # characters of one field
 READER = 3  # what a reading looks at: 1 was the first, 2 knew no gaps; a baseline of those knows less
 PROCESS_LIMIT = 5000
 PROBLEM_LIMIT = 200
-LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have sixteen times as many
+LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have 32 times as many
 LIST_LIMIT = 200_000  # items in lists of all records together: many short texts weigh ten times what they measured
 
 _FILE: dict[str, type] = {
@@ -147,7 +147,7 @@ def parse(lines: Iterable[bytes]) -> Snapshot:
 
 def checked(line: bytes) -> dict[str, Any] | None:
     """Return one record with its known fields only, or None when it is not of the expected form."""
-    if len(line) > (LINE_LIMIT << 4 if line.startswith(b'{"k":"content"') else LINE_LIMIT):
+    if len(line) > (LINE_LIMIT << 5 if line.startswith(b'{"k":"content"') else LINE_LIMIT):
         return None
     try:
         raw = json.loads(line)
@@ -161,7 +161,7 @@ def checked(line: bytes) -> dict[str, Any] | None:
         wanted = schema.get(name)
         if wanted is None:
             continue
-        if not fits(value, wanted, 1 << 20 if name == "data" else TEXT_LIMIT):
+        if not fits(value, wanted, 1 << 21 if name == "data" else TEXT_LIMIT):
             return None
         row[name] = value
     needed = (*IDENTITY.get(raw["k"], ()), *_NEEDED.get(raw["k"], ()))

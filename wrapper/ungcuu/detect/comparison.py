@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ class Policy:
 
     ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set);
     ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
-    cut the host off, empty where it did not.
+    cut the host off, empty where it did not. ``known_good`` are SHA-256 sums of files that signed lists vouch for.
     """
 
     host: str
@@ -35,6 +35,7 @@ class Policy:
     expected: Mapping[str, str] = field(default_factory=dict)
     config_paths: tuple[str, ...] = ()
     isolation: str = ""
+    known_good: Set[str] = frozenset()
 
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""
@@ -43,12 +44,16 @@ class Policy:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison: ``before`` is None where no baseline was taken. ``contents`` holds file bytes in base64."""
+    """One comparison: ``before`` is None where no baseline was taken. ``contents`` holds file bytes in base64.
+
+    ``judged`` are the findings of files whose bytes were judged as they came, and not kept.
+    """
 
     policy: Policy
     before: Snapshot | None
     now: Snapshot
     contents: Mapping[str, str] = field(default_factory=dict)
+    judged: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
     def data(self, path: str) -> bytes:
         """Return what was fetched of a file; empty where nothing was."""

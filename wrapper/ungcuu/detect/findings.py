@@ -185,6 +185,10 @@ RULES: Mapping[str, Rule] = {
         N_("Python, or a library that the scan itself runs on, was changed"),
         N_("root was lost: ungcuu rebuild; what the host said in this scan can't be trusted"),
     ),
+    "content.code": Rule(
+        N_("code that looks like an intruder's, in a website that no baseline knows"),
+        N_("compare it with the application's own release; ungcuu restore brings the right one back"),
+    ),
     "content.script": Rule(N_("code or a script in a page, comment or setting"), _RESTORE),
     "reading.incomplete": Rule(N_("the host did not report everything"), N_("ungcuu doctor, then scan again")),
     "baseline.old": Rule(

@@ -7,8 +7,8 @@ when there are some) → detect again with the bytes → findings.json
 
 from __future__ import annotations
 
-import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,9 @@ from ungcuu.detect import (
     baseline,
     coverage,
     detectors,
+    fetching,
     heuristics,
+    known_good,
     package_check,
     root_loss,
     second_reader,
@@ -34,11 +36,9 @@ from ungcuu.detect import (
 )
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
-from ungcuu.hosts import deployed_files, remote_program, ssh, vault
+from ungcuu.hosts import deployed_files, ssh, vault
 from ungcuu.hosts.profiles import Profile
 
-FETCH_FILES = 200
-FETCH_BYTES = 32 << 20
 TREES = (
     "/etc",
     "/usr/local",
@@ -143,7 +143,8 @@ class Subject:
         areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
         known = deployed_files.load(self.state, self.host)
         cut = self.past.isolation_mode()
-        return Policy(self.name, self.web_root.rstrip("/"), areas, self.ports, known, self.config_paths, cut)
+        root, listed = self.web_root.rstrip("/"), known_good.sums(self.state)
+        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed)
 
 
 @dataclass(frozen=True)
@@ -215,15 +216,6 @@ def _path_digest(row: baseline.Row) -> str:
     return hashlib.sha256(f"{row['path']} {row['sha256']}".encode()).hexdigest()[:16]
 
 
-def fetch(subject: Subject, paths: Sequence[str]) -> Mapping[str, str]:
-    """Return the bytes of these files in base64, as far as the host gives them; at most 200 files and 32 MiB."""
-    if not paths:
-        return {}
-    wanted = [base64.b64encode(baseline.path_bytes(path)).decode() for path in paths[:FETCH_FILES]]
-    raw = remote_program.run_program(subject.target, "host_state", {"contents": wanted, "seconds": 30}, 60, FETCH_BYTES)
-    return baseline.parse(raw.splitlines()).contents
-
-
 @dataclass(frozen=True)
 class Judged:
     """What should not be there, worst first, and against what the host's word was checked."""
@@ -241,8 +233,10 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     packages = package_check.check(subject.state, claimed, subject.past.patched_versions, subject.package_sources)
     backup = vault_view.compare(snapshot, _vault_view(subject))
     comparison = packages.comparison
-    contents = fetch(subject, detectors.interesting(comparison))
-    found = [*detectors.detect(replace(comparison, contents=contents)), *packages.findings]
+    asked = detectors.interesting(comparison)
+    bytes_of = fetching.fetch(subject.target, comparison, asked)
+    comparison = replace(comparison, contents=bytes_of.contents, judged=bytes_of.judged)
+    found = [*detectors.detect(comparison), *packages.findings, *fetching.unjudged(comparison, bytes_of, len(asked))]
     found += detectors.readers(comparison, confirmed.disagreements, confirmed.why)
     found += vault_view.vault_view(comparison, backup)
     second = {"compared": confirmed.compared, "disagreements": len(confirmed.disagreements), "why": confirmed.why}
@@ -252,6 +246,7 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
         "vault": backup.summary(),
         "application": application(subject, snapshot, against),
         "content": verdicts.missing(),
+        "contents": {"asked": len(asked), "unread": len(bytes_of.wanted)},
     }
     return Judged(worst_first(found), checked)
 
@@ -291,6 +286,15 @@ def scan(subject: Subject, *, check: bool = False) -> ScanResult:
     if not check:
         put_json(baseline.host_folder(subject.state, subject.name) / "findings.json", result.document())
     return result
+
+
+def last_scan(state: Path, name: str) -> dict[str, Any]:
+    """Return what the last scan of a host or website found, as findings.json holds it; nothing where there was none."""
+    try:
+        known = json.loads((baseline.host_folder(state, name) / "findings.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and isinstance(known.get("findings"), list) else {}
 
 
 def first_sign(found: Sequence[Finding]) -> str:

@@ -7,7 +7,7 @@ alone, and `missing` says so.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 
@@ -34,3 +34,26 @@ def of_code(path: str, data: bytes) -> heuristics.Verdict:
         return known
     weight = max(known.weight, heuristics.ENOUGH)
     return replace(known, names=(*known.names, *found.signs), weight=weight, strongest=heuristics.ENOUGH)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What is recognised in a file that nothing vouches for. ``sure``: nothing clean is written like that."""
+
+    names: tuple[str, ...] = ()
+    excerpt: str = ""
+    suspicious: bool = False
+    sure: bool = False
+
+
+def of_unknown(path: str, data: bytes) -> Unknown:
+    """Return what a file of an application gives away where no baseline says what it was."""
+    if missing():
+        short = heuristics.judge_unknown(data)
+        return Unknown(short.names, short.excerpt, short.suspicious)
+    from ungcuu.detect.content.judge import DETECTED, judge
+
+    found = judge(path, data)
+    if found.severity not in DETECTED:
+        return Unknown()
+    return Unknown(found.signs, heuristics.judge(data).excerpt, True, found.severity == "critical")

@@ -108,6 +108,39 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
     )
 
 
+def unknown(comparison: Comparison, path: str, _old: Row | None, new: Row | None) -> Iterator[Finding]:
+    """A file of the website that no baseline knows: what gives itself away by its bytes."""
+    data = comparison.data(path)
+    if new is None or not data:
+        return
+    verdict = verdicts.of_unknown(path, data)
+    if verdict.suspicious:
+        yield comparison.find(
+            "content.code",
+            CRITICAL if verdict.sure else HIGH,
+            "file",
+            path,
+            seen=verdict.excerpt,
+            evidence=change.evidence(new, signs=list(verdict.names), excerpt=verdict.excerpt),
+            action={"do": Do.RESTORE.value},
+        )
+    elif _PAGE.search(path) and (links := heuristics.hidden_links(data)).suspicious:
+        yield comparison.find(
+            "content.hidden-link",
+            CRITICAL,
+            "file",
+            path,
+            seen=links.excerpt,
+            action={"do": Do.RESTORE.value},
+            evidence=change.evidence(new, signs=list(links.names)),
+        )
+
+
+def may_act(path: str, row: Row) -> bool:
+    """Whether the server runs a file, a browser shows it, or it holds code: of others the bytes say nothing."""
+    return bool(_is_code(path, row) or _PAGE.search(path) or row.get("marks"))
+
+
 def _is_code(path: str, row: Row | None) -> bool:
     """Whether the server runs it, or it says how the server runs things."""
     return bool(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ungcuu.core.i18n import _
 from ungcuu.hosts import ssh
 
 BYTE_QUOTA = 48 << 20  # a host may lie at any length
+_BROKEN = (ssh.Ending.LOST, ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA)
 
 # What the host runs: it finds the modules that were sent with it as an import elsewhere finds files. Python compiles
 # each module that a program imports, since no cache is read: so importlib's own classes, which take typing, inspect
@@ -180,19 +181,44 @@ def run_program(
         StepFailed: It answered with something else than the program's output, too much of it, or too slowly.
         Undetermined: The connection was lost while something was being changed.
     """
-    command = python_command()
-    feed = program(name, config)
     try:
-        result = ssh.run(target, command, stdin=feed, timeout=seconds, byte_quota=quota)
+        result = ssh.run(target, python_command(), stdin=program(name, config), timeout=seconds, byte_quota=quota)
     except ssh.HostKeyRefused as error:
         raise HostKeyMismatch(str(error), _("Nothing was sent to it."), error.next_command) from error
+    _require_ended(target, result, changes)
+    return result.stdout
+
+
+def stream_program(
+    target: ssh.Target,
+    name: str,
+    config: Mapping[str, Any],
+    sink: Callable[[bytes], object],
+    *,
+    seconds: float,
+    quota: int,
+) -> None:
+    """Do the same, and hand the program's output to ``sink`` piece by piece. What the sink raises ends the program.
+
+    Raises:
+        UngcuuError: As :func:`run_program`; what came before has reached the sink.
+    """
+    feed = program(name, config)
+    try:
+        result = ssh.stream(target, python_command(), sink, stdin=feed, timeout=seconds, quota=quota, hashed=False)
+    except ssh.HostKeyRefused as error:
+        raise HostKeyMismatch(str(error), _("Nothing was sent to it."), error.next_command) from error
+    _require_ended(target, result, changes=False)
+
+
+def _require_ended(target: ssh.Target, result: ssh.Result | ssh.Streamed, changes: bool) -> None:
     if result.ending is ssh.Ending.NOT_REACHED:
         raise Unreachable(
             _("{host} could not be reached: {why}").format(host=target.name, why=result.detail),
             _("Nothing was changed on it."),
             f"ungcuu doctor {target.name}",
         )
-    if result.unknown and changes:
+    if result.ending in _BROKEN and changes:
         raise Undetermined(
             _("The connection to {host} was lost midway: {why}").format(host=target.name, why=result.detail),
             _("What was begun may be done, in part or whole; the next run finds out and finishes it."),
@@ -206,4 +232,3 @@ def run_program(
             "",
             f"ungcuu doctor {target.name}",
         )
-    return result.stdout

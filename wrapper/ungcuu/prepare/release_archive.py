@@ -46,6 +46,14 @@ class Release:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Sums:
+    """The sums of one file. ``md5`` is for comparison with a publisher's list alone: WordPress states no other."""
+
+    sha256: str
+    md5: str
+
+
 def core_of(profile: Profile) -> Component | None:
     """Return the component that states the application's own version in one file, where the profile has one."""
     found = [rule for rule in profile.components if rule.kind == "core" and rule.reads == "text" and rule.files]
@@ -82,6 +90,40 @@ def opened(path: Path, profile: Profile, sha256: str = "") -> Release:
         raise _refused(path, _("{name} in it states no version").format(name=core.files[0]))
     below = {name.removeprefix(top): digest for name, digest in files.items()}
     return Release(path, digest, match[1], below, top, total)
+
+
+def sums(path: Path, sha256: str = "") -> tuple[str, dict[str, Sums]]:
+    """Check any archive of code (zip or tar) whole; return its own SHA-256, and the sums of each file in it.
+
+    Raises:
+        Refused: It can't be read, is not the one that was meant, or holds what no release holds.
+    """
+    digest = _digest(path)
+    if sha256 and digest != sha256.lower():
+        raise _refused(path, _("its SHA-256 is {digest}, not {wanted}").format(digest=digest, wanted=sha256.lower()))
+    found: dict[str, Sums] = {}
+    total = 0
+    with _readable(path):
+        for name, size, handle in _members(path):
+            total += size
+            if name in found or len(found) >= MOST_FILES or total > MOST_BYTES:
+                raise _refused(path, _("it holds too much, or {name} twice").format(name=ascii(name)))
+            found[name] = _sums_of(path, name, size, handle)
+    if not found:
+        raise _refused(path, _("it holds no file"))
+    return digest, found
+
+
+def _sums_of(path: Path, name: str, size: int, handle: IO[bytes]) -> Sums:
+    strong, published = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    seen = 0
+    while seen <= size and (block := handle.read(_BLOCK)):
+        seen += len(block)
+        strong.update(block)
+        published.update(block)
+    if seen != size:
+        raise _refused(path, _("{name} has another size than the archive says").format(name=ascii(name)))
+    return Sums(strong.hexdigest(), published.hexdigest())
 
 
 def _digest(path: Path) -> str:

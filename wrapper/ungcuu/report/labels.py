@@ -205,6 +205,7 @@ EVENTS = {
     "restore_point": N_("Restore point"),
     "verification": N_("Checks on the host"),
     "scan": N_("Scan finished"),
+    "sweep": N_("Restore points judged again"),
     "root_lost": N_("Root was lost"),
     "root_lost_override": N_("Released although root was lost, without a rebuild"),
     "root_regained": N_("Rebuilt on another machine after root was lost"),

@@ -17,7 +17,7 @@ from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import _, language
 from ungcuu.recover.restore_points import Backups
-from ungcuu.report import actions, backups, extent, findings, overview, people
+from ungcuu.report import actions, backups, extent, findings, overview, people, sweeps
 from ungcuu.report.format import shown_time, word, zone_name
 from ungcuu.report.labels import LABELS
 from ungcuu.report.runs import by_run
@@ -26,6 +26,10 @@ from ungcuu.report.runs import by_run
 def tlp_of(facts: Facts) -> str:
     """The marking of a case; one that TLP 2.0 does not know is handled as the strictest."""
     return facts.tlp if facts.tlp in TLP else "RED"
+
+
+def _swept(records: Sequence[Record]) -> list[str]:
+    return [line for one in sweeps.newest(records) for line in sweeps.sentences(one)]
 
 
 _CONTAINS = ("isolate", "release")
@@ -62,7 +66,7 @@ def build(
         "severity": word(facts.severity),
         "drawn_up": shown_time(format_time(present)),
         "clocks": overview.clocks(facts),
-        "summary": overview.summary(facts, all_runs, reach),
+        "summary": [*overview.summary(facts, all_runs, reach), *_swept(records)],
         "root_lost": overview.root_lost(facts),
         "pressing": people.pressing(owed),
         "profile_doubts": clocks.doubts,

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from ungcuu_vault import commandline, keep, known, points, restore, review, take
+from ungcuu_vault import commandline, keep, known, points, restore, review, sweep, take
 from ungcuu_vault.common import VaultError, printable
 from ungcuu_vault.site import Site
 
@@ -32,6 +32,7 @@ _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
     "hashes": points.hashes,
     "seen": review.seen,
     "packages": points.packages,
+    "sweep": sweep.sweep,
 }
 
 

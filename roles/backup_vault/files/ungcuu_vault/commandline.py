@@ -34,6 +34,8 @@ ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "know": ("Keep the list of known good files. It comes as JSON on standard input.", ("--check",)),
     "accept": ("Accept a suspect point, with who and why as JSON on standard input.", ("--at", "--path")),
     "seen": ("List what the newest judged point holds outside the writable folders.", ()),
+    "sweep": ("Stream the files of all points, to be judged. Sums of known good files come as JSON on standard input.",
+              ()),
     "stage": ("Send one point to the host, or to another host. Nothing there is replaced yet.",
               (*_CHOICE, "--allow-suspect", "--accept", "--only", "--path", "--restore", "--to")),
     "check": ("Check the repository, and name the points that are damaged.", ("--deep",)),

@@ -78,7 +78,7 @@ def whole(site: Site, repository: Path, point: Mapping[str, Any], where: Places)
     found: dict[str, Row] = {}
     until = time.monotonic() + MOST_SECONDS
     for folder in [where.root, *_tops(where)]:
-        for member, source in _members(site, repository, point["id"], folder):
+        for member, source in members(site, repository, point["id"], folder):
             if row := _row(where, member, source):
                 found[row["path"]] = row
             if len(found) > MOST_ROWS or time.monotonic() > until:
@@ -90,13 +90,13 @@ def changed(
     site: Site, repository: Path, point: Mapping[str, Any], where: Places, *, before: str, known: Mapping[str, Row]
 ) -> dict[str, Row] | None:
     """The same from what was found in the point before; None where too much changed, or it can't be decided so."""
-    changes = _changes(site, repository, before, str(point["id"]), where)
-    if changes is None:
+    differing = changes(site, repository, before, str(point["id"]), where)
+    if differing is None:
         return None
     found = dict(known)
-    for path in [*changes["gone"], *changes["read"]]:
+    for path in [*differing["gone"], *differing["read"]]:
         found.pop(escaped(os.fsencode(path)), None)
-    for path in changes["read"]:
+    for path in differing["read"]:
         row = _one(site, repository, str(point["id"]), path, where)
         if row:
             found[row["path"]] = row
@@ -109,9 +109,14 @@ def _tops(where: Places) -> list[str]:
     return sorted(top for top in tops if not where.root.startswith(top + "/") and top != "/var")
 
 
-def _members(
+def members(
     site: Site, repository: Path, identity: str, folder: str
 ) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Yield each entry below a folder of a point as the repository gives it; a file with its bytes.
+
+    Raises:
+        VaultError: the repository can't give it to its end.
+    """
     dump = ["dump", "--no-lock", "--archive=tar", identity, folder]
     with tempfile.TemporaryFile() as errors, restic(repository, site.password, dump, stderr=errors) as process:
         assert process.stdout is not None
@@ -185,9 +190,7 @@ def _matters(row: Row) -> bool:
     return bool(named or row.get("marks") or row.get("rights") or row.get("program"))
 
 
-def _changes(
-    site: Site, repository: Path, before: str, identity: str, where: Places
-) -> dict[str, Sequence[str]] | None:
+def changes(site: Site, repository: Path, before: str, identity: str, where: Places) -> dict[str, Sequence[str]] | None:
     """Paths to read again, and paths that are gone; None where a name is not clear."""
     read, gone = [], []
     for line in ask_restic(repository, site.password, "diff", "--json", "--no-lock", before, identity).splitlines():

@@ -39,10 +39,11 @@ def _judge_tree(ctx: Context) -> Result:
     """Judge a folder, and show each file that a person should look at, worst first."""
     from pathlib import Path
 
+    from ungcuu.detect import known_good
     from ungcuu.detect.content import tree
 
     lists = [tree.read_sums(Path(name)) for name in ctx.options.get("known_good") or ()]
-    known = frozenset[str]().union(*lists)
+    known = known_good.sums(ctx.settings.state).union(*lists)
     found = tree.judge_tree(Path(ctx.options["tree"]), known)
     data = found.document()
     for row in data["findings"][:_SHOWN]:

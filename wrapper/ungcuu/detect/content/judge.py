@@ -15,10 +15,11 @@ import yara_x
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 from ungcuu.detect import heuristics
-from ungcuu.detect.content import model, pieces, rules, structure, tokens
+from ungcuu.detect.content import model, rules, structure, tokens
 from ungcuu.detect.content.functions import names
 from ungcuu.detect.content.reasons import MODEL, SENTENCES
 from ungcuu.detect.content.values import Found
+from ungcuu.remote import pieces
 
 ORDER = ("none", "low", "medium", "high", "critical")
 DETECTED = ORDER[3:]

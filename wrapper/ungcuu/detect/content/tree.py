@@ -18,8 +18,8 @@ from typing import Any
 from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
-from ungcuu.detect.content import pieces
 from ungcuu.detect.content.judge import DETECTED, ORDER, Judgement, judge
+from ungcuu.remote import pieces
 
 SHOWN = ORDER.index("medium")
 _SUM = re.compile(r"([0-9a-fA-F]{64})(?: [ *].*)?\Z")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import stat
 import time
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+from ungcuu.remote import pieces
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.host_state.access import accounts, keys, shared_lines
 from ungcuu.remote.host_state.data import data_files, package_records
@@ -14,19 +18,39 @@ from ungcuu.remote.host_state.database import database
 from ungcuu.remote.host_state.facts import libraries, manager_environment, packet_filter, user_units
 from ungcuu.remote.host_state.files import emit_path, package_sums
 from ungcuu.remote.host_state.processes import processes
-from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, read_small
+from ungcuu.remote.host_state.reading import STARTED, OutOfTimeError, emit, escaped, open_quietly
 from ungcuu.remote.host_state.running import listeners, modules, units
 from ungcuu.remote.host_state.runtime import runtime
 from ungcuu.remote.host_state.system import configured_trees, packages, privileged_files, programs
 from ungcuu.remote.host_state.web import web_files
 
+_MOST_BLOCKS = 64  # of a file whose content is asked for; its end comes too
+
 
 def contents() -> None:
-    """The bytes of the files that the controller asks for, each at most 512 KiB."""
+    """What is looked at of the files that the controller asks for: all of a short one, of a long one its pieces."""
     for wanted in CONFIG["contents"]:
         path = base64.b64decode(wanted)
-        data = read_small(path, 512 << 10)
-        emit("content", path=escaped(path), data=base64.b64encode(data).decode())
+        emit("content", path=escaped(path), data=base64.b64encode(looked_at(path)).decode())
+
+
+def looked_at(path: bytes) -> bytes:
+    """The pieces of a regular file, out of its first 64 MiB and its end; empty where it can't be read."""
+    try:
+        with os.fdopen(open_quietly(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return pieces.from_blocks(_blocks(file, size))
+    except OSError:
+        pass
+    return b""
+
+
+def _blocks(file: Any, size: int) -> Iterator[bytes]:
+    yield from islice(iter(lambda: file.read(pieces.WHOLE), b""), _MOST_BLOCKS)
+    if size > _MOST_BLOCKS * pieces.WHOLE:
+        file.seek(-pieces.WHOLE, os.SEEK_END)
+        yield file.read(pieces.WHOLE)
 
 
 def look() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ungcuu.cli import intake
-from ungcuu.cli.commands.case import documents, lessons, management, opening, reminding, reporting, scope
+from ungcuu.cli.commands.case import documents, lessons, management, opening, reminding, reporting, scope, sweep
 from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
@@ -304,6 +304,19 @@ VERB = Verb(
             scope.scope,
             arguments=(_ANY_CASE,),
             examples=("ungcuu case scope UC-20261122-001 --json",),
+        ),
+        _sub(
+            "sweep",
+            N_("Judge the files of every restore point by today's detectors, and date the break-in"),
+            sweep.sweep,
+            phase=Phase.DETECT,
+            arguments=(_ANY_CASE,),
+            steps=(
+                N_("Have the vault stream the website's files out of each restore point, each content once"),
+                N_("Judge them here, as they come; nothing is unpacked"),
+                N_("Record since when each detected file was there, and the last clean point before"),
+            ),
+            examples=("ungcuu case sweep UC-20261122-001",),
         ),
         _sub(
             "indicators",

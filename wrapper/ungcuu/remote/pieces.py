@@ -1,10 +1,14 @@
-"""Read what of a file is looked at: all of it, or its head, its tail and the places where code that acts is densest."""
+"""Read what of a file is looked at: all of it, or its head, its tail and the places where code that acts is densest.
+
+On the host, on a vault and on the controller: standard library only, bounded memory.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
+from itertools import chain
 from pathlib import Path
 
 WHOLE = 1 << 20  # bytes up to which a file is looked at whole
@@ -36,15 +40,15 @@ def read(path: Path) -> bytes:
         OSError: It can't be read.
     """
     with path.open("rb") as file:
-        data = file.read(WHOLE + 1)
-        if len(data) <= WHOLE:
-            return data
-        return _BREAK.join(_chosen(_blocks(data, iter(lambda: file.read(WHOLE), b"")), WHOLE))
+        return from_blocks(iter(lambda: file.read(WHOLE), b""))
 
 
-def _blocks(first: bytes, others: Iterable[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from others
+def from_blocks(blocks: Iterator[bytes]) -> bytes:
+    """Return what is looked at of a file that comes in blocks: all of ``WHOLE`` bytes, but for a shorter last one."""
+    first, second = next(blocks, b""), next(blocks, b"")
+    if not second:
+        return first
+    return _BREAK.join(_chosen(chain((first, second), blocks), WHOLE))
 
 
 def _chosen(blocks: Iterable[bytes], whole: int) -> list[bytes]:
