@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.detect.coverage import TOPICS
-from ungcuu.hosts import profiles
+from ungcuu.hosts import profile_form, profiles
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "profiles.md"
 
@@ -69,9 +69,10 @@ def _page() -> Iterator[str]:
 
 
 _KINDS = (
-    profiles.Profile, profiles.Detect, profiles.Version, profiles.Config, profiles.Writable, profiles.Login,
-    profiles.Component, profiles.Release, profiles.Data, profiles.Topic, profiles.Query, profiles.Text, profiles.Lines,
-    profiles.Pages, profiles.SiteFacts,
+    profiles.Profile, profile_form.Detect, profile_form.Version, profile_form.Config, profile_form.Writable,
+    profile_form.Component, profile_form.Release, profile_form.Secrets, profile_form.Ended, profile_form.Accounts,
+    profile_form.Data, profile_form.Topic, profile_form.Query, profile_form.Text, profile_form.Lines,
+    profile_form.Pages, profile_form.SiteFacts,
 )  # fmt: skip # a table
 
 
