@@ -48,6 +48,27 @@ class Proof(StrEnum):
     OWN_KEYS_ONLY = "own_keys_only"
 
 
+class Unrotated(StrEnum):
+    """What a rotation left as it was: a person's work."""
+
+    NO_PROFILE = "no_profile"
+    DATABASE_PASSWORD = "password_of_database"  # noqa: S105  (the name of one)
+    ADMINISTRATORS = "administrators"
+    SOME_ADMINISTRATORS = "some_administrators"
+    SESSIONS = "sessions"
+    KEPT = "kept"
+
+
+class Breaks(StrEnum):
+    """What no longer works after a rotation."""
+
+    SESSIONS = "breaks_sessions"
+    TOKENS = "breaks_tokens"
+    RESET_LINKS = "breaks_reset_links"
+    TWO_FACTOR = "breaks_two_factor"
+    SAVED_FORMS = "breaks_saved_forms"
+
+
 class Detail(StrEnum):
     """What was seen, or why nobody could look."""
 
@@ -229,6 +250,17 @@ WORDS: Mapping[str, str] = {
     Change.LAST_PROVEN: N_("last proven restore"),
     Change.INSTALL: N_("install"),
     Change.UPGRADE: N_("upgrade"),
+    Unrotated.NO_PROFILE: N_("the website: there is no profile for {application}, so its secrets are not known"),
+    Unrotated.DATABASE_PASSWORD: N_("the database password: the profile does not say where it stands"),
+    Unrotated.ADMINISTRATORS: N_("passwords of the application's administrators: not in the profile"),
+    Unrotated.SOME_ADMINISTRATORS: N_("{count} administrators: a name that can't be handled, or too many of them"),
+    Unrotated.SESSIONS: N_("sessions of the application: the profile does not say how they end"),
+    Unrotated.KEPT: N_("{name}: only a person can replace it, in the application"),
+    Breaks.SESSIONS: N_("everybody has to log in again"),
+    Breaks.TOKENS: N_("programs need new passwords or keys for the application"),
+    Breaks.RESET_LINKS: N_("links for a new password that were sent by mail are dead"),
+    Breaks.TWO_FACTOR: N_("second factors of logins have to be set up again"),
+    Breaks.SAVED_FORMS: N_("forms that were open in a browser have to be filled in again"),
     Detail.ADDRESS_NOT_ALLOWED: N_("the allow-list does not hold the address we come from"),
     Detail.CUT_ENDED_EARLY: N_("it ended before it asked for the rules: {said}"),
     Detail.CUT_NEVER_ASKED: N_("it lets us in, but did not ask for the rules for {seconds} s"),

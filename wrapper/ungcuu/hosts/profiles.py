@@ -15,6 +15,7 @@ from typing import Any
 
 from ungcuu.core.errors import ControllerFault, InventoryError
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Coded, Unrotated, phrase
 from ungcuu.hosts.profile_form import (
     ENGINES,
     TOPICS,
@@ -77,6 +78,19 @@ class Profile:
         found = {name: getattr(self.data, name) for name in TOPICS}
         whole = {name: ["not-in-profile"] for name, topic in found.items() if topic is None}
         return whole | {name: ["partly"] for name, topic in found.items() if topic is not None and topic.partly}
+
+    def unrotated(self, database: bool) -> list[Coded]:
+        """Return what a rotation can't replace. ``database``: whether the website has one."""
+        known = self.secrets or Secrets()
+        found = [phrase(Unrotated.DATABASE_PASSWORD)] if database and not known.database_password else []
+        found += [phrase(Unrotated.SESSIONS)] if "sessions" not in known.breaks else []
+        found += [phrase(Unrotated.ADMINISTRATORS)] if self.accounts is None else []
+        return found + [phrase(Unrotated.KEPT, name=name) for name in known.kept]
+
+    def rotation(self) -> dict[str, Any]:
+        """Return what the program on the host is given to rotate secrets."""
+        parts = {"config": self.config, "secrets": self.secrets, "accounts": self.accounts}
+        return {name: dataclasses.asdict(part) if part else None for name, part in parts.items()}
 
     def reading(self) -> dict[str, Any]:
         """Return what the program on the host is given."""
