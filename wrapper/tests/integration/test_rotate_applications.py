@@ -67,6 +67,7 @@ echo 'Sở Công Thương ', $_SESSION['staff'] ?? 'khách';
 TABLES = """CREATE DATABASE tay CHARACTER SET utf8mb4; USE tay;
 CREATE TABLE staff (login VARCHAR(40) PRIMARY KEY, password VARCHAR(255), role VARCHAR(20), token VARCHAR(64));
 CREATE TABLE tokens (login VARCHAR(40), token VARCHAR(64));
+INSERT INTO staff VALUES ('mai', '{made}', 'admin', '');
 INSERT INTO tokens VALUES ('mai', 'an-old-token');
 GRANT ALL ON tay.* TO tay@localhost IDENTIFIED BY 'word-of-old';
 """
@@ -259,7 +260,7 @@ def test_a_site_that_was_written_by_hand(host: tuple[Lab, Path, Path], ungcuu_on
     old, ini = secrets.token_hex(12), '[database]\nname = tay\nuser = tay\npassword = word-of-old\n[mail]\nkey = "k1"\n'
     run(lab, "cat > /etc/tay/db.ini; chgrp www-data /etc/tay/db.ini; chmod 640 /etc/tay/db.ini", ini)
     made = run(lab, f"php -r 'echo password_hash(\"{old}\", PASSWORD_BCRYPT);'")
-    run(lab, "mariadb", TABLES + f"INSERT INTO staff VALUES ('mai', '{made}', 'admin', '');")
+    run(lab, "mariadb", TABLES.replace("{made}", made))
     facts: dict[str, Any] = {
         "website_name": "tay.lab.test",
         "website_root": "/var/www/tay",

@@ -67,6 +67,8 @@ SENTENCES = (
     N_("not applicable: no PHP-FPM pool was found that runs the website"),
     N_("not applicable: a login of this application can't be distinguished from its other requests"),
     N_("pages of other websites that were not looked at: nothing listens there, or there are too many"),
+    N_("not tried: the website has it turned off"),
+    N_("not tried: no profile says how an editor of this application works"),
     # what was changed
     N_("isolation"), N_("host key"), N_("containment card"), N_("locked"), N_("unlocked"), N_("unblocked"),
     N_("put back"), N_("web root and database swapped"), N_("newer than the first sign of compromise"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ungcuu.core.i18n import _
+from ungcuu.hosts.trial_form import Trial
 from ungcuu.hosts.typed_data import Mismatch, Words
 
 
@@ -287,6 +288,7 @@ class SiteFacts:
     release: Release | None = None
     secrets: Secrets | None = None
     accounts: Accounts | None = None
+    trial: Trial | None = None
 
 
 def _names(*names: str) -> None:

@@ -29,6 +29,7 @@ from ungcuu.hosts.profile_form import (
     SiteFacts,
     Writable,
 )
+from ungcuu.hosts.trial_form import Trial
 from ungcuu.hosts.typed_data import Mismatch, Words, build, line_of
 
 
@@ -53,6 +54,7 @@ class Profile:
     release: Release | None = None
     secrets: Secrets | None = None
     accounts: Accounts | None = None
+    trial: Trial | None = None
     data: Data = field(default_factory=Data)
     tried_on: tuple[ENGINES, ...] = ()
     site_facts: bool = False  # the site itself states config, data and its own components
@@ -70,7 +72,7 @@ class Profile:
         stated: SiteFacts = build(SiteFacts, facts)
         components = (*self.components, *stated.components)
         release = stated.release or self.release
-        known = {name: getattr(stated, name) for name in ("config", "data", "secrets", "accounts")}
+        known = {name: getattr(stated, name) for name in ("config", "data", "secrets", "accounts", "trial")}
         return dataclasses.replace(self, components=components, release=release, **known)
 
     def gaps(self) -> dict[str, list[str]]:

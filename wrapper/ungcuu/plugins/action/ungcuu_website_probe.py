@@ -16,14 +16,19 @@ the pages load: directive of a Content-Security-Policy to sources, each of the f
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
+from ungcuu.core.errors import UngcuuError
+from ungcuu.hosts import profiles
+from ungcuu.hosts.site import plain
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
+from ungcuu.plugins.refusal import refusal
 from ungcuu.prepare import web_sites
 
 _DIRECTIVES = (
@@ -33,6 +38,9 @@ _DIRECTIVES = (
 _SCHEMES = {"data:": ("img-src", "font-src", "media-src", "style-src"), "blob:": ("img-src", "media-src")}
 _ORIGIN = re.compile(r"(https?|wss?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _MOST_ORIGINS = 20
+_NEIGHBOURS = "pages of other websites that were not looked at: nothing listens there, or there are too many"
+_TURNED_OFF = "not tried: the website has it turned off"
+_NO_TRIAL = "not tried: no profile says how an editor of this application works"
 _TRIAL = re.compile(r"[A-Za-z0-9 ,.:-]{1,300}")
 
 
@@ -57,7 +65,10 @@ class ActionModule(DocumentedAction):
         """Return ``results``, ``broken`` and one proof for each trial. In check mode only reading is tried."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         before = self.arguments.get("before") or {}
-        order = dict(self.arguments["site"]) | {"deep": not self._task.check_mode}
+        try:
+            order = trial_of(dict(self.arguments["site"])) | {"deep": not self._task.check_mode}
+        except UngcuuError as error:
+            raise refusal(error) from error
         order["only"] = list(self.arguments.get("only") or [])
         order |= {"again": bool(before), "pages": [row["page"] for row in before.values() if row.get("page")]}
         order["paced"] = any(row.get("paced") for row in before.values())
@@ -86,8 +97,18 @@ class ActionModule(DocumentedAction):
             "remade": [name for name in failing if remade(rows[name])],
             "refused_by": firewall_rules(reply.get("refused_by")),
             "misplaced": misplaced(order, reply.get("misplaced")),
-            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(reply.get("left")),
+            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs]
+            + unlooked(reply.get("left"), _NEIGHBOURS)
+            + unlooked(reply.get("off"), _TURNED_OFF)
+            + ([] if order["trial"] or before else unlooked(["editing"], _NO_TRIAL)),
         }
+
+
+def trial_of(site: dict[str, Any]) -> dict[str, Any]:
+    """The site as the program on the host is given it: with the trial of its application's profile."""
+    profile = profiles.of_site(str(site.get("application") or ""), plain(site.pop("profile_facts", None) or {}))
+    trial = dataclasses.asdict(profile.trial) if profile and profile.trial else None
+    return site | {"trial": trial, "markers": list(profile.detect.markers) if profile else []}
 
 
 def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
@@ -131,8 +152,7 @@ def firewall_rules(found: object) -> list[int]:
     return [rule for rule in found if type(rule) is int and 900000 <= rule <= 999999] if isinstance(found, list) else []
 
 
-def unlooked(trials: object) -> list[dict[str, Any]]:
-    """One record for the pages of other sites that were not looked at."""
+def unlooked(trials: object, reason: str) -> list[dict[str, Any]]:
+    """One record for the trials that were not taken."""
     names = [str(name) for name in trials if _TRIAL.fullmatch(str(name))] if isinstance(trials, list) else []
-    reason = "pages of other websites that were not looked at: nothing listens there, or there are too many"
     return [{"kind": "skip", "data": {"controls": [], "reason": reason, "keys": names[:200]}}] if names else []
