@@ -19,9 +19,10 @@ class Step:
     what earlier steps took, stand for their values in ``path``, ``fields`` and ``headers``.
 
     ``form``: the name of a field in a form of the answer before: the form's hidden fields are sent too. ``file``: the
-    field that carries the file. ``holds``: text that the answer has to hold. ``wanted``: text without which the website
-    has this turned off, and the trial is not taken. ``take``: name → pattern whose first group it is. ``cookie``: how
-    the name of a cookie begins that the editor has to have afterwards. ``stranger``: without the editor's cookies.
+    field that carries the file. ``holds``: text that the answer has to hold; ``lacks``: must not. ``wanted``: text
+    without which the website has this turned off, and the trial is not taken. ``take``: name → pattern whose first group it is.
+    ``cookie``: how the name of a cookie begins that the editor has to have afterwards. ``stranger``: without the
+    editor's cookies.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Step:
     status: tuple[int, ...] = (200,)
     type: str = ""
     holds: str = ""
+    lacks: str = ""
     wanted: str = ""
     take: Mapping[str, str] = field(default_factory=dict)
     cookie: str = ""

@@ -104,6 +104,8 @@ class Editor:
             raise Broken(f"{what}: the uploaded picture is not served as a picture")
         if step["holds"] and self._filled(step["holds"]) not in self.page:
             raise Broken(f"{what}: the answer lacks {step['holds'][:60]!a}")
+        if step["lacks"] and step["lacks"] in self.page:
+            raise Broken(f"{what}: the answer still holds {step['lacks'][:60]!a}")
         if step["cookie"] and not any(name.startswith(step["cookie"]) for name in self.browser.cookies):
             raise Broken(f"{what}: the login was refused")
         for name, pattern in step["take"].items():

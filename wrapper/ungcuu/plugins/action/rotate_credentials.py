@@ -43,6 +43,8 @@ _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LOCKED = ".ungcuu-locked"
 _MOST_PEOPLE, _MOST_FILES = 200, 50
+# Said in every result: what such a site keeps in files of its own is not known here.
+NO_CREDENTIALS = "the website: it has no database, and passwords in its own files are not known to ungcuu"
 _PASSWORD = "database_password"  # noqa: S105  (the name of one)
 
 
@@ -69,13 +71,14 @@ class Website:
         self.profile = profiles.of_site(application, plain(site["profile_facts"]))
         if self.profile is None:
             self.names: tuple[str, ...] = ()
-            self.left = [phrase(Unrotated.NO_PROFILE, application=application or "–")]
+            unknown = phrase(Unrotated.NO_PROFILE, application=application or "–")
+            self.left: list[str | Coded] = [unknown if database else NO_CREDENTIALS]
             return
         known = self.profile.secrets
         self.names = (*known.keys, *known.added) if known else ()
         if database and known and known.database_password:
             self.names = (_PASSWORD, *self.names)
-        self.left = self.profile.unrotated(database)
+        self.left = list(self.profile.unrotated(database))
 
     @property
     def replaces(self) -> list[str]:
