@@ -20,9 +20,9 @@ class Step:
 
     ``form``: the name of a field in a form of the answer before: the form's hidden fields are sent too. ``file``: the
     field that carries the file. ``holds``: text that the answer has to hold; ``lacks``: must not. ``wanted``: text
-    without which the website has this turned off, and the trial is not taken. ``take``: name → pattern whose first group it is.
-    ``cookie``: how the name of a cookie begins that the editor has to have afterwards. ``stranger``: without the
-    editor's cookies.
+    without which the website has this turned off, and the trial is not taken. ``take``: name → pattern whose first
+    group it is. ``cookie``: how the name of a cookie begins that the editor has to have afterwards. ``stranger``: asked
+    without the editor's cookies.
     """
 
     path: str
