@@ -1,4 +1,4 @@
-"""Rotation by profile without a host: nothing changes before all of it is known, and a page that fails brings all back."""
+"""Rotation by profile, without a host: nothing changes before all is known; a page that fails brings all back."""
 
 from __future__ import annotations
 
