@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core import sentences
+from ungcuu.core.check_phrases import Breaks
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.coverage import TOPICS
-from ungcuu.hosts import profiles
+from ungcuu.hosts import profile_form, profiles, trial_form
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "profiles.md"
 
@@ -26,6 +29,13 @@ _TRIED = """
 what is published of the application: where a table differs, that is said as a gap, never passed over.
 
 Code and accounts of the database server are read on MariaDB and PostgreSQL, whatever the application.
+"""
+
+
+_ROTATED = """\
+What is left to a person is said by `rotate`, `doctor` and the report, and has to be answered before a release
+(`ungcuu reassess HOST --entry-closed … --application-checked …`). Tried on installed applications: WordPress, MediaWiki on both databases,
+DokuWiki, and a site that was written by hand; the other profiles were written after what is published.
 """
 
 
@@ -61,7 +71,13 @@ def _page() -> Iterator[str]:
         ]
         yield f"| {' | '.join(cells)} |"
     yield _TRIED
-    yield "## Form of a profile\n"
+    yield "## What `rotate` replaces, and what an editor's trial does\n"
+    yield _ROTATED
+    yield "| profile | in the configuration | ended | administrators | what breaks | left to people | editor's trial |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for profile in known:
+        yield f"| {' | '.join(_rotated(profile))} |"
+    yield "\n## Form of a profile\n"
     yield "A key that is not in this list is refused with file and line; a key in bold has to be there.\n"
     for kind in _KINDS:
         yield f"- `{kind.__name__}`: {', '.join(map(_key, dataclasses.fields(kind)))}"
@@ -69,15 +85,35 @@ def _page() -> Iterator[str]:
 
 
 _KINDS = (
-    profiles.Profile, profiles.Detect, profiles.Version, profiles.Config, profiles.Writable, profiles.Login,
-    profiles.Component, profiles.Release, profiles.Data, profiles.Topic, profiles.Query, profiles.Text, profiles.Lines,
-    profiles.Pages, profiles.SiteFacts,
+    profiles.Profile, profile_form.Detect, profile_form.Version, profile_form.Config, profile_form.Writable,
+    profile_form.Component, profile_form.Release, profile_form.Secrets, profile_form.Ended, profile_form.Accounts,
+    trial_form.Trial, trial_form.Step, profile_form.Data, profile_form.Topic, profile_form.Query, profile_form.Text,
+    profile_form.Lines, profile_form.Pages, profile_form.SiteFacts,
 )  # fmt: skip # a table
 
 
 def _key(item: dataclasses.Field[Any]) -> str:
     needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
     return f"**`{item.name}`**" if needed else f"`{item.name}`"
+
+
+def _rotated(profile: profiles.Profile) -> list[str]:
+    if profile.site_facts:
+        return [f"`{profile.name}`", *(["as the site states"] * 6)]
+    known = profile.secrets or profile_form.Secrets()
+    ended = dict.fromkeys(row.what for row in known.ended)
+    ended |= dict.fromkeys(["sessions"] if "sessions" in known.breaks else [])
+    left = [sentences.shown(one) for one in profile.unrotated(database=bool(profile.data.engines))]
+    trial = [part.replace("_", " ") for part, steps in profile.trial.parts.items() if steps] if profile.trial else []
+    return [
+        f"`{profile.name}`",
+        _code(known.names),
+        ", ".join(ended) or "—",
+        "new passwords" if profile.accounts else "—",
+        "; ".join(sentences.shown(phrase(Breaks(f"breaks_{name.replace('-', '_')}"))) for name in known.breaks) or "—",
+        "; ".join(left) or "—",
+        ", ".join(trial) or "none: reading alone",
+    ]
 
 
 def _engines(profile: profiles.Profile) -> str:

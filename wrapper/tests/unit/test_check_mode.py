@@ -106,7 +106,7 @@ def ungcuu_code_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenar
     (root / "index.php").chmod(0o666)
     monkeypatch.setattr(code_owner, "KEPT", tmp_path / "kept.json")
     monkeypatch.setattr(code_owner.User, "named", lambda _name: code_owner.User(65533, frozenset()))
-    arguments = {"code": "read_only", "root": str(root), "user": "portal"}
+    arguments = {"state": "read_only", "root": str(root), "user": "portal"}
     return Scenario(arguments, answering(code_owner.main), changes=True)
 
 
@@ -527,7 +527,7 @@ def test_who_may_write_the_code_is_foretold_each_way(tmp_path: Path, monkeypatch
     arguments = {"root": str(root), "user": "portal", "writable": ["uploads"]}
 
     def change(code: str) -> str:
-        plan = planned_and_done("ungcuu_code_owner", arguments | {"code": code}, answering(code_owner.main))
+        plan = planned_and_done("ungcuu_code_owner", arguments | {"state": code}, answering(code_owner.main))
         return str(plan["diff"]["after"])
 
     assert change("open") == "1 files and folders: writable for portal\n"

@@ -98,7 +98,7 @@ def test_a_path_that_is_no_folder_is_refused_by_name_and_nothing_is_opened(
     assert answer["absent"] == [1]
     assert (root / "assets/about").stat().st_mode & 0o777 == 0o500
 
-    arguments = {"code": "open", "root": str(root), "user": "portal", "writable": ["assets/about", "nowhere"]}
+    arguments = {"state": "open", "root": str(root), "user": "portal", "writable": ["assets/about", "nowhere"]}
     done = plugin_runs.run("ungcuu_code_owner", arguments, plugin_runs.answering(lambda _order: answer), check=check)
     assert done["failed"] is True
     assert "website_writable_paths names nowhere: below" in done["msg"]
@@ -109,7 +109,7 @@ def test_a_path_that_is_no_folder_is_refused_by_name_and_nothing_is_opened(
     "lie", [{}, {"absent": [7], "changes": 0, "left": 0}, {"absent": [], "changes": "x", "left": 0}]
 )
 def test_an_answer_of_another_form_changes_nothing_and_says_so(lie: dict[str, Any]) -> None:
-    arguments = {"code": "read_only", "root": "/var/www/portal", "user": "portal"}
+    arguments = {"state": "read_only", "root": "/var/www/portal", "user": "portal"}
     done = plugin_runs.run("ungcuu_code_owner", arguments, plugin_runs.answering(lambda _order: lie))
     assert done["failed"] is True
     assert done["msg"] == "web01 gave another answer than its counts"

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from ungcuu.case.facts import Finding as CaseFinding
+from ungcuu.core.check_phrases import Left, Unrotated
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.findings import Finding, Severity, finding, reported
 from ungcuu.detect.root_loss import Loss
 from ungcuu.detect.scan import ScanResult
@@ -102,3 +104,13 @@ def test_no_verdict_brings_a_lost_root_back() -> None:
     )
     done = judge("web01", found, [GOOD], SAID, [verdict_on(found.findings[0])])
     assert done.outcome == "root lost"
+
+
+def test_what_rotate_can_not_replace_is_a_persons_word() -> None:
+    """A site whose administrators keep their old passwords is no clean one; silence must not pass for done."""
+    left = [phrase(Unrotated.ADMINISTRATORS)]
+    done = judge("web01", scan(Severity.LOW), [GOOD], SAID, unrotated=left)
+    assert done.outcome == "not clean" and done.left == (phrase(Left.UNROTATED, what=left),)
+    looked = Entry(SAID.how, SAID.by, "the passwords were changed by hand, each by its owner")
+    done = judge("web01", scan(Severity.LOW), [GOOD], looked, unrotated=left)
+    assert done.outcome == "clean" and done.application["unrotated"] == left

@@ -18,8 +18,8 @@ from typing import Literal
 from ungcuu.core.errors import ControllerFault, UsageFault
 from ungcuu.core.i18n import _, language
 from ungcuu.hosts.data_files import read_file, read_text
-from ungcuu.hosts.profiles import Mismatch
 from ungcuu.hosts.reporting_site import FILE, Role
+from ungcuu.hosts.typed_data import Mismatch
 
 DEFAULTS = ("vn-2026", "vn-pdp")
 IMMEDIATELY, NO_LIMIT = "immediately", "no limit"

@@ -81,6 +81,7 @@ class Trial(Worded):
     MEDIA = "trial_media", N_("media page")
     POST = "trial_post", N_("post")
     RICH_TEXT = "trial_rich_text", N_("rich text")
+    DELETE = "trial_delete", N_("delete")
     CLEAN_UP = "trial_clean_up", N_("clean-up")
     NEIGHBOUR = "trial_neighbour", N_("page of {page}")
     STATUS = "trial_status", N_("{what}: status {status}")
@@ -96,17 +97,14 @@ class Trial(Worded):
     DUMP_FAILED = "trial_dump_failed", N_("database dump: {said}")
     POLICY_REFUSES = "trial_policy_refuses", N_("the Content-Security-Policy refuses what pages load: {sources}")
     ACCOUNT_FAILED = "trial_account_failed", N_("the probe's account: {said}")
-    LOGIN_PAGE = "trial_login_page", N_("login page")
-    LOGIN_ANSWER = "trial_login_answer", N_("login ({kind})")
-    NO_FORM = "trial_no_form", N_("the login page has no form")
+    STEP = "trial_step", N_("step {number}")
+    ANSWER_TYPE = "trial_answer_type", N_("{what}: the answer is of the type {kind}")
+    ANSWER_LACKS = "trial_answer_lacks", N_("{what}: the answer lacks {text}")
+    ANSWER_HOLDS = "trial_answer_holds", N_("{what}: the answer still holds {text}")
+    ANSWER_WITHOUT = "trial_answer_without", N_("{what}: the answer does not hold the {name}")
+    NO_FIELD = "trial_no_field", N_("{what}: the page before has no form with the field {name}")
     LOGIN_REFUSED = "trial_login_refused", N_("the login was refused")
-    NONCE = "trial_nonce", N_("nonce")
-    UPLOAD = "trial_upload", N_("upload of {bytes} bytes")
     NO_PICTURE = "trial_no_picture", N_("the uploaded picture is not served as a picture")
-    SAVING = "trial_saving", N_("saving a draft")
-    EDITING = "trial_editing", N_("editing the draft")
-    SAVING_RICH = "trial_saving_rich", N_("saving rich text")
-    SENDING_RICH = "trial_sending_rich", N_("sending rich text by a form")
     TOO_LARGE = "trial_too_large", N_("2 MB is more than this website takes: {why}")
     NOT_LISTENING = "trial_not_listening", N_("nothing listens there: {said}")
     WORSE_STATUS = "trial_worse_status", N_("status {before} before, {now} now")
@@ -128,6 +126,8 @@ class Skip(Worded):
         "pages_left",
         N_("pages of other websites that were not looked at: nothing listens there, or there are too many"),
     )
+    TURNED_OFF = "turned_off", N_("not tried: the website has it turned off")
+    NO_TRIAL = "no_trial", N_("not tried: no profile says how an editor of this application works")
     KERNEL_KEEPS = (
         "kernel_keeps",
         N_("the kernel keeps these for itself (read-only here); they are set at the next boot of a real machine"),
@@ -230,6 +230,39 @@ class Gap(Worded):
     NOT_SAID = "not-said", N_("the host did not say")
 
 
+class Unrotated(Worded):
+    """What a rotation left as it was: a person's work."""
+
+    NO_PROFILE = (
+        "unrotated_no_profile",
+        N_("the website: there is no profile for {application}, so its secrets are not known"),
+    )
+    DATABASE_PASSWORD = (
+        "unrotated_database",
+        N_("the database password: the profile does not say where it stands"),
+    )
+    ADMINISTRATORS = (
+        "unrotated_administrators",
+        N_("passwords of the application's administrators: not in the profile"),
+    )
+    SOME_ADMINISTRATORS = (
+        "unrotated_some_administrators",
+        N_("{count} administrators: a name that can't be handled, or too many of them"),
+    )
+    SESSIONS = "unrotated_sessions", N_("sessions of the application: the profile does not say how they end")
+    KEPT = "unrotated_kept", N_("{name}: only a person can replace it, in the application")
+
+
+class Breaks(Worded):
+    """What no longer works after a rotation."""
+
+    SESSIONS = "breaks_sessions", N_("everybody has to log in again")
+    TOKENS = "breaks_tokens", N_("programs need new passwords or keys for the application")
+    RESET_LINKS = "breaks_reset_links", N_("links for a new password that were sent by mail are dead")
+    TWO_FACTOR = "breaks_two_factor", N_("second factors of logins have to be set up again")
+    SAVED_FORMS = "breaks_saved_forms", N_("forms that were open in a browser have to be filled in again")
+
+
 class Left(Worded):
     """Why something was left as it is, what stands against a return to service, and why a point was passed over."""
 
@@ -242,6 +275,10 @@ class Left(Worded):
     APPLICATION_UNREAD = (
         "application_unread",
         N_("nobody has looked at what no scan reads of the application: {topics} (--application-checked)"),
+    )
+    UNROTATED = (
+        "left_unrotated",
+        N_("nobody has said whether what rotate can't replace was replaced: {what} (--application-checked)"),
     )
     UNKNOWN_ACTION = "unknown_action", N_("unknown action")
     KILL_NOT_ASKED = "kill_not_asked", N_("a process is ended only with --kill-processes")

@@ -77,6 +77,7 @@ class Proof(Worded):
     NEW_DATABASE_PASSWORD = "new_database_password", N_("new database password opens the database")
     OLD_DATABASE_PASSWORD = "old_database_password", N_("old database password is dead")
     OLD_SESSIONS = "old_sessions", N_("old sessions are dead")
+    OLD_ADMINISTRATORS = "old_administrators", N_("old passwords of administrators are dead")
     APPLICATION_PASSWORDS = "application_passwords", N_("application passwords are dead")
     OLD_PASSWORD = "old_password", N_("old password of {account} is dead")
     OLD_KEYS = "old_keys", N_("old keys of {account} are dead")

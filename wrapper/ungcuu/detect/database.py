@@ -9,6 +9,7 @@ from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import ABSENT, CRITICAL, GONE, HIGH, LOW, MEDIUM, Comparison
 from ungcuu.detect.coverage import not_read
 from ungcuu.detect.findings import Do, Finding, Severity
+from ungcuu.hosts.deployed_files import ADMINISTRATOR
 
 # Set of a row → (rule, severity when it is new or changed, severity when it is gone).
 RULES: Mapping[str, tuple[str, Severity, Severity]] = {
@@ -96,7 +97,19 @@ def _is_left_out(comparison: Comparison, kind: str, old: Row | None, new: Row | 
         return True
     if kind == "content":
         return new is None or not _is_injection(str(new.get("detail", "")))
-    return kind == "user" and old is not None and new is not None and _is_our_password(comparison, old, new)
+    if old is None or new is None:
+        return False
+    if kind == "administrator":
+        return _is_our_administrator(comparison, old, new)
+    return kind == "user" and _is_our_password(comparison, old, new)
+
+
+def _is_our_administrator(comparison: Comparison, old: Row, new: Row) -> bool:
+    """Whether only the stored password of an administrator differs, and it is the one that ``rotate`` gave."""
+    before, now = (str(row.get("detail", "")).split(" ") for row in (old, new))
+    differing = [word for word, was in zip(now, before, strict=False) if word != was]
+    key = f"{ADMINISTRATOR}{differing[0]}" if len(differing) == 1 and len(now) == len(before) else ""
+    return key in comparison.policy.expected
 
 
 def _is_our_password(comparison: Comparison, old: Row, new: Row) -> bool:

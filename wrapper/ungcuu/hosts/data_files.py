@@ -8,7 +8,7 @@ from typing import TypeVar
 from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
-from ungcuu.hosts.profiles import Mismatch, build, line_of
+from ungcuu.hosts.typed_data import Mismatch, build, line_of
 
 MOST_BYTES = 1 << 20
 Kind = TypeVar("Kind")

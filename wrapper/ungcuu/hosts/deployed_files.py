@@ -16,6 +16,7 @@ from pathlib import Path
 from ungcuu.core.atomic import make_private, put_json
 
 NAME = "expected.json"
+ADMINISTRATOR = "administrator:"  # before the digest of a password that rotate gave one of the application
 
 
 def load(state: Path, host: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.settings import Settings
-from ungcuu.hosts.profiles import Mismatch
+from ungcuu.hosts.typed_data import Mismatch
 
 FOLDER = "reporting"  # in the inventory folder: site.yml, the site's own profiles and its own templates
 FILE = "site.yml"

@@ -16,7 +16,8 @@ from typing import Any
 from ungcuu.core.errors import StepFailed
 from ungcuu.core.i18n import N_, _
 from ungcuu.hosts import profiles, remote_program, ssh
-from ungcuu.hosts.profiles import Component, Profile
+from ungcuu.hosts.profile_form import Component
+from ungcuu.hosts.profiles import Profile
 from ungcuu.prepare.advisories import Advisories, Hole, Verdict, load
 from ungcuu.prepare.versions import comparable
 

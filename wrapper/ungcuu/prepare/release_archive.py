@@ -24,7 +24,8 @@ from typing import IO
 
 from ungcuu.core.errors import Refused
 from ungcuu.core.i18n import _
-from ungcuu.hosts.profiles import Component, Profile
+from ungcuu.hosts.profile_form import Component
+from ungcuu.hosts.profiles import Profile
 
 MOST_FILES, MOST_BYTES, MOST_OF_ONE = 100_000, 2 << 30, 512 << 20
 _NAME_BYTES = 400

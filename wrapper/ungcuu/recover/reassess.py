@@ -14,7 +14,7 @@ from typing import Any
 from ungcuu.case.case import current
 from ungcuu.case.facts import FALSE_ALARM
 from ungcuu.case.facts import Finding as CaseFinding
-from ungcuu.core.check_phrases import Left
+from ungcuu.core.check_phrases import Left, Unrotated
 from ungcuu.core.clock import now
 from ungcuu.core.phrases import Coded, phrase
 from ungcuu.core.settings import Settings
@@ -88,9 +88,18 @@ class Reassessment:
 
 
 def judge(
-    host: str, found: ScanResult, checks: Sequence[Check], entry: Entry, known: Iterable[CaseFinding] = ()
+    host: str,
+    found: ScanResult,
+    checks: Sequence[Check],
+    entry: Entry,
+    known: Iterable[CaseFinding] = (),
+    *,
+    unrotated: Sequence[Coded] = (),
 ) -> Reassessment:
-    """Put the three together. Pure but for the clock. ``known`` are the findings of the host's case."""
+    """Put the three together. Pure but for the clock. ``known`` are the findings of the host's case.
+
+    ``unrotated``: credentials of the application that no rotation replaces; a person has to say that they were.
+    """
     counting = [item for item in found.findings if item.severity.value != "low"]
     excused = _excused(counting, known)
     left = [
@@ -113,13 +122,17 @@ def judge(
     unread = found.unread_application()
     if unread and not entry.looked:
         left.append(phrase(Left.APPLICATION_UNREAD, topics=unread))
+    if unrotated and not entry.looked:
+        left.append(phrase(Left.UNROTATED, what=list(unrotated)))
     told = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
         "skipped": sum(c.outcome == "skipped" for c in checks),
     }
     said = {"closed": entry.closed, "how": entry.how.strip()[:2000], "by": entry.by}
-    looked = {"unread": unread, "how": entry.application.strip()[:2000], "by": entry.by} if unread else {}
+    by_hand = {"unread": unread, "unrotated": list(unrotated)}
+    said_of = {"how": entry.application.strip()[:2000], "by": entry.by}
+    looked = by_hand | said_of if unread or unrotated else {}
     lost = found.root_lost.record() if found.root_lost else {}
     return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()), looked)
 
@@ -148,10 +161,17 @@ def reassess(
     set_aside(subject.state, subject.name)
     found = scan(subject)
     checks = verify(settings, site, subject.host, roles)
-    result = judge(subject.name, found, checks, entry, _case_findings(settings, subject))
+    profile = subject.profile
+    unrotated = profile.unrotated(bool(subject.database)) if profile else _of_none(subject)
+    result = judge(subject.name, found, checks, entry, _case_findings(settings, subject), unrotated=unrotated)
     path = baseline.host_folder(subject.state, subject.name) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found
+
+
+def _of_none(subject: Subject) -> list[Coded]:
+    """What a rotation leaves of an application that no profile knows; a site of pages alone has no credentials."""
+    return [phrase(Unrotated.NO_PROFILE, application=subject.application or "–")] if subject.database else []
 
 
 def _case_findings(settings: Settings, subject: Subject) -> tuple[CaseFinding, ...]:

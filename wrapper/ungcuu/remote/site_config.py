@@ -8,7 +8,7 @@ only: the controller uses it, and it travels with programs that run on a host.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 LIMIT = 256 << 10  # characters; what is longer is no configuration
 DEPTH = 8  # arrays in arrays
@@ -55,14 +55,48 @@ def values(text: str, parser: str) -> dict[str, str]:
     ``parser`` is ``php``, ``ini`` or ``env``. Names: ``DB_NAME`` (a constant), ``$wgDBname`` (a variable or a
     class's property), ``$db_config.dbname`` (an array's element), ``section.key`` (ini).
     """
-    if len(text) > LIMIT:
-        return {}
+    return {name: value for name, value in _found(text, parser).known.items() if value is not None}
+
+
+def _found(text: str, parser: str) -> _Found:
     found = _Found()
+    if len(text) > LIMIT:
+        return found
     if parser == "php":
         _php(text, found)
     else:
         _lines(text, parser, found)
-    return {name: value for name, value in found.known.items() if value is not None}
+    return found
+
+
+def replaced(text: str, parser: str, fresh: Mapping[str, str], added: Collection[str] = ()) -> str:
+    """Return a configuration with other values: letters and digits, which need no escaping in any of the forms.
+
+    Names in ``added`` are written at the end of a PHP file that does not hold them.
+
+    Raises:
+        ValueError: A value does not stand there exactly once as a plain literal; with its name.
+    """
+    found, spans, extra = _found(text, parser), [], []
+    for name, value in fresh.items():
+        places = found.places.get(name, [])
+        if not re.fullmatch(r"[A-Za-z0-9]{1,128}", value) or len(places) > 1 or places == [None]:
+            raise ValueError(name)
+        if place := places[0] if places else None:
+            spans.append((*place, value))
+        elif name in added and parser == "php" and re.fullmatch(r"\$[A-Za-z_]\w{0,100}", name):
+            extra.append(f"{name} = '{value}';\n")
+        else:
+            raise ValueError(name)
+    for start, end, value in sorted(spans, reverse=True):
+        quote = "'" if parser == "php" else text[start] if text[start] in "'\"" else ""
+        text = f"{text[:start]}{quote}{value}{quote}{text[end:]}"
+    if extra:
+        text = text.rstrip().removesuffix("?>").rstrip() + "\n" + "".join(extra)
+    # Read again: what does not stand there as it has to must not pass for what counts.
+    if wrong := [name for name, value in fresh.items() if values(text, parser).get(name) != value]:
+        raise ValueError(wrong[0])
+    return text
 
 
 def connection(text: str, parser: str, names: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
@@ -91,22 +125,25 @@ class _Found:
 
     def __init__(self) -> None:
         self.known: dict[str, str | None] = {}
+        self.places: dict[str, list[tuple[int, int] | None]] = {}
 
-    def put(self, name: str, value: str | None) -> None:
+    def put(self, name: str, value: str | None, place: tuple[int, int] | None = None) -> None:
+        self.places.setdefault(name, []).append(None if value is None else place)
         if name in self.known and self.known[name] != value:
             value = None
         self.known[name] = value
 
 
 def _lines(text: str, parser: str, found: _Found) -> None:
-    section = ""
-    for line in text.splitlines():
+    section, begin = "", 0
+    for whole in text.splitlines(keepends=True):
+        line, start, begin = whole.rstrip("\r\n"), begin, begin + len(whole)
         if line.lstrip().startswith(("#", ";")):
             continue
         if parser == "ini" and (head := _SECTION.match(line)):
             section = head[1] + "."
         elif match := (_INI if parser == "ini" else _ENV).match(line):
-            found.put(section + match[1], _unquoted(match[2]))
+            found.put(section + match[1], _unquoted(match[2]), (start + match.start(2), start + match.end(2)))
 
 
 def _unquoted(raw: str) -> str | None:
@@ -120,26 +157,33 @@ def _unquoted(raw: str) -> str | None:
 
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of PHP, without comments and blanks, up to where HTML goes on."""
-    for match in _PHP.finditer(text):
+    yield from (token for token, _span in _spanned(text, 0))
+
+
+def _spanned(text: str, start: int) -> Iterator[tuple[Token, tuple[int, int]]]:
+    """The same from a place on, each with where it stands."""
+    for match in _PHP.finditer(text, start):
         kind = "heredoc" if match.lastgroup == "mark" else match.lastgroup or "other"
         if kind == "end":
             return
         if kind != "skip":
-            yield kind, match[0]
+            yield (kind, match[0]), match.span()
 
 
 def _php(text: str, found: _Found) -> None:
     start = text.find("<?php")
     if start >= 0:
-        _Php(text[start + 5 :], found).read()
+        _Php(text, start + 5, found).read()
 
 
 class _Php:
     """A PHP file as tokens, with the constants, variables and arrays that it sets to plain values."""
 
-    def __init__(self, text: str, found: _Found) -> None:
+    def __init__(self, text: str, start: int, found: _Found) -> None:
         self.found = found
-        self.tokens = list(tokens(text))
+        spanned = list(_spanned(text, start))
+        self.tokens = [token for token, _span in spanned]
+        self.spans = [span for _token, span in spanned]
         self.at = 0
 
     def read(self) -> None:
@@ -166,7 +210,8 @@ class _Php:
         """``define('NAME', literal)``."""
         name = self.literal(1) if self.ahead("(") and self.ahead(",", 2) else None
         if name:
-            self.found.put(name, self.literal(3) if self.ahead(")", 4) else None)
+            plain = self.ahead(")", 4) and self.literal(3) is not None
+            self.found.put(name, self.literal(3) if plain else None, self.spans[self.at + 3] if plain else None)
 
     def assignment(self, name: str) -> None:
         """``$name['key'] = literal or array;``, or what spoils it: ``.=``, a computed value."""
@@ -188,7 +233,7 @@ class _Php:
             self.at += 1 if word == "[" else 2
             self.array(name, "]" if word == "[" else ")", depth + 1)
         elif self.literal() is not None and self.ahead(ends, 1):
-            self.found.put(name, self.literal())
+            self.found.put(name, self.literal(), self.spans[self.at])
             self.at += 1
         else:
             self.found.put(name, None)

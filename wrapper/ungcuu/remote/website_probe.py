@@ -1,8 +1,9 @@
 """Use the website as visitors and editors do, over the host's loopback. Runs on the host: standard library only.
 
-Without ``deep`` only reading happens. With it, on WordPress, a probe account is made for these seconds, logs in,
-uploads 3 KB and 2 MB, opens its upload and saves a draft; then the account and all that it made are removed, also those
-of an earlier probe that was cut short. Each trial has a name that harden compares before and after.
+Without ``deep`` only reading happens. With it, where the application's profile has a trial, a probe account is made for
+these seconds, logs in, uploads 3 KB and 2 MB, opens its upload, writes, edits and deletes; then the account and all
+that it made are removed, also those of an earlier probe that was cut short. Each trial has a name that harden compares
+before and after.
 
 ``needs`` shows what the pages, and the site's own style sheets, make a browser load, by directive of a
 Content-Security-Policy. What scripts load by addresses that they put together is not seen.
@@ -21,14 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.remote import page
+from ungcuu.remote.editor import Editor, TurnedOff
 from ungcuu.remote.firewall_log import log_ends, refused_by
 from ungcuu.remote.neighbour_pages import look, pages_beside, wrong_root
 from ungcuu.remote.page_client import TIMEOUT, Broken, Browser, Remade, expect, pace_of
 from ungcuu.remote.page_loads import content_policy
 from ungcuu.remote.web_sites import served
-from ungcuu.remote.wordpress_editor import Wordpress, picture
 
 _CROWD = "20 visitors at once"
+_SMALL = "upload 3 KB"
 _FEW = 5  # visitors, where a flood guard counts them
 # What page.py says of a failure, where the code of a record is another word.
 _WHY = {"refused": "connection_refused", "not http": "not_http"}
@@ -140,28 +142,45 @@ _DUMPS: dict[str | None, tuple[list[str], bytes]] = {
 }
 
 
-def wordpress(order: dict[str, Any], browser: Browser, results: dict[str, dict[str, Any]]) -> None:
-    """The editor's day."""
-    site = Wordpress(order, browser)
-    if not trial(results, "account", site.prepare, site.password):
-        return
+def editing(order: dict[str, Any], browser: Browser, results: dict[str, dict[str, Any]]) -> list[str]:
+    """The editor's day, as the profile's trial says. Returns the trials that the website has turned off."""
+    editor, steps, off = Editor(order, browser), order["trial"], list[str]()
+
+    def attempt(name: str, work: Any, *arguments: Any) -> bool:
+        try:
+            return trial(results, name, work, *arguments)
+        except TurnedOff:
+            off.append(name)
+            return True
+
+    if not trial(results, "account", _with_account, editor):
+        return off
     try:
-        trial(results, "login", site.login)
-        trial(results, "administration", site.admin)
-        trial(results, "upload 3 KB", site.upload, "ungcuu-probe.png", "image/png", picture(3 << 10))
-        large = trial(results, "upload 2 MB", site.upload, "ungcuu-probe.txt", "text/plain", b"Thong bao\n" * 209716)
-        if not large or order.get("again"):
-            _smaller_upload(site, results, again=bool(order.get("again")))
-        trial(results, "media page", site.media_page)
-        trial(results, "post", site.post)
-        trial(results, "rich text", site.rich_text)
+        attempt("login", editor.take, "login")
+        if steps["administration"]:
+            attempt("administration", editor.take, "administration")
+        if steps["upload"] and attempt(_SMALL, editor.upload, 3 << 10, "picture") and _SMALL not in off:
+            if steps["media"]:
+                attempt("media page", editor.take, "media")
+            _large_upload(editor, results, again=bool(order.get("again")))
+        for name, part in (("post", "post"), ("rich text", "rich_text"), ("delete", "delete")):
+            if steps[part]:
+                attempt(name, editor.take, part)
     finally:
-        trial(results, "clean-up", site.prepare, "")
+        trial(results, "clean-up", editor.account)
+    return off
 
 
-def _smaller_upload(site: Wordpress, results: dict[str, dict[str, Any]], again: bool) -> None:
+def _with_account(editor: Editor) -> None:
+    editor.account(make=True)
+
+
+def _large_upload(editor: Editor, results: dict[str, dict[str, Any]], again: bool) -> None:
     """Stock servers take less than 2 MB: what a website never took can't show what a change breaks."""
-    passed = trial(results, "upload 900 KB", site.upload, "ungcuu-probe.txt", "text/plain", b"Thong bao\n" * 92160)
+    kind = editor.trial["large"]
+    if trial(results, "upload 2 MB", editor.upload, 2 << 20, kind) and not again:
+        return
+    passed = trial(results, "upload 900 KB", editor.upload, 900 << 10, kind)
     if passed and not again:
         why = results["upload 2 MB"]["detail"]
         results["upload 900 KB"]["detail"] = {"code": "trial_too_large", "why": why}
@@ -205,14 +224,11 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
                 results[other["trial"]] = row
             else:
                 left.append(other)
-    editing = not only or only - set(results)
-    if (
-        editing
-        and order["deep"]
-        and order["application"] == "wordpress"
-        and Path(order["root"], "wp-load.php").is_file()
-    ):
-        wordpress(order, browser.stranger(), results)
+    off: list[str] = []
+    wanted = not only or only - set(results)
+    here = order.get("trial") and all(Path(order["root"], name).exists() for name in order["markers"])
+    if wanted and order["deep"] and here:
+        off = editing(order, browser.stranger(), results)
     misplaced = wrong_root(sites, order["name"], order["root"]) if order.get("root") else {}
     return {
         "results": results,
@@ -221,4 +237,5 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         "paced": pace_of(order["name"]).met_guard,
         "refused_by": refused_by(logs) if again else [],
         "left": [other["trial"] for other in left],
+        "off": off,
     }

@@ -31,6 +31,7 @@ _FROM_OPERATOR = _FROM_VAULT | {
     "update_keep": update.keep,
     "updates": update.standing,
     "rotate": rotate.rotate,
+    "administrators": rotate.administrators,
     "accounts": accounts.listed,
     "rotate_accounts": accounts.rotate,
 }

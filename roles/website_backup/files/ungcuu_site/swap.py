@@ -146,8 +146,8 @@ def _swap_in(identity: str, state: dict[str, Any]) -> None:
     kept = KEPT_AREA / identity
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     state["kept"] = {"folder": str(kept)}
+    state["credentials_kept"] = rotate.carry_over(state["site"], stage_root(state["site"], identity), identity)
     if "files" in state["only"]:
-        state["credentials_kept"] = rotate.carry_over(state["site"], stage_root(state["site"], identity))
         live, staged = _places(identity, state)
         if state.get("path"):
             _fit_in(live, staged)

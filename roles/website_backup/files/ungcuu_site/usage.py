@@ -20,7 +20,9 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "update_undo": ("Put back the files and the database from before an update.", "restore"),
     "update_keep": ("Keep an update that passed its trials.", "restore"),
     "updates": ("Show where the updates of the application stand.", ""),
-    "rotate": ("Set a new database password and new keys of the application.", "site, secrets"),
+    "administrators": ("List who administers the application, by its profile.", "site, profile"),
+    "rotate": ("Set new keys, passwords of the database and of administrators; end sessions.",
+               "site, profile, secrets, administrators"),
     "accounts": ("List the accounts that have a password or SSH keys.", "accounts, keep"),
     "rotate_accounts": ("Set new passwords and SSH keys of accounts.", "accounts, keep"),
 }  # fmt: skip # a table

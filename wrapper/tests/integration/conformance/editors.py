@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-from ungcuu.remote.wordpress_editor import picture
+from ungcuu.remote.editor import picture
 
 NOTHING: Mapping[str, str] = {}
 ACCOUNT = "bientap"

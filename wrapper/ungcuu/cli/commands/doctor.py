@@ -17,6 +17,7 @@ from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.hosts.enrolment import Check
+    from ungcuu.hosts.profiles import Profile
 
 FREE_MIB = 1024  # on the controller: evidence and journals land there
 CARD_DAYS = 30
@@ -365,13 +366,28 @@ def _application(context: Context, host: str) -> list[Check]:
     if profile is None:
         message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
         return [_check(_("application"), "warn", message, where_to_fix(context.site))]
+    by_hand = _by_hand(profile, bool(known.get("website_database_name")))
     taken = baseline.load(context.settings.state, context.name_of(host))
     gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
     if gaps:
         message = _("scan does not look at: {what}").format(what="; ".join(gaps))
-        return [_check(_("application"), "warn", message, _("A person has to look at it before a release."))]
+        return [_check(_("application"), "warn", message, _("A person has to look at it before a release.")), *by_hand]
     message = _("scan reads its data by the profile of {title}").format(title=profile.title)
-    return [_check(_("application"), "good", message)]
+    return [_check(_("application"), "good", message), *by_hand]
+
+
+def _by_hand(profile: Profile, database: bool) -> list[Check]:
+    """Say what else a profile can't do: replace credentials, try what an editor does."""
+    from ungcuu.core.sentences import shown
+
+    rows = []
+    if left := profile.unrotated(database):
+        message = _("rotate does not replace: {what}").format(what="; ".join(map(shown, left)))
+        rows.append(_check(_("credentials"), "warn", message, _("A person has to do it before a release.")))
+    if profile.trial is None:
+        message = _("the profile does not say how an editor works: harden and patch try reading alone")
+        rows.append(_check(_("editor"), "warn", message, _("Log in and save a page after each change.")))
+    return rows
 
 
 def _backup(context: Context, host: str) -> list[Check]:

@@ -39,8 +39,10 @@ def _after(context: Context, result: RunResult) -> Result | None:
     for host in context.hosts:
         rows = [data for data in result.data_of("change", host) if data.get("action") == Change.ROTATE]
         names = [str(name) for data in rows for name in _list(data.get("what"))]
-        for text in (text for data in rows for text in _list(data.get("left"))):
-            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(text)), "warn")
+        for what in (what for data in rows for what in _list(data.get("left"))):
+            context.out.line(_("{host}: left as it is: {what}").format(host=host, what=shown(what)), "warn")
+        for what in (what for data in rows for what in _list(data.get("breaks"))):
+            context.out.line(_("{host}: from now on: {what}").format(host=host, what=shown(what)))
         if not names:
             lines.append(_("{host}: no password and no key was replaced.").format(host=host))
             continue
@@ -63,9 +65,9 @@ VERB = Verb(
     websites=Websites.ONE,
     summary=N_("Give the website and its host new credentials; the old ones are proven dead"),
     description=N_(
-        "Database password and application keys, so that every session ends; passwords and SSH keys of local accounts, "
-        "each where there was one, but for the account that manages the host. The new ones are kept in an "
-        "ansible-vault file in the state folder, and are never shown."
+        "Database password and application keys, so that every session ends; passwords of the application's "
+        "administrators; passwords and SSH keys of local accounts, each where there was one, but for the account that "
+        "manages the host. The new ones are kept in an ansible-vault file in the state folder, and are never shown."
     ),
     playbook="rotate",
     dangerous=True,

@@ -13,7 +13,7 @@ import re
 import secrets
 import string
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,19 +25,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.atomic import make_private, put
-from ungcuu.core.check_phrases import FROM_CHECKS, Check
+from ungcuu.core.check_phrases import FROM_CHECKS, Breaks, Check, Unrotated
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.heard import heard
 from ungcuu.core.phrases import Change, Coded, Proof, Side, phrase
 from ungcuu.core.settings import machine_of
 from ungcuu.detect import baseline
-from ungcuu.hosts import deployed_files
+from ungcuu.hosts import deployed_files, profiles
+from ungcuu.hosts.site import plain
 from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import carried
+from ungcuu.plugins.refusal import refusal
 
 _PROGRAM = "/usr/local/sbin/ungcuu-site"
-_KEYS = ("auth", "secure_auth", "logged_in", "nonce")
-_NAMES = ("database_password", *(f"{key}_{kind}" for key in _KEYS for kind in ("key", "salt")))
 _LENGTH = 48
 _MOST_BYTES = 256 * 1024
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
@@ -53,8 +54,11 @@ _PROOFS = frozenset(
         Proof.APPLICATION_PASSWORDS,
         Proof.OLD_PASSWORD,
         Proof.OLD_KEYS,
+        Proof.OLD_ADMINISTRATORS,
     }
 )
+_MOST_PEOPLE, _MOST_FILES = 200, 50
+_PASSWORD = "database_password"  # noqa: S105  (the name of one)
 
 
 class HostRefusal(Exception):
@@ -65,10 +69,47 @@ class HostRefusal(Exception):
         self.unknown = unknown
 
 
-def new_secrets() -> dict[str, str]:
-    """A database password and WordPress's eight keys and salts; letters and digits, so that nothing needs quoting."""
+def new_secrets(names: Iterable[str]) -> dict[str, str]:
+    """A new secret for each name; letters and digits, so that nothing needs quoting."""
     alphabet = string.ascii_letters + string.digits
-    return {name: "".join(secrets.choice(alphabet) for _ in range(_LENGTH)) for name in _NAMES}
+    return {name: "".join(secrets.choice(alphabet) for _ in range(_LENGTH)) for name in names}
+
+
+class Website:
+    """What the profile of a website's application knows of its secrets."""
+
+    def __init__(self, site: dict[str, Any]) -> None:
+        self.facts = {name: value for name, value in site.items() if name != "profile_facts"}
+        application, database = str(site["application"]), bool(site.get("database"))
+        self.profile = profiles.of_site(application, plain(site["profile_facts"]))
+        if self.profile is None:
+            self.names: tuple[str, ...] = ()
+            unknown = phrase(Unrotated.NO_PROFILE, application=application or "–")
+            self.left: list[Coded] = [unknown if database else NO_CREDENTIALS]
+            return
+        known = self.profile.secrets
+        self.names = (*known.keys, *known.added) if known else ()
+        if database and known and known.database_password:
+            self.names = (_PASSWORD, *self.names)
+        self.left = list(self.profile.unrotated(database))
+
+    @property
+    def replaces(self) -> list[str]:
+        """What gets a new value, as a plan names it."""
+        profile = self.profile
+        extra = ("administrators", "sessions") if profile and profile.secrets else ("administrators",)
+        wanted = {"administrators": profile and profile.accounts, "sessions": phrase(Breaks.SESSIONS) in self.breaks}
+        return [*self.names, *(name for name in extra if wanted[name])]
+
+    @property
+    def breaks(self) -> list[Coded]:
+        """What does not work any more afterwards."""
+        known = self.profile.secrets.breaks if self.profile and self.profile.secrets else ()
+        return [phrase(Breaks(f"breaks_{name.replace('-', '_')}")) for name in known]
+
+    def order(self) -> dict[str, Any]:
+        """What each request to the host says of it."""
+        return {"site": self.facts, "profile": self.profile.rotation() if self.profile else {}}
 
 
 class Store:
@@ -121,24 +162,28 @@ class ActionModule(DocumentedAction):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Rotate; the result holds proofs and nothing secret."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if self.arguments["what"] == "website" and not _has_credentials(self.arguments["site"]):
-            return result | {"changed": False, "left": [NO_CREDENTIALS], "ungcuu": [_rotated([], [NO_CREDENTIALS])]}
+        try:
+            website = Website(self.arguments["site"]) if self.arguments["what"] == "website" else None
+        except UngcuuError as error:
+            raise refusal(error) from error
+        if website and not website.replaces:
+            return result | {"changed": False, "left": website.left, "ungcuu": [_rotated([], website.left)]}
         if self._task.check_mode:
-            return result | self._foretold()
+            return result | self._foretold(website)
         arguments, host = self.arguments, str((task_vars or {})["inventory_hostname"])
         store = Store(Path(arguments["store"]), Path(arguments["store_password"]))
         try:
-            rotate = {"website": self._website, "accounts": self._accounts}[arguments["what"]]
-            about = str((task_vars or {}).get("website_target") or host)
-            return result | rotate(store, Path(arguments["state"]), about)
-        except HostRefusal as refusal:
-            told = {"failed": True, "msg": f"{refusal} The secrets tried are kept as pending"}
-            return result | told | {"ungcuu_unknown": refusal.unknown}
+            about, state = str((task_vars or {}).get("website_target") or host), Path(arguments["state"])
+            done = self._website(store, state, about, website) if website else self._accounts(store, state, about)
+            return result | done
+        except HostRefusal as refused:
+            told = {"failed": True, "msg": f"{refused} The secrets tried are kept as pending"}
+            return result | told | {"ungcuu_unknown": refused.unknown}
 
-    def _foretold(self) -> dict[str, Any]:
+    def _foretold(self, website: Website | None) -> dict[str, Any]:
         """Say what would get new secrets; make none, and store none."""
-        if self.arguments["what"] == "website":
-            return {"changed": True, **_shown(_NAMES), "ungcuu": []}
+        if website:
+            return {"changed": True, "left": website.left, **_shown(website.replaces), "ungcuu": []}
         try:
             answer = self._ask({"do": "accounts", **self._asked()})
         except HostRefusal as refusal:
@@ -151,15 +196,23 @@ class ActionModule(DocumentedAction):
     def _asked(self) -> dict[str, list[str]]:
         return {name: [str(word) for word in self.arguments[name]] for name in ("accounts", "keep")}
 
-    def _website(self, store: Store, state: Path, name: str) -> dict[str, Any]:
-        known, fresh = store.read(), new_secrets()
-        store.write(known | {"pending": fresh, "pending_since": _now()})
-        answer = self._ask({"do": "rotate", "site": self.arguments["site"], "secrets": fresh})
-        store.write(_without_pending(known) | {"current": fresh, "since": _now()})
-        _expect_config(state, name, answer)
-        _expect_database_account(state, machine_of(name), self.arguments["site"], fresh["database_password"])
+    def _website(self, store: Store, state: Path, name: str, website: Website) -> dict[str, Any]:
+        order, known, left = website.order(), store.read(), list(website.left)
+        asked = self._ask({"do": "administrators"} | order)
+        people = new_secrets(str(login) for login in asked["administrators"][:_MOST_PEOPLE])
+        if others := int(asked["others"]):
+            left.append(phrase(Unrotated.SOME_ADMINISTRATORS, count=others))
+        fresh = new_secrets(website.names)
+        store.write(known | {"pending": fresh, "pending_administrators": people, "pending_since": _now()})
+        answer = self._ask({"do": "rotate", "secrets": fresh, "administrators": people} | order)
+        kept = {"current": fresh, "since": _now()} | ({"administrators": people} if people else {})
+        store.write(_without_pending(known) | kept)
+        _expect_files(state, name, answer)
+        if _PASSWORD in fresh:
+            _expect_database_account(state, machine_of(name), self.arguments["site"], fresh[_PASSWORD])
         proofs = [{"kind": "proof", "data": _proof(row)} for row in answer.get("proofs", [])]
-        return {"changed": True, **_shown(fresh), "ungcuu": [*proofs, _rotated(fresh, [])]}
+        records = [*proofs, _rotated(names := [*fresh, *people], left, breaks=website.breaks)]
+        return {"changed": True, "left": left, **_shown(names), "ungcuu": records}
 
     def _accounts(self, store: Store, state: Path, host: str) -> dict[str, Any]:
         asked = self._asked()
@@ -201,13 +254,11 @@ class ActionModule(DocumentedAction):
         return answer
 
 
-def _has_credentials(site: Any) -> bool:
-    """Whether the site has credentials that ungcuu knows of: a database's, or those of an application that it reads."""
-    return bool(site.get("database")) or site.get("application") == "wordpress"
-
-
-def _rotated(names: Iterable[str], left: list[Coded], *, passed: bool = True) -> dict[str, Any]:
-    data = {"action": str(Change.ROTATE), "what": sorted(names), "left": left, "passed": passed}
+def _rotated(
+    names: Iterable[str], left: Sequence[Coded], *, passed: bool = True, breaks: Sequence[Coded] = ()
+) -> dict[str, Any]:
+    data: dict[str, Any] = {"action": str(Change.ROTATE), "what": sorted(names), "left": list(left), "passed": passed}
+    data |= {"breaks": list(breaks)} if breaks else {}
     return {"kind": "change", "data": data}
 
 
@@ -229,16 +280,24 @@ def _without_pending(known: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if not name.startswith("pending")}
 
 
-def _expect_config(state: Path, name: str, answer: dict[str, Any]) -> None:
-    """Let later scans take our own change of the configuration as right, where what it was before was known-good."""
-    path, before, after = (str(answer.get(name)) for name in ("path", "before", "after"))
-    if not (_DIGEST.fullmatch(after) and path.startswith("/")):
-        return
-    known = baseline.load(state, name)
+def _expect_files(state: Path, name: str, answer: dict[str, Any]) -> None:
+    """Let later scans take our own changes as right: of files that were known-good before, and of stored passwords.
+
+    The digest of an administrator's stored password stands for itself: nobody else can make one that has it.
+    """
     host = machine_of(name)
-    row = known.snapshot.file(path) if known else None
-    if before in ((row or {}).get("sha256"), deployed_files.load(state, host).get(path)):
-        deployed_files.remember_digests(state, host, {path: after})
+    known, expected = baseline.load(state, name), deployed_files.load(state, host)
+    digests: dict[str, str | None] = {}
+    for row in [*answer.get("files", []), *answer.get("account_files", [])][:_MOST_FILES]:
+        path, before, after = (str(row.get(part)) for part in ("path", "before", "after"))
+        standing = known.snapshot.file(path) if known else None
+        right = before in ((standing or {}).get("sha256"), expected.get(path))
+        if right and _DIGEST.fullmatch(after) and path.startswith("/"):
+            digests[path] = after
+    for digest in map(str, answer.get("administrators", [])[:_MOST_PEOPLE]):
+        if re.fullmatch(r"[0-9a-f]{16}", digest):
+            digests[f"{deployed_files.ADMINISTRATOR}{digest}"] = digest
+    deployed_files.remember_digests(state, host, digests)
 
 
 def _expect_database_account(state: Path, host: str, site: Any, password: str) -> None:

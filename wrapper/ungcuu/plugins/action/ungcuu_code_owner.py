@@ -32,7 +32,7 @@ class ActionModule(DocumentedAction):
         """Return ``changed``, ``diff``, ``left`` and one ``change`` record; failed where a folder is none."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         args, host = self.arguments, str((task_vars or {})["inventory_hostname"])
-        do, change, words = _WAYS[args["code"]]
+        do, change, words = _WAYS[args["state"]]
         order = {"do": do, "root": args["root"], "user": args["user"], "writable": args["writable"]}
         answer = run_on_host(self, "code_owner", order | {"check": bool(self._task.check_mode)})
         if answer.get("failed"):

@@ -17,7 +17,7 @@ from ansible import constants
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import Refused, UngcuuError
 from ungcuu.core.i18n import _
-from ungcuu.hosts import profiles
+from ungcuu.hosts import profile_form, profiles
 from ungcuu.hosts.site import plain
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
@@ -85,7 +85,7 @@ class ActionModule(DocumentedAction):
         standing = {f"{root}/{name}": release.files[name] for name in (*wanted, *seen["same"])}
         if args["installed"]:
             standing = {f"{root}/{name}": release.files[name] for name in seen["same"]}
-        own = profile.release or profiles.Release()
+        own = profile.release or profile_form.Release()
         found = {
             "archive_sha256": release.sha256,
             "version": release.version,
@@ -114,7 +114,7 @@ class ActionModule(DocumentedAction):
 
 def _rules(profile: profiles.Profile, writable: list[str], root: str) -> dict[str, list[str]]:
     """Return what a release replaces whole, what it leaves alone, and what it must not bring back."""
-    own = profile.release or profiles.Release()
+    own = profile.release or profile_form.Release()
     config = [path.removeprefix(f"{root.rstrip('/')}/") for path in (profile.config.paths if profile.config else ())]
     kept = [*own.keeps, *profile.writable.media, *profile.writable.code, *profile.generated, *writable, *config]
     return {

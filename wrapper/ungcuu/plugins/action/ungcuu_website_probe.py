@@ -17,6 +17,7 @@ the pages load: directive of a Content-Security-Policy to sources, each of the f
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from collections.abc import Iterable
@@ -25,10 +26,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.check_phrases import FROM_TRIALS, Skip, Trial
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.heard import heard
 from ungcuu.core.phrases import Coded, Detail, Proof, Side, phrase
+from ungcuu.hosts import profiles
+from ungcuu.hosts.site import plain
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
+from ungcuu.plugins.refusal import refusal
 from ungcuu.prepare import web_sites
 
 _DIRECTIVES = (
@@ -67,11 +72,14 @@ class ActionModule(DocumentedAction):
         sites = [dict(self.arguments["site"]), *map(dict, self.arguments.get("others") or [])]
         rows: dict[str, dict[str, Any]] = {}
         needs: dict[str, list[str]] = {}
-        wrong, rules, left = "", list[int](), list[Any]()
+        wrong, rules, left, off, untried = "", list[int](), list[Any](), list[Any](), list[str]()
         for number, site in enumerate(sites):
             mark = f"{site['name']}: " if number else ""
             others = [f"{other['name']}: " for other in sites[1:] if number == 0]
-            order = site | {"deep": not self._task.check_mode} | orders(before, only, mark, others)
+            try:
+                order = trial_of(site) | {"deep": not self._task.check_mode} | orders(before, only, mark, others)
+            except UngcuuError as error:
+                raise refusal(error) from error
             if only and not order["only"]:
                 continue
             reply = run_on_host(self, "website_probe", order)
@@ -84,6 +92,8 @@ class ActionModule(DocumentedAction):
             wrong = wrong or misplaced(order, reply.get("misplaced"))
             rules += [rule for rule in firewall_rules(reply.get("refused_by")) if rule not in rules]
             left += [] if mark else reply.get("left") or []
+            off += [mark + name for name in reply.get("off") or [] if isinstance(name, str)]
+            untried += [] if order["trial"] or before else [mark + "editing"]
         if before:  # a trial that the website never took says nothing of the changes
             rows = {name: row for name, row in rows.items() if name in before}
         broken = [name for name in only or before if got_worse(before[name], rows.setdefault(name, {}))]
@@ -111,7 +121,10 @@ class ActionModule(DocumentedAction):
             "remade": [name for name in failing if remade(rows[name])],
             "refused_by": rules,
             "misplaced": wrong,
-            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs] + unlooked(left),
+            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs]
+            + unlooked(left, Skip.PAGES_LEFT)
+            + unlooked(off, Skip.TURNED_OFF)
+            + unlooked(untried, Skip.NO_TRIAL),
         }
 
 
@@ -133,6 +146,13 @@ def orders(before: dict[str, Any], only: list[str], mark: str, others: list[str]
 def joined(needs: dict[str, list[str]], more: dict[str, list[str]]) -> dict[str, list[str]]:
     """What the pages of several websites load, each directive and source once."""
     return {name: sorted({*needs.get(name, ()), *more.get(name, ())}) for name in sorted({*needs, *more})}
+
+
+def trial_of(site: dict[str, Any]) -> dict[str, Any]:
+    """The site as the program on the host is given it: with the trial of its application's profile."""
+    profile = profiles.of_site(str(site.get("application") or ""), plain(site.pop("profile_facts", None) or {}))
+    trial = dataclasses.asdict(profile.trial) if profile and profile.trial else None
+    return site | {"trial": trial, "markers": list(profile.detect.markers) if profile else []}
 
 
 def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
@@ -184,8 +204,7 @@ def firewall_rules(found: object) -> list[int]:
     return [rule for rule in found if type(rule) is int and 900000 <= rule <= 999999] if isinstance(found, list) else []
 
 
-def unlooked(trials: object) -> list[dict[str, Any]]:
-    """One record for the pages of other sites that were not looked at."""
+def unlooked(trials: object, reason: Skip) -> list[dict[str, Any]]:
+    """One record for the trials that were not taken."""
     names = [str(name) for name in trials if _TRIAL.fullmatch(str(name))] if isinstance(trials, list) else []
-    reason = phrase(Skip.PAGES_LEFT)
-    return [{"kind": "skip", "data": {"controls": [], "reason": reason, "keys": names[:200]}}] if names else []
+    return [{"kind": "skip", "data": {"controls": [], "reason": phrase(reason), "keys": names[:200]}}] if names else []

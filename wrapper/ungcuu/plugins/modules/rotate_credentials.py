@@ -4,7 +4,8 @@ DOCUMENTATION = r"""
 module: rotate_credentials
 short_description: Make new passwords and keys, store them, and set them on the host
 description:
-  - C(what=website) rotates the database password and the application's keys. C(what=accounts) rotates local accounts.
+  - C(what=website) rotates what the application's profile names - the database password, keys, sessions, standing
+    passwords of programs, passwords of administrators. C(what=accounts) rotates local accounts.
   - New secrets are stored on the controller, encrypted, before the host gets them. No result or log holds a secret.
 attributes:
   check_mode:
@@ -43,10 +44,18 @@ options:
         description: Document root.
         type: str
         required: true
+      user:
+        description: Account as which PHP runs the website.
+        type: str
+        default: www-data
       application:
-        description: C(wordpress), or another name.
+        description: Name of the application's profile.
         type: str
         required: true
+      profile_facts:
+        description: What the site states of an application that was written by hand.
+        type: dict
+        default: {}
       health_path:
         description: Path of the page that proves that the website works.
         type: str
@@ -112,10 +121,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 left:
-  description: Accounts that keep their secrets, and why.
-  returned: with C(what=accounts)
+  description: What keeps its secrets, and why.
+  returned: always
   type: list
-  elements: str
+  elements: raw
 
 ungcuu:
   description: Records for the journal, each with C(kind) and C(data).

@@ -14,7 +14,7 @@ attributes:
     support: full
     description: Shows how many files and folders change, and what they become.
 options:
-  code:
+  state:
     description: C(read_only) for the account, C(as_before), or C(open) for the writable folders alone.
     type: str
     choices: [read_only, as_before, open]
@@ -38,7 +38,7 @@ author: [ungcuu]
 EXAMPLES = r"""
 - name: Let PHP read the website's code, not write it
   ungcuu_code_owner:
-    code: read_only
+    state: read_only
     root: /var/www/portal
     user: portal
     writable: [wp-content/uploads]

@@ -42,8 +42,12 @@ options:
         description: Account that the website runs as.
         type: str
       application:
-        description: C(wordpress), or another name.
+        description: Name of the application's profile.
         type: str
+      profile_facts:
+        description: What the site states of an application that was written by hand.
+        type: dict
+        default: {}
       engine:
         description: C(mariadb) or C(postgresql).
         type: str

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import N_
 from ungcuu.core.terminal import clean
-from ungcuu.hosts.profiles import Login
+from ungcuu.hosts.profile_form import Login
 from ungcuu.watch.alerts import Sight
 from ungcuu.watch.logs.lines import Line
 from ungcuu.watch.logs.memory import Memory, Tally
