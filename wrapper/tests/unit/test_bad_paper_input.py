@@ -39,7 +39,7 @@ MOMENTS = st.datetimes(min_value=datetime(2024, 1, 1), max_value=datetime(2035, 
     lambda year, month, hours: datetime(year, month, 1) + timedelta(hours=hours),
     st.integers(2024, 2034),
     st.integers(1, 12),
-    st.integers(-26, 26),
+    st.integers(-80, 26),
 )
 
 
