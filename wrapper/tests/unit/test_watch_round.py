@@ -191,7 +191,7 @@ def test_the_numbers_know_delay_and_false_alarms(world: World) -> None:
 
 def acknowledge(world: World, *ids: str, reason: str = "", **options: Any) -> Any:
     verb = registry.load("ack")
-    given = {"ids": ids, "all_of": None, "false_alarm": False, **options}
+    given = registry.with_defaults(verb, {"ids": ids, **options})
     context = Context(world.settings, verb, Screen(io.StringIO()), options=given, reason=reason)
     assert verb.check is not None
     assert verb.run is not None
