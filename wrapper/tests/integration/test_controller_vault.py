@@ -226,7 +226,7 @@ def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
 
 def test_backup_and_restore_while_the_host_is_isolated(onesite: Lab) -> None:
     """The controller comes in as the vault over the very address that isolation leaves open."""
-    did(typed(onesite, "isolate", "web01", "--reason", "test"))
+    did(typed(onesite, "isolate", "web01", "--reason", "test", "--no-case"))
     assert vault(onesite, "backup", "web01")["outcome"] == "DONE"
     live = run(onesite, "web01", TREE)
     run(onesite, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")

@@ -103,7 +103,7 @@ def test_nothing_untrue_is_said(opened: Stage, attack: Attack) -> None:
     """
     opened.on("web01", attack.setup)
     try:
-        run = Run("isolate", "web01", "--reason", "test")
+        run = Run("isolate", "web01", "--reason", "test", "--no-case")
         true = truth(opened)
     finally:
         opened.on("web01", attack.undo)
@@ -189,7 +189,7 @@ def test_the_vault_looks_where_no_other_machine_is_named(opened: Stage, inventor
     """
     site = inventory()
     (opened.settings.host_dir("web01") / "card.json").unlink()
-    run = Run("isolate", "web01", inventory=site)
+    run = Run("isolate", "web01", "--no-case", inventory=site)
     assert run.code == 0, run.said
     assert "no port answers, seen from the controller, from outside (vault01)" in run.said
     told = "web01: isolated as far as could be seen; not taken: SSH is closed to others (from outside (vault01)). Back"
@@ -203,7 +203,7 @@ def test_without_a_second_machine_what_was_not_taken_is_named(opened: Stage, inv
     """I2: "isolated, and proven" though "nothing gets out" and "contained from outside" were not taken."""
     site = inventory(isolation_vantage="", isolation_switch_note="")
     (opened.settings.host_dir("web01") / "card.json").unlink()
-    run = Run("isolate", "web01", inventory=site)
+    run = Run("isolate", "web01", "--no-case", inventory=site)
     assert run.code == 0, run.said
     line = next(line for line in run.said.splitlines() if line.startswith("web01: isolated"))
     assert line.startswith(

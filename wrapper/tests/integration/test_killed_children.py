@@ -60,7 +60,7 @@ ROWS = {
     "unblock": Row(("203.0.113.9",)),
     "lock": Row(),
     "unlock": Row(),
-    "isolate": Row(step=2),
+    "isolate": Row(("--no-case",), step=2),
     "collect": Row(("--profile", "volatile")),
     "release": Row(),
     "eradicate": Row(("--path", IMPLANT), settled=False),

@@ -121,7 +121,7 @@ def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
         lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
         assert ungcuu("scan", "web01")[0] in (0, 13)
     if name in ("collect", "release"):
-        assert ungcuu("isolate", "web01", "--reason", "test")[0] == 0
+        assert ungcuu("isolate", "web01", "--reason", "test", "--no-case")[0] == 0
     if name == "patch":
         web = PatchHost(lab)
         web.install(Package("demo", "1.0"))

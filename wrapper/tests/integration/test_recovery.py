@@ -149,7 +149,7 @@ def test_from_restore_over_rotation_to_release(site: Lab, ungcuu: Run) -> None:
     """Our own changes must not stand in the way of the return to service; anybody else's must."""
     old_key = on(site, "web01", "cat /root/lan")
     assert logs_in(site, password="old-Secret-123") and logs_in(site, key=old_key), "or refusals would prove nothing"
-    did(ungcuu("isolate", "web01", "--reason", "test"))
+    did(ungcuu("isolate", "web01", "--reason", "test", "--no-case"))
     assert not logs_in(site, password="old-Secret-123"), "only responders log in to an isolated host"
     sign = ("--first-sign", "2099-01-01T00:00Z", "--confirm-host", "web01")
     did(ungcuu("restore", "web01", "--clean", *sign))

@@ -63,7 +63,7 @@ def pages(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(browser: Browser, folder: Path, width: int) -> None:
-    """Seen failing with the heads of a table taken out, and with grey text on grey."""
+    """Seen failing with grey text on grey, and with pages that renewed themselves."""
     if not AXE.is_file():
         pytest.skip("axe-core is not there: ./check installs it")
     for name in pages(folder):
@@ -83,7 +83,7 @@ def test_axe_finds_nothing_serious(browser: Browser, folder: Path, width: int) -
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_keyboard_alone_reaches_everything(browser: Browser, folder: Path, width: int) -> None:
-    """Links and what scrolls, in the order of the page, each with a ring that can be seen."""
+    """Links and what scrolls, in order, each with a ring that can be seen. Seen failing without the ring."""
     for name in pages(folder):
         browser.open((folder / name).as_uri(), width)
         count, reached = browser.run(FOCUSABLE), []
@@ -95,6 +95,7 @@ def test_a_keyboard_alone_reaches_everything(browser: Browser, folder: Path, wid
 
 
 def test_a_wide_table_scrolls_by_keyboard_and_the_page_does_not(browser: Browser, folder: Path) -> None:
+    """Seen failing with tables that do not scroll by themselves."""
     for name in pages(folder):
         browser.open((folder / name).as_uri(), 390)
         assert browser.run("document.documentElement.scrollWidth") <= 390, name

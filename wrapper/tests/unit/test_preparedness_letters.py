@@ -86,7 +86,7 @@ def test_each_has_the_official_layout_in_both_languages(office: Office, name: st
 
 def test_they_state_what_the_records_prove(office: Office) -> None:
     found = drafts(office)
-    assert value(found["plan"], "p1").startswith("Carried out\ndecided by: Scan against")
+    assert value(found["plan"], "p1").startswith("Carried out\nScan against")
     assert "lacking:" in value(found["plan"], "p6") and "not known:" in value(found["plan"], "d3")
     assert "Chi cục Quản lý thị trường (web02)" in value(found["plan"], "units")
     assert "UC-" in value(found["annual"], "incidents") and "not known: 2" in value(found["annual"], "personal_data")

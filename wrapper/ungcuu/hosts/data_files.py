@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 from ungcuu.hosts.typed_data import Mismatch, build, line_of
 
+DEEPEST = 32  # of lists and mappings in each other: libyaml's composer ends the whole process on some ten thousand
 MOST_BYTES = 1 << 20
 Kind = TypeVar("Kind")
 
@@ -44,6 +45,8 @@ def read_text(kind: type[Kind], text: str, place: str) -> Kind:
     tree = None
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if line := _too_deep(text, loader):
+            raise _refused(f"{place}:{line}", _("lists and mappings stand more than {most} deep").format(most=DEEPEST))
         tree = yaml.compose(text, Loader=loader)
         made: Kind = build(kind, yaml.load(text, Loader=loader))  # noqa: S506  (a safe loader)
     except Mismatch as error:
@@ -55,6 +58,18 @@ def read_text(kind: type[Kind], text: str, place: str) -> Kind:
     except (ValueError, RecursionError) as error:  # 2026-02-30 is a date to YAML, and none to the calendar
         raise _refused(place, str(error)) from error
     return made
+
+
+def _too_deep(text: str, loader: Any) -> int:
+    """Return the line at which a text nests deeper than any file of ours; 0 where none does. Events need no depth."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return int(event.start_mark.line) + 1 if event.start_mark else 1
+    return 0
 
 
 def _refused(place: object, why: str) -> ControllerFault:

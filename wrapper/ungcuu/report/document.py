@@ -76,12 +76,18 @@ def print_pdf(text: str) -> bytes:
     """Turn the document into a PDF with Debian's ``weasyprint``, in a folder of its own.
 
     Raises:
-        ControllerFault: The program is missing or failed.
+        ControllerFault: The program or a font with Vietnamese letters is missing, or the program failed.
     """
     program = shutil.which("weasyprint")
     if program is None:
         raise ControllerFault(
             _("A PDF needs the program weasyprint"), _("The HTML report prints well too."), "apt install weasyprint"
+        )
+    if _lacks_fonts():
+        raise ControllerFault(
+            _("A PDF needs a font with Vietnamese letters, and this machine has none"),
+            _("The HTML report prints well too."),
+            "apt install fonts-liberation",
         )
     with private_folder() as folder:
         source, target = folder / "report.html", folder / "report.pdf"
@@ -92,3 +98,12 @@ def print_pdf(text: str) -> bytes:
             return target.read_bytes()
         except (subprocess.SubprocessError, OSError) as error:
             raise ControllerFault(_("weasyprint failed: {error}").format(error=error)) from error
+
+
+def _lacks_fonts() -> bool:
+    """Whether no font here has Vietnamese letters: weasyprint crashes without a font, and prints boxes with others."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return False
+    asked = subprocess.run([program, ":lang=vi", "family"], capture_output=True, check=False, timeout=PDF_SECONDS)
+    return asked.returncode == 0 and not asked.stdout.strip()

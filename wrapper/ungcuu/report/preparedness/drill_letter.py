@@ -103,7 +103,7 @@ def drill(site: ReportingSite, played: Played, scenario: Mapping[str, Any]) -> F
         Field("technology", "6. " + _("Technology"), False, _technology(scenario)),
         Field("attacks", "7. " + _("Attacks: kind, payload, entry point, effect"), True, _attacks(scenario)),
         Field("actions", "8. " + _("Each action with its effect and its record"), True, _actions(played, facts)),
-        Field("findings", _("What was found"), False, _findings(facts)),
+        Field("findings", _("What was found (the host's word)"), False, _findings(facts)),
         Field("measured", "9. " + _("Measured times"), True, _measured(played, facts)),
         Field("verdict", "10. " + _("Verdict"), True, _verdict(played, facts)),
         Field("lessons", "11. " + _("Lessons"), True, _lessons(played.records)),

@@ -127,6 +127,13 @@ def _tone(count: int, wanted: int) -> str:
     return "good" if count == wanted and wanted else "warn" if count else "bad"
 
 
+_DECIDING = {
+    NEVER: N_("lacking: {what}"),
+    LAPSED: N_("overdue: {what}"),
+    UNKNOWN: N_("not known: {what}"),
+}
+
+
 def row_at_a_glance(view: View, found: Sequence[Standing], code: str) -> dict[str, Any]:
     """One row at a glance: its state, and the proof that decides it."""
     mine = [one for one in found if one.requirement.row == code]
@@ -134,12 +141,13 @@ def row_at_a_glance(view: View, found: Sequence[Standing], code: str) -> dict[st
     deciding = [one for one in mine if one.state == state]
     one = min(deciding, key=lambda standing: standing.last or date.min)
     same = len(deciding) - 1
+    what = one.title(view.scope.names) + (f" (+{same})" if same else "")
     return {
         "code": code,
         "title": _(ROWS[code]),
         "state": _(STATES[state][0]),
         "tone": STATES[state][1],
-        "what": one.title(view.scope.names) + (f" (+{same})" if same else ""),
+        "deciding": _(_DECIDING.get(state, "{what}")).format(what=what),
         **_days(one),
     }
 

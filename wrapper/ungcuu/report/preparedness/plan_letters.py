@@ -19,15 +19,9 @@ from ungcuu.report.preparedness.due import Due, due, in_words
 from ungcuu.report.preparedness.page import AHEAD_DAYS, DEEDS_OF, STATES, deed_of, row_at_a_glance
 from ungcuu.report.preparedness.period import Period, Quarter, ReportingYear
 from ungcuu.report.preparedness.plan import (
-    LAPSED,
-    NEVER,
-    OK,
     ROWS,
-    SOON,
-    UNKNOWN,
     Standing,
     View,
-    of_row,
     standings,
     worst,
 )
@@ -62,10 +56,7 @@ def plan(site: ReportingSite, view: View, quarter: Quarter) -> Form:
         Field("period", "3. " + _("Period"), True, _period(quarter)),
         Field("as_of", _("How each row stands is as of"), True, _moment(view)),
         Field("result", "4. " + _("Result"), True, _result(states, len(rows))),
-        *(
-            Field(row["code"].lower(), f"{row['code']}. {row['title']}", False, _row(row, of_row(found, row["code"])))
-            for row in rows
-        ),
+        *(Field(row["code"].lower(), f"{row['code']}. {row['title']}", False, _row(row)) for row in rows),
         Field("units", "5. " + _("Subordinate units"), False, _units(view, found)),
         Field("incidents", "6. " + _("Incidents and exercises"), False, _cases(view, view.known.cases, quarter)),
         Field("runs", "7. " + _("Work of the tool, host by host"), False, _runs(view, quarter)),
@@ -120,20 +111,11 @@ def _result(states: Counter[str], count: int) -> str:
     return _("{count} rows of the plan").format(count=count) + "; " + "; ".join(parts)
 
 
-_DECIDING = {
-    OK: N_("decided by: {what}"),
-    SOON: N_("decided by: {what}"),
-    NEVER: N_("lacking: {what}"),
-    LAPSED: N_("overdue: {what}"),
-    UNKNOWN: N_("not known: {what}"),
-}
-
-
-def _row(row: dict[str, str], state: str) -> str:
+def _row(row: dict[str, str]) -> str:
     """How a row stands, and what decides it: the proof that is there, or what is missing."""
     parts = [row["state"][:1].upper() + row["state"][1:]]
-    if row["what"]:
-        parts.append(_(_DECIDING.get(state, "{what}")).format(what=row["what"]))
+    if row["deciding"]:
+        parts.append(row["deciding"])
     if row["place"]:
         proof = _("last proof {day} ({place})").format(day=row["last"], place=row["place"])
         parts.append(f"{proof}; " + _("lapses on {day}").format(day=row["lapses"]))

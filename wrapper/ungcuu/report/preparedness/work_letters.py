@@ -203,7 +203,7 @@ def audit(
     score = _("{passed} of {all} controls that apply hold ({score} %).").format(
         passed=counts.get("pass"), all=document.get("of"), score=document.get("score")
     )
-    scope = _("the control catalogue of ungcuu, {count} controls").format(count=len(rows))
+    scope = _("the control catalogue of ungcuu, {count} controls; details are the host's word").format(count=len(rows))
     kept = lines(filter(None, dict.fromkeys([backups["newest"], backups["drill"], *backups["alerts"]])))
     fields = (
         *reporter(site, "1. "),

@@ -111,7 +111,7 @@ def status(context: Context) -> Result:
     present = datetime.now(UTC)
     held = in_force(context.settings, facts, present)
     for one in held:
-        context.out.line(_("in force: {measure}").format(measure=one.line), "warn" if one.doubt else "")
+        context.out.line(_("in force, as recorded: {measure}").format(measure=one.line), "warn" if one.doubt else "")
     isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
         context.out.line("! " + row["text"], row["tone"])
