@@ -299,12 +299,20 @@ def test_a_package_explains_what_packages_bring(world: World, path: str, explain
     assert raised == {"medium": explained, "critical": False}
 
 
-@pytest.mark.parametrize(
-    ("path", "before", "explained"),
-    [("/var/www/theme.php", 0, True), ("/etc/passwd", 0, False), ("/var/www/theme.php", 60, False)],
-)
+MEDIUM, HIGH, CRITICAL = findings.Severity.MEDIUM, findings.Severity.HIGH, findings.Severity.CRITICAL
+DEPLOYED = [
+    (("web.changed", MEDIUM, "/var/www/theme.php"), 0, True),
+    (("web.code-added", HIGH, "/var/www/theme.php"), 0, True),
+    (("web.code-added", CRITICAL, "/var/www/theme.php"), 0, False),
+    (("upload.program", HIGH, "/var/www/theme.php"), 0, False),
+    (("web.changed", MEDIUM, "/etc/passwd"), 0, False),
+    (("web.changed", MEDIUM, "/var/www/theme.php"), 60, False),
+]
+
+
+@pytest.mark.parametrize(("what", "before", "explained"), DEPLOYED)
 def test_an_announced_deployment_explains_the_website_in_its_time(
-    world: World, path: str, before: int, explained: bool
+    world: World, what: tuple[str, findings.Severity, str], before: int, explained: bool
 ) -> None:
     """Seen failing without ``below``: who announces a theme does not announce an account."""
     verb = registry.find_verb(["watch", "deployment"])
@@ -316,7 +324,8 @@ def test_an_announced_deployment_explains_the_website_in_its_time(
     assert verb.run is not None
     verb.run(context)
     seen = {"ctime": int(datetime.now(UTC).timestamp()) - before}
-    world.found = [findings.finding("web01", "upload.code", findings.Severity.MEDIUM, "file", path, evidence=seen)]
+    rule, severity, path = what
+    world.found = [findings.finding("web01", rule, severity, "file", path, evidence=seen)]
     (alert,) = world.round().raised
     assert ("a theme" in alert.sight.explained) is explained
 
