@@ -20,7 +20,7 @@ from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
 from ungcuu.core.errors import Locked, Refused, UngcuuError
 from ungcuu.core.i18n import _
-from ungcuu.hosts import websites
+from ungcuu.hosts import ssh, websites
 from ungcuu.run import locks
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
@@ -164,7 +164,8 @@ def _look_from_outside(context: Context, this: Round, notes: dict[str, Any]) -> 
         this.outside = View(why=_("the host is isolated"))
         return
     try:
-        this.outside = look(context.settings, this.host, site, list(notes.get("outside_again") or ()))
+        again, other = list(notes.get("outside_again") or ()), _second_machine(context, this.host)
+        this.outside = look(context.settings, this.host, site, again, other)
     except UngcuuError as error:
         this.outside = View(why=error.what)
     this.seen += this.outside.sights
@@ -172,6 +173,12 @@ def _look_from_outside(context: Context, this: Round, notes: dict[str, Any]) -> 
         this.looked.add("outside")
     if not this.outside.why:
         notes["outside_again"] = this.outside.again
+
+
+def _second_machine(context: Context, host: str) -> ssh.Target | None:
+    """The machine that the inventory names for a second look from outside."""
+    name = str(context.site.variables(host).get("isolation_vantage") or "")
+    return context.site.target(name) if name in context.site.hosts and name != host else None
 
 
 def _old(notes: dict[str, Any]) -> bool:
