@@ -1,8 +1,8 @@
 """The page as another machine gets it: a site that knows this controller's address can show it a clean page.
 
 ``isolation_vantage`` names the machine. The page client is sent to it over SSH; it asks the site's own host alone, once
-as a visitor and once as a search engine, and follows no redirect. Its answer is cut at 64 KiB a page: links, programs and
-redirects in it are compared, not how much of the text there is. What it says is its word, and is read as such.
+as a visitor and once as a search engine, and follows no redirect. Its answer is cut at 64 KiB a page: links, programs
+and redirects in it are compared, not how much of the text there is. What it says is its word, and is read as such.
 """
 
 from __future__ import annotations
