@@ -56,6 +56,7 @@ class World:
         self.folders, self.found, self.scans = {"/etc": "1"}, list[findings.Finding](), 0
         self.lost, self.sent = False, list[str]()
         self.took, self.fails, self.facts = True, False, dict[str, Any]()
+        self.complete = True
         self.logged, self.meanwhile = list[Sight](), lambda: None
         self.packages = list[Work]()
         monkeypatch.setattr(quick_look, "look", self.look)
@@ -79,7 +80,8 @@ class World:
         self.scans += 1
         self.meanwhile()
         path = self.settings.host_dir("web01") / "findings.json"
-        path.write_text(json.dumps({"findings": [one.document() for one in self.found]}))
+        rows = [one.document() for one in self.found]
+        path.write_text(json.dumps({"findings": rows, "complete": self.complete}))
         return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
 
     def round(self, **options: Any) -> rounds.Round:
@@ -344,6 +346,23 @@ def test_a_deployment_without_end_or_reason_is_refused(world: World) -> None:
 def registry_check(world: World, verb: Verb, minutes: int) -> None:
     assert verb.check is not None
     verb.check(Context(world.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"minutes": minutes}))
+
+
+def test_what_a_scan_did_not_reach_has_not_gone(world: World) -> None:
+    """A host under load did not report everything: seen raising 4,430 alerts of removed programs, and ending others."""
+    world.found = [FOUND]
+    world.round()
+    gone = findings.finding("web01", "program.removed", MEDIUM, "file", "/usr/bin/x")
+    short = findings.finding("web01", "reading.incomplete", HIGH, "host", "host")
+    world.found, world.complete = [gone, short], False
+    this = world.round(full=True)
+    assert [one.sight.rule for one in this.raised] == ["reading.incomplete"]
+    assert (this.partly, this.full) == (True, False)
+    assert not store.load(world.settings, "web01").alerts[FOUND.id].gone
+    world.folders["/etc"] = "2"
+    world.round()
+    world.complete = True
+    assert world.round().full, "the change is looked at again until it was looked at whole"
 
 
 def test_a_rehearsal_that_begins_or_ends_while_the_host_is_scanned(world: World) -> None:

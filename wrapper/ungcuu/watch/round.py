@@ -39,7 +39,10 @@ BLIND_AFTER = 2
 
 @dataclass
 class Round:
-    """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look."""
+    """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look.
+
+    ``partly``: the host was scanned, and did not report everything; the next round scans again.
+    """
 
     host: str
     begun: str = field(default_factory=now)
@@ -48,6 +51,7 @@ class Round:
     changed: list[str] = field(default_factory=list)
     folders: int = 0
     looked: set[str] = field(default_factory=set)
+    partly: bool = False
     logs: LogView | None = None
     outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
@@ -133,7 +137,8 @@ def _look(context: Context, this: Round, notes: dict[str, Any], full: bool) -> N
         this.changed, this.folders = marks.changed(notes.get("marks") or {}), len(marks.folders)
         if full or this.changed or _old(notes):
             _scan(context, this)
-            notes |= {"marks": dict(marks.folders), "full": this.begun}
+            if this.full:
+                notes |= {"marks": dict(marks.folders), "full": this.begun}
     except UngcuuError as error:
         this.why = error.what
     notes["failed"] = int(notes.get("failed") or 0) + 1 if this.why else 0
@@ -199,13 +204,17 @@ def _scan(context: Context, this: Round) -> None:
         raise problem
     document = json.loads((context.settings.host_dir(this.host) / "findings.json").read_text("utf-8"))
     rows = document["findings"]
+    this.partly = document.get("complete") is False
+    if this.partly:  # what was not read looks as if it had gone; that the host did not report everything is a finding
+        rows = [row for row in rows if not str(row["rule"]).endswith("removed")]
     # As it is now: a rehearsal may have begun while the host was scanned.
     planted = str(store.load(context.settings, this.host).notes.get("rehearsal") or "")
     found = [named(one, row, planted) for one, row in zip(sights.of_findings(this.host, rows), rows, strict=True)]
     root = str(context.site.variables(this.host).get("website_root") or "/var/www")
     work = packages.work(context.target(this.host), root) if needed(found) else []
     this.seen += explain(context.settings.state, this.host, root, found, work)
-    this.looked.add("scan")
+    if not this.partly:
+        this.looked.add("scan")
 
 
 def _keep(context: Context, this: Round, notes: dict[str, Any], ledger: Recorder) -> None:
