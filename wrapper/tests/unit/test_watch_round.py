@@ -58,6 +58,7 @@ class World:
         self.lost, self.sent = False, list[str]()
         self.roots, self.scanned = list[list[str]](), list[str]()
         self.took, self.fails, self.facts = True, False, dict[str, Any]()
+        self.complete = True
         self.logged, self.meanwhile = list[Sight](), lambda: None
         self.packages = list[Work]()
         monkeypatch.setattr(quick_look, "look", self.look)
@@ -84,7 +85,8 @@ class World:
         self.scanned.append(context.name_of("web01"))
         path = self.settings.host_dir(self.scanned[-1]) / "findings.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"findings": [one.document() for one in self.found]}))
+        rows = [one.document() for one in self.found]
+        path.write_text(json.dumps({"findings": rows, "complete": self.complete}))
         return RunResult("scan", Outcome.DONE, {host: HostResult(Outcome.DONE) for host in hosts})
 
     def round(self, **options: Any) -> rounds.Round:
@@ -171,7 +173,7 @@ def test_each_website_of_a_host_is_looked_at_and_scanned(world: World, monkeypat
     """A look at the first one alone would call what it never saw quiet. Seen failing with the first context alone."""
     asked: list[tuple[str, str]] = []
 
-    def outside(_settings: Settings, name: str, site: Any, _again: list[str]) -> View:
+    def outside(_settings: Settings, name: str, site: Any, _again: list[str], _other: object) -> View:
         asked.append((name, site.name))
         return View(whole=True, again=[f"/{name}"])
 
@@ -338,12 +340,20 @@ def test_a_package_explains_what_packages_bring(world: World, path: str, explain
     assert raised == {"medium": explained, "critical": False}
 
 
-@pytest.mark.parametrize(
-    ("path", "before", "explained"),
-    [("/var/www/theme.php", 0, True), ("/etc/passwd", 0, False), ("/var/www/theme.php", 60, False)],
-)
+MEDIUM, HIGH, CRITICAL = findings.Severity.MEDIUM, findings.Severity.HIGH, findings.Severity.CRITICAL
+DEPLOYED = [
+    (("web.changed", MEDIUM, "/var/www/theme.php"), 0, True),
+    (("web.code-added", HIGH, "/var/www/theme.php"), 0, True),
+    (("web.code-added", CRITICAL, "/var/www/theme.php"), 0, False),
+    (("upload.program", HIGH, "/var/www/theme.php"), 0, False),
+    (("web.changed", MEDIUM, "/etc/passwd"), 0, False),
+    (("web.changed", MEDIUM, "/var/www/theme.php"), 60, False),
+]
+
+
+@pytest.mark.parametrize(("what", "before", "explained"), DEPLOYED)
 def test_an_announced_deployment_explains_the_website_in_its_time(
-    world: World, path: str, before: int, explained: bool
+    world: World, what: tuple[str, findings.Severity, str], before: int, explained: bool
 ) -> None:
     """Seen failing without ``below``: who announces a theme does not announce an account."""
     verb = registry.find_verb(["watch", "deployment"])
@@ -355,7 +365,8 @@ def test_an_announced_deployment_explains_the_website_in_its_time(
     assert verb.run is not None
     verb.run(context)
     seen = {"ctime": int(datetime.now(UTC).timestamp()) - before}
-    world.found = [findings.finding("web01", "upload.code", findings.Severity.MEDIUM, "file", path, evidence=seen)]
+    rule, severity, path = what
+    world.found = [findings.finding("web01", rule, severity, "file", path, evidence=seen)]
     (alert,) = world.round().raised
     assert ("a theme" in alert.sight.explained) is explained
 
@@ -374,6 +385,23 @@ def test_a_deployment_without_end_or_reason_is_refused(world: World) -> None:
 def registry_check(world: World, verb: Verb, minutes: int) -> None:
     assert verb.check is not None
     verb.check(Context(world.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"minutes": minutes}))
+
+
+def test_what_a_scan_did_not_reach_has_not_gone(world: World) -> None:
+    """A host under load did not report everything: seen raising 4,430 alerts of removed programs, and ending others."""
+    world.found = [FOUND]
+    world.round()
+    gone = findings.finding("web01", "program.removed", MEDIUM, "file", "/usr/bin/x")
+    short = findings.finding("web01", "reading.incomplete", HIGH, "host", "host")
+    world.found, world.complete = [gone, short], False
+    this = world.round(full=True)
+    assert [one.sight.rule for one in this.raised] == ["reading.incomplete"]
+    assert (this.partly, this.full) == (True, False)
+    assert not store.load(world.settings, "web01").alerts[FOUND.id].gone
+    world.folders["/etc"] = "2"
+    world.round()
+    world.complete = True
+    assert world.round().full, "the change is looked at again until it was looked at whole"
 
 
 def test_a_rehearsal_that_begins_or_ends_while_the_host_is_scanned(world: World) -> None:

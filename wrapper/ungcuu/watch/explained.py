@@ -4,8 +4,9 @@
 2. A deployment that a person announced (``watch deployment``): what changed below the website's folder in its time.
 3. Work of dpkg, by the host's own log of it: what changed outside of the website and of homes in its time.
 
-Only medium and low findings are explained, and only by the time at which the file changed (``ctime``). A grave one
-always reaches a person: in these times an intruder would like to be overlooked, and root writes dpkg's log.
+A finding is explained only by the time at which its file changed (``ctime``). A critical one never is: in these times
+an intruder would like to be overlooked, and root writes dpkg's log. A high one is by a deployment alone, and only where
+it says no more than that a file is new or changed: code that looks malicious is critical.
 """
 
 from __future__ import annotations
@@ -25,21 +26,28 @@ from ungcuu.watch.alerts import GRAVE, Sight
 _CHANGING = frozenset(
     {"block", "eradicate", "harden", "lock", "patch", "rebuild", "restore", "rotate", "unblock", "unlock"}
 )
+DEPLOYED = frozenset({"web.changed", "web.code-added", "web.file-added", "web.page-added", "web.removed", "web.rights"})
 _CLOCKS = timedelta(seconds=2)  # the host's clock and this one's differ a little
 
 
 @dataclass(frozen=True)
 class Work:
-    """Something that was done on a host: what, from when to when, and where alone (``below``) or not at all."""
+    """Something that was done on a host: what, from when to when, and where alone (``below``) or not at all.
+
+    ``high``: rules of which it explains high findings too.
+    """
 
     name: str
     begun: datetime
     ended: datetime
     below: str = ""
     never: tuple[str, ...] = ()
+    high: frozenset[str] = frozenset()
 
     def covers(self, sight: Sight) -> bool:
         """Whether something that changed then and there may have been changed by it."""
+        if sight.severity in GRAVE and not (sight.severity == "high" and sight.rule in self.high):
+            return False
         if not self.begun - _CLOCKS <= parse_time(sight.since) <= self.ended + _CLOCKS:
             return False
         place = sight.place + "/"
@@ -48,7 +56,7 @@ class Work:
 
 def needed(sights: Iterable[Sight]) -> bool:
     """Whether there is anything that could be explained."""
-    return any(one.since and one.severity not in GRAVE for one in sights)
+    return any(one.since and one.severity != "critical" for one in sights)
 
 
 def explain(
@@ -63,7 +71,7 @@ def explain(
 
 
 def _explained(sight: Sight, works: Iterable[Work]) -> Sight:
-    if sight.severity in GRAVE or not sight.since:
+    if not sight.since:
         return sight
     work = next((one for one in works if one.covers(sight)), None)
     return replace(sight, explained=work.name) if work else sight
@@ -88,4 +96,5 @@ def done_on(records: Iterable[Record], host: str, web_root: str) -> Iterator[Wor
                 yield Work(f"ungcuu {data['verb']} {start}", parse_time(start), parse_time(record.time))
         elif record.kind == "deployment" and data.get("host") == host:
             name = clean(f"{data['by']} {record.time}: {data['reason']}", 200)
-            yield Work(name, parse_time(record.time), parse_time(str(data["until"])), web_root.rstrip("/") + "/")
+            begin, end = parse_time(record.time), parse_time(str(data["until"]))
+            yield Work(name, begin, end, web_root.rstrip("/") + "/", high=DEPLOYED)

@@ -22,6 +22,7 @@ from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
 from ungcuu.core.errors import InventoryError, Locked, UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.hosts import ssh
 from ungcuu.run import locks, website_runs
 from ungcuu.run.ledger import Recorder, open_ledger
 from ungcuu.run.verb import Context
@@ -41,7 +42,10 @@ BLIND_AFTER = 2
 
 @dataclass
 class Round:
-    """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look."""
+    """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look.
+
+    ``partly``: the host was scanned, and did not report everything; the next round scans again.
+    """
 
     host: str
     begun: str = field(default_factory=now)
@@ -50,6 +54,7 @@ class Round:
     changed: list[str] = field(default_factory=list)
     folders: int = 0
     looked: set[str] = field(default_factory=set)
+    partly: bool = False
     logs: LogView | None = None
     outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
@@ -140,7 +145,8 @@ def _look(parts: Sequence[Context], this: Round, notes: dict[str, Any], full: bo
         this.changed, this.folders = marks.changed(notes.get("marks") or {}), len(marks.folders)
         if full or this.changed or _old(notes):
             _scan(parts, this)
-            notes |= {"marks": dict(marks.folders), "full": this.begun}
+            if this.full:
+                notes |= {"marks": dict(marks.folders), "full": this.begun}
     except UngcuuError as error:
         this.why = error.what
     _note_blindness(this, notes)
@@ -195,12 +201,19 @@ def _view(context: Context, host: str, site: Site, notes: dict[str, Any]) -> Vie
     name = context.name_of(host)
     key = "outside_again" if name == host else f"outside_again {name}"
     try:
-        view = look(context.settings, name, site, list(notes.get(key) or ()))
+        again, other = list(notes.get(key) or ()), _second_machine(context, host)
+        view = look(context.settings, name, site, again, other)
     except UngcuuError as error:
         return View(why=error.what)
     if not view.why:
         notes[key] = view.again
     return view
+
+
+def _second_machine(context: Context, host: str) -> ssh.Target | None:
+    """The machine that the inventory names for a second look from outside."""
+    name = str(context.site.variables(host).get("isolation_vantage") or "")
+    return context.site.target(name) if name in context.site.hosts and name != host else None
 
 
 def _old(notes: dict[str, Any]) -> bool:
@@ -224,7 +237,7 @@ def _scan(parts: Sequence[Context], this: Round) -> None:
         result = context.run_playbook("scan", {}, (this.host,), deadline=900.0)
         if problem := problem_of("scan", True, result):
             raise problem
-        rows = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))["findings"]
+        rows = _findings(context, name, this)
         # As it is now: a rehearsal may have begun while the host was scanned.
         planted = str(store.load(context.settings, this.host).notes.get("rehearsal") or "")
         found = [named(one, row, planted) for one, row in zip(sights.of_findings(name, rows), rows, strict=True)]
@@ -233,7 +246,18 @@ def _scan(parts: Sequence[Context], this: Round) -> None:
         root = str(context.site.variables(this.host).get("website_root") or "/var/www")
         work = packages.work(context.target(this.host), root) if needed(found) else []
         this.seen += explain(context.settings.state, this.host, root, found, work)
-    this.looked.add("scan")
+    if not this.partly:
+        this.looked.add("scan")
+
+
+def _findings(context: Context, name: str, this: Round) -> list[dict[str, Any]]:
+    """What a scan found. What it did not read looks as if it had gone: that the host hid something is a finding."""
+    document = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))
+    rows: list[dict[str, Any]] = document["findings"]
+    if document.get("complete") is not False:
+        return rows
+    this.partly = True
+    return [row for row in rows if not str(row["rule"]).endswith("removed")]
 
 
 def _keep(context: Context, this: Round, notes: dict[str, Any], ledger: Recorder) -> None:

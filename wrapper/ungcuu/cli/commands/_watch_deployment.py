@@ -38,7 +38,9 @@ def _run(context: Context) -> Result:
     until = format_time(datetime.now(UTC) + timedelta(minutes=context.options["minutes"]))
     about = {"by": context.settings.operator, "reason": context.reason, "until": until}
     context.record("deployment", about, context.host)
-    message = _("{host}: medium and low findings below the website's folder are listed, not notified, until {until}")
+    message = _(
+        "{host}: changes of files below the website's folder are listed until {until}; what is critical goes out"
+    )
     return Result(message=message.format(host=context.host, until=until), data={"until": until})
 
 
@@ -47,8 +49,9 @@ VERB = Verb(
     phase=Phase.DETECT,
     summary=N_("Announce that people change the website themselves: it is listed, not alarmed"),
     description=N_(
-        "Only medium and low findings below website_root whose file changes in this time are explained. What is "
-        "critical or high always goes out. Nothing becomes known-good: that is what baseline does."
+        "What changes below website_root in this time is explained: medium and low findings, and high ones that say "
+        "no more than that a file is new or changed. What is critical always goes out, code that looks malicious among "
+        "it. Nothing becomes known-good: that is what baseline does."
     ),
     read_only=True,
     takes_lock=False,

@@ -79,6 +79,9 @@ def _show(context: Context, this: Round) -> None:
         )
     elif this.why:
         context.out.line(_("{host}: could not be looked at: {why}").format(host=this.host, why=this.why), "bad")
+    elif this.partly:
+        text = _("{host}: scanned, NOT whole: it did not report everything, and the next round scans again")
+        context.out.line(text.format(host=this.host), "warn")
     elif this.full:
         context.out.line(_("{host}: scanned whole").format(host=this.host), "quiet")
     else:

@@ -12,11 +12,12 @@ from typing import Any
 
 from ungcuu.core.atomic import put_json
 from ungcuu.core.clock import now
-from ungcuu.core.errors import ControllerFault
+from ungcuu.core.errors import ControllerFault, StepFailed
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
+from ungcuu.hosts import ssh
 from ungcuu.watch.alerts import Sight
-from ungcuu.watch.outside import asking, judge, surroundings
+from ungcuu.watch.outside import asking, judge, surroundings, vantage
 from ungcuu.watch.outside.features import Features, from_document
 from ungcuu.watch.outside.surroundings import Surroundings
 from ungcuu.watch.outside.visitors import GOOGLEBOT, OTHERS, PLAIN
@@ -65,8 +66,10 @@ def site_of(known: Mapping[str, Any], host: str) -> asking.Site | None:
     return asking.Site(name, str(known.get("ansible_host") or host), ports, str(known["website_health_path"]), text)
 
 
-def look(settings: Settings, host: str, site: asking.Site, again: list[str]) -> View:
+def look(settings: Settings, host: str, site: asking.Site, again: list[str], other: ssh.Target | None = None) -> View:
     """Look at the health page as every visitor, and at a sample as a plain visitor and a search engine.
+
+    ``other``: another machine, from which the health page is asked for as well.
 
     Raises:
         ControllerFault: The approved page can't be read.
@@ -88,11 +91,23 @@ def look(settings: Settings, host: str, site: asking.Site, again: list[str]) -> 
     else:
         view.sights += judge.changed(host, front, approved.features)
         _compare_surroundings(host, site, front.first, approved.surroundings, view)
-    view.whole = _sample(host, site, again, view)
+    seen = other is None or _from_elsewhere(host, site, front, other, view)
+    view.whole = _sample(host, site, again, view) and seen
     security_txt = asking.ask(site, "/.well-known/security.txt", PLAIN)
     view.sights += judge.ending(host, asking.certificate(site), security_txt, datetime.now(UTC))
     view.pages += 1
     return view
+
+
+def _from_elsewhere(host: str, site: asking.Site, front: judge.Looked, other: ssh.Target, view: View) -> bool:
+    """Compare with what another machine gets; whether it said what that is."""
+    try:
+        others = vantage.look(other, site)
+    except StepFailed as error:
+        view.unseen.append(_("from the second machine: {why}").format(why=error.what))
+        return False
+    view.sights += judge.hidden(host, judge.Looked(site.path, front.first, front.second, others))
+    return True
 
 
 def _compare_surroundings(
