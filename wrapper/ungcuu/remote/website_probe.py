@@ -190,7 +190,8 @@ def perform(order: dict[str, Any]) -> dict[str, Any]:
     if paced and _CROWD in results:
         results[_CROWD]["detail"] += f" (only {_FEW}, one after the other: the website's own flood guard answers 429)"
     again = bool(order.get("again"))
-    beside = order.get("pages", []) if again else pages_beside(sites, order["name"])
+    listed = again or order.get("alone")
+    beside = order.get("pages", []) if listed else pages_beside(sites, order["name"])
     pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]
     for other in pages:
         if not only or other["trial"] in only:
