@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import plugin_runs
 import pytest
 from test_check_mode import answering
@@ -19,6 +21,7 @@ from ungcuu.remote import firewall_log, neighbour_pages, page_client, website_pr
 from ungcuu.remote import web_sites as on_host
 from ungcuu.remote.apache_config import Config
 
+ROLES = Path(__file__).parents[3] / "roles"
 POOLS = {"8.2/www": "/run/php/shared.sock", "8.2/portal": "/run/php/portal.sock", "8.2/port": "9000"}
 NGINX = """# configuration file /etc/nginx/nginx.conf:
 http {
@@ -389,3 +392,48 @@ def test_a_program_takes_along_what_it_imports() -> None:
     text = question("survey", {}).decode()
     assert "ungcuu.remote.web_sites" in text
     assert "ungcuu.remote.page_client" not in text
+
+
+def rendered(template: str, websites: list[dict[str, Any]], **given: Any) -> str:
+    """A role's template as Ansible renders it, with what a survey says of the websites."""
+    environment = jinja2.Environment(  # noqa: S701  (no page)
+        loader=jinja2.FileSystemLoader(ROLES), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "regex_replace": lambda value, pattern, new: re.sub(pattern, new, value),
+        "regex_escape": re.escape,
+        "intersect": lambda one, other: [item for item in one if item in other],
+    }
+    survey = {"websites": websites, "enforced": ["sandbox-php"], "has": [], "shared_units": {}, "suffix": "-a"}
+    return environment.get_template(template).render(controls_survey=survey, **given)
+
+
+def test_the_sandbox_opens_what_each_website_writes() -> None:
+    """systemd reads an empty ReadWritePaths= as a reset: on a real host, uploads of the first website failed by it."""
+    sites = [
+        {"website_root": f"/srv/{name}", "website_writable_paths": paths}
+        for name, paths in (("a", ["up", "tmp"]), ("b", []), ("c", ["media"]))
+    ]
+    about: dict[str, Any] = {"__service_sandbox_control": "sandbox-php", "__service_sandbox_unit": "php8.2-fpm.service"}
+    text = rendered(
+        "service_sandbox/templates/sandbox.conf.j2", sites, service_sandbox_php_writable=["/run/php"], **about
+    )
+    lines = [line for line in text.splitlines() if line.startswith("ReadWritePaths=")]
+    assert lines == [
+        "ReadWritePaths=-/srv/a/up -/srv/a/tmp",
+        "ReadWritePaths=-/srv/c/media",
+        "ReadWritePaths=-/run/php",
+    ]
+
+
+def test_rules_of_the_host_cover_each_website() -> None:
+    """With the first one's facts alone, a web shell of the second leaves no trace."""
+    sites = [
+        {"website_root": f"/srv/{name}", "website_user": user, "website_writable_paths": ["up"]}
+        for name, user in (("a", "a"), ("b", "www-data"), ("c", "a"))
+    ]
+    rules = rendered("audit_logging/templates/audit.rules.j2", sites)
+    assert [f"-w /srv/{name} -p wa" in rules for name in "abc"] == [True] * 3
+    assert rules.count("-F euid=a ") == 2, "one pair of rules for each account"
+    compared = rendered("audit_logging/templates/aide.conf.j2", sites)
+    assert [f"!/srv/{name}/up\n" in compared and f"/srv/{name} Known" in compared for name in "abc"] == [True] * 3

@@ -216,9 +216,9 @@ def test_each_website_of_a_host_is_asked_for_its_own_trials() -> None:
         "b.vn: post": {},
     }
     first = orders(before, ["home page", "b.vn: post"], "", ["b.vn: "])
-    assert first == {"only": ["home page"], "again": True, "pages": [page], "paced": False}
+    assert first == {"only": ["home page"], "again": True, "alone": False, "pages": [page], "paced": False}
     second = orders(before, ["home page", "b.vn: post"], "b.vn: ", [])
-    assert second == {"only": ["post"], "again": True, "pages": [], "paced": True}
+    assert second == {"only": ["post"], "again": True, "alone": True, "pages": [], "paced": True}
     assert orders({}, [], "", ["b.vn: "])["again"] is False
 
 

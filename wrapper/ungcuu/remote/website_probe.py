@@ -215,7 +215,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         known = results[_CROWD]["detail"]
         results[_CROWD]["detail"] = [known, few] if known else few
     again = bool(order.get("again"))
-    beside = order.get("pages", []) if again else pages_beside(sites, order["name"])
+    listed = again or order.get("alone")
+    beside = order.get("pages", []) if listed else pages_beside(sites, order["name"])
     pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]
     for other in pages:
         if not only or other["trial"] in only:

@@ -86,8 +86,7 @@ class ActionModule(DocumentedAction):
             if reply.get("failed"):
                 return result | {"failed": True, "msg": reply.get("msg", "")}
             found = checked_rows(reply.get("results"), reply.get("paced") is True)
-            # The first one's trial looks at the pages beside it, and those are all others.
-            rows |= {mark + name: row for name, row in found.items() if not (mark and row.get("page"))}
+            rows |= {mark + name: row for name, row in found.items()}
             needs = joined(needs, checked_needs(reply.get("needs")))
             wrong = wrong or misplaced(order, reply.get("misplaced"))
             rules += [rule for rule in firewall_rules(reply.get("refused_by")) if rule not in rules]
@@ -138,6 +137,7 @@ def orders(before: dict[str, Any], only: list[str], mark: str, others: list[str]
     return {
         "only": [name.removeprefix(mark) for name in mine(only)],
         "again": bool(before),
+        "alone": bool(mark),  # the first one's trial looks at the pages of all others
         "pages": [row["page"] for row in known if row.get("page")],
         "paced": any(row.get("paced") for row in known),
     }
