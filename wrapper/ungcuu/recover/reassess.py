@@ -112,7 +112,7 @@ def judge(
         left.append(phrase(Left.ENTRY_OPEN))
     unread = found.unread_application()
     if unread and not entry.looked:
-        left.append(phrase(Left.APPLICATION_UNREAD, topics=unread))
+        left.append(phrase(Left.APPLICATION_UNREAD, topics=sorted(unread)))
     told = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
