@@ -12,6 +12,8 @@ from test_detect import found, only, snapshot
 from test_reassess import GOOD, SAID, scan
 
 from ungcuu.cli.commands import doctor
+from ungcuu.core.check_phrases import Left
+from ungcuu.core.phrases import phrase
 from ungcuu.detect.baseline import Snapshot, save
 from ungcuu.detect.coverage import REASONS, TOPICS, sentences, unread
 from ungcuu.hosts import profiles
@@ -66,7 +68,7 @@ def test_a_host_is_not_released_while_nobody_has_looked_at_what_no_scan_reads() 
     """Seen failing with the condition taken out: the intruder's administrator of such an application would stay."""
     gap = scan(checked={"application": {"unread": {"administrators": ["no-profile"]}}})
     done = judge("web01", gap, [GOOD], SAID)
-    assert done.outcome == "not clean" and "--application-checked" in done.left[0]
+    assert done.outcome == "not clean" and done.left == (phrase(Left.APPLICATION_UNREAD, topics=["administrators"]),)
     looked = Entry(SAID.how, "hoa", "I compared the list of administrators with the one on paper.")
     done = judge("web01", gap, [GOOD], looked)
     assert done.outcome == "clean"

@@ -101,3 +101,20 @@ def test_a_record_of_today_reads_like_one_of_the_first_format() -> None:
 )
 def test_a_line_of_details_has_words_for_codes_and_leaves_texts_alone(data: dict[str, object], words: str) -> None:
     assert words in pairs(data)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"name": "website: home page", "detail": "home page: status 500"}, "trang web: trang chủ"),
+        ({"name": "website: page of b.vn:80", "detail": "it has another title"}, "trang có tiêu đề khác"),
+        ({"name": "old password of lan is dead", "detail": ""}, "mật khẩu cũ của lan không còn hiệu lực"),
+        ({"name": "every file's hash", "detail": "12 files as in the vault"}, "12 tệp đúng như trong kho sao lưu"),
+        ({"name": "backup_before_patch", "detail": "newest restore point: not known"}, "điểm khôi phục mới nhất"),
+        ({"name": "recovery time", "detail": "61.2 s"}, "61.2 s"),
+        ({"name": "website_health", "detail": "no answer (timeout) after 5 attempts"}, "sau 5 lần thử"),
+    ],
+)
+def test_a_record_of_the_release_before_codes_reads_in_the_reader_s_language(row: dict[str, str], words: str) -> None:
+    """Those were sentences as well: of the website's trials, a restore, a rotation, a patch run."""
+    assert words in f"{proofs.name_words(row)}: {shown(row['detail'])}"

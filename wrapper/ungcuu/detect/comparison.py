@@ -10,8 +10,8 @@ from typing import Any
 
 from ungcuu.core.check_phrases import Seen as Said
 from ungcuu.core.phrases import phrase
-from ungcuu.detect import advice
-from ungcuu.detect.baseline import Snapshot
+from ungcuu.detect import advice, change
+from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.findings import Finding, Severity, finding
 
 CRITICAL, HIGH, MEDIUM, LOW = Severity
@@ -80,6 +80,13 @@ class Comparison:
         name, values = advice.choose(seen)
         commands = advice.commands(name, {"host": made.host, "id": made.id, **values})
         return replace(made, advice=name, commands=tuple(commands))
+
+    def find_file(
+        self, rule: str, severity: Severity, path: str, old: Row | None, new: Row | None, **rest: Any
+    ) -> Finding:
+        """Make a finding of a file that is another than it was: its content and rights, then and now."""
+        known = {"evidence": change.evidence(new or old), **rest}
+        return self.find(rule, severity, "file", path, expected=change.state(old), seen=change.state(new), **known)
 
 
 def _text(value: object) -> str:

@@ -51,13 +51,12 @@ def data(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
     if new is None and (gone is LOW or (not package and packages_changed(comparison))):
         return
     action = change.move(new) if new is not None and old is None and not package else _reinstall(package, path)
-    yield comparison.find(
+    yield comparison.find_file(
         rule,
         gone if new is None else severity,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
+        old,
+        new,
         evidence=change.evidence(new or old, bytecode=row.get("bytecode")),
         action=action,
     )
@@ -124,14 +123,12 @@ def dpkg_file(comparison: Comparison, path: str, old: Row | None, new: Row | Non
     package = posixpath.basename(path).rpartition(".")[0]
     if not path.startswith("/var/lib/dpkg/info/"):
         if not packages_changed(comparison):
-            yield comparison.find(
+            yield comparison.find_file(
                 "package.record",
                 MEDIUM,
-                "file",
                 path,
-                expected=change.state(old),
-                seen=change.state(new),
-                evidence=change.evidence(new or old),
+                old,
+                new,
             )
         return
     known = comparison.before is not None and version(comparison.before, package)
@@ -139,14 +136,12 @@ def dpkg_file(comparison: Comparison, path: str, old: Row | None, new: Row | Non
         return
     script = bool(_SCRIPT.search(path))
     severity = HIGH if script or known else MEDIUM
-    yield comparison.find(
+    yield comparison.find_file(
         "package.script" if script else "package.record",
         severity,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
-        evidence=change.evidence(new or old),
+        old,
+        new,
         action=_reinstall(package if known else "", path),
     )
 

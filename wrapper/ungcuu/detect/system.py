@@ -83,13 +83,12 @@ def system(comparison: Comparison, path: str, old: Row | None, new: Row | None) 
     verdict = verdicts.of_code(path, data) if PHP_NAME.search(path) else heuristics.Verdict()
     if rule == "config.changed" and verdict.suspicious:
         severity, evidence = HIGH, evidence | {"signs": list(verdict.names), "excerpt": verdict.excerpt}
-    yield comparison.find(
+    yield comparison.find_file(
         rule,
         severity,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
+        old,
+        new,
         evidence=evidence,
         action=action or {"do": Do.PERSON.value},
     )
@@ -230,14 +229,12 @@ def home(comparison: Comparison, path: str, old: Row | None, new: Row | None) ->
         return
     severity = HIGH if new is not None else MEDIUM
     action = change.move(new) if new is not None and old is None else {"do": Do.PERSON.value}
-    yield comparison.find(
+    yield comparison.find_file(
         "persistence.startup",
         severity,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
-        evidence=change.evidence(new or old),
+        old,
+        new,
         action=action,
     )
 
@@ -309,13 +306,12 @@ def _other_program(comparison: Comparison, path: str, old: Row | None, new: Row)
         yield from system(comparison, path, old, new)
         return
     severity = MEDIUM if new.get("type") == "link" and not str(new.get("target")).startswith(TEMPORARY) else HIGH
-    yield comparison.find(
+    yield comparison.find_file(
         "program.added",
         severity,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
+        old,
+        new,
         evidence=change.evidence(new),
         action=change.move(new) if old is None else _reinstall(new),
     )
@@ -337,13 +333,12 @@ def privileged(comparison: Comparison, path: str, old: Row | None, new: Row | No
     action = (
         change.mode(path, old, new) if old is not None and old.get("sha256") == new.get("sha256") else change.move(new)
     )
-    yield comparison.find(
+    yield comparison.find_file(
         "privilege.file",
         CRITICAL,
-        "file",
         path,
-        expected=change.state(old),
-        seen=change.state(new),
+        old,
+        new,
         evidence=change.evidence(new, capability=new.get("xattrs")),
         action=action,
     )

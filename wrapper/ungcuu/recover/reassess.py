@@ -121,7 +121,7 @@ def judge(
         left.append(phrase(Left.ENTRY_OPEN))
     unread = found.unread_application()
     if unread and not entry.looked:
-        left.append(phrase(Left.APPLICATION_UNREAD, topics=unread))
+        left.append(phrase(Left.APPLICATION_UNREAD, topics=sorted(unread)))
     if unrotated and not entry.looked:
         left.append(phrase(Left.UNROTATED, what=list(unrotated)))
     told = {

@@ -77,6 +77,11 @@ def _no_result(verb: str, hosts: Sequence[str], first: HostResult, read_only: bo
     )
     if first.task != first.cut:
         what += " " + _("After it, “{task}” failed: {message}").format(task=first.task, message=first.message)
+    return _undecided(verb, hosts, what, read_only)
+
+
+def _undecided(verb: str, hosts: Sequence[str], what: str, read_only: bool) -> UngcuuError:
+    """Nobody knows what the step under way did; where the verb only reads, that does not matter."""
     if read_only:
         again = f"ungcuu {verb} {' '.join(hosts)}"
         return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
@@ -93,14 +98,7 @@ def _interrupted(verb: str, hosts: Sequence[str], first: HostResult, read_only: 
     what = _("{verb} was interrupted on {hosts} {step}: {message}.").format(
         verb=verb, hosts=", ".join(hosts), step=step, message=first.message.rstrip(".")
     )
-    if read_only:
-        again = f"ungcuu {verb} {' '.join(hosts)}"
-        return StepFailed(what, _("Nothing was changed: {verb} only reads.").format(verb=verb), again)
-    return Undetermined(
-        what,
-        _("That step may or may not have happened; the steps before it have."),
-        f"ungcuu resume {' '.join(hosts)}",
-    )
+    return _undecided(verb, hosts, what, read_only)
 
 
 def _unreachable(_verb: str, hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
