@@ -56,10 +56,15 @@ def tick() -> None:
 
 
 def run(*argv: str, feed: str | None = None) -> str:
-    """Standard output of a program of this host, empty when it can't be run; at most 20 s."""
+    """Standard output of a program of this host, empty when it can't be run; at most 20 s, or a ninth of all time."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, timeout=20, env=ENVIRONMENT, input=(feed or "").encode(), check=False
+            argv,
+            capture_output=True,
+            timeout=max(20, CONFIG.get("seconds", 60) / 9),
+            env=ENVIRONMENT,
+            input=(feed or "").encode(),
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
