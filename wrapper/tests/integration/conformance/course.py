@@ -296,7 +296,10 @@ class Course:
                 self._verb(*words[1:])
             else:
                 self.host.run(command)
-        return commands
+        by_hand = [plant.by_hand for plant in self.stack.beside.values() if plant.by_hand]
+        for script in by_hand:
+            self.host.run(script)
+        return commands + by_hand
 
     def _rotate(self, step: Step) -> None:
         old = self.host.run(self.stack.secret).strip() if self.stack.secret else ""
