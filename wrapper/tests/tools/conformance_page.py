@@ -73,15 +73,8 @@ def _page(records: Records) -> Iterator[str]:
 
 def _sites(records: Records) -> Iterator[str]:
     yield "## Sites\n"
-    heads = (
-        "site",
-        "what it is",
-        "measured",
-        "load at the start",
-        "facts found",
-        "wrong",
-        "findings on the stock site",
-    )
+    heads = ("site", "what it is", "measured", "load at the start", "facts found", "wrong")
+    heads = (*heads, "findings on the stock site", "init to baseline", "answers")
     yield _row(*heads)
     yield "|" + " --- |" * len(heads)
     for name, record in sorted(records.items()):
