@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import conformance_page
-
-INTEGRATION = Path(__file__).resolve().parents[1] / "integration"
 
 
 def test_the_page_of_what_was_measured_is_in_step() -> None:
@@ -19,8 +14,5 @@ def test_the_page_of_what_was_measured_is_in_step() -> None:
 
 def test_every_recipe_can_be_read_and_names_every_plant() -> None:
     """A recipe that says nothing of a plant would leave it out in silence."""
-    sys.path.insert(0, str(INTEGRATION))
-    from conformance.site import PLANTS, stacks
-
-    for stack in stacks().values():
-        assert set(stack.plants) | set(stack.impossible) == set(PLANTS), stack.name
+    for stack in conformance_page.stacks().values():
+        assert set(stack.plants) | set(stack.impossible) == set(conformance_page.PLANTS), stack.name

@@ -16,6 +16,9 @@ from typing import Any
 from ungcuu.hosts import profiles
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "wrapper" / "tests" / "integration"))
+from conformance.site import PLANTS, stacks  # noqa: E402  (a module of the integration tests)
+
 PAGE = ROOT / "docs" / "reference" / "conformance.md"
 MEASURED = ROOT / "wrapper" / "tests" / "integration" / "conformance" / "measured.json"
 FRESH = ROOT / ".check" / "conformance"
@@ -28,11 +31,11 @@ from `ungcuu init` to the signed baseline, through an incident, to an editor who
 the commands say is not believed: plants, files, rows, passwords and pages are looked at without them.
 
 Run it with `./check conformance`, or one site with
-`pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. `./check` runs one site, another one each day.
-The recipes are in `wrapper/tests/integration/conformance/sites/`.
+`pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. `./check` runs one of the sites that passed every
+step, another one each day. The recipes are in `wrapper/tests/integration/conformance/sites/`.
 
-Seconds are those of the whole command as typed, on the day and the machine named in the first rows; under load they are
-several times those of an idle machine.
+Seconds are those of the whole command as typed. The load is the machine's own over five minutes when the course began,
+on two cores; under load a step takes several times as long as on an idle machine.
 """
 _STEPS = """
 - **init** also enrols the host, finds the facts, and compares them; **doctor** then finds no fault.
@@ -59,17 +62,21 @@ def _page(records: Records) -> Iterator[str]:
     yield _STEPS
     yield from _plants(records)
     yield from _details(records)
-    tried = {record["application"] for record in records.values()}
-    others = [f"`{name}`" for name in profiles.known() if name not in tried]
+    known = stacks()
     yield "## Not measured\n"
-    yield f"Profiles for which the suite has no site: {', '.join(others)}. Nothing here is said of them.\n"
+    if rest := [f"`{name}` ({stack.title})" for name, stack in sorted(known.items()) if name not in records]:
+        yield f"Sites that have a recipe and were not measured: {', '.join(rest)}.\n"
+    without = set(profiles.known()) - {stack.application for stack in known.values()}
+    names = ", ".join(f"`{name}`" for name in sorted(without))
+    yield f"Profiles without a site: {names}. Nothing is said of them here.\n"
 
 
 def _sites(records: Records) -> Iterator[str]:
     yield "## Sites\n"
-    heads = ("site", "what it is", "measured", "load", "facts found", "wrong", "findings on the stock site")
-    yield _row(*heads, "init to baseline", "answers")
-    yield "| --- |" + " --- |" * (len(heads) + 1)
+    heads = ("site", "what it is", "measured", "load at the start", "facts found", "wrong")
+    heads = (*heads, "findings on the stock site", "init to baseline", "answers")
+    yield _row(*heads)
+    yield "|" + " --- |" * len(heads)
     for name, record in sorted(records.items()):
         facts, stock = record["facts"], record["findings_on_a_stock_site"]
         yield _row(
@@ -108,7 +115,7 @@ def _plants(records: Records) -> Iterator[str]:
     yield "A cell that says neither *found* nor *missed* says why the application can't have it.\n"
     yield _row("plant", *(f"`{name}`" for name in names))
     yield f"| --- |{' --- |' * len(names)}"
-    kinds = list(dict.fromkeys(plant for record in records.values() for plant in record["plants"]))
+    kinds = list(dict.fromkeys([*PLANTS, *(plant for record in records.values() for plant in record["plants"])]))
     for kind in kinds:
         yield _row(kind, *(records[name]["plants"].get(kind, "–").removeprefix("impossible: ") for name in names))
     yield ""

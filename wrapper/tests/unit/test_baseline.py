@@ -226,3 +226,20 @@ def test_reader_runs_in_isolated_mode() -> None:
     config: dict[str, Any] = {"contents": ["L2V0Yy9ob3N0bmFtZQ=="], "seconds": 10}
     found = parse(sent_program(config).stdout.splitlines())
     assert found.ended and list(found.contents) == ["/etc/hostname"]
+
+
+def test_a_slow_host_is_given_more_time_for_each_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded host's list of units took more than 20 s: no baseline was possible, whatever time the site allowed."""
+    given: list[tuple[float, str]] = []
+
+    def run(
+        *_words: object, timeout: float, env: dict[str, str], **_more: object
+    ) -> subprocess.CompletedProcess[bytes]:
+        given.append((timeout, env["SYSTEMD_BUS_TIMEOUT"]))
+        return subprocess.CompletedProcess([], 0, b"", b"")
+
+    monkeypatch.setattr(reading.subprocess, "run", run)
+    for seconds in (60, 900):
+        monkeypatch.setitem(reading.CONFIG, "seconds", seconds)
+        reading.run("systemctl")
+    assert given == [(20, "20"), (100, "100")]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import content
 import pytest
 
+from ungcuu.cli.commands import verify as command
 from ungcuu.core.errors import UsageFault
 from ungcuu.hosts.site import Site
 from ungcuu.prepare import verify
+from ungcuu.run.verb import Context
 
 pytest_plugins = ["pytester"]
 
@@ -93,3 +97,17 @@ def test_a_missing_fact_is_named_and_is_no_failure(tmp_path: Path, pytester: pyt
     assert checks["test_needs_an_optional_fact"].outcome == "passed"
     assert checks["test_fails"].outcome == "failed"
     assert checks["test_gets_no_answer"].outcome == "error", "a lost connection is no fault of the host"
+
+
+def test_a_skipped_check_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not looked at is said: "80 checks passed" were 53. Seen failing with those that are `ok` counted."""
+    found = [verify.Check("web01", "r", f"test_{n}", n, "", "", 0.0) for n in ("passed", "skipped", "passed")]
+    monkeypatch.setattr(verify, "verify", lambda *_given, **_more: found)
+    out = SimpleNamespace(line=lambda *_words: None)
+    ctx = SimpleNamespace(
+        hosts=("web01",), settings=None, site=None, options={"role": ()}, counted=lambda _host: None,
+        record=lambda *_words: None, out=out,
+    )  # fmt: skip
+    result = command.run(cast(Context, ctx))
+    assert (result.data["passed"], result.data["skipped"], result.data["failed"]) == (2, 1, 0)
+    assert result.message == "2 checks passed, 1 skipped."

@@ -32,6 +32,7 @@ class Plant:
 
     run: str
     path: str
+    by_hand: str = ""  # what takes it away, where the product says that a person has to
 
 
 @dataclass(frozen=True)

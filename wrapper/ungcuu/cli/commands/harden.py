@@ -51,11 +51,15 @@ def after(ctx: Context, result: RunResult) -> Result | None:
     skipped = _not_set(result.data_of("skip"))
     for text in skipped:
         ctx.out.line(text, "warn")
-    data = {"changes": changes, "passed": len(checks) - len(bad), "failed": len(bad), "not set": skipped}
+    left = sum(check.outcome == "skipped" for check in checks)  # what was not looked at has not passed
+    passed = len(checks) - len(bad) - left
+    data = {"changes": changes, "passed": passed, "failed": len(bad), "skipped": left, "not set": skipped}
     if bad:
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
-    message = _("{changes} changes; {checks} checks passed.").format(changes=len(changes), checks=len(checks))
+    message = _("{changes} changes; {passed} checks passed, {skipped} skipped.").format(
+        changes=len(changes), passed=passed, skipped=left
+    )
     return Result(message=message, data=data)
 
 

@@ -29,14 +29,18 @@ def run(ctx: Context) -> Result:
             if not check.ok:
                 ctx.out.block(f"        {check.why}\n        {check.message}")
     bad = [check for check in checks if not check.ok]
-    data = {"checks": [check.as_data() for check in checks], "passed": len(checks) - len(bad), "failed": len(bad)}
+    left = sum(check.outcome == "skipped" for check in checks)  # what was not looked at has not passed
+    passed = len(checks) - len(bad) - left
+    data = {
+        "checks": [check.as_data() for check in checks], "passed": passed, "failed": len(bad), "skipped": left,
+    }  # fmt: skip
     if bad:
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
     if not checks:
         return Result(message=_("No role that the playbooks give to this host has tests."), data=data)
-    message = ngettext("{count} check passed.", "{count} checks passed.", len(checks))
-    return Result(message=message.format(count=len(checks)), data=data)
+    message = _("{passed} checks passed, {skipped} skipped.").format(passed=passed, skipped=left)
+    return Result(message=message, data=data)
 
 
 VERB = Verb(

@@ -18,9 +18,8 @@ CONF
 apt-get -qq update
 # shellcheck disable=SC2086  # a list of words
 apt-get -qq install -y --no-install-recommends dokuwiki php-xml php-gd php-mbstring curl cron $packages >/dev/null
-users=$(readlink -f /usr/share/dokuwiki/conf/users.auth.php 2>/dev/null || echo /etc/dokuwiki/users.auth.php)
 hash=$(php -r 'echo crypt($argv[1], "\$1\$abcdefgh\$");' 'bien-Tap-vien-7')
-echo "bientap:$hash:Biên tập:bientap@lab.test:user" >>"$users"
+echo "bientap:$hash:Biên tập:bientap@lab.test:user" >>/var/lib/dokuwiki/acl/users.auth.php
 case $STACK in
     apache)
         cat >/etc/apache2/sites-available/wiki.conf <<'CONF'
