@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from ungcuu.case.facts import FALSE_ALARM
 from ungcuu.case.facts import Finding as CaseFinding
 from ungcuu.core.clock import now
 from ungcuu.core.settings import Settings
-from ungcuu.detect import baseline
+from ungcuu.detect import accepted, baseline
+from ungcuu.detect.accepted import Accepted
 from ungcuu.detect.findings import Finding, substance
 from ungcuu.detect.scan import ScanResult, Subject, scan
 from ungcuu.hosts.site import Site
@@ -86,11 +88,20 @@ class Reassessment:
 
 
 def judge(
-    host: str, found: ScanResult, checks: Sequence[Check], entry: Entry, known: Iterable[CaseFinding] = ()
+    host: str,
+    found: ScanResult,
+    checks: Sequence[Check],
+    entry: Entry,
+    known: Iterable[CaseFinding] = (),
+    *,
+    signed: Mapping[str, Accepted] | None = None,
 ) -> Reassessment:
-    """Put the three together. Pure but for the clock. ``known`` are the findings of the host's case."""
+    """Put the three together. Pure but for the clock.
+
+    ``known`` are the findings of the host's case, ``signed`` those that a person accepted for a baseline.
+    """
     counting = [item for item in found.findings if item.severity.value != "low"]
-    excused = _excused(counting, known)
+    excused = {**_accepted(counting, signed or {}), **_excused(counting, known)}
     left = [f"{item.severity.value} {item.rule}: {item.path}" for item in counting if item.id not in excused]
     if not found.baseline:
         left.append("there is no baseline to compare with")
@@ -131,6 +142,15 @@ def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str
     return rows
 
 
+def _accepted(found: Sequence[Finding], signed: Mapping[str, Accepted]) -> dict[str, dict[str, str]]:
+    """Findings that a person accepted by name until a day that has not passed, and that are as they were then."""
+    rows = {}
+    for identity, one in accepted.holding(signed, found, datetime.now(UTC).date()).items():
+        about = {"finding": identity, "severity": one.severity, "rule": one.rule, "path": one.path}
+        rows[identity] = about | {"by": one.owner, "reason": f"{one.reason} ({one.until})"}
+    return rows
+
+
 def reassess(
     subject: Subject, site: Site, settings: Settings, entry: Entry, roles: Sequence[str] = ()
 ) -> tuple[Reassessment, ScanResult]:
@@ -142,7 +162,8 @@ def reassess(
     set_aside(subject.state, subject.name)
     found = scan(subject)
     checks = verify(settings, site, subject.host, roles)
-    result = judge(subject.name, found, checks, entry, _case_findings(settings, subject))
+    signed = accepted.load(subject.state, subject.name)
+    result = judge(subject.name, found, checks, entry, _case_findings(settings, subject), signed=signed)
     path = baseline.host_folder(subject.state, subject.name) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found
