@@ -19,9 +19,12 @@ from typing import Any, Protocol
 from ungcuu.core.atomic import put_json
 from ungcuu.core.check_phrases import Seen
 from ungcuu.core.clock import now
+from ungcuu.core.errors import Refused
+from ungcuu.core.i18n import _
 from ungcuu.core.phrases import phrase
 from ungcuu.core.settings import kept_name
 from ungcuu.detect import (
+    accepted,
     baseline,
     coverage,
     detectors,
@@ -320,22 +323,56 @@ class NewBaseline:
     application: Mapping[str, Any]
 
 
-def take_baseline(subject: Subject, accept: bool = False) -> NewBaseline:
+@dataclass(frozen=True)
+class Accept:
+    """What a person accepts: everything, or findings by their ids, each with that person's word."""
+
+    everything: bool = False
+    findings: tuple[str, ...] = ()
+    word: accepted.Word | None = None
+
+
+def take_baseline(subject: Subject, accept: Accept | None = None) -> NewBaseline:
     """Sign the host's state as known-good.
 
     With critical or high findings that need no baseline (code among the uploads, a changed program, a second root)
-    nothing is signed, unless ``accept``.
+    nothing is signed, unless a person accepted each of them.
 
     Raises:
+        Refused: A finding that is accepted now is not there.
         UngcuuError: The host could not be read whole, or the baseline before was tampered with.
     """
+    accept = accept or Accept()
     begun = time.monotonic()
     snapshot = read(subject)
     found, read_of = judge(subject, snapshot, None, begun).findings, application(subject, snapshot, None)
     doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
-    if doubts and not accept and snapshot.complete:
-        return NewBaseline(False, doubts, read_of)
+    if not accept.everything and snapshot.complete:
+        before = accepted.holding(accepted.load(subject.state, subject.name), doubts, datetime.now(UTC).date())
+        now_accepted = _chosen(subject, doubts, accept)
+        doubts = [item for item in doubts if item.id not in before and item not in now_accepted]
+        if doubts:
+            return NewBaseline(False, doubts, read_of)
+        if accept.word is not None and now_accepted:
+            accepted.add(subject.state, subject.name, now_accepted, accept.word)
     changed = baseline.save(subject.state, subject.name, snapshot)
     if not subject.past.in_incident():
         root_loss.accepted(subject.state, subject.host)
     return NewBaseline(changed, doubts, read_of)
+
+
+def _chosen(subject: Subject, doubts: Sequence[Finding], accept: Accept) -> list[Finding]:
+    """Return the findings that a person accepts now.
+
+    Raises:
+        Refused: One of the ids names nothing that stands in the way.
+    """
+    if unknown := sorted(set(accept.findings) - {item.id for item in doubts}):
+        raise Refused(
+            _("{host} has no finding {id} that keeps a baseline from being signed.").format(
+                host=subject.name, id=", ".join(unknown)
+            ),
+            _("Nothing was changed."),
+            f"ungcuu scan {subject.name}",
+        )
+    return [item for item in doubts if item.id in accept.findings]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ungcuu.run.runner import RunResult
 
 
+_MOST_DAYS = 366  # for which a person's word on a finding holds
+
+
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options."""
     if not options["archive"]:
@@ -37,6 +40,40 @@ def _check(ctx: Context) -> None:
     if wrong:
         example = f"ungcuu baseline {ctx.host} --archive wordpress-6.8.3.zip"
         raise UsageFault(wrong, _("Nothing was changed."), example)
+    if wrong := _accept_fault(ctx):
+        example = f"ungcuu baseline {ctx.host} --accept ID --owner NAME --until 2027-06-30 --reason TEXT"
+        raise UsageFault(wrong, _("Nothing was changed."), example)
+
+
+def _accept_fault(ctx: Context) -> str:
+    """Say what is wrong with what a person accepts; empty for nothing."""
+    from datetime import UTC, date, datetime, timedelta
+
+    options = ctx.options
+    if not options["accept"]:
+        given = options["owner"] or options["until"]
+        return _("--owner and --until are for --accept.") if given else ""
+    if options["archive"] or options["accept_findings"]:
+        return _("--accept goes with neither --archive nor --accept-findings.")
+    if not (options["owner"] and options["until"] and ctx.reason.strip()):
+        return _("--accept needs --owner, --until and --reason: who answers for it, how long, and why.")
+    today = datetime.now(UTC).date()
+    try:
+        last = date.fromisoformat(str(options["until"]))
+    except ValueError:
+        return _("--until is a day like 2027-06-30.")
+    if not today <= last <= today + timedelta(days=_MOST_DAYS):
+        return _("--until is a day from today on, at most {days} days ahead.").format(days=_MOST_DAYS)
+    return ""
+
+
+def _before(ctx: Context) -> Mapping[str, object]:
+    """Hand on what a person accepts, with that person's word."""
+    options = ctx.options
+    if not options["accept"]:
+        return {}
+    word = {"reason": ctx.reason, "owner": options["owner"], "until": options["until"], "by": ctx.settings.operator}
+    return {"host_state_accept": {"findings": list(options["accept"]), **word}}
 
 
 def _preflight(ctx: Context) -> None:
@@ -105,6 +142,9 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
         found = result.data_of("finding", host)
         if not found or ctx.options["accept_findings"]:
             continue
+        for row in found:
+            words = " · ".join(str(row.get(name)) for name in ("id", "severity", "rule", "path"))
+            ctx.out.line(f"{host}: {words}", "bad", limit=400)
         shown = "; ".join(" ".join(str(row.get(name)) for name in ("severity", "rule", "path")) for row in found[:5])
         more = f" (+{len(found) - 5})" if len(found) > 5 else ""
         raise Refused(
@@ -113,7 +153,8 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
             ),
             _("Nothing was changed."),
             _(
-                "Answer them (scan shows all). If a person has found every one to be legitimate: "
+                "Answer them (scan shows all). One that a person has found to be legitimate: ungcuu baseline {host} "
+                "--accept ID --owner NAME --until DAY --reason TEXT; all at once, and never asked again: "
                 "ungcuu baseline {host} --accept-findings --reason TEXT"
             ).format(host=host),
         )
@@ -138,6 +179,14 @@ VERB = Verb(
             default=False,
         ),
         Option(
+            "--accept",
+            N_("Id of a finding that a person calls a false alarm; may be given again"),
+            multiple=True,
+            metavar="ID",
+        ),
+        Option("--owner", N_("Who answers for that")),
+        Option("--until", N_("Last day on which that holds, ISO 8601"), metavar="DAY"),
+        Option(
             "--archive",
             N_("Renew it for exactly the files of this release, which people put in place (zip or tar)"),
             kind="path",
@@ -148,6 +197,7 @@ VERB = Verb(
     variables=_variables,
     check=_check,
     preflight=_preflight,
+    before=_before,
     after=_after,
     deadline=600.0,
     examples=("ungcuu baseline web01", "ungcuu baseline web01 --archive wordpress-6.8.3.zip --sha256 HEX"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Exit, Outcome, UsageFault
@@ -11,6 +11,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
+    from ungcuu.detect.grouping import Group
     from ungcuu.run.runner import RunResult
 
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
@@ -91,26 +92,15 @@ def _lost(ctx: Context) -> str:
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show each finding, worst first; a scan that found something ends with a code of its own."""
-    from ungcuu.core.sentences import shown
-
     scans = result.data_of("scan")
     if result.outcome is not Outcome.DONE or not scans:
         return None
     findings = result.data_of("finding")
-    for row in findings[:_SHOWN]:
-        ctx.out.line(
-            f"{row.get('severity'):<8} {row.get('host')} · {_(str(row.get('title')))}: {row.get('path')}",
-            _STYLES.get(str(row.get("severity")), ""),
-        )
-        ctx.out.line(
-            f"         {row.get('id')} · {row.get('rule')} · {shown(row.get('seen') or '')}", "quiet", limit=200
-        )
+    _show_findings(ctx, scans, findings)
     counts = Counter[str]()
     for row in scans:
         found = row.get("counts")
         counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
-    if counts.total() > _SHOWN:
-        ctx.out.line(_("… and {count} more in {file}").format(count=counts.total() - _SHOWN, file="findings.json"))
     for row in scans:
         ctx.out.line(_checked_line(row), "quiet")
         show_unread(ctx, row.get("host"), row.get("checked"))
@@ -131,6 +121,44 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
     message = f"{lost} " + _("Found: {counts}").format(counts=text)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _show_findings(
+    ctx: Context, scans: Sequence[Mapping[str, object]], reported: Sequence[Mapping[str, object]]
+) -> None:
+    """Show all findings, those of one rule together where they are many; a run's records hold the first ones alone."""
+    from ungcuu.detect.grouping import grouped
+    from ungcuu.detect.scan import last_scan
+
+    rows: list[Mapping[str, object]] = []
+    for row in scans:
+        kept = last_scan(ctx.settings.state, str(row.get("host")))
+        whole = kept.get("findings") if kept.get("time") == row.get("time") else None
+        rows += whole or [one for one in reported if one.get("host") == row.get("host")]
+    groups = grouped(rows)
+    for group in groups[:_SHOWN]:
+        _show_group(ctx, group)
+    if more := sum(len(group.rows) for group in groups[_SHOWN:]):
+        ctx.out.line(_("… and {count} more in {file}").format(count=more, file="findings.json"))
+
+
+def _show_group(ctx: Context, group: Group) -> None:
+    from ungcuu.core.sentences import shown
+
+    row = group.first
+    begin = f"{row.get('severity'):<8} {row.get('host')} · {_(str(row.get('title')))}"
+    style = _STYLES.get(str(row.get("severity")), "")
+    if len(group.rows) == 1:
+        ctx.out.line(f"{begin}: {row.get('path')}", style)
+        ctx.out.line(
+            f"         {row.get('id')} · {row.get('rule')} · {shown(row.get('seen') or '')}", "quiet", limit=200
+        )
+        return
+    below = _("{count} below {folder}").format(count=len(group.rows), folder=group.folder)
+    ctx.out.line(f"{begin}: {below}", style)
+    places = [f"{name} {count}" for name, count in group.places] + ([f"… {group.others}"] if group.others else [])
+    ctx.out.line(f"         {' · '.join([str(row.get('rule')), *places])}", "quiet", limit=200)
+    ctx.out.line("         " + _("each with its id: {file}").format(file="findings.json"), "quiet")
 
 
 def _show_neighbours(ctx: Context) -> None:

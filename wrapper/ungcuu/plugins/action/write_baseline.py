@@ -9,7 +9,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us, also where ungcuu is not installed
 from ungcuu.core.errors import UngcuuError
 from ungcuu.core.phrases import Change
-from ungcuu.detect.scan import take_baseline
+from ungcuu.detect.accepted import Word
+from ungcuu.detect.scan import Accept, take_baseline
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.refusal import refusal
 from ungcuu.plugins.subject import subject_from
@@ -27,14 +28,14 @@ class ActionModule(DocumentedAction):
                 "skipped": True,
                 "msg": "The host is not read in check mode: whether its baseline would change is not known",
             }
-        accept = bool(self.arguments.get("accept_findings", False))
+        accept = _accept(self.arguments)
         subject = subject_from(self._templar, task_vars or {})
         try:
             done = take_baseline(subject, accept)
         except UngcuuError as error:
             raise refusal(error) from error
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
-        if done.doubts and not accept:
+        if done.doubts and not accept.everything:
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
             why = f"No baseline was signed: {subject.name} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
@@ -46,3 +47,10 @@ class ActionModule(DocumentedAction):
         }
         records.append({"kind": "change", "data": change})
         return result | {"changed": done.changed, "ungcuu": records}
+
+
+def _accept(given: dict[str, Any]) -> Accept:
+    """Return what a person accepts of the findings."""
+    word = Word(*(str(given.get(name) or "") for name in ("reason", "owner", "until", "by")))
+    findings = tuple(map(str, given.get("accept") or ()))
+    return Accept(bool(given.get("accept_findings", False)), findings, word if findings else None)

@@ -17,6 +17,27 @@ options:
     description: Sign although the scan found something.
     type: bool
     default: false
+  accept:
+    description: Ids of findings that a person accepts, each with the word below.
+    type: list
+    elements: str
+    default: []
+  reason:
+    description: Why they are accepted.
+    type: str
+    default: ""
+  owner:
+    description: Who answers for them.
+    type: str
+    default: ""
+  until:
+    description: Last day on which that holds, ISO 8601.
+    type: str
+    default: ""
+  by:
+    description: Who recorded it.
+    type: str
+    default: ""
 author: [ungcuu]
 """
 

@@ -44,8 +44,10 @@ def sweep(context: Context) -> Result:
 
 
 def _one(context: Context, case: Case, host: str) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
     from ungcuu.core.settings import kept_name, machine_of
-    from ungcuu.detect import known_good
+    from ungcuu.detect import accepted, known_good
     from ungcuu.detect import sweep as sweeping
 
     vault = str(context.site.variables(machine_of(host)).get("website_vault_host") or "")
@@ -56,7 +58,8 @@ def _one(context: Context, case: Case, host: str) -> dict[str, Any]:
             f"ungcuu doctor {machine_of(host)}",
         )
     context.doing(_("Judge the restore points"), vault, host)
-    seen = sweeping.Sweep(named=_named(case, host))
+    excused = accepted.files(accepted.load(context.settings.state, host), datetime.now(UTC).date())
+    seen = sweeping.Sweep(named=_named(case, host), excused=excused)
     listed = sorted(known_good.sums(context.settings.state))
     why = sweeping.run(vault, context.site.variables(vault), kept_name(host), seen, listed)
     return _record(host, seen, why) | {"unseen": _unseen(context, case, host, seen)}
