@@ -259,7 +259,7 @@ def _server(found: Seen) -> tuple[str, dict[str, str]]:
 
 
 def _token(found: Seen) -> tuple[str, dict[str, str]]:
-    """A standing password: rotate ends those of WordPress; of others, where their profile says how: tables come back."""
+    """A standing password: rotate ends those of WordPress; of others only where their profile says how."""
     return ("restore-database" if found.evidence.get("set") == "token" else "rotate"), {}
 
 
