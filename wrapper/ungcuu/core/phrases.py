@@ -55,6 +55,7 @@ class Unrotated(StrEnum):
     DATABASE_PASSWORD = "password_of_database"  # noqa: S105  (the name of one)
     ADMINISTRATORS = "administrators"
     SOME_ADMINISTRATORS = "some_administrators"
+    NOT_LISTED = "not_listed"
     SESSIONS = "sessions"
     KEPT = "kept"
 
@@ -254,6 +255,10 @@ WORDS: Mapping[str, str] = {
     Unrotated.DATABASE_PASSWORD: N_("the database password: the profile does not say where it stands"),
     Unrotated.ADMINISTRATORS: N_("passwords of the application's administrators: not in the profile"),
     Unrotated.SOME_ADMINISTRATORS: N_("{count} administrators: a name that can't be handled, or too many of them"),
+    Unrotated.NOT_LISTED: N_(
+        "passwords of the application's administrators: the database refused the password that the configuration "
+        "states; type the command again"
+    ),
     Unrotated.SESSIONS: N_("sessions of the application: the profile does not say how they end"),
     Unrotated.KEPT: N_("{name}: only a person can replace it, in the application"),
     Breaks.SESSIONS: N_("everybody has to log in again"),
