@@ -11,7 +11,7 @@ import yaml
 
 from ungcuu.contain import proofs
 from ungcuu.core.i18n import set_language
-from ungcuu.core.phrases import WORDS, Change, Detail, Proof, Reason, Side, phrase
+from ungcuu.core.phrases import WORDS, Breaks, Change, Detail, Proof, Reason, Side, Unrotated, phrase
 from ungcuu.core.sentences import SENTENCES, shown, title
 
 ROOT = Path(__file__).parents[3]
@@ -87,7 +87,7 @@ def test_no_sentence_hides_another() -> None:
 
 
 def test_codes_are_one_word_each_and_all_have_words() -> None:
-    codes = [str(code) for family in (Side, Proof, Detail, Reason, Change) for code in family]
+    codes = [str(code) for family in (Side, Proof, Detail, Reason, Change, Unrotated, Breaks) for code in family]
     assert len(codes) == len(set(codes)) == len(WORDS)
     assert set(codes) == set(map(str, WORDS))
 
