@@ -31,7 +31,8 @@ TODAY = ENGINES[date.today().toordinal() % 2]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DOKUWIKI = """
 set -e; export DEBIAN_FRONTEND=noninteractive
-echo 'dokuwiki dokuwiki/wiki/superuser string admin
+echo 'dokuwiki dokuwiki/system/accessible select global
+dokuwiki dokuwiki/wiki/superuser string admin
 dokuwiki dokuwiki/wiki/password password mot-mat-khau-9
 dokuwiki dokuwiki/wiki/confirm password mot-mat-khau-9' | debconf-set-selections
 apt-get -qq install -y --no-install-recommends dokuwiki >/dev/null
@@ -103,7 +104,9 @@ def site(lab: Lab, folder: Path, **facts: Any) -> Path:
     folder.mkdir()
     (folder / "group_vars").symlink_to(ROOT / "inventory/lab/group_vars")
     known = {"ansible_host": lab.address(HOST), "website_user": "www-data", "website_ports": [80]} | facts
-    (folder / "hosts.yml").write_text(json.dumps({"all": {"children": {"website": {"hosts": {HOST: known}}}}}), "utf-8")
+    groups = {"website": {HOST: known}, "vault": {"vault01": {"ansible_host": lab.address("vault01")}}}
+    children = {group: {"hosts": hosts} for group, hosts in groups.items()}
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"children": children}}), "utf-8")
     return folder
 
 
@@ -115,7 +118,7 @@ def host(
     request: pytest.FixtureRequest, fresh: Callable[..., Lab], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Lab, Path, Path]:
     """The host with its websites: lab, MediaWiki's inventory, a folder for others."""
-    lab, folder = fresh(HOST), tmp_path_factory.mktemp("sites")
+    lab, folder = fresh(HOST, "vault01"), tmp_path_factory.mktemp("sites")
     wiki = mediawiki_host.install(lab, request.param, tmp_path_factory.mktemp("wiki"))
     run(lab, DOKUWIKI)
     return lab, wiki, folder

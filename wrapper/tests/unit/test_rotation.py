@@ -123,6 +123,14 @@ def test_what_is_missing_or_wrong_is_refused_before_anything_changes(
     assert "old-hash" in (tmp_path / "www/users").read_text("utf-8")
 
 
+def test_a_rotation_that_was_cut_off_is_finished_by_another_one(agent: Any, tmp_path: Path) -> None:
+    """Seen failing where administrators had to be listed: the site stayed down, and the way out was refused too."""
+    asked = {key: value for key, value in request(tmp_path).items() if key in ("site", "profile")}
+    assert agent.administrators(asked) == {"administrators": [], "others": 0, "closed": True}
+    assert agent.rotate(request(tmp_path, administrators={}))["proofs"][0]["passed"]
+    assert agent.administrators(asked) == {"administrators": ["mai"], "others": 0}
+
+
 def test_an_older_point_gets_the_secrets_in_use(agent: Any, tmp_path: Path) -> None:
     """Old keys must not come back with old pages: they are what the rotation took from the intruder."""
     agent.rotate(request(tmp_path))

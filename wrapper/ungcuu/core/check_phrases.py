@@ -249,6 +249,13 @@ class Unrotated(Worded):
         "unrotated_some_administrators",
         N_("{count} administrators: a name that can't be handled, or too many of them"),
     )
+    NOT_LISTED = (
+        "unrotated_not_listed",
+        N_(
+            "passwords of the application's administrators: the database refused the password that the configuration "
+            "states; type the command again"
+        ),
+    )
     SESSIONS = "unrotated_sessions", N_("sessions of the application: the profile does not say how they end")
     KEPT = "unrotated_kept", N_("{name}: only a person can replace it, in the application")
 
@@ -314,4 +321,4 @@ class Left(Worded):
 FROM_CHECKS = frozenset({*Check, Detail.NONE, Detail.SAID})
 FROM_VAULT = frozenset({*Left, Detail.SAID})
 FROM_TRIALS = frozenset({*Trial, *Check, Detail.SAID})
-FAMILIES: tuple[type[Worded], ...] = (Check, Trial, Skip, Seen, Gap, Left)
+FAMILIES: tuple[type[Worded], ...] = (Check, Trial, Skip, Seen, Gap, Unrotated, Breaks, Left)

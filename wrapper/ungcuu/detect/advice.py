@@ -259,7 +259,7 @@ def _server(found: Seen) -> tuple[str, dict[str, str]]:
 
 
 def _token(found: Seen) -> tuple[str, dict[str, str]]:
-    """A standing password: rotate ends those of WordPress; those of another application come with its tables."""
+    """A standing password: rotate ends those of WordPress; of others only where their profile says how."""
     return ("restore-database" if found.evidence.get("set") == "token" else "rotate"), {}
 
 

@@ -58,9 +58,16 @@ class Site:
 
 
 def administrators(request: dict[str, Any]) -> dict[str, Any]:
-    """Who administers the application, by login name. Nothing is changed."""
+    """Who administers the application, by login name. Nothing is changed.
+
+    After a rotation that was cut off, configuration and database may have different passwords. Then nobody is listed,
+    so that another rotation can give both the same one.
+    """
     site = Site(request)
-    accounts = site.accounts(site.login())
+    login = site.login()
+    if login is not None and not login.opens():
+        return {"administrators": [], "others": 0, "closed": True}
+    accounts = site.accounts(login)
     names, others = accounts.names() if accounts else ([], 0)
     return {"administrators": names, "others": others}
 
@@ -77,8 +84,8 @@ def rotate(request: dict[str, Any]) -> dict[str, Any]:
     with locked("restore"):
         site, moment = Site(request), AREA / "rotated" / now().replace(":", "")
         changes, old = _new_configuration(site, new)
-        accounts_before = site.accounts(site.login())
-        known = accounts_before.names()[0] if accounts_before else []
+        accounts = site.accounts(site.login()) if people else None
+        known = accounts.names()[0] if accounts else []
         if missing := sorted(set(people) - set(known)):
             raise RefusedError(f"the application has no administrator {missing[0]!a}")
         _exchange(site, changes, old, new)

@@ -202,6 +202,8 @@ class ActionModule(DocumentedAction):
         people = new_secrets(str(login) for login in asked["administrators"][:_MOST_PEOPLE])
         if others := int(asked["others"]):
             left.append(phrase(Unrotated.SOME_ADMINISTRATORS, count=others))
+        if asked.get("closed") is True:
+            left.append(phrase(Unrotated.NOT_LISTED))
         fresh = new_secrets(website.names)
         store.write(known | {"pending": fresh, "pending_administrators": people, "pending_since": _now()})
         answer = self._ask({"do": "rotate", "secrets": fresh, "administrators": people} | order)
