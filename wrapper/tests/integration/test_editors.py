@@ -6,7 +6,6 @@ WordPress's trial is tried by test_harden.py, with the firewall's rules.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +15,10 @@ from mediawiki_host import HOST, run
 from test_application_secrets import DOKUWIKI
 
 from ungcuu.hosts import profiles
-from ungcuu.hosts.remote_program import program, python_command
+from ungcuu.hosts.remote_program import answer_in, python_command, question
 from ungcuu.lab import Lab
 
 pytestmark = pytest.mark.nightly  # an installation, and a dozen trials of half a minute
-MARK = "UNGCUU-RESULT "
 PLACES = {
     "mediawiki": ("wiki.lab.test", "/var/lib/mediawiki", "/index.php/Main_Page"),
     "dokuwiki": ("doku.lab.test", "/usr/share/dokuwiki", "/doku.php"),
@@ -55,10 +53,9 @@ def tried(lab: Lab, name: str) -> dict[str, Any]:
         "name": site, "root": root, "user": "www-data", "path": path, "text": "", "ports": [80], "application": name,
         "deep": True, "only": ["login"], "trial": dataclasses.asdict(profile.trial), "markers": profile.detect.markers,
     }  # fmt: skip # a table
-    done = lab.exec(HOST, python_command(), program("website_probe", order, as_argument=True))
+    done = lab.exec(HOST, python_command(), question("website_probe", order))
     assert done.returncode == 0, done.stderr.decode()
-    lines = [line for line in done.stdout.decode().splitlines() if line.startswith(MARK)]
-    return dict(json.loads(lines[-1].removeprefix(MARK)))
+    return answer_in(done.stdout.decode())
 
 
 def failing(result: dict[str, Any]) -> dict[str, str]:
