@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ungcuu.core.settings import Settings
+from ungcuu.detect import heuristics
 from ungcuu.hosts.remote_program import program
 from ungcuu.watch import alerts, rehearsal, store
 from ungcuu.watch.alerts import Alert, Sight
@@ -79,6 +80,11 @@ def test_no_link_leads_elsewhere(there: rehearsal.Planted, tmp_path: Path) -> No
     (tmp_path / "web/uploads").symlink_to(tmp_path / "elsewhere")
     assert host(there, "plant")["done"] == "failed"
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_what_is_planted_is_code_to_a_scan() -> None:
+    """Seen failing with a comment alone, which a scan rightly passes over: each rehearsal would have been silent."""
+    assert not heuristics.only_remarks(planted().content.encode())
 
 
 def test_a_finding_is_called_a_rehearsal_by_its_content_alone() -> None:

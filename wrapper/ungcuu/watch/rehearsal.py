@@ -52,10 +52,8 @@ class Planted:
 
     @property
     def content(self) -> str:
-        """What stands in it: a comment."""
-        return (
-            f"<?php // {self.name}: planted by ungcuu watch rehearse, {self.time}, to try the watch. It does nothing.\n"
-        )
+        """What stands in it: a value that is given back to nobody. A scan passes over a file of comments alone."""
+        return f"<?php return '{self.name}'; // ungcuu watch rehearse, {self.time}: it does nothing\n"
 
     @property
     def sum(self) -> str:

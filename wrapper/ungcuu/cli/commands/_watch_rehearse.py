@@ -103,9 +103,9 @@ VERB = Verb(
     phase=Phase.DETECT,
     summary=N_("Plant a harmless file, and see whether its alert arrives; silence is an alert"),
     description=N_(
-        "The file is a comment, readable by root alone, in the first writable folder of the website. It is removed "
-        "afterwards and its alert acknowledged. Until then a scan shows it as critical. No round is started: what is "
-        "tried is the watch as it runs."
+        "The file does nothing and is readable by root alone, in the first writable folder of the website. It is "
+        "removed afterwards and its alert acknowledged. Until then a scan shows it as critical. No round is started: "
+        "what is tried is the watch as it runs."
     ),
     takes_lock=False,
     hosts=Hosts.MANY,
