@@ -79,7 +79,7 @@ def test_an_exercise_counts_for_its_hosts_and_a_drill_for_none(settings: Setting
 
 
 def test_what_holds_an_incident_back_has_its_owner(settings: Settings) -> None:
-    """Seen failing with a release that did not count, and with a damaged list of blocks taken for an empty one."""
+    """Seen failing with a damaged list of blocks taken for an empty one."""
     rows = [
         {"network": "203.0.113.7", "owner": "an", "reason": "scanner", "since": "2026-11-22T03:00:00.000Z",
          "until": ""},

@@ -371,7 +371,7 @@ def test_an_answer_of_another_form_is_refused(raw: bytes) -> None:
 
 
 def test_a_bomb_gives_no_more_bytes_than_were_asked_for() -> None:
-    """The host answers: seen taking all memory without the limit of what is unpacked."""
+    """The host answers. Seen failing without the limit of what is unpacked."""
     data = base64.b64encode(zlib.compress(b"x" * (look.BYTES + (8 << 20)))).decode()
     row = {"path": "/l", "cursor": None, "lost": False, "waiting": 0, "data": data}
     answer = look.Answer.read("web01", json.dumps({"logs": [row, row], "files": {}}).encode())
