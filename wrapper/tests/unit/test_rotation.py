@@ -124,7 +124,7 @@ def test_what_is_missing_or_wrong_is_refused_before_anything_changes(
 
 
 def test_a_rotation_that_was_cut_off_is_finished_by_another_one(agent: Any, tmp_path: Path) -> None:
-    """Seen failing where administrators had to be listed: the site stayed down, and the way out was refused too."""
+    """Where administrators had to be listed, the site stayed down, and the way out was refused too."""
     asked = {key: value for key, value in request(tmp_path).items() if key in ("site", "profile")}
     assert agent.administrators(asked) == {"administrators": [], "others": 0, "closed": True}
     assert agent.rotate(request(tmp_path, administrators={}))["proofs"][0]["passed"]
