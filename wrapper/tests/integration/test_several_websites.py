@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -113,74 +112,3 @@ def test_each_is_scanned_rotated_and_audited_by_itself(host: Lab, run: Run) -> N
         )
     _code, done, said = run("audit", "web01/mot")
     assert done["audits"][0]["host"] == "web01/mot", said
-
-
-def changed(document: dict[str, Any]) -> dict[str, list[str]]:
-    """What each run of a command on all websites changed."""
-    return {name: [row["item"] for row in part["changes"]] for part in document["runs"] for name in part["hosts"]}
-
-
-@pytest.mark.nightly
-def test_the_host_is_hardened_once_and_each_website_by_itself(host: Lab, run: Run) -> None:
-    """One file held one website's facts: the second one's run would have taken the first one's controls away.
-
-    Run again it changes nothing. Both sites of one file get their own controls in their own server blocks alone.
-    """
-    inside(
-        host,
-        "cd /etc/nginx; cat sites-available/wiki.conf >> sites-available/mot.conf;"
-        "rm sites-enabled/wiki.conf sites-available/wiki.conf; systemctl reload nginx",
-    )
-    first = changed(did(run("harden", "web01")))
-    assert list(first) == ["web01", "web01/mot"]
-    assert [path for path in first["web01/mot"] if "ssh" in path or path.endswith("00-ungcuu.conf")] == []
-    blocks = inside(host, "cat /etc/nginx/sites-available/mot.conf").split("server {")[1:]
-    marks = {re.findall(r"server_name (\w+)", block)[0]: "ungcuu-site-mot.conf" in block for block in blocks}
-    assert marks == {"mot": True, "wiki": False}
-    assert changed(did(run("harden", "web01"))) == {"web01": [], "web01/mot": []}
-    shown = inside(host, "cat /etc/systemd/system/php*-fpm.service.d/90-ungcuu.conf /etc/audit/rules.d/90-ungcuu.rules")
-    assert "-w /var/www/portal -p wa" in shown and "-w /var/www/mot -p wa" in shown
-
-
-@pytest.mark.nightly
-def test_a_control_that_breaks_one_website_is_taken_back_for_it_alone(host: Lab, run: Run) -> None:
-    """The other website needs nothing of that and keeps it."""
-    inside(
-        host,
-        "install -d /var/www/mot/.nen; echo 'p {}' > /var/www/mot/.nen/a.css;"
-        'sed -i \'s|<head>|<head><link rel="stylesheet" href="/.nen/a.css">|\' /var/www/mot/index.php;'
-        "rm -f /etc/nginx/snippets/ungcuu-site-mot.conf;"
-        "sed -i '/ungcuu-site-mot/d' /etc/nginx/sites-available/mot.conf; systemctl reload nginx",
-    )
-    code, refused, said = run("harden", "web01/mot")
-    assert code != 0 and "nginx-hidden-files" in refused["error"]["what"], said
-    assert "nginx-hidden-files" not in inside(host, "cat /etc/nginx/snippets/ungcuu-site-mot.conf")
-    assert "nginx-hidden-files" in inside(host, "cat /etc/nginx/snippets/ungcuu-site-portal.conf")
-    ask = "curl -s -o /dev/null -w '%{http_code}' -H 'Host: mot.lab.test' http://127.0.0.1/.nen/a.css"
-    assert inside(host, ask) == "200"
-
-
-@pytest.mark.nightly
-def test_a_release_opens_the_host_when_every_website_was_re_assessed(host: Lab, run: Run) -> None:
-    """The isolation is the host's: what is opened is opened for all of them."""
-    did(run("backup", "web01"))
-    did(run("baseline", "web01"))
-    did(run("isolate", "web01"))
-    words = ("--entry-closed", "a stolen password; it was replaced")
-    did(run("reassess", "web01/portal", *words))
-    code, refused, _said = run("release", "web01", "--confirm-host", "web01")
-    assert code == 4 and "web01/mot" in refused["error"]["what"], refused
-    did(run("reassess", "web01/mot", *words))
-    did(run("release", "web01", "--confirm-host", "web01"))
-
-
-@pytest.mark.nightly
-def test_a_watch_looks_at_each_website(host: Lab, run: Run) -> None:
-    """A web shell of the second website is an alert, as one of the first is."""
-    did(run("baseline", "web01"))
-    did(run("watch", "approve", "web01"))
-    run("watch", "round", "web01", "--full")
-    host.exec("web01", ["sh", "-c", "cat > /var/www/mot/x.php"], stdin=b"<?php eval(base64_decode($_POST['c']));")
-    _code, document, said = run("watch", "round", "web01")
-    assert "/var/www/mot/x.php" in json.dumps(document), said
-    inside(host, "rm /var/www/mot/x.php")

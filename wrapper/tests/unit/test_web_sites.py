@@ -404,7 +404,13 @@ def rendered(template: str, websites: list[dict[str, Any]], **given: Any) -> str
         "regex_escape": re.escape,
         "intersect": lambda one, other: [item for item in one if item in other],
     }
-    survey = {"websites": websites, "enforced": ["sandbox-php"], "has": [], "shared_units": {}, "suffix": "-a"}
+    survey = {
+        "websites": websites,
+        "enforced": ["sandbox-php", "apache-no-php-in-uploads"],
+        "has": [],
+        "shared_units": {},
+        "suffix": "-a",
+    }
     return environment.get_template(template).render(controls_survey=survey, **given)
 
 
@@ -437,3 +443,11 @@ def test_rules_of_the_host_cover_each_website() -> None:
     assert rules.count("-F euid=a ") == 2, "one pair of rules for each account"
     compared = rendered("audit_logging/templates/aide.conf.j2", sites)
     assert [f"!/srv/{name}/up\n" in compared and f"/srv/{name} Known" in compared for name in "abc"] == [True] * 3
+
+
+def test_apache_adds_up_what_several_websites_close_below_one_path() -> None:
+    """Seen on a real Apache without AuthMerging: the last section alone counts, and the first website's uploads run."""
+    sites = [{"website_root": "/srv/a"}]
+    given = {"website_root": "/srv/a", "website_writable_paths": ["up"], "__web_hardening_code": "php"}
+    text = rendered("web_hardening/templates/apache_site.conf.j2", sites, **given)
+    assert re.search(r"<LocationMatch [^>]+>\n    AuthMerging And\n    Require expr", text)
