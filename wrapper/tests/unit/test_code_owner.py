@@ -117,7 +117,7 @@ def test_an_answer_of_another_form_changes_nothing_and_says_so(lie: dict[str, An
 
 @ROOT_ONLY
 def test_giving_one_website_back_keeps_what_is_known_of_the_other(program: ModuleType, tmp_path: Path) -> None:
-    """Seen failing with the file removed as a whole: the second website's code could never be given back."""
+    """With the file removed as a whole the second website's code could never be given back."""
     who, roots = user(program), [tmp_path / "a", tmp_path / "ab"]
     for root in roots:
         root.mkdir()

@@ -110,7 +110,7 @@ def test_a_proof_lapses_on_its_day(world: World, ago: int, state: str) -> None:
 
 
 def test_each_website_of_a_host_has_proofs_of_its_own(world: World) -> None:
-    """A scan of one website says nothing of the other; packages are the host's. Seen failing by the host's name."""
+    """A scan of one website says nothing of the other; packages are the host's."""
     world.websites = {"web01": ("web01/portal", "web01/gia")}
     world.run("scan", "web01/portal")
     world.run("patch", "web01")

@@ -170,7 +170,7 @@ def websites(*names: str) -> dict[str, Any]:
 
 
 def test_each_website_of_a_host_is_looked_at_and_scanned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look at the first one alone would call what it never saw quiet. Seen failing with the first context alone."""
+    """A look at the first one alone would call what it never saw quiet."""
     asked: list[tuple[str, str]] = []
 
     def outside(_settings: Settings, name: str, site: Any, _again: list[str], _other: object) -> View:
