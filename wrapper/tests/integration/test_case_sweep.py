@@ -35,7 +35,7 @@ def saved(lab: Lab) -> str:
 
 
 def test_the_break_in_is_dated_and_the_report_says_so(fresh: Callable[..., Lab], ungcuu: Run) -> None:
-    """Seen with the bytes of the second point held back: the sweep called it clean."""
+    """A point whose bytes were not read is no clean point."""
     lab = fresh("web01", "vault01")
     for verb in ("enrol", "backup"):
         code, document, said = ungcuu(verb, "web01")

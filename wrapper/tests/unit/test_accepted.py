@@ -84,7 +84,7 @@ def test_an_id_that_names_nothing_is_refused(tmp_path: Path, host: list[Finding]
 
 
 def test_what_was_written_into_the_file_by_others_is_not_believed(tmp_path: Path) -> None:
-    """Seen with the signature unread: the web shell was excused."""
+    """Who can write the file could excuse a web shell."""
     accepted.add(tmp_path, "web01", [seen("/w/a.php")], WORD)
     path = baseline.host_folder(tmp_path, "web01") / accepted.FILE
     path.write_text(path.read_text().replace("/w/a.php", "/w/b.php"))

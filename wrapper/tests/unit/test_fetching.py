@@ -52,7 +52,7 @@ def of_file(known: Comparison, found: fetching.Fetching) -> list[Finding]:
 
 
 def test_the_last_of_many_files_is_judged_too() -> None:
-    """An intruder who leaves 200 harmless files hid the next one. Seen with the first 200 alone asked for: HIGH."""
+    """An intruder who leaves 200 harmless files hid the next one."""
     known = comparison({f"{ROOT}/a{number:04}.php": "web" for number in range(600)})
     rows = {f"{ROOT}/a{number:04}.php": SHELL if number == 599 else GOOD for number in range(600)}
     found = pushed(known, rows, step=1 << 16)
@@ -63,7 +63,7 @@ def test_the_last_of_many_files_is_judged_too() -> None:
 
 
 def test_memory_does_not_grow_with_the_files() -> None:
-    """Seen with the bytes kept: 80 MiB more."""
+    """With the bytes kept it would be 80 MiB more."""
     known = comparison({f"{ROOT}/a{number:03}.css": "web" for number in range(60)})
     filler = b"a { color: red }\n" * 60_000
     pushed(known, {f"{ROOT}/a000.css": filler}, step=1 << 20)

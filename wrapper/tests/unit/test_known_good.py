@@ -52,7 +52,7 @@ def test_a_list_holds_the_sums_of_the_archive(tmp_path: Path) -> None:
 
 
 def test_a_list_that_somebody_changed_ends_a_scan(tmp_path: Path) -> None:
-    """Who can add a sum excuses a web shell. Seen with the signature unread: the sum was believed."""
+    """Who can add a sum excuses a web shell."""
     make(tmp_path, archive(tmp_path))
     path = tmp_path / "state/known-good/app-1.2.json"
     path.write_text(path.read_text().replace('"sums":[', f'"sums":["{"0" * 64}",'))
