@@ -284,5 +284,5 @@ def test_reads_only_is_said_of_no_verb_that_changes_a_host() -> None:
     """`lab down`, `drill run` and `resume` take no lock of a host, and were said to read only because of that."""
     found = [inner for name in registry.names() for inner in (registry.load(name).verbs or (registry.load(name),))]
     unlocked = {verb.name for verb in found if not verb.takes_lock and not verb.read_only}
-    assert unlocked == {"up", "down", "restart", "exec", "run", "resume"}
+    assert unlocked == {"up", "down", "restart", "exec", "run", "resume", "rehearse"}
     assert not [verb.name for verb in found if verb.read_only and verb.takes_lock]
