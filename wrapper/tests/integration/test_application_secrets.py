@@ -183,9 +183,9 @@ def test_mediawiki(host: tuple[Lab, Path, Path], ungcuu_on: Callable[[Path], Ung
     assert ungcuu("baseline", HOST, "--reason", "test")[0] == 0
     stored, proofs = rotated(ungcuu)
     assert {
-        "old database password is dead",
-        "old sessions are dead",
-        "standing passwords of programs are dead",
+        "old_database_password",
+        "old_sessions",
+        "application_passwords",
     } < proofs
     assert mediawiki_user(before) != "Quantri", "a session of before still counts"
     assert mediawiki_login(browser(lab, "wiki.lab.test"), old) != "Quantri"
@@ -234,7 +234,7 @@ def test_dokuwiki(host: tuple[Lab, Path, Path], ungcuu_on: Callable[[Path], Ungc
     assert dokuwiki_knows(kept_cookie)
     assert ungcuu("baseline", HOST, "--reason", "test", "--accept-findings")[0] == 0
     stored, proofs = rotated(ungcuu)
-    assert proofs == {"old sessions are dead", "old passwords of administrators are dead"}
+    assert proofs == {"old_sessions", "old_administrators"}
     assert not dokuwiki_knows(open_before)
     del kept_cookie.cookies["DokuWiki"]
     assert not dokuwiki_knows(kept_cookie)

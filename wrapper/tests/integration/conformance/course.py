@@ -26,6 +26,7 @@ from conformance.site import PLANTS, Stack
 
 from ungcuu.core.errors import Exit
 from ungcuu.core.phrases import Change
+from ungcuu.core.sentences import plain
 from ungcuu.lab import Lab
 
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
@@ -307,7 +308,7 @@ class Course:
         done = self._verb("rotate", self.stack.host, "--website-only")
         rows = [row["data"] for row in done["records"] if row["data"].get("action") == Change.ROTATE]
         changed = [what for row in rows for what in row.get("what", ())]
-        left = [str(what) for row in rows for what in row.get("left", ())]
+        left = [plain(what) for row in rows for what in row.get("left", ())]
         if not changed:
             step.outcome, step.detail = NOT_OFFERED, "; ".join(left)
             return
