@@ -120,6 +120,7 @@ def host(
     """The host with its websites: lab, MediaWiki's inventory, a folder for others."""
     lab, folder = fresh(HOST, "vault01"), tmp_path_factory.mktemp("sites")
     wiki = mediawiki_host.install(lab, request.param, tmp_path_factory.mktemp("wiki"))
+    mediawiki_host.edit(lab, "Main Page", "Sở Công Thương")  # the text of the inventory's health page
     run(lab, DOKUWIKI)
     return lab, wiki, folder
 

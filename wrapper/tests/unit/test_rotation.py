@@ -48,6 +48,7 @@ def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(rotate, "AREA", tmp_path / "area")
     monkeypatch.setattr(database_account, "account", Account)
     monkeypatch.setattr(health, "wait_for", lambda *_: {"status": 200})
+    monkeypatch.setattr(health, "works", lambda *_: True)
     monkeypatch.setattr(login.Login, "opens", lambda self: self.password == NEW)
     monkeypatch.setattr(os, "fchown", lambda *_: None)
     (tmp_path / "area/restore").mkdir(parents=True)
@@ -101,6 +102,21 @@ def test_a_page_that_fails_brings_configuration_and_account_back(
     assert agent.told == ["before", "after", "back"]
     assert (tmp_path / "www/db.ini").read_text("utf-8") == INI
     assert "old-hash" in (tmp_path / "www/users").read_text("utf-8") and (tmp_path / "www/salt").exists()
+
+
+@pytest.mark.parametrize(("worked", "words"), [(True, "the site fails with"), (False, "the site failed before")])
+def test_a_site_that_failed_before_is_not_laid_at_the_new_credentials(
+    agent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: bool, words: str
+) -> None:
+    from ungcuu_site import common, health
+
+    def down(*_: object) -> None:
+        raise common.RefusedError("/ answers 500")
+
+    monkeypatch.setattr(health, "wait_for", down)
+    monkeypatch.setattr(health, "works", lambda *_: worked)
+    with pytest.raises(common.RefusedError, match=words):
+        agent.rotate(request(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def _exchange(site: Site, changes: dict[Path, tuple[str, str]], old: str, new: M
     if not changes:
         return
     account = database_account.account(site.database, old, new[PASSWORD]) if site.password_name else None
+    worked = health.works(site.facts)  # a rotation that was cut off is finished by another one: no reason to refuse
     try:
         if account:
             account.before()
@@ -124,7 +125,9 @@ def _exchange(site: Site, changes: dict[Path, tuple[str, str]], old: str, new: M
             configuration.replace(path, text)
         if account:
             account.back()
-        raise RefusedError(f"the site fails with the new credentials: {error}", "the old ones are in use") from None
+        failed = "the site fails with the new credentials"
+        why = failed if worked else f"the site failed before anything was changed; {failed} too"
+        raise RefusedError(f"{why}: {error}", "the old ones are in use") from None
     if account:
         account.settle()
         health.wait_for(site.facts, _HEALTH_SECONDS)
