@@ -145,3 +145,25 @@ def test_a_file_that_programs_read_and_that_is_gone(path: str, package: str, ver
     now = snapshot(file=[BASH], package=[known] if version else [])
     got = [item.rule for item in found(snapshot(file=[BASH, lost], package=[known]), now)]
     assert [rule for rule in got if rule != "package.changed"] == rules
+
+
+@pytest.mark.parametrize(
+    ("target", "installed", "rules"),
+    [
+        ("../../../javascript/sphinxdoc/1.0/a.js", True, []),
+        ("../../../javascript/sphinxdoc/1.0/a.js", False, ["program.data"]),
+        ("/tmp/a.js", True, ["program.data"]),
+        ("/usr/share/own.js", True, ["program.data", "program.data"]),
+    ],
+)
+def test_a_link_that_came_with_a_package_and_leads_to_nothing(target: str, installed: bool, rules: list[str]) -> None:
+    """Packages link into others that are only recommended: restic's documentation held 25 such links, an alarm each."""
+    row = {"type": "link", "target": target, "sha256": "", "area": "data", "package": "", "package_ok": False}
+    link = BASH | row | {"path": "/usr/share/doc/restic/html/a.js", "mode": 0o777}
+    known = {"name": "restic", "architecture": "amd64", "version": "0.14", "status": "ii"}
+    own = BASH | {"path": "/usr/share/own.js", "area": "data", "package": "", "package_ok": False, "mode": 0o644}
+    files = [BASH, link] + ([own] if target == own["path"] else [])
+    got = [
+        item.rule for item in found(snapshot(file=[BASH]), snapshot(file=files, package=[known] if installed else []))
+    ]
+    assert [rule for rule in got if rule != "package.changed"] == rules

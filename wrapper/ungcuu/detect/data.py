@@ -15,6 +15,7 @@ from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.detect.places import GENERATED, TEXTS, place_of
 
 _SCRIPT = re.compile(r"\.(?:preinst|postinst|prerm|postrm|config)$")
+_WHOLE = ("/usr/share/", "/usr/lib/")  # every file below is read: what is not there does not exist
 _DEBS = re.compile(r"^[a-z0-9][a-z0-9.+-]{1,100}(?::[a-z0-9]{2,12})?$")
 
 
@@ -85,7 +86,11 @@ def _link(row: Row) -> bool:
 
 
 def link_explained(comparison: Comparison, path: str, new: Row | None, steps: int = 8) -> bool:
-    """Whether a link came or went with a package: packages did change, and it leads to a package's file."""
+    """Whether a link came or went with a package: packages did change, and it leads to a package's file.
+
+    Or to nothing: packages bring links into others that are only recommended. What is put there later is a file that
+    no package has, and a finding of its own.
+    """
     if not packages_changed(comparison):
         return False
     if new is None or new.get("type") != "link":
@@ -93,7 +98,9 @@ def link_explained(comparison: Comparison, path: str, new: Row | None, steps: in
     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(new.get("target", ""))))
     target = "/usr" + target if target.startswith(("/lib", "/bin/", "/sbin/")) else target
     row = comparison.now.file(target)
-    return row is not None and steps > 0 and link_explained(comparison, target, row, steps - 1)
+    if row is None:
+        return target.startswith(_WHOLE)
+    return steps > 0 and link_explained(comparison, target, row, steps - 1)
 
 
 def bytecode(comparison: Comparison) -> Iterator[Finding]:
