@@ -70,7 +70,7 @@ They run as root with the state of root's own account. People who run ungcuu as 
 """
 _TIMERS = {
     "watch": ("Look at the websites", "/usr/bin/ungcuu watch round website", "*:0/5"),
-    "remind": ("Remind of deadlines of open cases", "/usr/bin/ungcuu case remind", "*:0/15"),
+    "remind": ("Remind of deadlines of open cases", "/usr/bin/ungcuu case remind --send", "*:0/15"),
     "metrics": (
         "Write metrics for node_exporter",
         "/usr/bin/ungcuu metrics --out /var/lib/prometheus/node-exporter/ungcuu.prom",

@@ -35,8 +35,8 @@ Code and accounts of the database server are read on MariaDB and PostgreSQL, wha
 _ROTATED = """\
 What is left to a person is said by `rotate`, `doctor` and the report, and has to be answered before a release
 (`ungcuu reassess HOST --entry-closed … --application-checked …`). Tried on installed applications: WordPress,
-MediaWiki on both databases, DokuWiki, and a site that was written by hand; the other profiles were written after what is
-published.
+MediaWiki on both databases, DokuWiki, and a site that was written by hand; the other profiles were written after what
+is published.
 """
 
 
