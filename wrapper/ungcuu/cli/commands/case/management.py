@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ungcuu.case.case import Case
+    from ungcuu.case.clocks import Book
     from ungcuu.case.facts import Facts
     from ungcuu.case.index import Lost
     from ungcuu.run.isolation_watch import Watched
@@ -74,18 +77,40 @@ def status(context: Context) -> Result:
     """Show phase, clocks, deadlines, obstacles, and what is wrong with the backups as the vault last reported them."""
     from datetime import UTC, datetime
 
-    from ungcuu.case.reporting import book_of
-    from ungcuu.cli.deadlines_view import as_data, show, site_of
-    from ungcuu.recover.restore_points import alerts
-    from ungcuu.report import shown_seconds, shown_time, zone_name
-    from ungcuu.report.format import word
+    from ungcuu.cli.deadlines_view import as_data
     from ungcuu.report.measures import in_force
     from ungcuu.report.overview import root_lost
-    from ungcuu.report.people import people, pressing
     from ungcuu.run import isolation_watch
-    from ungcuu.watch import health
 
     case, watched = _seen_from_outside(context, chosen(context))
+    facts, present = case.facts, datetime.now(UTC)
+    _show_facts(context, case)
+    held = in_force(context.settings, facts, present)
+    for one in held:
+        context.out.line(_("in force, as recorded: {measure}").format(measure=one.line), "warn" if one.doubt else "")
+    isolation_watch.report(context, watched, "! ")
+    for row in root_lost(facts):
+        context.out.line("! " + row["text"], row["tone"])
+    clocks, owed = _show_duties(context, case, present)
+    missing = warn_of_missing(context)
+    return Result(
+        data=summary(case)
+        | _show_troubles(context, facts)
+        | {
+            "in_force": [vars(one) for one in held],
+            "deadlines": owed,
+            "clocks": [as_data(clock) for clock in clocks.clocks],
+            "profile_doubts": list(clocks.doubts),
+            "missing": missing,
+            "outside": {one.host: one.look.as_data() for one in watched},
+        }
+    )
+
+
+def _show_facts(context: Context, case: Case) -> None:
+    from ungcuu.report import shown_seconds, shown_time, zone_name
+    from ungcuu.report.format import word
+
     facts = case.facts
     context.out.line(f"{case.id}  {facts.title}", "strong")
     context.out.table(
@@ -108,13 +133,14 @@ def status(context: Context) -> Result:
             (_("to recover"), shown_seconds(facts.seconds_to_recover)),
         ]
     )
-    present = datetime.now(UTC)
-    held = in_force(context.settings, facts, present)
-    for one in held:
-        context.out.line(_("in force, as recorded: {measure}").format(measure=one.line), "warn" if one.doubt else "")
-    isolation_watch.report(context, watched, "! ")
-    for row in root_lost(facts):
-        context.out.line("! " + row["text"], row["tone"])
+
+
+def _show_duties(context: Context, case: Case, present: datetime) -> tuple[Book, list[dict[str, Any]]]:
+    """Show what is due, and what stands against closing the case; return the deadlines and what is owed."""
+    from ungcuu.case.reporting import book_of
+    from ungcuu.cli.deadlines_view import show, site_of
+    from ungcuu.report.people import people, pressing
+
     clocks = book_of(case, present)
     show(context, clocks, site_of(context), present)
     owed = pressing(people(case.records(), present, clocks))
@@ -123,9 +149,16 @@ def status(context: Context) -> Result:
         context.out.line(line, "bad" if row["tone"] == "bad" else "warn")
     for text in clocks.doubts:
         context.out.line("  " + text, "quiet")
-    for obstacle in case.obstacles() if facts.phase != "closed" else ():
+    for obstacle in case.obstacles() if case.facts.phase != "closed" else ():
         context.out.line("! " + obstacle, "warn")
-    missing = warn_of_missing(context)
+    return clocks, owed
+
+
+def _show_troubles(context: Context, facts: Facts) -> dict[str, Any]:
+    """Show what is wrong with backups and with the watch; return both."""
+    from ungcuu.recover.restore_points import alerts
+    from ungcuu.watch import health
+
     backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.backed_up}
     for host, texts in backups.items():
         for text in texts:
@@ -134,19 +167,7 @@ def status(context: Context) -> Result:
     for host, rows in watch.items():
         for trouble in rows:
             context.out.line(f"! {host}: {trouble.text} → {trouble.command}", trouble.level)
-    return Result(
-        data=summary(case)
-        | {
-            "backup_alerts": backups,
-            "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()},
-            "in_force": [vars(one) for one in held],
-            "deadlines": owed,
-            "clocks": [as_data(clock) for clock in clocks.clocks],
-            "profile_doubts": list(clocks.doubts),
-            "missing": missing,
-            "outside": {one.host: one.look.as_data() for one in watched},
-        }
-    )
+    return {"backup_alerts": backups, "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()}}
 
 
 def _seen_from_outside(context: Context, case: Case) -> tuple[Case, list[Watched]]:
