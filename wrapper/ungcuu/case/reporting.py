@@ -87,14 +87,7 @@ def file_sent(
     """
     clock = chosen_clock(case, key)
     wanted = recipients or clock.stage.recipients
-    if strange := [role for role in wanted if role not in clock.stage.recipients]:
-        raise UsageFault(
-            _("{name} does not go to {role}; it goes to: {known}").format(
-                name=key, role=repr(strange[0]), known=", ".join(clock.stage.recipients)
-            ),
-            _("Nothing was changed."),
-            f"ungcuu case sent {case.id} {key} FILE --to {clock.stage.recipients[0]} --channel TEXT",
-        )
+    _refuse_strangers(case, clock, wanted)
     _refuse_time(case, when)
     if not channel.strip():
         raise UsageFault(
@@ -130,6 +123,18 @@ def file_sent(
             },
         )
     return chosen_clock(Case(case.settings, case.id), key)
+
+
+def _refuse_strangers(case: Case, clock: Clock, wanted: tuple[str, ...]) -> None:
+    known = clock.stage.recipients
+    if strange := [role for role in wanted if role not in known]:
+        raise UsageFault(
+            _("{name} does not go to {role}; it goes to: {known}").format(
+                name=clock.key, role=repr(strange[0]), known=", ".join(known)
+            ),
+            _("Nothing was changed."),
+            f"ungcuu case sent {case.id} {clock.key} FILE --to {known[0]} --channel TEXT",
+        )
 
 
 def acknowledge(case: Case, key: str) -> Record:

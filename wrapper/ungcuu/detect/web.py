@@ -78,7 +78,6 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
         )
     if new is None:
         if old is not None and old.get("type") != "dir":
-            restore = {"do": Do.RESTORE.value}
             yield comparison.find(
                 "web.removed",
                 MEDIUM,
@@ -87,7 +86,7 @@ def web(comparison: Comparison, path: str, old: Row | None, new: Row | None) -> 
                 expected=phrase(Seen.PRESENT),
                 seen=GONE,
                 evidence=evidence,
-                action=restore,
+                action={"do": Do.RESTORE.value},
             )
         return
     if old is None:

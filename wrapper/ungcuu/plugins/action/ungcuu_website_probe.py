@@ -21,6 +21,7 @@ import dataclasses
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,30 @@ def is_source(directive: str, item: str) -> bool:
     return item == "'self'" or bool(_ORIGIN.fullmatch(item)) or directive in _SCHEMES.get(item, ())
 
 
+@dataclass
+class _Seen:
+    """What the websites of a host answered, one after another; a mark stands before the names of all but the first."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    misplaced: str = ""
+    rules: list[int] = field(default_factory=list)
+    left: list[Any] = field(default_factory=list)
+    off: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+
+    def add(self, order: dict[str, Any], reply: dict[str, Any], mark: str) -> None:
+        """Take one website's answer, of which only the expected forms pass."""
+        found = checked_rows(reply.get("results"), reply.get("paced") is True)
+        self.rows |= {mark + name: row for name, row in found.items()}
+        self.needs = joined(self.needs, checked_needs(reply.get("needs")))
+        self.misplaced = self.misplaced or misplaced(order, reply.get("misplaced"))
+        self.rules += [rule for rule in firewall_rules(reply.get("refused_by")) if rule not in self.rules]
+        self.left += [] if mark else reply.get("left") or []
+        self.off += [mark + name for name in reply.get("off") or [] if isinstance(name, str)]
+        self.untried += [] if order["trial"] or order["again"] else [mark + "editing"]
+
+
 class ActionModule(DocumentedAction):
     """See the module's own text."""
 
@@ -70,9 +95,7 @@ class ActionModule(DocumentedAction):
         before = self.arguments.get("before") or {}
         only = list(self.arguments.get("only") or [])
         sites = [dict(self.arguments["site"]), *map(dict, self.arguments.get("others") or [])]
-        rows: dict[str, dict[str, Any]] = {}
-        needs: dict[str, list[str]] = {}
-        wrong, rules, left, off, untried = "", list[int](), list[Any](), list[Any](), list[str]()
+        seen = _Seen()
         for number, site in enumerate(sites):
             mark = f"{site['name']}: " if number else ""
             others = [f"{other['name']}: " for other in sites[1:] if number == 0]
@@ -85,46 +108,36 @@ class ActionModule(DocumentedAction):
             reply = run_on_host(self, "website_probe", order)
             if reply.get("failed"):
                 return result | {"failed": True, "msg": reply.get("msg", "")}
-            found = checked_rows(reply.get("results"), reply.get("paced") is True)
-            rows |= {mark + name: row for name, row in found.items()}
-            needs = joined(needs, checked_needs(reply.get("needs")))
-            wrong = wrong or misplaced(order, reply.get("misplaced"))
-            rules += [rule for rule in firewall_rules(reply.get("refused_by")) if rule not in rules]
-            left += [] if mark else reply.get("left") or []
-            off += [mark + name for name in reply.get("off") or [] if isinstance(name, str)]
-            untried += [] if order["trial"] or before else [mark + "editing"]
+            seen.add(order, reply, mark)
+        rows = seen.rows
         if before:  # a trial that the website never took says nothing of the changes
             rows = {name: row for name, row in rows.items() if name in before}
         broken = [name for name in only or before if got_worse(before[name], rows.setdefault(name, {}))]
         failing = [name for name, row in rows.items() if not row.get("passed")]
         accepted = list(self.arguments.get("accept_failing") or [])
-        proofs = [
-            {
-                "name": str(Proof.WEBSITE_TRIAL),
-                "trial": _trial(name),
-                "side": str(Side.HOST),
-                "passed": row.get("passed"),
-                "detail": row.get("detail", {}),
-            }
-            for name, row in rows.items()
-        ]
         return result | {
             "changed": False,
             "results": rows,
-            "needs": needs,
+            "needs": seen.needs,
             "broken": broken,
             "failing": failing,
             "refused": [name for name in failing if name not in accepted and not remade(rows[name])]
             if not before
             else [],
             "remade": [name for name in failing if remade(rows[name])],
-            "refused_by": rules,
-            "misplaced": wrong,
-            "ungcuu": [{"kind": "proof", "data": proof} for proof in proofs]
-            + unlooked(left, Skip.PAGES_LEFT)
-            + unlooked(off, Skip.TURNED_OFF)
-            + unlooked(untried, Skip.NO_TRIAL),
+            "refused_by": seen.rules,
+            "misplaced": seen.misplaced,
+            "ungcuu": [{"kind": "proof", "data": proof_of(name, row)} for name, row in rows.items()]
+            + unlooked(seen.left, Skip.PAGES_LEFT)
+            + unlooked(seen.off, Skip.TURNED_OFF)
+            + unlooked(seen.untried, Skip.NO_TRIAL),
         }
+
+
+def proof_of(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A trial as the journal keeps it."""
+    about = {"name": str(Proof.WEBSITE_TRIAL), "trial": _trial(name), "side": str(Side.HOST)}
+    return about | {"passed": row.get("passed"), "detail": row.get("detail", {})}
 
 
 def orders(before: dict[str, Any], only: list[str], mark: str, others: list[str]) -> dict[str, Any]:
