@@ -72,14 +72,14 @@ def test_a_password_that_was_guessed(web: Lab, seen: Callable[[], LogView]) -> N
 
 
 def test_an_upload_that_is_then_asked_for(web: Lab, seen: Callable[[], LogView]) -> None:
-    """A plugin's hole lets a program in; the log names who came through it."""
+    """A plugin's hole lets a program in; the log names who came through it. An address of which no other test sent."""
     hole = "<?php file_put_contents(__DIR__ . '/cache-x.php', $_POST['data']); echo 'ok';"
     assert web.exec("web01", ["sh", "-c", f"cat > {WEB}/wp-content/up.php"], hole.encode()).returncode == 0
     assert web.exec("web01", ["chmod", "777", f"{WEB}/wp-content"], None).returncode == 0
-    visit(web, "127.0.0.66", "/wp-content/up.php", "--data-urlencode", "data=<?php echo 'x';")
-    visit(web, "127.0.0.66", "/wp-content/cache-x.php", "-d", "c=id")
+    visit(web, "127.0.0.68", "/wp-content/up.php", "--data-urlencode", "data=<?php echo 'x';")
+    visit(web, "127.0.0.68", "/wp-content/cache-x.php", "-d", "c=id")
     found = rules(seen())
-    assert found == {"log.upload-then-post": "127.0.0.66: POST /wp-content/cache-x.php"}
+    assert found == {"log.upload-then-post": "127.0.0.68: POST /wp-content/cache-x.php"}
 
 
 def test_nothing_is_lost_in_a_rotation_by_logrotate(web: Lab, seen: Callable[[], LogView]) -> None:
