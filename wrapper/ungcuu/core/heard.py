@@ -1,4 +1,4 @@
-"""Phrases that a host states: codes that its programs may write, with bounded values. Whatever is none is quoted."""
+"""Phrases that a host states: codes that its programs may write, with bounded values. Any other text is quoted."""
 
 from __future__ import annotations
 
