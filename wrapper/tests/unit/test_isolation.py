@@ -178,6 +178,18 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
     assert ended.detail == phrase(Detail.SNAPSHOT_PARTIAL)
 
 
+@pytest.mark.parametrize(("end", "whole"), [(b"== whole\n", True), (b"\nhal", False)])
+def test_a_snapshot_that_the_host_cut_short_is_said(end: bytes, whole: bool) -> None:
+    """The host's own limit ended it, so that "== end" came in time all the same. Seen failing: nothing was said."""
+    talk = exchange()
+    talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n" + end + b"\n== end\n\n== cut\n")
+    talk.sent = True
+    ended = cut_off._ended("web01", streamed(), talk)
+    assert ended.done
+    assert ended.detail == ("" if whole else phrase(Detail.SNAPSHOT_PARTIAL))
+    assert b"== whole" not in ended.snapshot
+
+
 def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that hangs looks alive for half a minute; nothing was sent over it, so another one may be made."""
     made = card.build(a_site(tmp_path), "web01")

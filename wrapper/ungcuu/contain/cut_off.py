@@ -63,7 +63,7 @@ SLOW = ("executables", "sockets")  # some 20 ms each, on a host with 60 processe
 HOOKS = ("yes", "name", "many", "none", "kernel", "rules")
 
 _INCOMPLETE, _NOT_LOADED = 65, 66
-_SNAPSHOT_END = b"\n== end\n"
+_SNAPSHOT_WHOLE, _SNAPSHOT_END = b"== whole\n", b"\n== end\n"
 
 
 class NotAllowed(Exception):
@@ -263,7 +263,16 @@ class _Exchange:
     @property
     def snapshot(self) -> bytes:
         """What the host read before the cut, as far as it came."""
-        return self.partial or bytes(self.said).partition(b"\n")[2].partition(_SNAPSHOT_END)[0]
+        return self.partial or self._read.removesuffix(_SNAPSHOT_WHOLE)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the host read its state to the end: its own limit of time, or the quota, may have ended that."""
+        return self.with_snapshot and self._read.endswith(_SNAPSHOT_WHOLE)
+
+    @property
+    def _read(self) -> bytes:
+        return bytes(self.said).partition(b"\n")[2].partition(_SNAPSHOT_END)[0]
 
     @staticmethod
     def _refuse(seen: str) -> bytes:
@@ -279,7 +288,7 @@ def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
         return Cut(host, ending, answer.seconds, detail, exchange.seen, exchange.snapshot, hooks)
 
     if answer.ok and exchange.sent and bytes(exchange.said).endswith(b"\n== cut\n"):
-        return end("cut", "" if exchange.with_snapshot else phrase(Detail.SNAPSHOT_PARTIAL))
+        return end("cut", "" if exchange.whole else phrase(Detail.SNAPSHOT_PARTIAL))
     if answer.ending is ssh.Ending.NOT_REACHED:
         return Cut(host, "not reached", answer.seconds, answer.detail)
     if not exchange.sent:
@@ -313,6 +322,7 @@ def _snapshot_part() -> str:
     lines = "\n".join(f'echo "== {name}"; {what}' for name, what in parts.items() if name not in SLOW)
     for name in SLOW:
         lines = f'{parts[name]} | {{ {lines}\necho "== {name}"; cat; }}'
+    lines += f'\necho "{_SNAPSHOT_WHOLE.decode().strip()}"'  # not reached where time or quota ended it
     return f"timeout {SNAPSHOT_SECONDS} sh -c '\n{lines}\n' </dev/null | head -c {SNAPSHOT_QUOTA}\n"
 
 

@@ -94,7 +94,7 @@ class Detail(Worded):
     RULES_NOT_LOADED = "rules_not_loaded", N_("the host could not load the rules: {said}")
     RULES_REFUSED = "rules_refused", N_("nft refused the rules: {said}")
     RULES_TORN = "rules_torn", N_("the rules did not arrive whole: {said}")
-    SNAPSHOT_PARTIAL = "snapshot_partial", N_("without a whole snapshot: the host did not end it in time")
+    SNAPSHOT_PARTIAL = "snapshot_partial", N_("without a whole snapshot: the host did not come to its end")
     ADDRESSES_ANSWER = "addresses_answer", N_("{addresses} answers")
     BOTH_FAMILIES = "both_families", N_("IPv4 and IPv6")
     CARD_MISSING = "card_missing", N_("there is no containment card: ungcuu enrol {host}")
