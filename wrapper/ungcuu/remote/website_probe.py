@@ -187,6 +187,47 @@ def _large_upload(editor: Editor, results: dict[str, dict[str, Any]], again: boo
         del results["upload 2 MB"]
 
 
+def own_pages(
+    order: dict[str, Any],
+    browser: Browser,
+    only: set[str],
+    results: dict[str, dict[str, Any]],
+    needs: dict[str, list[str]],
+) -> None:
+    """Try what belongs to the website itself; ``only`` names the trials, and none means all."""
+    for name, work, arguments in (
+        ("home page", home, (order,)),
+        ("pictures, styles, scripts", static, (browser, order)),
+        ("3 KB cookie", cookie, (browser, order)),
+        (_CROWD, crowd, (browser, order)),
+        ("database dump", database, (order,)),
+        ("content policy", content_policy, (browser, order, needs)),
+    ):
+        if not only or name in only:
+            trial(results, name, work, *arguments)
+    if pace_of(order["name"]).met_guard and _CROWD in results:
+        few = {"code": "trial_few_visitors", "count": _FEW}
+        known = results[_CROWD]["detail"]
+        results[_CROWD]["detail"] = [known, few] if known else few
+
+
+def pages_of_others(
+    order: dict[str, Any], sites: list[dict[str, Any]], only: set[str], results: dict[str, dict[str, Any]]
+) -> list[str]:
+    """Look at the host's other websites; returns the trials of the pages that were left out."""
+    again = bool(order.get("again"))
+    beside = order.get("pages", []) if again or order.get("alone") else pages_beside(sites, order["name"])
+    pages, left = beside[:_MOST_PAGES], [other["trial"] for other in beside[_MOST_PAGES:]]
+    for other in pages:
+        if not only or other["trial"] in only:
+            row = look(other, settled=not again)
+            if "seen" in row or again:
+                results[other["trial"]] = row
+            else:
+                left.append(other["trial"])
+    return left
+
+
 def main(order: dict[str, Any]) -> dict[str, Any]:
     """All trials, each noted by name."""
     results: dict[str, dict[str, Any]] = {}
@@ -199,32 +240,8 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     only = set(order.get("only") or [])
     sites, logs = served(), log_ends()
     needs: dict[str, list[str]] = {}
-    for name, work, arguments in (
-        ("home page", home, (order,)),
-        ("pictures, styles, scripts", static, (browser, order)),
-        ("3 KB cookie", cookie, (browser, order)),
-        (_CROWD, crowd, (browser, order)),
-        ("database dump", database, (order,)),
-        ("content policy", content_policy, (browser, order, needs)),
-    ):
-        if not only or name in only:
-            trial(results, name, work, *arguments)
-    paced = pace_of(order["name"]).met_guard
-    if paced and _CROWD in results:
-        few = {"code": "trial_few_visitors", "count": _FEW}
-        known = results[_CROWD]["detail"]
-        results[_CROWD]["detail"] = [known, few] if known else few
-    again = bool(order.get("again"))
-    listed = again or order.get("alone")
-    beside = order.get("pages", []) if listed else pages_beside(sites, order["name"])
-    pages, left = beside[:_MOST_PAGES], beside[_MOST_PAGES:]
-    for other in pages:
-        if not only or other["trial"] in only:
-            row = look(other, settled=not again)
-            if "seen" in row or again:
-                results[other["trial"]] = row
-            else:
-                left.append(other)
+    own_pages(order, browser, only, results, needs)
+    left = pages_of_others(order, sites, only, results)
     off: list[str] = []
     wanted = not only or only - set(results)
     here = order.get("trial") and all(Path(order["root"], name).exists() for name in order["markers"])
@@ -236,7 +253,7 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         "needs": needs,
         "misplaced": misplaced,
         "paced": pace_of(order["name"]).met_guard,
-        "refused_by": refused_by(logs) if again else [],
-        "left": [other["trial"] for other in left],
+        "refused_by": refused_by(logs) if order.get("again") else [],
+        "left": left,
         "off": off,
     }

@@ -56,15 +56,11 @@ def build(
     clocks = read_book(records, facts, present, folder)
     owed = people.people(records, present, clocks)
     return {
-        "L": {name: _(text) for name, text in LABELS.items()},
-        "lang": language(),
-        "zone": zone_name(present),
-        "version": __version__,
+        **_heading(present),
         "facts": facts,
         "tlp": tlp_of(facts),
         "phase": _(TITLES[facts.phase]),
         "severity": word(facts.severity),
-        "drawn_up": shown_time(format_time(present)),
         "clocks": overview.clocks(facts),
         "summary": [*overview.summary(facts, all_runs, reach), *_swept(records)],
         "root_lost": overview.root_lost(facts),
@@ -88,4 +84,15 @@ def build(
         "people": owed,
         "notes": [people.note(record) for record in records if record.kind == "note" and not from_host(record)],
         "integrity": people.integrity(records, checked, key, present),
+    }
+
+
+def _heading(present: datetime) -> dict[str, Any]:
+    """What any page of ours needs, whatever the case: words, language, time."""
+    return {
+        "L": {name: _(text) for name, text in LABELS.items()},
+        "lang": language(),
+        "zone": zone_name(present),
+        "version": __version__,
+        "drawn_up": shown_time(format_time(present)),
     }
