@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,11 @@ def test_keys_are_the_responders_alone(said: str, passed: bool | None) -> None:
 def test_odd_account_names_reach_no_shell() -> None:
     """An account's name comes from the inventory, where anything may stand."""
     assert "reboot" not in login_keys.question(["x; reboot", "root"], KEY_FILE)
+
+
+def test_sshd_is_asked_without_the_hosts_timeout() -> None:
+    """Seen failing on a host whose `timeout` hangs: the isolation ended NOT DONE after a minute, at its last proof."""
+    asked = login_keys.question(["root"], "/dev/null")
+    assert "timeout" not in asked
+    done = subprocess.run(["sh", "-s"], input=asked, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.endswith("keys\n")
