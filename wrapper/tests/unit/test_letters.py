@@ -147,6 +147,22 @@ def test_a_form_does_not_call_solved_what_is_not(settings: Settings) -> None:
         assert "Chưa được xử lý xong; đang ngắt khỏi mạng: web01" in values and "trở lại" not in values
 
 
+def test_the_course_of_events_is_drawn_where_there_is_one(settings: Settings) -> None:
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x", detected_by="</svg><b>y")
+        with Book(case, clock).run("isolate"):
+            pass
+    known = material(case)
+    pages = {name: render(context_of(form(name, known), known), "form.html.j2") for name in NAMES}
+    assert {name: page.count("<svg") for name, page in pages.items()} == {
+        "initial": 0,
+        "progress": 1,
+        "closing": 1,
+        "personal-data": 1,
+    }
+    assert "</svg><b>" not in pages["closing"]
+
+
 def test_lost_root_and_a_drill_stand_above_the_letter(settings: Settings) -> None:
     """They are no part of what a person takes out before signing."""
     with clock_of() as clock:

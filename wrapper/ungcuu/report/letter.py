@@ -23,7 +23,7 @@ from ungcuu.core.terminal import clean
 from ungcuu.hosts.reporting_site import ROLES, ReportingSite
 from ungcuu.report.forms import Form, Material
 from ungcuu.report.model import tlp_of
-from ungcuu.report.overview import root_lost
+from ungcuu.report.overview import picture, root_lost
 
 BLANK = "………………………………"
 _FIELD = re.compile(r"\bfield\.([a-z_]+)")
@@ -34,6 +34,7 @@ class Frame:
     """What stands around the fields of a letter: who sends it to whom, its marking, and what is doubtful about it.
 
     ``case`` names what it is about; ``drill`` is said above the title, like ``lost``: hosts on which root was lost.
+    ``picture`` is the course of events, drawn; a DOCX goes without.
     """
 
     site: ReportingSite
@@ -43,6 +44,7 @@ class Frame:
     drill: bool = False
     lost: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    picture: str = ""
 
 
 def frame_of(form: Form, material: Material) -> Frame:
@@ -60,6 +62,8 @@ def frame_of(form: Form, material: Material) -> Frame:
         drill=facts.drill,
         lost=tuple(row["text"] for row in root_lost(facts) if row["tone"] == "bad"),
         warnings=(*clocks.doubts, *clocks.notes),
+        # The first notice goes out when there is hardly anything to draw yet.
+        picture="" if form.name == "initial" else picture(facts, material.runs),
     )
 
 
@@ -102,6 +106,8 @@ def filled(form: Form, frame: Frame) -> dict[str, Any]:
         "signer": own.signer,
         "draft": _("DRAFT: an authorised person checks, completes, signs and sends it. Take this part out then."),
         "root_lost": list(frame.lost),
+        "picture_label": _("Course of events"),
+        "picture": frame.picture,
         "warnings": list(frame.warnings),
     }
 
