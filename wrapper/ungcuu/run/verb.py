@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ungcuu.core.errors import Exit, Outcome
@@ -212,6 +212,10 @@ class Verb:
     def host_word(self) -> str:
         """How help names a host that the verb takes."""
         return "HOST" if self.websites in (Websites.HOST, Websites.NONE) else "HOST[/WEBSITE]"
+
+
+# A verb that touches no host: an interrupted one leaves nothing that `resume` has to settle.
+on_controller = partial(Verb, hosts=Hosts.NONE, read_only=True, takes_lock=False, journaled=False)
 
 
 def _nothing_plays(*_words: object, **_named: object) -> RunResult:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ungcuu.cli import intake
 from ungcuu.cli.commands.case import documents, lessons, management, opening, reminding, reporting, scope, sweep
 from ungcuu.core.i18n import N_
-from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb, on_controller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,32 +48,10 @@ _ANY_CASE = Argument("case-id", required=False, complete=_case_ids)
 
 
 def _sub(
-    name: str,
-    summary: str,
-    run: Callable[[Context], Result],
-    *,
-    arguments: tuple[Argument, ...] = (),
-    options: tuple[Option, ...] = (),
-    steps: tuple[str, ...] = (),
-    examples: tuple[str, ...] = (),
-    phase: Phase = Phase.REVIEW,
-    hosts: Hosts = Hosts.NONE,
+    name: str, summary: str, run: Callable[[Context], Result], *, steps: tuple[str, ...] = (), **rest: Any
 ) -> Verb:
-    """A verb below `case`: it changes nothing on a host, and the case's own journal is the only one that it writes."""
-    return Verb(
-        name=name,
-        phase=phase,
-        summary=summary,
-        hosts=hosts,
-        arguments=arguments,
-        options=options,
-        run=run,
-        read_only=True,
-        takes_lock=False,
-        journaled=False,
-        steps_before=steps,
-        examples=examples,
-    )
+    """A verb below `case`: the case's own journal is the only one that it writes."""
+    return on_controller(name=name, summary=summary, run=run, steps_before=steps, **{"phase": Phase.REVIEW, **rest})
 
 
 VERB = Verb(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ungcuu.cli.commands.register import exchange, reading, writing
 from ungcuu.core.i18n import N_
-from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
+from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb, on_controller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,37 +39,10 @@ def _ids(_word: str) -> Sequence[str]:
 
 
 def _sub(
-    name: str,
-    summary: str,
-    run: Callable[[Context], Result],
-    *,
-    arguments: tuple[Argument, ...] = (),
-    options: tuple[Option, ...] = (),
-    check: Callable[[Context], None] | None = None,
-    steps: tuple[str, ...] = (),
-    examples: tuple[str, ...] = (),
-    description: str = "",
+    name: str, summary: str, run: Callable[[Context], Result], *, steps: tuple[str, ...] = (), **rest: Any
 ) -> Verb:
-    """A verb below `register`: it touches no host, and an interrupted one leaves nothing that `resume` has to settle.
-
-    What it writes is one record in the journal of operations (see `reading.operations`).
-    """
-    return Verb(
-        name=name,
-        phase=Phase.PREPARE,
-        summary=summary,
-        description=description,
-        hosts=Hosts.NONE,
-        arguments=arguments,
-        options=options,
-        check=check,
-        run=run,
-        read_only=True,
-        takes_lock=False,
-        journaled=False,
-        steps_before=steps,
-        examples=examples,
-    )
+    """A verb below `register`: what it writes is one record in the journal of operations (see `reading.operations`)."""
+    return on_controller(name=name, summary=summary, run=run, steps_before=steps, **{"phase": Phase.PREPARE, **rest})
 
 
 VERB = Verb(
