@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,30 @@ def test_never_takes_the_units_away(asked: list[list[str]], tmp_path: Path) -> N
     assert list(timer.parent.iterdir()) == []
     assert ["systemctl", "--user", "disable", "--now", timer.name] in asked
     assert not schedule.remove(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("states", "named"),
+    [
+        (("active", "inactive"), {}),
+        (("", ""), {}),  # no systemd that answers: not known
+        (("inactive", "inactive"), {"ungcuu-case-remind.timer": "enable --now"}),
+        (("active", "failed"), {"ungcuu-case-remind.service": "status"}),
+    ],
+)
+def test_a_timer_that_stands_still_is_named(
+    asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, states: Any, named: Any
+) -> None:
+    """Nobody is reminded by it, and nothing else says so. A host's own timer is not ours to judge."""
+    made = schedule.install(settings(tmp_path), tmp_path, "*:0/10", ("case", "remind", "--send"))
+    made.with_name("ungcuu-integrity.timer").write_text("[Unit]\nDescription=Compare the files\n")
+    said = dict(zip(("is-active", "is-failed"), states, strict=True))
+    monkeypatch.setattr(
+        subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, 0, said[words[-2]] + "\n", "")
+    )
+    found = schedule.standing_still()
+    assert list(found) == list(named)
+    assert all(what in found[name] for name, what in named.items())
 
 
 @pytest.mark.parametrize("calendar", ["nonsense", "weekly\nExecStart=/bin/sh"])

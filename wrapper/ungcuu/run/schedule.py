@@ -18,6 +18,7 @@ from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 
 NEVER = "never"
+_BY_THE_CLOCK = "by the clock"  # in the description of each unit below
 _VAULT_PASSWORD = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105  (the name of a variable)
 _SERVICE = """\
 [Unit]
@@ -85,6 +86,30 @@ def remove(words: Sequence[str]) -> bool:
         path.unlink(missing_ok=True)
     _systemctl("daemon-reload")
     return True
+
+
+def standing_still() -> dict[str, str]:
+    """Return the timers set up here that do not run, or whose last run failed, each with what starts it again."""
+    scope = [] if os.geteuid() == 0 else ["--user"]
+    found = {}
+    for timer in sorted(_unit(("", "")).parent.glob("ungcuu-*.timer")):
+        if _BY_THE_CLOCK not in timer.read_text("utf-8", "replace"):
+            continue  # one of a host's own
+        service = timer.with_suffix(".service").name
+        if _asked([*scope, "is-active", timer.name]) not in ("active", ""):
+            found[timer.name] = " ".join(["systemctl", *scope, "enable", "--now", timer.name])
+        elif _asked([*scope, "is-failed", service]) == "failed":
+            found[service] = " ".join(["systemctl", *scope, "status", service])
+    return found
+
+
+def _asked(words: Sequence[str]) -> str:
+    """What systemd says; nothing where it says nothing."""
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def lingers() -> bool:

@@ -73,6 +73,7 @@ def _controller(context: Context) -> list[Check]:
         *_modes(context),
         *_lost_cases(context),
         _room(state),
+        *_timers(),
         *_names(context),
     ]
     return [check for check in checks if check is not None]
@@ -135,6 +136,14 @@ def _room(state: Path) -> Check:
     if free < FREE_MIB:
         return _check(_("disk"), "bad", message, _("Free space, or set UNGCUU_STATE to another disk."))
     return _check(_("disk"), "good", message)
+
+
+def _timers() -> list[Check]:
+    """A timer that stopped sends no reminder and starts no drill, which looks like a quiet week."""
+    from ungcuu.run import schedule
+
+    still = schedule.standing_still()
+    return [_check(_("timer"), "bad", _("{name} does not run").format(name=name), fix) for name, fix in still.items()]
 
 
 def _names(context: Context) -> list[Check]:
