@@ -50,7 +50,10 @@ def _pages(folder: str) -> list[str]:
 
 def _contents() -> str:
     """The table of contents, hidden in the home page: a page of the repository needs no directive for it."""
-    parts = {"": ["docs/README", "Tiếng Việt <README.vi>"], **{title: _pages(folder) for title, folder in PARTS.items()}}
+    parts = {
+        "": ["docs/README", "Tiếng Việt <README.vi>"],
+        **{title: _pages(folder) for title, folder in PARTS.items()},
+    }
     parts["Project"] = ["CONTRIBUTING", "SECURITY", "CHANGELOG"]
     return "".join(
         "\n\n```{toctree}\n:hidden:\n"
