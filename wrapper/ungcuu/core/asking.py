@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import Stopped
+from ungcuu.core.errors import Refused, Stopped
 from ungcuu.core.i18n import _
 
 if TYPE_CHECKING:
@@ -30,3 +30,25 @@ def ask(out: Screen, question: str, state: str) -> str:
         click.echo("", err=True)  # the cursor stands behind the question
         raise Stopped(_("Stopped at the question."), state) from None
     return str(typed).strip()
+
+
+def ask_secret(out: Screen, question: str, state: str) -> str:
+    """Ask for what must not be seen on the terminal, and return it as it was typed.
+
+    Raises:
+        Refused: There is no terminal to ask on.
+        Stopped: Ctrl-C, or the end of the input, in place of an answer.
+    """
+    import sys
+
+    import click
+
+    from ungcuu.core.live_line import asking
+
+    if not sys.stdin.isatty():
+        raise Refused(_("There is no terminal to ask on: {question}").format(question=question), state)
+    try:
+        with asking(out):
+            return str(click.prompt(question, hide_input=True, err=True))
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        raise Stopped(_("Stopped at the question."), state) from None

@@ -19,6 +19,7 @@ from ungcuu.case.journal import NAME
 from ungcuu.case.record import marked
 from ungcuu.core.errors import Outcome
 from ungcuu.core.settings import Settings
+from ungcuu.prepare.kit.standing import standing
 from ungcuu.report.hosts_table import HostRow, Overview, overview
 
 if TYPE_CHECKING:
@@ -50,9 +51,18 @@ class _Collector:
         found = overview(self._settings, self._present)
         yield _gauge("ungcuu_metrics_timestamp_seconds", "When this file was made.", [({}, self._present.timestamp())])
         yield _gauge("ungcuu_info", "The version of ungcuu.", [({"version": __version__}, 1)])
+        yield from _of_kit(self._settings)
         yield from _of_hosts(self._settings, found.hosts)
         yield from _of_cases(self._settings, found, self._present)
         yield from _of_runs(self._settings)
+
+
+def _of_kit(settings: Settings) -> Iterator[Metric]:
+    kit = standing(settings)
+    name, what = "ungcuu_kit_timestamp_seconds", "When the last controller-loss kit was made."
+    yield _gauge(name, what, [({}, kit.time.timestamp() if kit else None)])
+    name, what = "ungcuu_kit_outdated_files", "Files that have changed since the last controller-loss kit was made."
+    yield _gauge(name, what, [({}, len(kit.changed) if kit else None)])
 
 
 def _of_hosts(settings: Settings, rows: tuple[HostRow, ...]) -> Iterator[Metric]:

@@ -72,6 +72,7 @@ def _controller(context: Context) -> list[Check]:
         _state(state),
         *_modes(context),
         *_lost_cases(context),
+        _kit(context),
         _room(state),
         *_timers(),
         *_names(context),
@@ -128,6 +129,22 @@ def _lost_cases(context: Context) -> list[Check]:
     from ungcuu.case.index import lost
 
     return [_check(_("cases"), "bad", one.text, one.next_command) for one in lost(context.settings)]
+
+
+def _kit(context: Context) -> Check:
+    """Whether another machine could become the controller, with what holds today."""
+    from ungcuu.prepare.kit.standing import standing
+
+    fix = "ungcuu kit make --out FILE"
+    known = standing(context.settings)
+    if known is None:
+        message = _("none was made: who loses this machine loses keys, records and the way to the hosts")
+        return _check(_("controller-loss kit"), "warn", message, fix)
+    present = datetime.now(UTC)
+    if doubt := known.doubt(present):
+        return _check(_("controller-loss kit"), "warn", doubt, fix)
+    message = _("{file}, {days} days old").format(file=known.file, days=known.age_days(present))
+    return _check(_("controller-loss kit"), "good", message)
 
 
 def _room(state: Path) -> Check:

@@ -10,6 +10,7 @@ from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ungcuu.prepare.kit.standing import Standing
     from ungcuu.report.hosts_table import HostRow
 
 _MOST = 20
@@ -22,6 +23,7 @@ def _run(context: Context) -> Result:
 
     from ungcuu.case.index import lost
     from ungcuu.cli.deadlines_view import as_data
+    from ungcuu.prepare.kit.standing import standing
     from ungcuu.report.format import word
     from ungcuu.report.hosts_table import overview
     from ungcuu.report.people import remaining
@@ -38,6 +40,9 @@ def _run(context: Context) -> Result:
         message = _("Last drill on disposable hosts: {scenario}, {outcome}, {age}")
         told = message.format(scenario=scenario, outcome=word(outcome), age=_age(when, present))
         context.out.line(told, "" if outcome == "DONE" else "warn")
+    kit = standing(context.settings)
+    if found.hosts:
+        context.out.line(*_kit(kit, present))
     for case, clock in found.clocks[:_MOST]:
         assert clock.due is not None  # noqa: S101  (it is pressing)
         style = "bad" if clock.due < present else "warn"
@@ -55,11 +60,21 @@ def _run(context: Context) -> Result:
         data={
             "overview": [asdict(row) for row in found.hosts],
             "drill": dict(zip(("time", "scenario", "outcome"), found.drill, strict=True)) if found.drill else None,
+            "kit": {"time": kit.time.isoformat(), "file": kit.file, "changed": list(kit.changed)} if kit else None,
             "deadlines": [{"case": case} | as_data(clock) for case, clock in found.clocks],
             "missing": [one.as_data() for one in gone],
             "unreadable": list(found.unreadable),
         },
     )
+
+
+def _kit(kit: Standing | None, present: datetime) -> tuple[str, str]:
+    """A line on the controller-loss kit, with its style."""
+    if kit is None:
+        return _("No controller-loss kit was made: ungcuu kit make --out FILE"), "warn"
+    doubt = kit.doubt(present)
+    told = _("Controller-loss kit: {file}, {age}").format(file=kit.file, age=_age(kit.time.isoformat(), present))
+    return (f"{told}; {doubt}", "warn") if doubt else (told, "")
 
 
 def _row(row: HostRow, present: datetime) -> list[str]:

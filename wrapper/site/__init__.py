@@ -1,0 +1,1 @@
+"""Builds the documentation as a site; no part of what is installed."""
