@@ -34,6 +34,7 @@ from ungcuu.core.atomic import make_private
 from ungcuu.core.debian import DEFAULT
 from ungcuu.core.errors import Exit, NotVerified
 from ungcuu.core.settings import Settings
+from ungcuu.drill import scenario
 from ungcuu.lab import Lab, LabHost
 
 _HELD_LOG = "/run/ungcuu-drill-held.json"
@@ -90,19 +91,21 @@ class Report:
 
 def scenarios() -> list[str]:
     """Names of the scenarios that can be played."""
-    folder = files("ungcuu") / "drill"
-    return sorted(item.name for item in folder.iterdir() if (item / "scenario.yml").is_file())
+    return [name for name in scenario.names() if scenario.has_simulation(name)]
 
 
 def load(name: str) -> dict[str, Any]:
-    """Read a scenario's data.
+    """Read what a scenario plays, with its title and story.
 
     Raises:
         DrillFailed: no such scenario; the message lists those that exist.
     """
     if name not in scenarios():
         raise DrillFailed(f"There is no scenario {name!r}; there are: {', '.join(scenarios())}.")
-    return dict(yaml.safe_load((files("ungcuu") / "drill" / name / "scenario.yml").read_text(encoding="utf-8")))
+    known = scenario.load(name)
+    texts = {"title": dataclasses.asdict(known.title), "story": dataclasses.asdict(known.story)}
+    simulation = files("ungcuu") / "drill" / name / scenario.SIMULATION
+    return texts | dict(yaml.safe_load(simulation.read_text(encoding="utf-8")))
 
 
 def _typed(words: Sequence[str]) -> str:
@@ -113,10 +116,10 @@ def _typed(words: Sequence[str]) -> str:
 class Drill:
     """One run of one scenario in one lab."""
 
-    def __init__(self, scenario: str, settings: Settings, slot: int, say: Say, language: str = "en") -> None:
+    def __init__(self, name: str, settings: Settings, slot: int, say: Say, language: str = "en") -> None:
         """Prepare; nothing is started yet. `settings.state` becomes the parent of the drill's own state folder."""
-        self.data = load(scenario)
-        self.folder = files("ungcuu") / "drill" / scenario
+        self.data = load(name)
+        self.folder = files("ungcuu") / "drill" / name
         self.state = make_private(settings.state / "drill")
         self.lab = Lab(slot, self.state / "lab" / str(slot))
         self.host: LabHost = self.lab.find(self.data["host"])
@@ -124,7 +127,7 @@ class Drill:
         self.name = "portal.lab.test"
         self.say = say
         self.language = language
-        self.report = Report(scenario)
+        self.report = Report(name)
         self.known_good: dict[str, str] = {}
         self.moments: dict[str, float] = {}
 

@@ -83,6 +83,21 @@ def drill(context: Context) -> Result:
     )
 
 
+def scenario(context: Context) -> Result:
+    """Draft the response plan of a scenario."""
+    from ungcuu.cli.deadlines_view import profiles_of
+    from ungcuu.drill.scenario import load
+    from ungcuu.report import response_plan
+
+    known, profiles = load(context.options["scenario"]), profiles_of(context)
+    return _draft(
+        context,
+        lambda site: response_plan.letter(known, site, profiles),
+        known.id,
+        lambda: response_plan.doubts(profiles),
+    )
+
+
 def patch(context: Context) -> Result:
     """Draft the report on security updates."""
     from ungcuu.cli.commands.register.reading import quarter_of, view_of
