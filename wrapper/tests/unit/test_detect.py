@@ -271,6 +271,40 @@ def test_our_own_files_are_excused_by_content_only() -> None:
     assert {item.path for item in found(snapshot(), taken, policy)} == {path, wish}
 
 
+VAULT_FILES = (
+    "/etc/ssh/sshd_config.d/50-ungcuu-backup.conf",
+    "/etc/ssh/ungcuu-backup.keys",
+    "/etc/sudoers.d/ungcuu-backup",
+)
+
+
+@pytest.mark.parametrize("changed", ["", *VAULT_FILES, "password", "shell", "uid", "home"])
+def test_the_vault_s_account_is_ours_only_as_it_was_made(changed: str) -> None:
+    """A first backup after the baseline must not read as an intruder's, nor its name serve one.
+
+    Seen failing with each of the conditions of `_is_vault_account` taken out.
+    """
+    row = account("ungcuu-backup", home="/nonexistent", password="locked", digest="") | {"shell": "/bin/sh"}
+    row |= {"password": {"password": "set"}, "shell": {"shell": "/bin/bash"}, "uid": {"uid": "33"},
+            "home": {"home": "/tmp"}}.get(changed, {})  # fmt: skip
+    files = [file(path, "system", sha256=("b" if path == changed else "a") * 64) for path in VAULT_FILES]
+    policy = dataclasses.replace(POLICY, expected=dict.fromkeys(VAULT_FILES, "a" * 64))
+    web = account("www-data", uid="33")
+    seen = found(snapshot(account=[web]), snapshot(account=[web, row], file=files), policy)
+    assert any(item.rule == "account.added" for item in seen) == bool(changed)
+    assert (seen == []) == (not changed)
+
+
+def test_packages_that_ungcuu_installed_are_expected() -> None:
+    """The first backup installs restic; another version of it, or a package of somebody else, is shown."""
+    nginx, restic = ({"name": name, "architecture": "amd64", "version": "1"} for name in ("nginx", "restic"))
+    before, now = snapshot(package=[nginx]), snapshot(package=[nginx, restic])
+    policy = dataclasses.replace(POLICY, expected={"package:restic": "1"})
+    assert found(before, now, policy) == []
+    other = dataclasses.replace(POLICY, expected={"package:restic": "2"})
+    assert [item.rule for item in found(before, now, other)] == ["package.changed"]
+
+
 def test_masks() -> None:
     """The mask that eradication leaves is no finding; a guard that was masked is."""
     mask = file("/etc/systemd/system/helper.path", "system", type="link", target="/dev/null", sha256="")

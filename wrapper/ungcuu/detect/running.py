@@ -119,7 +119,14 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
     if comparison.before is None:
         return
     before, now = comparison.before.of("package"), comparison.now.of("package")
-    changed = [key for key in before.keys() | now.keys() if before.get(key) != now.get(key)]
+    ours = comparison.policy.expected
+    changed = [
+        key
+        for key in before.keys() | now.keys()
+        if before.get(key) != now.get(key)
+        # Which ungcuu itself installed, in that version.
+        and not (key in now and ours.get(f"package:{key[0]}") == now[key].get("version"))
+    ]
     if changed:
         told = [
             f"{key[0]}: {before.get(key, {}).get('version', '–')} → {now.get(key, {}).get('version', '–')}"

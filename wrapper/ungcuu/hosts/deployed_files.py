@@ -40,7 +40,10 @@ def _digest(content: str | bytes) -> str:
 
 
 def remember_digests(state: Path, host: str, digests: Mapping[str, str | None]) -> None:
-    """The same by SHA-256; ``account:NAME`` stands for the digest of a password that was given to an account."""
+    """The same by SHA-256.
+
+    ``account:NAME`` has the digest of a password that was given to an account, ``package:NAME`` the version installed.
+    """
     folder = make_private(state / "hosts" / host)
     with (folder / f".{NAME}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
