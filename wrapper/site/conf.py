@@ -33,6 +33,7 @@ PARTS = {
     "Tutorials": "docs/tutorial",
     "How to": "docs/how-to",
     "Look up": "docs/reference",
+    "Response plans": "docs/reference/scenarios",
     "Understand": "docs/explanation",
     "Decisions": "docs/decisions",
     "Roles": "roles",
