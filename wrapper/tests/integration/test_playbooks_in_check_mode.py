@@ -24,8 +24,6 @@ from ungcuu.detect import baseline
 from ungcuu.lab import Lab
 from ungcuu.recover import restore_points
 
-pytestmark = pytest.mark.nightly
-
 ROOT = Path(__file__).parents[3]
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
@@ -62,6 +60,7 @@ class Case:
 # In this order: a later one finds what an earlier one made.
 CASES = {
     "harden": Case(foretold=True),
+    "harden_website": Case(),
     "backup": Case(),
     "baseline": Case(),
     "restore_points": Case(),
@@ -144,6 +143,7 @@ def variables(case: Case, lab: Lab, folder: Path) -> dict[str, Any]:
     return {name: point.id if value == "POINT" else value for name, value in case.variables.items()}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", CASES)
 def test_check_mode_changes_nothing_and_says_what_the_run_does(
     lab_hosts: Lab, ungcuu: Ungcuu, playbook: Playbook, tmp_path: Path, name: str
