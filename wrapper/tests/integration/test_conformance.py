@@ -48,6 +48,8 @@ def test_a_site_is_protected_attacked_and_returned(
 ) -> None:
     """Every step ends well, nothing on a stock site has to be accepted, every plant is found, every row comes back."""
     stack = STACKS[name]
+    if stack.missing:
+        pytest.skip(stack.missing)
     lab = fresh(stack.host, "vault01")
     monkeypatch.setenv("UNGCUU_STATE", str(tmp_path / "state"))  # another site was on this host before
     (tmp_path / "state").mkdir(mode=0o700)
