@@ -32,8 +32,8 @@ the commands say is not believed: plants, files, rows, passwords and pages are l
 
 Run it with `./check conformance`, or one site with
 `pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. `./check` runs one of the sites that passed every
-step, another one each day. The recipes are in `wrapper/tests/integration/conformance/sites/`. NukeViet needs the folder of
-its source in `UNGCUU_SOURCE_NUKEVIET`.
+step, another one each day. The recipes are in `wrapper/tests/integration/conformance/sites/`. NukeViet needs the folder
+of its source in `UNGCUU_SOURCE_NUKEVIET`.
 
 Seconds are those of the whole command as typed. The load is the machine's own over five minutes when the course began,
 on two cores; under load a step takes several times as long as on an idle machine.

@@ -20,8 +20,8 @@ mkdir -p "$root"
 cp -R /tmp/source/. "$root/"
 rm -rf /tmp/source "$root/.git" "$root/.github" "$root/.gitattributes" "$root/.gitignore"
 chown -R root:root "$root"
-# What its manual wants to be writable.
-chown -R www-data:www-data "$root/data" "$root/uploads" "$root/assets"
+# What its installer wants to be writable.
+for folder in assets uploads data/cache data/config data/logs data/tmp; do chown -R www-data:www-data "$root/$folder"; done
 mariadb -e "CREATE DATABASE portal CHARACTER SET utf8mb4; GRANT ALL ON portal.* TO portal@localhost IDENTIFIED BY '$password'"
 
 case $STACK in
