@@ -24,12 +24,14 @@ MEASURED = Path(__file__).parent / "conformance" / "measured.json"
 
 
 def chosen(today: date) -> str:
-    """Return the site of the day; none where no site has passed yet."""
+    """Return the site of the day; none where no site has passed yet, in one go."""
     measured = json.loads(MEASURED.read_text("utf-8"))
     passed = sorted(
         name
         for name, record in measured.items()
-        if name in STACKS and all(step["outcome"] in (PASSED, NOT_OFFERED) for step in record["steps"])
+        if name in STACKS
+        and not record.get("in_parts")
+        and all(step["outcome"] in (PASSED, NOT_OFFERED) for step in record["steps"])
     )
     return passed[today.toordinal() % len(passed)] if passed else ""
 
@@ -48,6 +50,8 @@ def test_a_site_is_protected_attacked_and_returned(
 ) -> None:
     """Every step ends well, nothing on a stock site has to be accepted, every plant is found, every row comes back."""
     stack = STACKS[name]
+    if stack.missing:
+        pytest.skip(stack.missing)
     lab = fresh(stack.host, "vault01")
     monkeypatch.setenv("UNGCUU_STATE", str(tmp_path / "state"))  # another site was on this host before
     (tmp_path / "state").mkdir(mode=0o700)

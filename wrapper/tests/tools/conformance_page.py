@@ -32,7 +32,11 @@ the commands say is not believed: plants, files, rows, passwords and pages are l
 
 Run it with `./check conformance`, or one site with
 `pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. `./check` runs one of the sites that passed every
-step, another one each day. The recipes are in `wrapper/tests/integration/conformance/sites/`.
+step in one go, another one each day. The recipes are in `wrapper/tests/integration/conformance/sites/`. NukeViet needs
+the folder of its source in `UNGCUU_SOURCE_NUKEVIET`.
+
+*In parts*: the course was interrupted and went on, on the same host, after what it had found was fixed; "What the steps
+said" has each such step.
 
 Seconds are those of the whole command as typed. The load is the machine's own over five minutes when the course began,
 on two cores; under load a step takes several times as long as on an idle machine.
@@ -82,7 +86,7 @@ def _sites(records: Records) -> Iterator[str]:
         yield _row(
             f"`{name}`",
             f"{record['title']}: {record['versions']}",
-            record["measured"],
+            record["measured"] + (", in parts" if record.get("in_parts") else ""),
             record["load"],
             f"{facts['found']} of {facts['needed']}" if facts else "–",
             len(facts["wrong"]) if facts else "–",

@@ -12,7 +12,7 @@ import pytest
 from ungcuu.core.sentences import plain
 from ungcuu.hosts import profiles, trial_form
 from ungcuu.hosts.typed_data import Mismatch
-from ungcuu.remote import editor, page_forms
+from ungcuu.remote import editor, page_client, page_forms
 from ungcuu.remote.page_client import Broken
 
 FORM = """<form action="https://elsewhere.test/"><input name="q"><input type=hidden name="x" value="1"></form>
@@ -54,6 +54,21 @@ def test_hidden_fields_of_the_right_form_are_sent() -> None:
     page = Page(html(FORM), html(""))
     taking(page, trial_form.Step("/in"), trial_form.Step("/in", "POST", form="p", fields={"p": "{password}"}))
     assert page.asked[1][2] is not None and page.asked[1][2].startswith(b"token=a%2Bb%26c&p=")
+
+
+def test_a_form_comes_from_the_website(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NukeViet blocks a form without a referer, as its guard against forged requests. Seen failing without it."""
+    sent: list[Mapping[str, str]] = []
+
+    def ask(*_where: Any, headers: Mapping[str, str], **_more: Any) -> Any:
+        sent.append(headers)
+        return 200, [], b""
+
+    monkeypatch.setattr(page_client.page, "ask", ask)
+    browser = page_client.Browser("X.test", patient=False)
+    browser.ask("GET", "/")
+    browser.ask("POST", "/in", b"a=b")
+    assert [headers.get("Referer") for headers in sent] == [None, "http://x.test/"]
 
 
 def test_an_address_that_a_page_gives_leads_to_this_website_alone() -> None:

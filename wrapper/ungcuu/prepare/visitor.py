@@ -8,6 +8,9 @@ from typing import Any
 
 from ungcuu.prepare.one_session import answer_of
 
+# Thirty logins at once keep a small server busy for longer than a usual page: slow is not broken.
+PATIENCE = 60  # seconds
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -38,7 +41,7 @@ class Visitor:
         """The health page, redirects followed, as ``ungcuu.remote.page.wait`` judges it: ``passed``, ``status``, …"""
         asked = {name: self._site[f"website_health_{name}"] for name in ("path", "text")}
         order = {"do": "wait", "name": self._name, "ports": self._ports, "address": "127.0.0.1", "tries": tries}
-        return dict(self._ask(order | asked | {"pause": pause}))
+        return dict(self._ask(order | asked | {"pause": pause, "timeout": PATIENCE}))
 
     def get(self, path: str = "/", **options: Any) -> Answer:
         """One answer; ``options`` are those of ``ungcuu.remote.page.ask``.
@@ -56,7 +59,7 @@ class Visitor:
         """
         scheme = options.pop("scheme", "")
         scheme, port = (scheme, self.port(scheme)) if scheme else self._door
-        request = {"name": self._name, "scheme": scheme, "port": port, **options}
+        request = {"name": self._name, "scheme": scheme, "port": port, "timeout": PATIENCE, **options}
         answers = self._ask({"do": "get", "requests": [request | {"path": path} for path in paths]})["answers"]
         silent = [answer["error"] for answer in answers if answer["error"]]
         assert not silent, f"{self._name} gives no answer over {scheme} on this host: {silent[0]}"  # noqa: S101

@@ -104,7 +104,10 @@ class Browser:
     def _once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str] | None
     ) -> tuple[int, dict[str, str], bytes]:
-        sent = {"Host": urlsplit(self.origin).netloc, "User-Agent": "ungcuu-probe", "Accept": "*/*", **(headers or {})}
+        sent = {"Host": urlsplit(self.origin).netloc, "User-Agent": "ungcuu-probe", "Accept": "*/*"}
+        if method == "POST":  # as a browser does: NukeViet refuses a form that comes from nowhere
+            sent["Referer"] = f"{self.origin}/"
+        sent |= headers or {}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
         more = {"scheme": self.scheme, "port": self.port, "timeout": TIMEOUT}

@@ -131,6 +131,8 @@ class Course:
     # --- prepare ------------------------------------------------------------------------------------------------------
 
     def _install(self, _step: Step) -> None:
+        if self.stack.source:
+            self.host.lay("/tmp/source", Path(os.environ[self.stack.source]))
         self.host.run(self.stack.install)
         self.record.versions = self.host.versions()
 

@@ -53,7 +53,7 @@ class Editor:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.ask("POST", path, urlencode(fields).encode(), headers)
 
-    def send(self, path: str, name: str, headers: Mapping[str, str] = NOTHING, **fields: str) -> tuple[int, str]:
+    def send(self, address: str, name: str, headers: Mapping[str, str] = NOTHING, **fields: str) -> tuple[int, str]:
         """Send a form with a picture as its file ``name``."""
         mark = secrets.token_hex(16)
         parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
@@ -61,7 +61,7 @@ class Editor:
         head = f'--{mark}\r\nContent-Disposition: form-data; name="{name}"; filename="{self.file}"\r\n'
         parts.append(f"{head}Content-Type: image/png\r\n\r\n".encode() + picture(20_000) + b"\r\n")
         kind = {"Content-Type": f"multipart/form-data; boundary={mark}", **headers}
-        return self.ask("POST", path, b"".join(parts) + f"--{mark}--\r\n".encode(), kind)
+        return self.ask("POST", address, b"".join(parts) + f"--{mark}--\r\n".encode(), kind)
 
     def work(self) -> None:
         """Log in, write, upload.
@@ -206,4 +206,44 @@ class Php(Editor):
         return self.ask("GET", "/admin.php")[0] == 200
 
 
-EDITORS = {"wordpress": Wordpress, "mediawiki": Mediawiki, "dokuwiki": Dokuwiki, "php": Php}
+class Nukeviet(Editor):
+    """NukeViet: the forms of its control panel, and the address to which its file manager sends files."""
+
+    def _panel(self, fields: str = "") -> str:
+        return f"/admin/index.php?language=vi{fields}"
+
+    def log_in(self) -> None:
+        page = self.ask("GET", self._panel())
+        found = re.search(r'name="checkss" value="(\w+)"', page[1])
+        _expect(found is not None, "the panel", page)
+        token = found[1] if found else ""
+        headers = {"Referer": f"http://{self.host}{self._panel()}"}  # it refuses a form without one
+        form = urlencode({"nv_login": ACCOUNT, "nv_password": self.password, "checkss": token})
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.ask("POST", self._panel(), form.encode(), headers | kind)
+        _expect(answer[0] == 200 and self.inside(), "login", answer)
+        self.headers = headers
+
+    def write(self) -> None:
+        fields = {"save": "1", "status1": "1", "catids[]": "1", "catid": "1", "title": TITLE, "inhome": "1",
+                  "hometext": TEXT, "bodyhtml": f"<p>{TEXT}</p>"}  # fmt: skip
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        path = self._panel("&nv=news&op=content")
+        answer = self.ask("POST", path, urlencode(fields).encode(), self.headers | kind)
+        seen = self.ask("GET", "/index.php?language=vi&nv=news")
+        _expect(answer[0] in (200, 302) and TITLE in seen[1], "saving an article", answer)
+
+    def upload(self) -> None:
+        answer = self.send(self._panel("&nv=upload&op=upload"), "upload", self.headers, path="uploads/news")
+        _expect(answer[0] == 200 and self.file in answer[1], "upload", answer)
+        seen = self.ask("GET", f"/uploads/news/{self.file}")
+        _expect(seen[0] == 200, "the picture", seen)
+
+    def inside(self) -> bool:
+        text = self.ask("GET", self._panel("&nv=siteinfo"))[1]
+        return 'name="nv_password"' not in text and "admin_logout" in text
+
+
+EDITORS = {
+    "wordpress": Wordpress, "mediawiki": Mediawiki, "dokuwiki": Dokuwiki, "php": Php, "nukeviet": Nukeviet,
+}  # fmt: skip # a table

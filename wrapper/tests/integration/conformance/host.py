@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from conformance.site import Stack
 
@@ -45,6 +47,18 @@ class Host:
         if done.returncode:
             raise RuntimeError(f"{script[:200]}: {(done.stderr or done.stdout).decode(errors='replace')[-1500:]}")
         return done.stdout.decode(errors="replace")
+
+    def lay(self, path: str, folder: Path) -> None:
+        """Copy a folder of the controller to a path of the host.
+
+        Raises:
+            RuntimeError: The host did not take it.
+        """
+        packed = subprocess.run(["tar", "-C", str(folder), "-c", "."], capture_output=True, check=True).stdout
+        script = f"mkdir -p {path} && tar -x --no-same-owner -C {path}"
+        done = self.lab.exec(self.stack.host, ["sh", "-ec", script], packed)
+        if done.returncode:
+            raise RuntimeError(f"{folder}: {done.stderr.decode(errors='replace')[-500:]}")
 
     @property
     def address(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,11 +67,19 @@ class Stack:
     impossible: Mapping[str, str]
     beside: Mapping[str, Plant] = field(default_factory=dict)  # further things that only this application has
     blinding: Blinding | None = None
+    source: str = ""  # the variable that names the folder of its source, where no package of Debian has it
 
     @property
     def engine(self) -> str:
         """The database's engine, or ``none``."""
         return self.environment.get("ENGINE", "none")
+
+    @property
+    def missing(self) -> str:
+        """Why it can't be installed here; empty where it can."""
+        if not self.source or Path(os.environ.get(self.source) or "/nowhere").is_dir():
+            return ""
+        return f"set {self.source} to the folder of its source"
 
 
 def stacks() -> dict[str, Stack]:
@@ -109,4 +118,5 @@ def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
         impossible={name: plant["impossible"] for name, plant in wanted.items() if name not in here},
         beside={name: Plant(**plant) for name, plant in beside.items()},
         blinding=Blinding(**variant["blinding"]) if "blinding" in variant else None,
+        source=data.get("source", ""),
     )

@@ -64,10 +64,27 @@ class ActionModule(DocumentedAction):
             asked = {"ask": "site", "addresses": addresses, "site": page}
             judge = proofs.notice if kind.startswith("notice") else proofs.served
             found += judge(self._ask(asked, kind), place, addresses)
+        if ports and place.vantage and self._logs_in(args, task_vars):
+            why = phrase(Detail.VANTAGE_LOGS_IN, host=place.vantage)
+            return [*found, proofs.not_seen(Proof.SSH_CLOSED, place, why)]
         for port in ports:
             answer = self._ask({"ask": "ports", "addresses": addresses, "ports": [port]}, kind)
             found += proofs.closed(answer, place, addresses)
         return found
+
+    @staticmethod
+    def _vantage(args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        name = str(args["vantage"])
+        target = site.target_from(name, dict(task_vars["hostvars"][name]))
+        return vantage_point.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
+
+    def _logs_in(self, args: dict[str, Any], task_vars: dict[str, Any]) -> bool:
+        """Whether the vantage is one of those that SSH is open to, as the vault is: it can't see it closed."""
+        try:
+            allowed = allowlist.allow_list(map(str, args.get("allowed") or ()))
+        except allowlist.Unresolved:
+            allowed = allowlist.allow_list(())
+        return vantage_point.may_log_in(self._vantage(args, task_vars), allowed)
 
     def _contained(
         self,
@@ -85,9 +102,7 @@ class ActionModule(DocumentedAction):
             return proofs.contained(answer, place, addresses, ports, ssh_port)
         if not args.get("vantage"):
             return [proofs.not_seen(Proof.NO_PORT_ANSWERS, place, phrase(Detail.NO_VANTAGE))]
-        name = str(args["vantage"])
-        target = site.target_from(name, dict(task_vars["hostvars"][name]))
-        vantage = vantage_point.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
+        vantage = self._vantage(args, task_vars)
         allowed = allowlist.allow_list(map(str, args.get("allowed") or ()))
         # Over a connection of our own: a vantage that is down must not end the play.
         found, _alive = outside.ask_vantage(

@@ -1,0 +1,102 @@
+#!/bin/sh
+# NukeViet from its released source, which the suite has laid into /tmp/source, by its own installer.
+# STACK: nginx or apache.
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+cd /
+case $STACK in
+    nginx) packages="nginx-light php-fpm" ;;
+    apache) packages="apache2 libapache2-mod-php" ;;
+esac
+apt-get -qq update
+# shellcheck disable=SC2086  # a list of words
+apt-get -qq install -y --no-install-recommends mariadb-server php-cli php-mysql php-gd php-xml php-curl php-mbstring php-zip \
+    curl cron $packages >/dev/null
+systemctl start mariadb
+
+root=/var/www/portal
+password=$(head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n')
+mkdir -p "$root"
+cp -R /tmp/source/. "$root/"
+rm -rf /tmp/source "$root/.git" "$root/.github" "$root/.gitattributes" "$root/.gitignore"
+chown -R root:root "$root"
+# What its installer wants to be writable.
+for folder in assets uploads data/cache data/config data/logs data/tmp; do chown -R www-data:www-data "$root/$folder"; done
+mariadb -e "CREATE DATABASE portal CHARACTER SET utf8mb4; GRANT ALL ON portal.* TO portal@localhost IDENTIFIED BY '$password'"
+
+case $STACK in
+    apache)
+        cat >/etc/apache2/sites-available/portal.conf <<CONF
+<VirtualHost *:80>
+    ServerName portal.lab.test
+    DocumentRoot $root
+    <Directory $root>
+        AllowOverride All
+    </Directory>
+</VirtualHost>
+CONF
+        a2dissite -q 000-default >/dev/null
+        a2enmod -q rewrite headers expires >/dev/null
+        a2ensite -q portal >/dev/null
+        systemctl restart apache2 ;;
+    nginx)
+        php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
+        # The rules of the .htaccess that NukeViet ships, as its manual gives them for nginx.
+        cat >/etc/nginx/sites-available/portal.conf <<CONF
+server {
+    listen 80;
+    server_name portal.lab.test;
+    root $root;
+    index index.php;
+    client_max_body_size 20m;
+    location ~ ^/(data/ip6?|includes|install/tpl|vendor|assets/tpl|data/cache|data/certs|data/logs)/ { return 404; }
+    location ~ ^/(modules|themes|assets|data/config|data/tmp|uploads)/.*\.(php|inc|ini|tpl|xml)\$ { return 404; }
+    location ~ /(config|mainfile)\.php\$ { return 404; }
+    location ~ \.php\$ {
+        try_files \$uri =404;
+        include fastcgi_params;
+        fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
+        fastcgi_pass unix:/run/php/php$php-fpm.sock;
+    }
+    location / { try_files \$uri \$uri/ /index.php?\$args; }
+}
+CONF
+        ln -sf /etc/nginx/sites-available/portal.conf /etc/nginx/sites-enabled/portal.conf
+        rm -f /etc/nginx/sites-enabled/default
+        systemctl restart "php$php-fpm" nginx ;;
+esac
+
+# Its installer, as a browser goes through it. It writes config.php and .htaccess into the root.
+chown www-data:www-data "$root" "$root/.htaccess" "$root/robots.txt"
+for folder in data_logs dump_backup error_logs error_logs/errors256 error_logs/old error_logs/tmp ip_logs ref_logs voting_logs; do
+    install -d -o www-data -g www-data "$root/data/logs/$folder"
+done
+jar=$(mktemp)
+step() {
+    number=$1
+    shift
+    # Without a referer of its own it refuses every form.
+    curl -sS -L --resolve portal.lab.test:80:127.0.0.1 -A Mozilla/5.0 -e http://portal.lab.test/install/index.php \
+        -b "$jar" -c "$jar" "$@" "http://portal.lab.test/install/index.php?language=vi&step=$number"
+}
+for number in 1 2 3 4; do step "$number" -o /dev/null; done
+step 5 -o /dev/null -d dbtype=mysql -d dbhost=localhost -d dbname=portal -d dbuname=portal -d "dbpass=$password" -d prefix=nv4
+step 6 -o /dev/null -d 'site_name=Cong thong tin' -d nv_login=quantri -d nv_email=quantri@lab.test -d nv_password=quan-Tri-trang-3 \
+    -d re_password=quan-Tri-trang-3 -d question=mau -d answer_question=xanh
+step 8 -o /dev/null
+rm -rf "$jar" "$root/install"
+test -s "$root/config.php"
+chown root:root "$root" "$root/.htaccess" "$root/robots.txt"
+chown root:www-data "$root/config.php"
+chmod 0640 "$root/config.php"
+# An editor: an administrator of the second of three levels.
+hash=$(php -r '$s = bin2hex(random_bytes(2)); echo "{SSHA512}", base64_encode(hash("sha512", $argv[1] . $s, true) . $s);' 'bien-Tap-vien-7')
+mariadb portal <<SQL
+SET sql_mode = '';
+INSERT INTO nv4_users (group_id, username, md5username, password, email, first_name, question, in_groups, active, email_verification_time)
+  VALUES (2, 'bientap', MD5('bientap'), '$hash', 'bientap@lab.test', 'Bientap', 'mau', '2,4', 1, -3);
+INSERT INTO nv4_users_info (userid) VALUES (LAST_INSERT_ID());
+INSERT INTO nv4_authors (admin_id, editor, lev, files_level, position, susp_reason)
+  SELECT userid, 'ckeditor', 2, 'documents,images|1|1|0', 'Bien tap', '' FROM nv4_users WHERE username = 'bientap';
+SQL
+curl -fsS --resolve portal.lab.test:80:127.0.0.1 -A Mozilla/5.0 -L http://portal.lab.test/ | grep 'Cong thong tin' >/dev/null
