@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from release import bill, deb, wheels
+from release import bill, collection, deb, wheels
 from ungcuu import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ needs Debian's packages.
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="SSH key that signs the checksums.")
 @click.option("--unclean", is_flag=True, help="For trials: take a tree with changes that are not committed.")
 def main(*, out: Path, cache: Path, key: str | None, unclean: bool) -> None:
-    """Make the Debian package, the offline bundle, the bill of materials, licences and checksums."""
+    """Make the Debian package, the offline bundle, the collection, the bill of materials, licences and checksums."""
     if changes := _git("status", "--porcelain"):
         if not unclean:
             raise click.ClickException(f"the tree is not clean; commit or remove:\n{changes}")
@@ -68,6 +68,7 @@ def make(out: Path, cache: Path, work: Path, moment: int, maintainer: str) -> No
     (out / "ungcuu.cdx.json").write_text(bill.bill(__version__, own, parts, moment), "utf-8")
     (out / "licences.txt").write_text(bill.licences(own, parts), "utf-8")
     _bundle(payload, out / f"ungcuu-{__version__}-offline.tar.gz", moment)
+    collection.build(ROOT, work, out, __version__, moment)
     place = work / "deb"
     deb.tree(ROOT, place, payload, moment=moment)
     shutil.copyfile(out / "licences.txt", place / "usr/share/doc/ungcuu/licences.txt")
