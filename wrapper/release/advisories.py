@@ -19,7 +19,7 @@ class Vulnerable(Exception):
 def compare(
     parts: Iterable[tuple[str, str]], path: Path, accepted: Collection[str], now: datetime | None = None
 ) -> str:
-    """Return what was looked at and found, for the release. ``parts``: names and versions; ``accepted``: ids of advisories.
+    """Return what was looked at and found. ``parts``: names and versions; ``accepted``: ids of advisories.
 
     Raises:
         Vulnerable: An advisory concerns a part and was not accepted, or one was accepted that concerns none.

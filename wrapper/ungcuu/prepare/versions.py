@@ -31,8 +31,8 @@ def compare(one: str, other: str, scheme: str) -> int | None:
     """Return -1, 0 or 1; None where the two can't be compared."""
     if not (comparable(one, scheme) and comparable(other, scheme)):
         return None
-    keys = {"date": str, "pypi": _python}
-    key: Callable[[str], Any] = keys.get(scheme, _key)
+    keys: dict[str, Callable[[str], Any]] = {"date": str, "pypi": _python}
+    key = keys.get(scheme, _key)
     left, right = key(one), key(other)
     return int(left > right) - int(left < right)
 
