@@ -12,8 +12,10 @@ import tempfile
 from pathlib import Path
 
 import click
+from packaging.utils import canonicalize_name
 
-from release import bill, deb, wheels
+from release import advisories as vulnerabilities
+from release import bill, collection, deb, wheels
 from ungcuu import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,19 +37,30 @@ needs Debian's packages.
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "dist", help="Folder; made anew.")
 @click.option("--cache", type=click.Path(path_type=Path), default=ROOT / ".check/wheels", help="Where wheels are kept.")
 @click.option("--key", type=click.Path(exists=True, dir_okay=False), help="SSH key that signs the checksums.")
+@click.option(
+    "--advisories",
+    type=click.Path(exists=True, path_type=Path),
+    help="Advisories of PyPI in OSV's JSON, a file or folder: the parts are compared with them, nothing is fetched.",
+)
+@click.option("--accept", multiple=True, metavar="ID", help="Advisory that was looked at; the release names it.")
 @click.option("--unclean", is_flag=True, help="For trials: take a tree with changes that are not committed.")
-def main(*, out: Path, cache: Path, key: str | None, unclean: bool) -> None:
-    """Make the Debian package, the offline bundle, the bill of materials, licences and checksums."""
+def main(
+    *, out: Path, cache: Path, key: str | None, advisories: Path | None, accept: tuple[str, ...], unclean: bool
+) -> None:
+    """Make the Debian package, the offline bundle, the collection, the bill of materials, licences and checksums."""
     if changes := _git("status", "--porcelain"):
         if not unclean:
             raise click.ClickException(f"the tree is not clean; commit or remove:\n{changes}")
         click.echo("The tree is not clean: this is a trial, and no release.", err=True)
+    compared = _compared(advisories, accept)
     moment, maintainer = int(_git("log", "-1", "--format=%ct")), _git("log", "-1", "--format=%cn <%ce>")
     os.umask(0o022)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as work:
         make(out, cache, Path(work), moment, maintainer)
+    if compared:
+        (out / "advisories.txt").write_text(compared, "utf-8")
     made = sorted(path for path in out.iterdir())
     sums = out / "SHA256SUMS"
     sums.write_text("".join(f"{bill.sha256(path)}  {path.name}\n" for path in made), "utf-8")
@@ -59,6 +72,20 @@ def main(*, out: Path, cache: Path, key: str | None, unclean: bool) -> None:
         click.echo("Not signed: name the release key with --key (docs/how-to/release.md).", err=True)
 
 
+def _compared(path: Path | None, accept: tuple[str, ...]) -> str:
+    """Compare what is pinned with the given advisories, before anything is made; empty where none are given."""
+    if path is None:
+        click.echo("Not compared with advisories: name them with --advisories (docs/how-to/release.md).", err=True)
+        return ""
+    parts = [(canonicalize_name(req.name), str(req.specifier)[2:]) for req, _hashes in wheels.pins(LOCK)]
+    try:
+        return vulnerabilities.compare(parts, path, accept)
+    except vulnerabilities.Vulnerable as error:
+        raise click.ClickException(f"no release: advisories concern what would be shipped\n{error}") from error
+    except ValueError as error:
+        raise click.ClickException(f"the advisories can't be read: {error}") from error
+
+
 def make(out: Path, cache: Path, work: Path, moment: int, maintainer: str) -> None:
     """Make all files of a release but the checksums."""
     own = wheels.build(ROOT, work, moment)
@@ -68,6 +95,7 @@ def make(out: Path, cache: Path, work: Path, moment: int, maintainer: str) -> No
     (out / "ungcuu.cdx.json").write_text(bill.bill(__version__, own, parts, moment), "utf-8")
     (out / "licences.txt").write_text(bill.licences(own, parts), "utf-8")
     _bundle(payload, out / f"ungcuu-{__version__}-offline.tar.gz", moment)
+    collection.build(ROOT, work, out, __version__, moment)
     place = work / "deb"
     deb.tree(ROOT, place, payload, moment=moment)
     shutil.copyfile(out / "licences.txt", place / "usr/share/doc/ungcuu/licences.txt")

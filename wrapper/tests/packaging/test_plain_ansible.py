@@ -8,43 +8,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sysconfig
-import venv
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[3]
 ACTIONS = ROOT / "wrapper" / "ungcuu" / "plugins" / "action"
 PLUGINS = sorted(path.stem for path in ACTIONS.glob("[!_]*.py"))
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
-
-
-def needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, metadata.Distribution]:
-    """Return a distribution and all that it needs here, by name."""
-    if name not in found:
-        found[name] = metadata.distribution(name)
-        for text in found[name].requires or []:
-            wanted = Requirement(text)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-                needed(wanted.name.lower(), found)
-    return found
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of an environment that holds ansible-core and no part of ungcuu."""
-    folder = tmp_path_factory.mktemp("plain")
-    venv.EnvBuilder(symlinks=True).create(folder)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    for distribution in needed("ansible-core", {}).values():
-        for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] != ".."}:
-            (site / top).symlink_to(Path(str(distribution.locate_file(top))))
-    return folder / "bin" / "python"
 
 
 def ansible(python: Path, where: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -309,6 +309,7 @@ def test_the_sheet_names_what_is_needed_and_no_secret(old: Settings, kit: Path, 
         text = (tmp_path / f"site.kit.{code}.html").read_text("utf-8")
         for word in ("192.0.2.10", "192.0.2.100", "SHA256:", "0200 000 002", "switch sw1", "ungcuu kit open site.kit"):
             assert word in text, word
+        assert f"{datetime.now(UTC):%Y}" in text.partition("<h2>")[0], "the day on which it was printed"
         assert PASSPHRASE not in text and "the SSH key" not in text
     assert "Khi mất máy điều khiển" in text
 

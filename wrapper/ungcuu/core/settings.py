@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def content_dir() -> Path:
-    """Return the folder with ansible.cfg, playbooks and roles: the wheel's own copy, or the source tree."""
-    bundled = PACKAGE / "content"
-    return bundled if (bundled / "ansible.cfg").is_file() else PACKAGE.parents[1]
+    """Return the folder with ansible.cfg, playbooks and roles: the wheel's copy, the collection, the source tree."""
+    bundled = (PACKAGE / "content", PACKAGE)
+    return next((place for place in bundled if (place / "ansible.cfg").is_file()), PACKAGE.parents[1])
 
 
 def state_dir(environment: Mapping[str, str]) -> Path:

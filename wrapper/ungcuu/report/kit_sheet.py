@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ungcuu import __version__
 from ungcuu.core import i18n
+from ungcuu.core.clock import now
 from ungcuu.core.settings import Settings
 from ungcuu.core.signing import fingerprint, public_key
 from ungcuu.core.templates import html_environment
@@ -36,7 +36,7 @@ def _sheet(site: Site, settings: Settings, contents: Contents, kit: Path, sha256
     websites = [host for host in site.groups.get("website", ()) if host in site.hosts]
     context: dict[str, Any] = {
         "language": i18n.language(),
-        "made": shown_time(datetime.now(UTC).isoformat()),
+        "made": shown_time(now()),
         "version": __version__,
         "kit": kit.name,
         "sha256": sha256,

@@ -33,8 +33,9 @@ def _every_control() -> Iterator[None]:
 
 def run(ctx: Context) -> Result:
     """Audit host by host; the documents go to the host's folder of the state."""
+    from ungcuu.core.signing import fingerprint, public_key
     from ungcuu.prepare import audit, controls
-    from ungcuu.report import audit_page
+    from ungcuu.report import audit_page, oscal
 
     catalogue = controls.load(ctx.settings.roles)
     roles = tuple(dict.fromkeys(control.role for control in catalogue))
@@ -46,6 +47,7 @@ def run(ctx: Context) -> Result:
         if host in ctx.site.groups.get("website", ()):
             found = replace(found, application=_application(ctx, host))
         _document, page = audit_page.keep(found, folder)
+        oscal.keep(found, catalogue, fingerprint(public_key(ctx.settings.keys)), folder)
         _show(ctx, found)
         ctx.out.line(_("Report: {path}").format(path=page))
         ctx.record(
@@ -132,8 +134,8 @@ VERB = Verb(
     description=N_(
         "Each control passes, fails, does not apply or is waived (controls_waivers in the inventory: control, owner, "
         "reason, expires; an expired waiver fails), "
-        "or is not assessed where the inventory lacks its fact. Leaves an HTML report and JSON in the host's folder of "
-        "the state "
+        "or is not assessed where the inventory lacks its fact. Leaves an HTML report, JSON and OSCAL assessment "
+        "results in the host's folder of the state "
         "and shows what changed since the audit before. Lists the parts of the website's application with their "
         "versions and known vulnerabilities, by the advisories that website_advisories names."
     ),
