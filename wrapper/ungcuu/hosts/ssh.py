@@ -46,6 +46,7 @@ _CHUNK = _PIPE
 _SMALL = _CHUNK // 4
 _GATHER_SECONDS = 0.001
 _STDERR_QUOTA = 1 << 16
+_ASK_SECONDS = 0.1  # between two questions for a deadline that may move
 
 # What ssh logs when no command was started. Matched at the start of a line of ssh's own log.
 _BEFORE_START = (
@@ -207,6 +208,14 @@ def ssh_command(target: Target, remote_argv: Sequence[str], control_path: Path |
     return [*command, "-p", str(target.port), "-l", target.user, "--", target.address, shlex.join(remote)]
 
 
+def master_command(target: Target, socket: Path) -> list[str]:
+    """Return the argv of an ``ssh`` that runs nothing: it makes a connection that others may join by the socket."""
+    command = ["ssh", "-F", "none", "-T", "-a", "-x", "-N"]
+    for option in ("ControlMaster=yes", f"ControlPath={_quoted(socket)}", *ssh_options(target)):
+        command += ["-o", option]  # the first value wins
+    return [*command, "-p", str(target.port), "-l", target.user, "--", target.address]
+
+
 def run(
     target: Target,
     command: Sequence[str] | str,
@@ -256,9 +265,10 @@ def stream(
     At most ``quota`` bytes reach the sink. An exception of the sink (a full disk) ends the command and is raised.
     ``reply``, in place of ``stdin``, is called with each piece of output until it returns what to send: the command
     says something first, and the answer depends on it, all in one connection.
-    ``deadline`` returns a time of the monotonic clock and is asked again after every piece: a command that does one
-    thing after another can be given a limit for each. ``timeout`` stays the limit of the whole. ``hashed``
-    is False where the sink hashes by itself: ``sha256`` is empty then.
+    ``deadline`` returns a time of the monotonic clock and is asked again after every piece, and ten times a second: a
+    command that does one thing after another can be given a limit for each, and can be stopped from another thread.
+    ``timeout`` stays the limit of the whole. ``hashed`` is False where the sink hashes by itself: ``sha256`` is empty
+    then.
 
     Raises:
         HostKeyRefused: The host isn't the one that was enrolled.
@@ -332,7 +342,7 @@ class _Pump:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     return Ending.TIMED_OUT
-                for key, _mask in selector.select(left):
+                for key, _mask in selector.select(left if self.moving is None else min(left, _ASK_SECONDS)):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
                 if self.size > self.quota:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.cli.commands._watch_deployment import VERB as DEPLOYMENT
+from ungcuu.cli.commands._watch_hold import VERB as HOLD
 from ungcuu.cli.commands._watch_rehearse import VERB as REHEARSE
 from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
@@ -195,8 +196,10 @@ def _install(context: Context) -> Result:
 
     words, calendar = ("watch", "round", "website"), str(context.options["schedule"])
     rehearsal, weekly = ("watch", "rehearse", "website"), str(context.options["rehearse"])
+    hold = ("watch", "hold", "website")
     if calendar == schedule.NEVER:
         schedule.remove(rehearsal)
+        schedule.remove(hold)
         gone = schedule.remove(words)
         return Result(message=_("the watch is stopped") if gone else _("no watch was set up"))
     timer = schedule.install(context.settings, context.site.inventory, calendar, words, spread="20s")
@@ -204,6 +207,10 @@ def _install(context: Context) -> Result:
         schedule.remove(rehearsal)
     else:
         schedule.install(context.settings, context.site.inventory, weekly, rehearsal)
+    if context.options["no_hold"]:
+        schedule.remove(hold)
+    else:
+        schedule.keep_running(context.settings, context.site.inventory, hold)
     if not schedule.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
     message = _("all websites are looked at: {calendar}; ungcuu doctor reports a watch that stopped")
@@ -318,6 +325,7 @@ VERB = Verb(
         ),
         DEPLOYMENT,
         REHEARSE,
+        HOLD,
         Verb(
             name="install",
             phase=Phase.DETECT,
@@ -338,9 +346,10 @@ VERB = Verb(
                     default=_WEEKLY,
                     metavar="WHEN",
                 ),
+                Option("--no-hold", N_("keep no connection to the hosts up"), kind="flag", default=False),
             ),
             run=_install,
-            steps_before=(N_("Write systemd timers of this account, and start them"),),
+            steps_before=(N_("Write systemd units of this account, and start them"),),
             examples=("ungcuu watch install", "ungcuu watch install --schedule never"),
         ),
         Verb(
