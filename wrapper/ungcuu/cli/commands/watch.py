@@ -47,7 +47,7 @@ def _round(context: Context) -> Result:
     raised = sum(alert.open for this in done for alert in this.raised)
     bad = [*faults, *(this.host for this in done if this.why or this.undelivered)]
     data = {
-        "rounds": [this.row() | {"host": this.host, "outside": _seen(this), "logs": _read(this)} for this in done],
+        "rounds": [_document(this) for this in done],
         "raised": [alert.document() for this in done for alert in this.raised],
         "sent": [row.record() | {"host": this.host} for this in done for row in this.sent],
         "pinged": pinged,
@@ -59,6 +59,11 @@ def _round(context: Context) -> Result:
     return Result(message=message, data=data, code=Exit.FOUND if raised else None)
 
 
+def _document(this: Round) -> dict[str, object]:
+    seen = {"outside": _seen(this), "logs": _read(this), "accepted": this.accepted}
+    return this.row() | {"host": this.host} | seen
+
+
 def _why(alert: Alert) -> str:
     """Say which run of ungcuu explains it, where one does: then nobody is notified."""
     explained = alert.sight.explained
@@ -66,7 +71,9 @@ def _why(alert: Alert) -> str:
 
 
 def _show(context: Context, this: Round) -> None:
-    """Say what was looked at, what was not, what is new, and who was notified."""
+    """Say what was looked at, what was not, what is new, what a person accepted, and who was notified."""
+    from ungcuu.cli.commands.scan import show_accepted
+
     for alert in this.raised[:_SHOWN]:
         sight = alert.sight
         style = _STYLES.get(sight.severity, "")
@@ -74,6 +81,7 @@ def _show(context: Context, this: Round) -> None:
         context.out.line(f"         {sight.id} · {sight.rule}{_why(alert)}", "quiet")
     if len(this.raised) > _SHOWN:
         context.out.line(_("… and {count} more").format(count=len(this.raised) - _SHOWN))
+    show_accepted(context, this.host, {"accepted": this.accepted})
     if this.busy:
         context.out.line(
             _("{host}: not looked at: {verb} is under way there").format(host=this.host, verb=this.busy), "warn"
