@@ -143,7 +143,7 @@ def held_to(cards: Sequence[card.Card]) -> Iterator[None]:
             holder = held.Holder(Path(kept.known_hosts).parent)
             ending.callback(holder.end)
             until = time.monotonic() + 60
-            while not holder.look(kept):
+            while not holder.look(kept, cut_off.script(kept)):
                 if time.monotonic() > until:
                     raise TimeoutError(kept.host)
                 time.sleep(0.05)

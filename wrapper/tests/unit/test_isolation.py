@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu.contain import allowlist, card, cut_off, isolation_state, proofs
+from ungcuu.contain import allowlist, card, cut_off, early, isolation_state, proofs
 from ungcuu.contain.shell import FUNCTIONS
 from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
@@ -165,7 +165,7 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
     asked: list[bool] = []
 
     def stream(_target: ssh.Target, text: str, take: Any, **more: Any) -> ssh.Streamed:
-        asked.append("ss -tunapeio" in text)
+        asked.append("ss -tunapio" in text)
         take(b"from 192.0.2.1 1 2 3\n== sockets\nhalf")
         if len(asked) == 1:
             return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
@@ -262,7 +262,7 @@ def test_stale_card_shows(tmp_path: Path) -> None:
 def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
     """The last line is what shows the host that nothing was cut off on the way."""
     made = card.build(a_site(tmp_path), "web01")
-    for mode in allowlist.MODES:
+    for mode in early.MODES:
         text = made.rules_for(mode, made.allow)
         assert text.endswith(cut_off.LAST_LINE + "\n")
         assert "@" not in re.sub(r"@management_ipv[46]|@DEVICES@", "", text)

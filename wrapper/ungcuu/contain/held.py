@@ -17,18 +17,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ungcuu.contain import early
+from ungcuu.contain.early import MADE_WITH, SOCKET
+from ungcuu.core.atomic import put
 from ungcuu.hosts import ssh
 
 if TYPE_CHECKING:
     from ungcuu.contain.card import Card
 
-SOCKET, MADE_WITH = "held", "held.made-with"
 AGAIN_SECONDS = 20.0  # between two attempts at one host
 _LONGEST = 107 - 17  # bytes of a socket's path, and what ssh adds to it for a moment
 
@@ -36,18 +38,7 @@ _LONGEST = 107 - 17  # bytes of a socket's path, and what ssh adds to it for a m
 def connection(card: Card) -> Path | None:
     """Return the socket of the connection that is held to this host, made with this card and this pinned key."""
     folder = Path(card.known_hosts).parent
-    with contextlib.suppress(OSError):
-        facts = (folder / SOCKET).lstat()
-        ours = stat.S_ISSOCK(facts.st_mode) and facts.st_uid == os.geteuid()
-        if ours and (folder / MADE_WITH).read_text("ascii") == _made_with(folder):
-            return folder / SOCKET
-    return None
-
-
-def _made_with(folder: Path) -> str:
-    """Name the card and the pinned key as they are on the disk: both are only ever replaced whole."""
-    facts = [(folder / name).stat() for name in ("card.json", "known_hosts")]
-    return " ".join(f"{one.st_ino}-{one.st_mtime_ns}-{one.st_size}" for one in facts)
+    return folder / SOCKET if early.held_command(str(folder)) else None
 
 
 class Holder:
@@ -74,9 +65,12 @@ class Holder:
         """Whether ssh is still making the connection."""
         return self._process is not None and self._process.poll() is None and not self.up
 
-    def look(self, card: Card) -> bool:
-        """Make the connection where there is none, or one of another card or key. Returns whether one is up."""
-        made_with = _made_with(self.folder)
+    def look(self, card: Card, script: str) -> bool:
+        """Make the connection where there is none, or one of another card or key. Returns whether one is up.
+
+        ``script`` is what a cut will run on the host: the whole command is kept beside the socket.
+        """
+        made_with = early.made_with(str(self.folder))
         if made_with != self._made_with:
             self.end()
             self._tried = -AGAIN_SECONDS
@@ -87,7 +81,9 @@ class Holder:
                 return False
             self._start(card, made_with)
         if not self.up and self.socket.exists():
-            (self.folder / MADE_WITH).write_text(self._made_with, "ascii")
+            joined = replace(card.target_without_become, master=self.socket)
+            command = ssh.ssh_command(joined, ["sh", "-c", script])
+            put(self.folder / MADE_WITH, "\0".join([self._made_with, *command]))
         return self.up
 
     def end(self) -> None:

@@ -66,6 +66,13 @@ def _hold(context: Context, holders: dict[str, Holder]) -> None:
             holder.end()
 
 
+def _looked(context: Context, host: str, holder: Holder) -> bool:
+    from ungcuu.contain import card, cut_off
+
+    kept = card.load(context.settings, host)
+    return holder.look(kept, cut_off.script(kept))
+
+
 def _look(context: Context, host: str, holder: Holder, said: dict[str, str]) -> None:
     """Have one connection looked after; say it once when it is up, gone, or can't be made."""
     from ungcuu.contain import card
@@ -74,7 +81,7 @@ def _look(context: Context, host: str, holder: Holder, said: dict[str, str]) -> 
     try:
         if not holder.fits:
             state, style = _("{host}: no connection is held: the path of its socket is too long: {path}"), "warn"
-        elif not holder.look(card.load(context.settings, host)):
+        elif not _looked(context, host, holder):
             state, style = _("{host}: no connection is held: ungcuu doctor {host}"), "warn"
     except card.NoCard:
         holder.end()
