@@ -3,11 +3,14 @@
 import sys
 from typing import NoReturn
 
-from ungcuu.contain import fast_cut
+from ungcuu.contain import early
 
 
 def main() -> NoReturn:
     """Start a cut if the words plainly ask for one, then run the command line."""
+    early.begin(sys.argv[1:])
+    from ungcuu.contain import fast_cut
+
     fast_cut.begin(sys.argv[1:])
     from ungcuu.cli.main import main as run
 

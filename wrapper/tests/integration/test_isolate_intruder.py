@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
 
-from ungcuu.contain import allowlist, cut_off, readback
+from ungcuu.contain import cut_off, early, readback
 from ungcuu.core.phrases import Detail, phrase
 from ungcuu.core.sentences import shown
 from ungcuu.hosts import remote_program
@@ -266,7 +266,7 @@ def _login(stage: Stage, source: str) -> str:
     return "refused" if "Permission denied" in said else "no connection"
 
 
-@pytest.mark.parametrize("mode", allowlist.MODES)
+@pytest.mark.parametrize("mode", early.MODES)
 def test_what_nft_loads_is_what_is_expected(opened: Stage, mode: str) -> None:
     """The expected rules are written twice, as nft's text and as the kernel's; and one rule more is seen."""
     kept = opened.card()

@@ -55,7 +55,7 @@ ROWS = {
     "patch": Row(("--urgent", "--backup-hours", "0"), settled=False),
     "backup": Row(step=2),
     "accept-point": Row(("POINT", "--reason", "test"), settled=False),
-    "baseline": Row(("--accept-findings",)),
+    "baseline": Row(),
     "block": Row(("203.0.113.9", "--reason", "test")),
     "unblock": Row(("203.0.113.9",)),
     "lock": Row(),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from baselines import signed
 
 from ungcuu.lab import Lab
 
@@ -31,9 +32,9 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
         f"mkdir -p {UPLOADS}/panel {UPLOADS}/anh; echo '<?php $site = 1;' > {UPLOADS}/panel/config.php; "
         f"chown -R portal:portal {UPLOADS}; chmod 0777 {UPLOADS}/anh",
     )
-    for words in (("enrol", "web01"), ("baseline", "web01", "--accept-findings", "--reason", "the panel's own")):
-        code, document, said = ungcuu(*words)
-        assert code == 0, json.dumps(document) + said[-2000:]
+    code, document, said = ungcuu("enrol", "web01")
+    assert code == 0, json.dumps(document) + said[-2000:]
+    signed(ungcuu, "web01")
     on(lab, f"ln -s /usr/share/doc {ROOT}/tai-lieu")  # one that the baseline had would be right
     return lab
 
@@ -75,7 +76,7 @@ def test_an_override_names_its_check_and_its_reason(site: Lab, ungcuu: Run) -> N
 
 def test_what_was_set_right_is_no_alert(site: Lab, ungcuu: Run) -> None:
     on(site, f"rm {ROOT}/tai-lieu; chmod 0755 {UPLOADS}/anh")
-    assert ungcuu("baseline", "web01", "--accept-findings", "--reason", "the panel's own")[0] == 0
+    signed(ungcuu, "web01")
     code, document, said = ungcuu("backup", "web01")
     assert (code, document["outcome"]) == (0, "DONE"), json.dumps(document)[:2000] + said[-1000:]
 

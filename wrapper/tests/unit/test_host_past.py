@@ -33,3 +33,20 @@ def test_a_host_with_an_open_case_is_in_an_incident(tmp_path: Path) -> None:
     assert HostPast(settings.state, "web01").in_incident()
     assert HostPast(settings.state, "web01").isolation_mode() == ""
     assert not HostPast(settings.state, "web02").in_incident()
+
+
+def test_a_case_bars_a_baseline_until_the_host_is_back(tmp_path: Path) -> None:
+    """Seen failing with the release not asked for, and with the second isolation not asked for."""
+    settings = content.make(tmp_path)
+    past = HostPast(settings.state, "web01")
+    assert past.barring_case() == ""
+    case = open_case(settings, ["web01"], "defaced")
+    assert past.barring_case() == case.id
+    for outcome, barred in (("NOT DONE", case.id), ("DONE", "")):
+        about = {"verb": "release", "hosts": ["web01"], "run": f"r-{outcome}"}
+        case.journal().append("run_started", about)
+        case.journal().append("run_finished", about | {"outcome": outcome})
+        assert past.barring_case() == barred
+    isolation_state.mark_isolated(settings.host_dir("web01"), "web01", "full", NOW)
+    assert past.barring_case() == case.id
+    assert HostPast(settings.state, "web02").barring_case() == ""

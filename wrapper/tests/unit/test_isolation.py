@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ungcuu.contain import allowlist, card, cut_off, isolation_state, proofs
+from ungcuu.contain import allowlist, card, cut_off, early, isolation_state, proofs
 from ungcuu.contain.shell import FUNCTIONS
 from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
@@ -121,13 +121,18 @@ def test_cut_is_claimed_only_when_the_host_said_so() -> None:
     """An exit code of 0 from a shell that never got to nft is no isolation."""
     talk = exchange()
     talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n== end\n\n== cut\n")
-    assert cut_off._ended("web01", streamed(), talk).ending == "not sent", "no rules were sent, whatever it says"
+    assert cut_off._ended("web01", cut_off.Talk(talk, streamed())).ending == "not sent", (
+        "no rules were sent, whatever it says"
+    )
     talk.sent = True
-    assert cut_off._ended("web01", streamed(), talk).done
+    assert cut_off._ended("web01", cut_off.Talk(talk, streamed())).done
     talk.said = talk.said.replace(b"== cut", b"== out")
-    assert cut_off._ended("web01", streamed(), talk).ending == "failed"
-    assert cut_off._ended("web01", streamed(ending=ssh.Ending.LOST, returncode=None), talk).ending == "unknown"
-    assert cut_off._ended("web01", streamed(ending=ssh.Ending.NOT_REACHED), talk).ending == "not reached"
+    assert cut_off._ended("web01", cut_off.Talk(talk, streamed())).ending == "failed"
+    assert (
+        cut_off._ended("web01", cut_off.Talk(talk, streamed(ending=ssh.Ending.LOST, returncode=None))).ending
+        == "unknown"
+    )
+    assert cut_off._ended("web01", cut_off.Talk(talk, streamed(ending=ssh.Ending.NOT_REACHED))).ending == "not reached"
 
 
 @pytest.mark.parametrize("ending", [ssh.Ending.LOST, ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA, ssh.Ending.EXITED])
@@ -138,7 +143,7 @@ def test_rules_that_were_never_sent_leave_the_host_untouched(ending: ssh.Ending,
     if said:
         talk.take(said)
     answer = streamed(ending=ending, returncode=1 if ending is ssh.Ending.EXITED else None)
-    ended = cut_off._ended("web01", answer, talk)
+    ended = cut_off._ended("web01", cut_off.Talk(talk, answer))
     assert ended.ending == "not sent"
     assert not ended.sent
 
@@ -160,7 +165,7 @@ def test_a_snapshot_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.
     asked: list[bool] = []
 
     def stream(_target: ssh.Target, text: str, take: Any, **more: Any) -> ssh.Streamed:
-        asked.append("ss -tunapeio" in text)
+        asked.append("ss -tunapio" in text)
         take(b"from 192.0.2.1 1 2 3\n== sockets\nhalf")
         if len(asked) == 1:
             return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
@@ -184,40 +189,23 @@ def test_a_snapshot_that_the_host_cut_short_is_said(end: bytes, whole: bool) -> 
     talk = exchange()
     talk.take(b"from 192.0.2.1 1 2 3\n== sockets\nx\n" + end + b"\n== end\n\n== cut\n")
     talk.sent = True
-    ended = cut_off._ended("web01", streamed(), talk)
+    ended = cut_off._ended("web01", cut_off.Talk(talk, streamed()))
     assert ended.done
     assert ended.detail == ("" if whole else phrase(Detail.SNAPSHOT_PARTIAL))
     assert b"== whole" not in ended.snapshot
 
 
-def test_a_dead_shared_connection_costs_a_second_and_no_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that hangs looks alive for half a minute; nothing was sent over it, so another one may be made."""
+def test_rules_that_were_sent_over_a_lost_connection_leave_it_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new connection that is made then does not get in: what became of the rules is unknown, and that is said."""
     made = card.build(a_site(tmp_path), "web01")
     asked: list[Path | None] = []
 
     def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
         asked.append(target.master)
-        if target.master is not None:
-            assert more["deadline"]() <= time.monotonic() + cut_off.JOIN_SECONDS
-            return streamed(ending=ssh.Ending.TIMED_OUT, returncode=None)
-        take(b"from 192.0.2.1 1 2 3\n\n== end\n")
-        assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
-        take(b"\n== cut\n")
-        return streamed()
-
-    monkeypatch.setattr(ssh, "stream", stream)
-    monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/dead"))
-    assert cut_off.cut(made).done
-    assert asked == [Path("/dead"), None]
-
-
-def test_a_shared_connection_that_spoke_is_not_asked_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules may have been sent: what became of them is unknown, and that is said."""
-    made = card.build(a_site(tmp_path), "web01")
-    asked: list[Path | None] = []
-
-    def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
-        asked.append(target.master)
+        if target.master is None:
+            return streamed(ending=ssh.Ending.NOT_REACHED, returncode=None)
         take(b"from 192.0.2.1 1 2 3\n\n== end\n")
         assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
         return streamed(ending=ssh.Ending.LOST, returncode=None)
@@ -225,7 +213,24 @@ def test_a_shared_connection_that_spoke_is_not_asked_twice(tmp_path: Path, monke
     monkeypatch.setattr(ssh, "stream", stream)
     monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/up"))
     assert cut_off.cut(made).ending == "unknown"
-    assert asked == [Path("/up")]
+    assert asked == [Path("/up"), None]
+
+
+def test_what_the_new_connection_proves_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading the same rules twice changes nothing, so that a doubt about the first need not stay."""
+    made = card.build(a_site(tmp_path), "web01")
+
+    def stream(target: ssh.Target, _script: str, take: Any, **more: Any) -> ssh.Streamed:
+        take(b"from 192.0.2.1 1 2 3\n\n== end\n")
+        assert more["reply"](b"from 192.0.2.1 1 2 3\n\n== end\n")
+        if target.master is not None:
+            return streamed(ending=ssh.Ending.LOST, returncode=None)
+        take(b"\n== cut\n")
+        return streamed()
+
+    monkeypatch.setattr(ssh, "stream", stream)
+    monkeypatch.setattr(ssh, "shared_connection", lambda _target: Path("/up"))
+    assert cut_off.cut(made).done
 
 
 # --- the card -----------------------------------------------------------------------------------------------------
@@ -269,7 +274,7 @@ def test_stale_card_shows(tmp_path: Path) -> None:
 def test_rules_of_every_mode_are_whole(tmp_path: Path) -> None:
     """The last line is what shows the host that nothing was cut off on the way."""
     made = card.build(a_site(tmp_path), "web01")
-    for mode in allowlist.MODES:
+    for mode in early.MODES:
         text = made.rules_for(mode, made.allow)
         assert text.endswith(cut_off.LAST_LINE + "\n")
         assert "@" not in re.sub(r"@management_ipv[46]|@DEVICES@", "", text)

@@ -25,13 +25,13 @@ def context(tmp_path: Path, verb: str, **options: object) -> Context:
 
 def test_a_refused_baseline_names_its_option(tmp_path: Path) -> None:
     """Seen failing before: the refusal told everybody to fix the cause, and the option stood in --help alone."""
-    ctx = context(tmp_path, "baseline", accept_findings=False)
+    ctx = context(tmp_path, "baseline")
     data = {"host": "web01", "severity": "high", "rule": "web.code-added", "path": "/var/www/portal/x.php"}
     result = RunResult("baseline", Outcome.NOT_DONE, {}, (Report("finding", data, "web01"),))
     with pytest.raises(Refused) as refusal:
         load("baseline").after(ctx, result)
     assert "/var/www/portal/x.php" in refusal.value.what
-    assert "ungcuu baseline web01 --accept-findings" in refusal.value.fix
+    assert "ungcuu baseline web01 --accept ID" in refusal.value.fix
 
 
 def test_a_clean_restore_takes_the_first_sign_from_the_case(tmp_path: Path) -> None:

@@ -96,6 +96,18 @@ def test_a_timer_that_stands_still_is_named(
     assert all(what in found[name] for name, what in named.items())
 
 
+def test_what_runs_all_the_time_is_started_again(asked: list[list[str]], tmp_path: Path) -> None:
+    """It takes the inventory of now, comes back after a restart, and `never` ends it."""
+    words = ("watch", "hold", "website")
+    unit = schedule.keep_running(settings(tmp_path), tmp_path, words)
+    text = unit.read_text("utf-8")
+    assert unit.name == "ungcuu-watch-hold.service"
+    assert "Restart=always\n" in text and "WantedBy=default.target\n" in text and '"watch" "hold" "website"' in text
+    assert asked[-2:] == [["systemctl", "--user", "enable", unit.name], ["systemctl", "--user", "restart", unit.name]]
+    assert schedule.remove(words)
+    assert ["systemctl", "--user", "disable", "--now", unit.name] in asked and not unit.exists()
+
+
 @pytest.mark.parametrize("calendar", ["nonsense", "weekly\nExecStart=/bin/sh"])
 def test_no_time_no_timer(asked: list[list[str]], tmp_path: Path, calendar: str) -> None:
     """A time that systemd does not know would be a drill that never comes."""

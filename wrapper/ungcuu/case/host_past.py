@@ -28,6 +28,17 @@ class HostPast:
             return True
         return case.current(Settings.from_environment({"UNGCUU_STATE": str(self.state)}), self.host) is not None
 
+    def barring_case(self) -> str:
+        """Return the open case in which the host was not returned to service: its state is nobody's known-good."""
+        found = case.current(Settings.from_environment({"UNGCUU_STATE": str(self.state)}), self.host)
+        if found is None:
+            return ""
+        back = any(
+            run.verb in ("release", "rebuild") and run.outcome == "DONE" and self.host in run.hosts
+            for run in found.facts.runs
+        )
+        return "" if back and not self.isolation_mode() else str(found.id)
+
     def isolation_mode(self) -> str:
         """Return the mode that the host is isolated in; empty where it is not."""
         folder = self.state / "hosts" / self.host

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.contain.allowlist import MODES, AllowList, allow_list, parse_address
+from ungcuu.contain.allowlist import AllowList, allow_list, parse_address
+from ungcuu.contain.early import MODES
 from ungcuu.core.atomic import make_private, put, put_json
 from ungcuu.core.settings import Settings
 from ungcuu.hosts.ssh import Target, run

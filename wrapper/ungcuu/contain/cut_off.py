@@ -10,7 +10,9 @@ The protocol of that one connection, so that the responder can't lock themselves
    names its network devices in them; where its kernel takes no hooks on devices, the other rules are loaded alone.
 5. Nothing on the host reverts them.
 6. Neighbours' hardware addresses are made permanent afterwards, in the background: nobody waits for it.
-7. What the host says about all of this is a claim: :mod:`ungcuu.contain.outside` looks whether it is true.
+7. A connection that is up already goes first; where it does not prove the cut at once, a new one is made beside it
+   (:mod:`ungcuu.contain.race`).
+8. What the host says about all of this is a claim: :mod:`ungcuu.contain.outside` looks whether it is true.
 
 The host needs sshd, sudo, sh, coreutils' timeout and nft: no Python, no free disk space. Only the standard library is
 imported here, since every import delays the cut.
@@ -25,7 +27,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ungcuu.contain import early, held
 from ungcuu.contain.allowlist import AllowList, Unresolved, allow_list, parse_address
+from ungcuu.contain.race import Race
 from ungcuu.contain.shell import FUNCTIONS
 from ungcuu.core.phrases import Coded, Detail, phrase
 from ungcuu.hosts import ssh
@@ -38,7 +42,6 @@ LAST_LINE = "# end of isolation"
 CUT_SECONDS = 45.0
 WORD_SECONDS = 20.0  # until a host says its first word: the login of a busy one takes that long
 LOAD_SECONDS = 12.0  # from the rules to the host's word that they are loaded
-JOIN_SECONDS = 1.0
 AGAIN_SECONDS = 10.0
 SNAPSHOT_SECONDS = 4
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
@@ -46,10 +49,11 @@ SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an e
 # By sshd, before it even asked for a key. The line without the prefix comes at INFO, which ``ssh`` is not asked for.
 _TURNED_AWAY = re.compile(r"(?:kex_exchange_identification: (?:read: |write: )?)?Connection (?:reset|closed) by ")
 
-# What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut. Names
-# and commands are constants; nothing of the host gets in here.
+# What the snapshot reads: what the cut ends. The rest is for `collect`, since each program here delays the cut: so is
+# `ss -e`, which walks all control groups to name one, 45 ms of CPU on a host with many. Names and commands are
+# constants; nothing of the host gets in here.
 SNAPSHOT: Mapping[str, str] = {
-    "sockets": "ss -tunapeio",
+    "sockets": "ss -tunapio",
     "processes": "ps -eo pid,ppid,user,lstart,stat,tty,args -ww",
     "sessions": "who -a",
     "executables": "ls -ln /proc/[0-9]*/exe /proc/[0-9]*/ns/net",
@@ -107,20 +111,20 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
 
     Args:
         card: The host's containment card.
-        mode: One of :data:`ungcuu.contain.allowlist.MODES`.
+        mode: One of :data:`ungcuu.contain.early.MODES`.
         more: Addresses that the responder adds to the card's allow-list.
     """
     try:
         allowed = allow_list([*card.allow.ipv4, *card.allow.ipv6, *more])
         rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
-        exchange, answer = _talk(card, allowed, rules.encode())
+        talk = _talk(card, allowed, rules.encode())
     except Unresolved as gap:
         return Cut(card.host, "refused", 0.0, phrase(Detail.NAME_UNRESOLVED, name=gap.name))
     except NotAllowed as gap:
         return Cut(card.host, "refused", 0.0, phrase(Detail.ADDRESS_NOT_ALLOWED), gap.seen)
     except ssh.HostKeyRefused as gap:
         return Cut(card.host, "refused", 0.0, phrase(gap.code))
-    return _ended(card.host, answer, exchange)
+    return _ended(card.host, talk)
 
 
 def neighbours(card: Card, allowed: AllowList) -> str:
@@ -131,40 +135,66 @@ def neighbours(card: Card, allowed: AllowList) -> str:
     return f"# neighbours: {' '.join([*allowed.ipv4, *allowed.ipv6])};{' '.join(known)}\n"
 
 
-def _talk(card: Card, allowed: AllowList, rules: bytes) -> tuple[_Exchange, ssh.Streamed]:
-    """Have the one conversation, over a connection that is up already, or over a new one where none is or it is dead.
+@dataclass(frozen=True)
+class Talk:
+    """One conversation, as it ended."""
 
-    Nothing was sent to a host that has said nothing, so that it can be asked again. A dead connection looks like a
-    slow one: it is given ``JOIN_SECONDS``, not the half minute after which ssh would notice.
+    exchange: _Exchange
+    answer: ssh.Streamed
 
-    A host whose snapshot has no end is asked again without one: the rules are sent after the snapshot, so that
-    nothing was done yet, and nothing is left on the host that would load them later.
-    """
+    @property
+    def sent(self) -> bool:
+        """Whether the rules were sent."""
+        return self.exchange.sent
+
+    @property
+    def proven(self) -> bool:
+        """Whether the host said that the rules which it was sent are loaded. It is its word, see above."""
+        return self.answer.ok and self.exchange.sent and bytes(self.exchange.said).endswith(b"\n== cut\n")
+
+
+def _talk(card: Card, allowed: AllowList, rules: bytes) -> Talk:
+    """Have the conversation over a connection that is up already, and over a new one where that does not prove it."""
     begun = time.monotonic()
     target = card.target_without_become
-    master = ssh.shared_connection(target)
-    exchange, answer = None, None
-    if master is not None:
-        exchange = _Exchange(allowed, rules, JOIN_SECONDS)
-        answer = _stream(card, replace(target, master=master), exchange)
-    if exchange is None or answer is None or not (exchange.sent or _stuck(exchange, answer)):
-        exchange, answer = _knock(card, target, lambda: _Exchange(allowed, rules), begun)
-    if _stuck(exchange, answer):
-        partial = exchange.snapshot
-        exchange, answer = _knock(card, target, lambda: _Exchange(allowed, rules, with_snapshot=False), begun)
-        exchange.partial = partial
-    return exchange, replace(answer, seconds=time.monotonic() - begun)
+    master = held.connection(card) or ssh.shared_connection(target)
+    if master is None:
+        talk = _over_new(card, lambda **how: _Exchange(allowed, rules, **how), begun)
+    else:
+        joined, race = replace(target, master=master), Race[Talk]()
+
+        def over_held() -> Talk:
+            exchange = _Exchange(allowed, rules, over=race.over, spoke=race.spoke)
+            command = ssh.ssh_command(joined, ["sh", "-c", script(card)])
+            return Talk(exchange, _stream(card, joined, exchange, early.take(card.host, command)))
+
+        talk = race.run(
+            over_held, lambda: _over_new(card, lambda **how: _Exchange(allowed, rules, over=race.over, **how), begun)
+        )
+    return replace(talk, answer=replace(talk.answer, seconds=time.monotonic() - begun))
 
 
-def _stuck(exchange: _Exchange, answer: ssh.Streamed) -> bool:
+def _over_new(card: Card, new: Callable[..., _Exchange], begun: float) -> Talk:
+    """Talk over a new connection. A host whose snapshot has no end is asked again without one.
+
+    The rules are sent after the snapshot, so that nothing was done yet, and nothing is left on the host that would
+    load them later.
+    """
+    talk = _knock(card, new, begun)
+    if _stuck(talk):
+        partial = talk.exchange.snapshot
+        talk = _knock(card, lambda: new(with_snapshot=False), begun)
+        talk.exchange.partial = partial
+    return talk
+
+
+def _stuck(talk: Talk) -> bool:
     """Whether the host began to read its state and did not come to an end."""
-    over = answer.ending in (ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA)
-    return over and exchange.with_snapshot and bool(exchange.said) and not exchange.sent
+    exchange, over = talk.exchange, talk.answer.ending in (ssh.Ending.TIMED_OUT, ssh.Ending.QUOTA)
+    return over and exchange.with_snapshot and bool(exchange.said) and not exchange.sent and not exchange.over()
 
 
-def _knock(
-    card: Card, target: ssh.Target, new: Callable[[], _Exchange], begun: float
-) -> tuple[_Exchange, ssh.Streamed]:
+def _knock(card: Card, new: Callable[[], _Exchange], begun: float) -> Talk:
     """Talk over a new connection, again and again for ``AGAIN_SECONDS`` while the host turns callers away.
 
     sshd turns callers away by chance while others crowd it (its ``MaxStartups``), and whenever it can't fork, which may
@@ -172,9 +202,10 @@ def _knock(
     """
     while True:
         exchange = new()
-        answer = _stream(card, target, exchange)
-        if not _turned_away(exchange, answer) or time.monotonic() - begun > AGAIN_SECONDS:
-            return exchange, answer
+        answer = _stream(card, card.target_without_become, exchange)
+        late = time.monotonic() - begun > AGAIN_SECONDS or exchange.over()
+        if late or not _turned_away(exchange, answer):
+            return Talk(exchange, answer)
         time.sleep(0.1)
 
 
@@ -187,7 +218,7 @@ def _turned_away(exchange: _Exchange, answer: ssh.Streamed) -> bool:
     return answer.ending is ssh.Ending.EXITED and answer.returncode != 0 and b"fork" in answer.stderr
 
 
-def _stream(card: Card, target: ssh.Target, exchange: _Exchange) -> ssh.Streamed:
+def _stream(card: Card, target: ssh.Target, exchange: _Exchange, started: early.Started | None = None) -> ssh.Streamed:
     return ssh.stream(
         target,
         script(card, exchange.with_snapshot),
@@ -196,6 +227,7 @@ def _stream(card: Card, target: ssh.Target, exchange: _Exchange) -> ssh.Streamed
         timeout=CUT_SECONDS,
         quota=SNAPSHOT_QUOTA + (1 << 20),
         deadline=exchange.deadline,
+        started=started,
     )
 
 
@@ -224,12 +256,24 @@ def cut_all(
 
 
 class _Exchange:
-    """The controller's side of the one connection, and its clock: the host's own limits may be the intruder's."""
+    """The controller's side of the one connection, and its clock: the host's own limits may be the intruder's.
+
+    ``over`` says that another connection has proven the cut, so that this one is stopped; ``spoke`` is called at the
+    host's first word.
+    """
 
     def __init__(
-        self, allowed: AllowList, rules: bytes, seconds: float = WORD_SECONDS, *, with_snapshot: bool = True
+        self,
+        allowed: AllowList,
+        rules: bytes,
+        seconds: float = WORD_SECONDS,
+        *,
+        with_snapshot: bool = True,
+        over: Callable[[], bool] = lambda: False,
+        spoke: Callable[[], object] = lambda: None,
     ) -> None:
         self.allowed, self.rules, self.with_snapshot = allowed, rules, with_snapshot
+        self.over, self._spoke = over, spoke
         self.said = bytearray()
         self.seen = ""
         self.sent = False
@@ -239,11 +283,12 @@ class _Exchange:
     def take(self, piece: bytes) -> None:
         if not self.said:
             self._end = time.monotonic() + SNAPSHOT_SECONDS + 0.5
+            self._spoke()
         self.said += piece
 
     def deadline(self) -> float:
         """When the step under way must have ended, on the monotonic clock."""
-        return self._end
+        return 0.0 if self.over() else self._end
 
     def reply(self, piece: bytes) -> bytes | None:
         """Give the rules when the host has read its state, and only when its view of us stays allowed."""
@@ -279,7 +324,8 @@ class _Exchange:
         raise NotAllowed(seen)
 
 
-def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
+def _ended(host: str, talk: Talk) -> Cut:
+    answer, exchange = talk.answer, talk.exchange
     rest = bytes(exchange.said).partition(_SNAPSHOT_END)[2]
     hooks = rest.partition(b"== hooks ")[2].partition(b"\n")[0].decode("ascii", "replace")
     hooks = hooks if hooks in HOOKS else "unknown"
@@ -287,7 +333,7 @@ def _ended(host: str, answer: ssh.Streamed, exchange: _Exchange) -> Cut:
     def end(ending: str, detail: str | Coded) -> Cut:
         return Cut(host, ending, answer.seconds, detail, exchange.seen, exchange.snapshot, hooks)
 
-    if answer.ok and exchange.sent and bytes(exchange.said).endswith(b"\n== cut\n"):
+    if talk.proven:
         return end("cut", "" if exchange.whole else phrase(Detail.SNAPSHOT_PARTIAL))
     if answer.ending is ssh.Ending.NOT_REACHED:
         return Cut(host, "not reached", answer.seconds, answer.detail)

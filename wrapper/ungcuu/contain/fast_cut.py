@@ -21,28 +21,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ungcuu.contain import allowlist, card, cut_off, isolation_state
+from ungcuu.contain import card, cut_off, early, isolation_state
 from ungcuu.core.settings import Settings
 
-_WITH_VALUE = {
-    "-i": "",
-    "--inventory": "",
-    "--reason": "",
-    "--confirm-host": "",
-    "--lang": "",
-    "--mode": "mode",
-    "--allow": "allow",
-    "--title": "",
-    "--severity": "",
-    "--detected-at": "",
-    "--detected-by": "",
-    "--way": "",
-    "--personal-data": "",
-}
 # The command line waits so long before it imports its own code: on a small controller that would take the processor
 # from the cut. A host that answers later, and the last of many, are cut beside it.
 FIRST_SECONDS = 0.5
-_FLAGS = frozenset({"--json", "-v", "-vv", "--verbose", "--no-case"})
 
 
 @dataclass(frozen=True)
@@ -72,6 +56,8 @@ class Cutting(threading.Thread):
             self.cuts = cut_off.cut_all(self.cards, self.asked.mode, self.asked.allow, self._ended)
         except BaseException as fault:
             self.fault = fault
+        finally:
+            early.drop()
 
     def _ended(self, cut: cut_off.Cut) -> None:
         self.ended[cut.host] = cut
@@ -90,19 +76,25 @@ def begin(words: Sequence[str]) -> None:
     """Start the cut that these words ask for, if they plainly do; once a process."""
     asked = None if _seen else parse(words)
     _seen.append(True)
-    if asked is None:
+    cutting = _plain(asked) if asked else None
+    if cutting is None:
+        early.drop()
         return
+    _under_way.append(cutting)
+    cutting.start()
+    cutting.join(FIRST_SECONDS)
+
+
+def _plain(asked: Asked) -> Cutting | None:
+    """Return the cut where each host has a card and no other run holds it."""
     settings = Settings.from_environment()
     try:
         cards = [card.load(settings, host) for host in asked.hosts]
     except card.NoCard:
-        return
+        return None
     if any(_held(settings, host) for host in asked.hosts):
-        return
-    cutting = Cutting(settings, cards, asked)
-    _under_way.append(cutting)
-    cutting.start()
-    cutting.join(FIRST_SECONDS)
+        return None
+    return Cutting(settings, cards, asked)
 
 
 def take(asked: Asked) -> Cutting | None:
@@ -140,26 +132,8 @@ def tell_untaken() -> None:
 
 def parse(words: Sequence[str]) -> Asked | None:
     """Return what the words ask for, or None where the full parser has to look: any word that isn't plainly known."""
-    names: list[str] = []
-    given: dict[str, list[str]] = {"mode": [], "allow": [], "": []}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        option, sep, value = word.partition("=")
-        if word in _FLAGS:
-            continue
-        if option in _WITH_VALUE and (sep or rest):
-            given[_WITH_VALUE[option]].append(value if sep else rest.pop(0))
-        elif word.startswith("-"):
-            return None
-        else:
-            names.append(word)
-    if len(names) < 2 or names[0] != "isolate" or any("/" in name or name in (".", "..") for name in names):
-        return None
-    mode = (given["mode"] or ["full"])[-1]
-    if mode not in allowlist.MODES:
-        return None
-    return Asked(tuple(dict.fromkeys(names[1:])), mode, tuple(given["allow"]))
+    found = early.parse(words)
+    return Asked(*found) if found else None
 
 
 def _held(settings: Settings, host: str) -> bool:

@@ -89,6 +89,9 @@ class Past(Protocol):
     def in_incident(self) -> bool:
         """Whether the host is isolated or has an open case."""
 
+    def barring_case(self) -> str:
+        """Return the open case in which the host was not returned to service; empty for none."""
+
     def isolation_mode(self) -> str:
         """Return the mode that the host is isolated in; empty where it is not."""
 
@@ -152,7 +155,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What one scan found. ``seconds`` from its start to its findings."""
+    """What one scan found. ``seconds`` from its start to its findings.
+
+    ``accepted`` are findings that a person accepted for as long as today, as they are now: they are no ``findings``.
+    """
 
     host: str
     time: str
@@ -163,6 +169,7 @@ class ScanResult:
     first_sign: str
     checked: Mapping[str, object] = field(default_factory=dict)
     root_lost: root_loss.Loss | None = None
+    accepted: Sequence[tuple[Finding, accepted.Accepted]] = ()
 
     @property
     def clean(self) -> bool:
@@ -187,11 +194,17 @@ class ScanResult:
             "counts": counts(self.findings),
             "checked": dict(self.checked),
             "root_lost": list(self.root_lost.findings) if self.root_lost else [],
+            "accepted": [_accepted_row(item, word) for item, word in self.accepted],
         }
 
     def document(self) -> dict[str, Any]:
         """Return it as findings.json holds it."""
         return {"format": 1, **self.summary(), "findings": [item.document() for item in self.findings]}
+
+
+def _accepted_row(item: Finding, word: accepted.Accepted) -> dict[str, str]:
+    about = {"id": item.id, "severity": item.severity.value, "rule": item.rule, "path": item.path}
+    return about | {"owner": word.owner, "until": word.until, "reason": word.reason}
 
 
 def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline.Snapshot:
@@ -279,12 +292,24 @@ def scan(subject: Subject, *, check: bool = False) -> ScanResult:
     against = baseline.load(subject.state, subject.name)
     snapshot = read(subject, against)
     judged = judge(subject, snapshot, against, begun)
-    found = judged.findings
+    signed = accepted.load(subject.state, subject.name)
+    words = accepted.holding(signed, judged.findings, started.date())
+    found = [item for item in judged.findings if item.id not in words]
+    excused = tuple((item, words[item.id]) for item in judged.findings if item.id in words)
     seconds = round((datetime.now(UTC) - started).total_seconds(), 2)
     taken = against.taken if against else ""
-    lost = root_loss.remember(subject.state, subject.target, found, subject.past.in_incident(), check=check)
+    lost = root_loss.remember(subject.state, subject.target, judged.findings, subject.past.in_incident(), check=check)
     result = ScanResult(
-        subject.name, now(), found, taken, snapshot.complete, seconds, first_sign(found), judged.checked, lost
+        subject.name,
+        now(),
+        found,
+        taken,
+        snapshot.complete,
+        seconds,
+        first_sign(found),
+        judged.checked,
+        lost,
+        excused,
     )
     if not check:
         put_json(baseline.host_folder(subject.state, subject.name) / "findings.json", result.document())
@@ -325,9 +350,8 @@ class NewBaseline:
 
 @dataclass(frozen=True)
 class Accept:
-    """What a person accepts: everything, or findings by their ids, each with that person's word."""
+    """What a person accepts: findings by their ids, each with that person's word."""
 
-    everything: bool = False
     findings: tuple[str, ...] = ()
     word: accepted.Word | None = None
 
@@ -339,15 +363,16 @@ def take_baseline(subject: Subject, accept: Accept | None = None) -> NewBaseline
     nothing is signed, unless a person accepted each of them.
 
     Raises:
-        Refused: A finding that is accepted now is not there.
+        Refused: A finding that is accepted now is not there, or the host has an open case and was not released.
         UngcuuError: The host could not be read whole, or the baseline before was tampered with.
     """
     accept = accept or Accept()
+    refuse_in_case(subject.past, subject.name)
     begun = time.monotonic()
     snapshot = read(subject)
     found, read_of = judge(subject, snapshot, None, begun).findings, application(subject, snapshot, None)
     doubts = [item for item in found if item.severity in (Severity.CRITICAL, Severity.HIGH)]
-    if not accept.everything and snapshot.complete:
+    if snapshot.complete:
         before = accepted.holding(accepted.load(subject.state, subject.name), doubts, datetime.now(UTC).date())
         now_accepted = _chosen(subject, doubts, accept)
         doubts = [item for item in doubts if item.id not in before and item not in now_accepted]
@@ -359,6 +384,24 @@ def take_baseline(subject: Subject, accept: Accept | None = None) -> NewBaseline
     if not subject.past.in_incident():
         root_loss.accepted(subject.state, subject.host)
     return NewBaseline(changed, doubts, read_of)
+
+
+def refuse_in_case(past: Past, name: str) -> None:
+    """Refuse a baseline while an incident is worked on: what the intruder left would be known-good from then on.
+
+    Raises:
+        Refused: The host has an open case, in which it was neither released nor rebuilt.
+    """
+    if case := past.barring_case():
+        raise Refused(
+            _("No baseline of {host} is signed while its case {case} is open and it was not released.").format(
+                host=name, case=case
+            ),
+            _("Nothing was changed."),
+            _("Release it (ungcuu release {host}), or close the case: ungcuu case close {case}").format(
+                host=name.partition("/")[0], case=case
+            ),
+        )
 
 
 def _chosen(subject: Subject, doubts: Sequence[Finding], accept: Accept) -> list[Finding]:

@@ -20,17 +20,17 @@ import hashlib
 import os
 import selectors
 import shlex
-import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from ungcuu.core.phrases import Detail
 from ungcuu.core.sentences import word
+from ungcuu.hosts import ssh_process
 
 CONNECT_SECONDS = 10
 KEEP_ALIVE_SECONDS = 5
@@ -46,6 +46,7 @@ _CHUNK = _PIPE
 _SMALL = _CHUNK // 4
 _GATHER_SECONDS = 0.001
 _STDERR_QUOTA = 1 << 16
+_ASK_SECONDS = 0.1  # between two questions for a deadline that may move
 
 # What ssh logs when no command was started. Matched at the start of a line of ssh's own log.
 _BEFORE_START = (
@@ -207,6 +208,14 @@ def ssh_command(target: Target, remote_argv: Sequence[str], control_path: Path |
     return [*command, "-p", str(target.port), "-l", target.user, "--", target.address, shlex.join(remote)]
 
 
+def master_command(target: Target, socket: Path) -> list[str]:
+    """Return the argv of an ``ssh`` that runs nothing: it makes a connection that others may join by the socket."""
+    command = ["ssh", "-F", "none", "-T", "-a", "-x", "-N"]
+    for option in ("ControlMaster=yes", f"ControlPath={_quoted(socket)}", *ssh_options(target)):
+        command += ["-o", option]  # the first value wins
+    return [*command, "-p", str(target.port), "-l", target.user, "--", target.address]
+
+
 def run(
     target: Target,
     command: Sequence[str] | str,
@@ -250,33 +259,40 @@ def stream(
     control_path: Path | None = None,
     deadline: Callable[[], float] | None = None,
     hashed: bool = True,
+    started: tuple[subprocess.Popen[bytes], int] | None = None,
 ) -> Streamed:
     """Run a command and hand its standard output to ``sink`` piece by piece, hashed on the way.
 
     At most ``quota`` bytes reach the sink. An exception of the sink (a full disk) ends the command and is raised.
     ``reply``, in place of ``stdin``, is called with each piece of output until it returns what to send: the command
     says something first, and the answer depends on it, all in one connection.
-    ``deadline`` returns a time of the monotonic clock and is asked again after every piece: a command that does one
-    thing after another can be given a limit for each. ``timeout`` stays the limit of the whole. ``hashed``
-    is False where the sink hashes by itself: ``sha256`` is empty then.
+    ``deadline`` returns a time of the monotonic clock and is asked again after every piece, and ten times a second: a
+    command that does one thing after another can be given a limit for each, and can be stopped from another thread.
+    ``timeout`` stays the limit of the whole. ``hashed`` is False where the sink hashes by itself: ``sha256`` is empty
+    then. ``started``: this very command, started before, and the descriptor of its log.
 
     Raises:
         HostKeyRefused: The host isn't the one that was enrolled.
     """
     argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
-    started = time.monotonic()
-    with _own_log() as log:
-        pump = _Pump(sink, quota, started + timeout, deadline, hashed)
-        process = _start(ssh_command(target, argv, control_path), log)
+    begun = time.monotonic()
+    log = started[1] if started else ssh_process.own_log()
+    try:
+        pump = _Pump(sink, quota, begun + timeout, deadline, hashed)
+        process = started[0] if started else ssh_process.start(ssh_command(target, argv, control_path), log)
         try:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)  # type: ignore[union-attr]
             cut = pump.run(process, stdin, reply)
         finally:
-            _end(process)
+            ssh_process.end(process)
         said = _read_log(log)
+    finally:
+        os.close(log)
     digest = pump.digest.hexdigest() if pump.digest else ""
     ending, detail = _judge(target, process.returncode, cut, said)
     code = process.returncode if ending is Ending.EXITED else None
-    return Streamed(ending, code, pump.size, digest, bytes(pump.stderr), time.monotonic() - started, detail)
+    return Streamed(ending, code, pump.size, digest, bytes(pump.stderr), time.monotonic() - begun, detail)
 
 
 def shared_connection(target: Target) -> Path | None:
@@ -332,7 +348,7 @@ class _Pump:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     return Ending.TIMED_OUT
-                for key, _mask in selector.select(left):
+                for key, _mask in selector.select(left if self.moving is None else min(left, _ASK_SECONDS)):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
                 if self.size > self.quota:
@@ -361,7 +377,8 @@ class _Pump:
         if self._waiting:
             return True
         self._selector.unregister(self._input)
-        _close(self._input)
+        with contextlib.suppress(OSError):
+            self._input.close()
         return True
 
     def _take_output(self, descriptor: int) -> bool:
@@ -383,51 +400,6 @@ class _Pump:
         piece = os.read(descriptor, _CHUNK)
         self.stderr += piece[: _STDERR_QUOTA - len(self.stderr)]
         return bool(piece)
-
-
-def _close(pipe: IO[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        pipe.close()
-
-
-def _start(command: list[str], log: int) -> subprocess.Popen[bytes]:
-    """Start ssh in a session of its own, so that a Ctrl-C reaches this program first and it decides.
-
-    ssh closes what it inherits, so it opens the log through this process's own entry in /proc.
-    """
-    process = subprocess.Popen(
-        [command[0], "-E", f"/proc/{os.getpid()}/fd/{log}", *command[1:]],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-    )
-    assert process.stdout  # noqa: S101 - a pipe, see above
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
-    return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave no ssh behind: what was cut short would go on and act on the host."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            _close(pipe)
-
-
-@contextlib.contextmanager
-def _own_log() -> Iterator[int]:
-    """Give a descriptor in memory for ssh's own messages: it needs no disk and the host can't write to it."""
-    log = os.memfd_create("ssh-log", os.MFD_CLOEXEC)
-    try:
-        yield log
-    finally:
-        os.close(log)
 
 
 def _read_log(log: int) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from ungcuu.core.check_phrases import Left, Unrotated
 from ungcuu.core.clock import now
 from ungcuu.core.phrases import Coded, phrase
 from ungcuu.core.settings import Settings
-from ungcuu.detect import accepted, baseline
-from ungcuu.detect.accepted import Accepted
+from ungcuu.detect import baseline
 from ungcuu.detect.findings import Finding, substance
 from ungcuu.detect.scan import ScanResult, Subject, scan
 from ungcuu.hosts.site import Site
@@ -97,15 +95,14 @@ def judge(
     known: Iterable[CaseFinding] = (),
     *,
     unrotated: Sequence[Coded] = (),
-    signed: Mapping[str, Accepted] | None = None,
 ) -> Reassessment:
     """Put the three together. Pure but for the clock.
 
-    ``known`` are the findings of the host's case, ``signed`` those that a person accepted for a baseline.
+    ``known`` are the findings of the host's case. Those that a person accepted by their ids came with the scan.
     ``unrotated``: credentials of the application that no rotation replaces; a person has to say that they were.
     """
     counting = [item for item in found.findings if item.severity.value != "low"]
-    excused = {**_accepted(counting, signed or {}), **_excused(counting, known)}
+    excused = {**_accepted(found), **_excused(counting, known)}
     left = [
         phrase(Left.FINDING, severity=item.severity.value, rule=item.rule, path=item.path)
         for item in counting
@@ -154,12 +151,12 @@ def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str
     return rows
 
 
-def _accepted(found: Sequence[Finding], signed: Mapping[str, Accepted]) -> dict[str, dict[str, str]]:
+def _accepted(found: ScanResult) -> dict[str, dict[str, str]]:
     """Findings that a person accepted by name until a day that has not passed, and that are as they were then."""
     rows = {}
-    for identity, one in accepted.holding(signed, found, datetime.now(UTC).date()).items():
-        about = {"finding": identity, "severity": one.severity, "rule": one.rule, "path": one.path}
-        rows[identity] = about | {"by": one.owner, "reason": f"{one.reason} ({one.until})"}
+    for item, word in found.accepted:
+        about = {"finding": item.id, "severity": item.severity.value, "rule": item.rule, "path": item.path}
+        rows[item.id] = about | {"by": word.owner, "reason": f"{word.reason} ({word.until})"}
     return rows
 
 
@@ -176,8 +173,8 @@ def reassess(
     checks = verify(settings, site, subject.host, roles)
     profile = subject.profile
     unrotated = profile.unrotated(bool(subject.database)) if profile else _of_none(subject)
-    answers, signed = _case_findings(settings, subject), accepted.load(subject.state, subject.name)
-    result = judge(subject.name, found, checks, entry, answers, unrotated=unrotated, signed=signed)
+    answers = _case_findings(settings, subject)
+    result = judge(subject.name, found, checks, entry, answers, unrotated=unrotated)
     path = baseline.host_folder(subject.state, subject.name) / RECORD
     baseline.sign(path, result.document(), subject.state / "keys")
     return result, found

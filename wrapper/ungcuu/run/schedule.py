@@ -32,6 +32,22 @@ ExecStart={command}
 TimeoutStartSec=12h
 Nice=10
 """
+_STANDING = """\
+[Unit]
+Description=ungcuu {words}
+# A host or a network that is down for days is no reason to give up.
+StartLimitIntervalSec=0
+
+[Service]
+WorkingDirectory={folder}
+Environment={state}
+ExecStart={command}
+Restart=always
+RestartSec=30s
+
+[Install]
+WantedBy={wanted}
+"""
 _TIMER = """\
 [Unit]
 Description=ungcuu {words} by the clock
@@ -57,13 +73,7 @@ def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[
         ControllerFault: the units can't be written or started.
     """
     _check(calendar)
-    program = [sys.executable, "-m", "ungcuu", "--inventory", str(inventory.absolute()), *words]
-    service = _SERVICE.format(
-        words=" ".join(words[:2]),
-        folder=_escaped(str(settings.content)),
-        state=_environment(settings),
-        command=" ".join(map(_quoted, program)).replace("$", "$$"),
-    )
+    service = _SERVICE.format(**_start(settings, inventory, words))
     timer = _unit(words).with_suffix(".timer")
     try:
         timer.parent.mkdir(parents=True, exist_ok=True)
@@ -76,13 +86,44 @@ def install(settings: Settings, inventory: Path, calendar: str, words: Sequence[
     return timer
 
 
+def keep_running(settings: Settings, inventory: Path, words: Sequence[str]) -> Path:
+    """Have ``ungcuu WORDS`` run all the time from now on, started again when it ends; gives the unit's file.
+
+    Raises:
+        ControllerFault: the unit can't be written or started.
+    """
+    unit = _unit(words).with_suffix(".service")
+    wanted = "multi-user.target" if os.geteuid() == 0 else "default.target"
+    try:
+        unit.parent.mkdir(parents=True, exist_ok=True)
+        put(unit, _STANDING.format(wanted=wanted, **_start(settings, inventory, words)), 0o644)
+    except OSError as error:
+        raise _fault(str(error)) from error
+    _systemctl("daemon-reload")
+    _systemctl("enable", unit.name)
+    _systemctl("restart", unit.name)  # with the inventory of now
+    return unit
+
+
+def _start(settings: Settings, inventory: Path, words: Sequence[str]) -> dict[str, str]:
+    """What a service's file says of how the verb is started."""
+    program = [sys.executable, "-m", "ungcuu", "--inventory", str(inventory.absolute()), *words]
+    return {
+        "words": " ".join(words[:2]),
+        "folder": _escaped(str(settings.content)),
+        "state": _environment(settings),
+        "command": " ".join(map(_quoted, program)).replace("$", "$$"),
+    }
+
+
 def remove(words: Sequence[str]) -> bool:
-    """Stop and take away the timer of these words; False where there is none."""
-    timer = _unit(words).with_suffix(".timer")
-    if not timer.exists():
+    """Stop and take away the units of these words; False where there are none."""
+    units = [_unit(words).with_suffix(suffix) for suffix in (".timer", ".service")]
+    there = [unit for unit in units if unit.exists()]
+    if not there:
         return False
-    _systemctl("disable", "--now", timer.name)
-    for path in (timer, timer.with_suffix(".service")):
+    _systemctl("disable", "--now", there[0].name)  # a service with a timer is started by that alone
+    for path in there:
         path.unlink(missing_ok=True)
     _systemctl("daemon-reload")
     return True

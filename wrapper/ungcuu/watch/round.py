@@ -44,7 +44,8 @@ BLIND_AFTER = 2
 class Round:
     """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look.
 
-    ``partly``: the host was scanned, and did not report everything; the next round scans again.
+    ``partly``: the host was scanned, and did not report everything; the next round scans again. ``accepted``: what a
+    person accepted for as long as today, which raises no alert.
     """
 
     host: str
@@ -55,6 +56,7 @@ class Round:
     folders: int = 0
     looked: set[str] = field(default_factory=set)
     partly: bool = False
+    accepted: list[dict[str, Any]] = field(default_factory=list)
     logs: LogView | None = None
     outside: View | None = None
     seen: list[Sight] = field(default_factory=list)
@@ -254,6 +256,7 @@ def _findings(context: Context, name: str, this: Round) -> list[dict[str, Any]]:
     """What a scan found. What it did not read looks as if it had gone: that the host hid something is a finding."""
     document = json.loads((context.settings.host_dir(name) / "findings.json").read_text("utf-8"))
     rows: list[dict[str, Any]] = document["findings"]
+    this.accepted += [row | {"host": name} for row in document.get("accepted") or ()]
     if document.get("complete") is not False:
         return rows
     this.partly = True

@@ -21,7 +21,7 @@ _MOST_DAYS = 366  # for which a person's word on a finding holds
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     """Return the role's variables for these options."""
     if not options["archive"]:
-        return {"host_state_accept_findings": True} if options["accept_findings"] else {}
+        return {}
     given: dict[str, object] = {"host_state_archive": str(Path(str(options["archive"])).absolute())}
     return given | ({"host_state_archive_sha256": options["sha256"]} if options["sha256"] else {})
 
@@ -33,8 +33,6 @@ def _check(ctx: Context) -> None:
     options, wrong = ctx.options, ""
     if options["sha256"] and not options["archive"]:
         wrong = _("--{option} is for --archive.").format(option="sha256")
-    elif options["archive"] and options["accept_findings"]:
-        wrong = _("--archive and --accept-findings exclude each other.")
     elif options["archive"] and not Path(str(options["archive"])).is_file():
         wrong = _("There is no archive {path}.").format(path=options["archive"])
     if wrong:
@@ -53,8 +51,8 @@ def _accept_fault(ctx: Context) -> str:
     if not options["accept"]:
         given = options["owner"] or options["until"]
         return _("--owner and --until are for --accept.") if given else ""
-    if options["archive"] or options["accept_findings"]:
-        return _("--accept goes with neither --archive nor --accept-findings.")
+    if options["archive"]:
+        return _("--accept does not go with --archive.")
     if not (options["owner"] and options["until"] and ctx.reason.strip()):
         return _("--accept needs --owner, --until and --reason: who answers for it, how long, and why.")
     today = datetime.now(UTC).date()
@@ -77,12 +75,15 @@ def _before(ctx: Context) -> Mapping[str, object]:
 
 
 def _preflight(ctx: Context) -> None:
-    """Refuse a baseline that somebody changed before the host is touched, and to renew one that is not there."""
+    """Refuse a baseline that somebody changed before the host is touched, one in a case, and to renew none."""
+    from ungcuu.case.host_past import HostPast
     from ungcuu.detect.baseline import check_signature
+    from ungcuu.detect.scan import refuse_in_case
 
     check_signature(ctx.settings.state, ctx.names)
     for host in ctx.hosts:
         name = ctx.name_of(host)
+        refuse_in_case(HostPast(ctx.settings.state, host), name)
         if ctx.options["archive"] and not (ctx.settings.host_dir(name) / "baseline.json").exists():
             raise Refused(
                 _("{host} has no baseline that could be renewed.").format(host=name),
@@ -140,7 +141,7 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
     """Name the signs of an intruder, and the option for those that a person has found to be legitimate."""
     for host in ctx.hosts:
         found = result.data_of("finding", host)
-        if not found or ctx.options["accept_findings"]:
+        if not found:
             continue
         for row in found:
             words = " · ".join(str(row.get(name)) for name in ("id", "severity", "rule", "path"))
@@ -154,8 +155,7 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
             _("Nothing was changed."),
             _(
                 "Answer them (scan shows all). One that a person has found to be legitimate: ungcuu baseline {host} "
-                "--accept ID --owner NAME --until DAY --reason TEXT; all at once, and never asked again: "
-                "ungcuu baseline {host} --accept-findings --reason TEXT"
+                "--accept ID --owner NAME --until DAY --reason TEXT (--accept as often as there are such findings)"
             ).format(host=host),
         )
 
@@ -168,16 +168,11 @@ VERB = Verb(
     description=N_(
         "Files of the website, configuration, programs, packages, accounts, SSH keys, units, scheduled work, "
         "listeners, setuid files, and the application's administrators. Nothing is written on the host. A host that "
-        "shows signs of an intruder is refused. Take a new one after harden, patch and each approved change."
+        "shows signs of an intruder is refused, and one that has an open case and was not released. Take a new one "
+        "after harden, patch and each approved change."
     ),
     playbook="baseline",
     options=(
-        Option(
-            "--accept-findings",
-            N_("Sign although the host shows signs of an intruder: a person checked that they are legitimate"),
-            kind="flag",
-            default=False,
-        ),
         Option(
             "--accept",
             N_("Id of a finding that a person calls a false alarm; may be given again"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 _SHOWN = 60
+_ACCEPTED = ("owner", "until", "severity", "rule", "path", "id")
 
 
 def _check(ctx: Context) -> None:
@@ -102,6 +103,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
         found = row.get("counts")
         counts.update({name: int(count) for name, count in found.items()} if isinstance(found, Mapping) else {})
     for row in scans:
+        show_accepted(ctx, row.get("host"), row)
         ctx.out.line(_checked_line(row), "quiet")
         show_unread(ctx, row.get("host"), row.get("checked"))
         _show_neighbours(ctx)
@@ -116,11 +118,30 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     data = {"clean": clean, "scans": [dict(row) for row in scans], "findings": [dict(row) for row in findings]}
     lost = _lost(ctx)
     if clean:
-        nothing = _("Nothing was found that should not be there.")
+        nothing = _("Nothing was found that should not be there.") + _excused(scans)
         return Result(message=f"{lost} {nothing}".strip(), data=data, code=Exit.FOUND if lost else None)
     text = ", ".join(f"{counts[name]} {name}" for name in ("critical", "high", "medium", "low") if counts[name])
-    message = f"{lost} " + _("Found: {counts}").format(counts=text)
+    message = f"{lost} " + _("Found: {counts}").format(counts=text) + _excused(scans)
     return Result(message=message.strip(), data=data, code=Exit.FOUND)
+
+
+def _excused(scans: Sequence[Mapping[str, object]]) -> str:
+    """Say how many findings did not count: "nothing was found" would be false without it."""
+    rows = [row.get("accepted") for row in scans]
+    count = sum(len(one) for one in rows if isinstance(one, list | tuple))
+    return " " + _("Accepted by a person, and not counted: {count}.").format(count=count) if count else ""
+
+
+def show_accepted(ctx: Context, host: object, row: Mapping[str, object]) -> None:
+    """List what a person accepted, with who answers for it and until when; what is critical in red."""
+    rows = row.get("accepted")
+    known = [one for one in rows if isinstance(one, Mapping)] if isinstance(rows, list | tuple) else []
+    for one in known[:_SHOWN]:
+        words = _("{host}: accepted by {owner} until {until}: {severity} {rule}: {path} ({id})")
+        text = words.format(host=host, **{name: str(one.get(name) or "–") for name in _ACCEPTED})
+        ctx.out.line(text, "bad" if one.get("severity") == "critical" else "warn")
+    if len(known) > _SHOWN:
+        ctx.out.line(_("… and {count} more in {file}").format(count=len(known) - _SHOWN, file="findings.json"))
 
 
 def _show_findings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.cli.commands._watch_deployment import VERB as DEPLOYMENT
+from ungcuu.cli.commands._watch_hold import VERB as HOLD
 from ungcuu.cli.commands._watch_rehearse import VERB as REHEARSE
 from ungcuu.core.errors import Exit, Outcome, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
@@ -46,7 +47,7 @@ def _round(context: Context) -> Result:
     raised = sum(alert.open for this in done for alert in this.raised)
     bad = [*faults, *(this.host for this in done if this.why or this.undelivered)]
     data = {
-        "rounds": [this.row() | {"host": this.host, "outside": _seen(this), "logs": _read(this)} for this in done],
+        "rounds": [_document(this) for this in done],
         "raised": [alert.document() for this in done for alert in this.raised],
         "sent": [row.record() | {"host": this.host} for this in done for row in this.sent],
         "pinged": pinged,
@@ -58,6 +59,11 @@ def _round(context: Context) -> Result:
     return Result(message=message, data=data, code=Exit.FOUND if raised else None)
 
 
+def _document(this: Round) -> dict[str, object]:
+    seen = {"outside": _seen(this), "logs": _read(this), "accepted": this.accepted}
+    return this.row() | {"host": this.host} | seen
+
+
 def _why(alert: Alert) -> str:
     """Say which run of ungcuu explains it, where one does: then nobody is notified."""
     explained = alert.sight.explained
@@ -65,7 +71,9 @@ def _why(alert: Alert) -> str:
 
 
 def _show(context: Context, this: Round) -> None:
-    """Say what was looked at, what was not, what is new, and who was notified."""
+    """Say what was looked at, what was not, what is new, what a person accepted, and who was notified."""
+    from ungcuu.cli.commands.scan import show_accepted
+
     for alert in this.raised[:_SHOWN]:
         sight = alert.sight
         style = _STYLES.get(sight.severity, "")
@@ -73,6 +81,7 @@ def _show(context: Context, this: Round) -> None:
         context.out.line(f"         {sight.id} · {sight.rule}{_why(alert)}", "quiet")
     if len(this.raised) > _SHOWN:
         context.out.line(_("… and {count} more").format(count=len(this.raised) - _SHOWN))
+    show_accepted(context, this.host, {"accepted": this.accepted})
     if this.busy:
         context.out.line(
             _("{host}: not looked at: {verb} is under way there").format(host=this.host, verb=this.busy), "warn"
@@ -195,8 +204,10 @@ def _install(context: Context) -> Result:
 
     words, calendar = ("watch", "round", "website"), str(context.options["schedule"])
     rehearsal, weekly = ("watch", "rehearse", "website"), str(context.options["rehearse"])
+    hold = ("watch", "hold", "website")
     if calendar == schedule.NEVER:
         schedule.remove(rehearsal)
+        schedule.remove(hold)
         gone = schedule.remove(words)
         return Result(message=_("the watch is stopped") if gone else _("no watch was set up"))
     timer = schedule.install(context.settings, context.site.inventory, calendar, words, spread="20s")
@@ -204,6 +215,10 @@ def _install(context: Context) -> Result:
         schedule.remove(rehearsal)
     else:
         schedule.install(context.settings, context.site.inventory, weekly, rehearsal)
+    if context.options["no_hold"]:
+        schedule.remove(hold)
+    else:
+        schedule.keep_running(context.settings, context.site.inventory, hold)
     if not schedule.lingers():
         context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
     message = _("all websites are looked at: {calendar}; ungcuu doctor reports a watch that stopped")
@@ -318,6 +333,7 @@ VERB = Verb(
         ),
         DEPLOYMENT,
         REHEARSE,
+        HOLD,
         Verb(
             name="install",
             phase=Phase.DETECT,
@@ -338,9 +354,10 @@ VERB = Verb(
                     default=_WEEKLY,
                     metavar="WHEN",
                 ),
+                Option("--no-hold", N_("keep no connection to the hosts up"), kind="flag", default=False),
             ),
             run=_install,
-            steps_before=(N_("Write systemd timers of this account, and start them"),),
+            steps_before=(N_("Write systemd units of this account, and start them"),),
             examples=("ungcuu watch install", "ungcuu watch install --schedule never"),
         ),
         Verb(

@@ -17,7 +17,7 @@ from ungcuu.plugins.subject import subject_from
 
 
 class ActionModule(DocumentedAction):
-    """``write_baseline: {accept_findings: false}``. Changes nothing on the host."""
+    """``write_baseline: {}``. Changes nothing on the host."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Sign the baseline; refuse on a host that already shows signs of an intruder."""
@@ -35,7 +35,7 @@ class ActionModule(DocumentedAction):
         except UngcuuError as error:
             raise refusal(error) from error
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
-        if done.doubts and not accept.everything:
+        if done.doubts:
             told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
             why = f"No baseline was signed: {subject.name} shows signs of an intruder: {told}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
@@ -53,4 +53,4 @@ def _accept(given: dict[str, Any]) -> Accept:
     """Return what a person accepts of the findings."""
     word = Word(*(str(given.get(name) or "") for name in ("reason", "owner", "until", "by")))
     findings = tuple(map(str, given.get("accept") or ()))
-    return Accept(bool(given.get("accept_findings", False)), findings, word if findings else None)
+    return Accept(findings, word if findings else None)

@@ -4,7 +4,8 @@ DOCUMENTATION = r"""
 module: write_baseline
 short_description: Sign the state of a host as known good
 description:
-  - Refuses on a host that shows signs of an intruder. Nothing on the host is changed.
+  - Refuses on a host that shows signs of an intruder, and on one that has an open case and was not released.
+  - Nothing on the host is changed.
 attributes:
   check_mode:
     support: full
@@ -13,10 +14,6 @@ attributes:
     support: none
     description: Only the signed file on the controller.
 options:
-  accept_findings:
-    description: Sign although the scan found something.
-    type: bool
-    default: false
   accept:
     description: Ids of findings that a person accepts, each with the word below.
     type: list
@@ -44,7 +41,10 @@ author: [ungcuu]
 EXAMPLES = r"""
 - name: Sign the baseline
   write_baseline:
-    accept_findings: false
+    accept: [173ea3f2f207ea95]
+    reason: a tool of our own theme
+    owner: Lê Bình
+    until: "2027-06-30"
 """
 
 RETURN = r"""
