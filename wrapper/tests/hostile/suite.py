@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,8 @@ class Cell:
 def cell(reply: str, action: str, honest: float = 30.0, *, papers: bool = False) -> Cell:
     """Put the tool in front of the liar. ``papers`` has documents made of what it recorded."""
     tool = Ungcuu()
-    with tempfile.TemporaryDirectory(prefix="hostile-world-") as place, hostile(Path(place, "host"), reply) as host:
-        world = World(Path(place, "world"), host)
+    with tempfile.TemporaryDirectory(prefix="h-") as place, hostile(Path(place, "h"), reply) as host:
+        world = World(Path(place, "w"), host)
         world.folder.mkdir(mode=0o700)
         tool.prepare(world, action)
         if papers:
@@ -64,11 +64,33 @@ def cell(reply: str, action: str, honest: float = 30.0, *, papers: bool = False)
         return Cell(reply, action, ran, tool.word(ran), wrong)
 
 
-def _run(tool: Ungcuu, world: World, command: object, honest: float) -> Ran:
-    words = list(command)  # type: ignore[call-overload]
-    return watch(
-        words, tool.environment(world), own=world.folder, folder=tool.working_folder, patience=PATIENCE + honest
-    )
+def _run(tool: Ungcuu, world: World, words: Sequence[str], honest: float) -> Ran:
+    patience = PATIENCE + honest
+    return watch(words, tool.environment(world), own=world.folder, folder=tool.working_folder, patience=patience)
+
+
+def broken(script: str, patience: float = 60.0) -> list[str]:
+    """Return what the suite finds wrong with a shell script in the tool's place."""
+    tool, reply = Ungcuu(), REPLIES["nothing"]
+    with tempfile.TemporaryDirectory(prefix="h-") as place, hostile(Path(place, "h"), "nothing") as host:
+        world = World(Path(place, "w"), host)
+        world.folder.mkdir(mode=0o700)
+        tool.prepare(world, "doctor")
+        words = ["sh", "-c", script.replace("MARKER", str(host.marker)).replace("CANARY", str(host.canary))]
+        ran = watch(words, tool.environment(world), own=world.folder, folder=Path("/"), patience=patience)
+        return properties.all_of(tool, world, reply, "doctor", ran, 1.0)
+
+
+def keep(cell: Cell) -> None:
+    """Leave a cell for the page."""
+    FRESH.mkdir(parents=True, exist_ok=True)
+    (FRESH / f"{cell.action.replace(' ', '_')}.{cell.reply}.json").write_text(json.dumps(cell.as_data()) + "\n")
+
+
+def diagonal(number: int) -> list[tuple[str, str]]:
+    """Return one cell for each reply; the diagonals of all numbers below the count of actions are the whole table."""
+    actions = Ungcuu().actions()
+    return [(reply, actions[(at + number) % len(actions)]) for at, reply in enumerate(REPLIES)]
 
 
 def honest_seconds() -> float:
@@ -87,7 +109,8 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure anew what is there")
     given = parser.parse_args()
     FRESH.mkdir(parents=True, exist_ok=True)
-    wanted = [(r, a) for r in given.reply or REPLIES for a in given.action or Ungcuu().actions()]
+    cells = [cell for number in range(len(Ungcuu().actions())) for cell in diagonal(number)]
+    wanted = [(r, a) for r, a in cells if r in (given.reply or REPLIES) and a in (given.action or Ungcuu().actions())]
     honest = honest_seconds()
 
     def measure(which: tuple[str, str]) -> bool:
@@ -95,7 +118,7 @@ def main() -> int:
         if path.exists() and not given.again:
             return True
         measured = cell(*which, honest)
-        path.write_text(json.dumps(measured.as_data()) + "\n")
+        keep(measured)
         print(f"{which[0]:16} {which[1]:18} {measured.as_data()['word']:14} {measured.ran.seconds:5.1f} s", end="  ")
         print(f"{measured.ran.memory >> 20:4} MiB  {'; '.join(measured.wrong) or 'held'}", flush=True)
         return not measured.wrong

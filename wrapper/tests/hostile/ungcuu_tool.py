@@ -53,8 +53,8 @@ ACTIONS: Mapping[str, Action] = {
     "doctor": Action(("doctor", HOST)),
     "enrol": Action(("enrol", HOST)),
     "eradicate": Action(("eradicate", HOST, "--path", "/var/www/portal/x.php", *CONFIRM), ("eradicate",)),
-    "harden": Action(("harden", HOST, "--no-verify"), ("harden",)),
-    "harden website": Action(("harden", "two01/second", "--no-verify"), ("harden_website",)),
+    "harden": Action(("harden", HOST,), ("harden",)),
+    "harden website": Action(("harden", "two01/second",), ("harden_website",)),
     "isolate": Action(("isolate", HOST), ("isolate",)),
     "lock": Action(("lock", HOST, *CONFIRM), ("lock",)),
     "patch": Action(("patch", HOST, "--urgent", "--backup-hours", "0"), ("patch",)),
@@ -105,6 +105,7 @@ def verbs() -> Iterator[tuple[str, Verb]]:
 
 # What such an action says is true whatever the host answers.
 TRUE_ANYWAY: Mapping[str, str] = {
+    "baseline": "signs the host's own account of itself, for a person who said that it was checked",
     "collect": "keeps what the host said, as what the host said",
 }
 

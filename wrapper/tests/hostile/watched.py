@@ -53,7 +53,7 @@ _SEAL = """
 mount --make-rprivate / && mount -t tmpfs -o size=1g none {layer} && mkdir {layer}/up {layer}/work {layer}/all || exit 97
 mount -t overlay -o lowerdir=/,upperdir={layer}/up,workdir={layer}/work overlay {layer}/all || exit 97
 for place in /proc /sys /dev {own}; do mkdir -p {layer}/all$place; mount --rbind $place {layer}/all$place || exit 97; done
-chroot {layer}/all env -C {folder} {command}
+chroot {layer}/all env --default-signal=INT -C {folder} {command}
 code=$?
 cd {layer}/up && find . -type f -o -type l -o -type p >{notes}
 exit $code
@@ -70,7 +70,7 @@ def watch(
 ) -> Ran:
     """Run it; ``own`` is the folder that it may write to, ``folder`` where it stands, ``patience`` the seconds it has."""
     ran = Ran(command)
-    with tempfile.TemporaryDirectory(prefix="hostile-") as place:
+    with tempfile.TemporaryDirectory(prefix="hl-") as place:
         layer, notes = Path(place, "layer"), Path(place, "notes")
         layer.mkdir()
         words = {"layer": layer, "notes": notes, "own": own, "folder": folder, "command": shlex.join(command)}
