@@ -55,7 +55,7 @@ def cell(reply: str, action: str, honest: float = 30.0, *, papers: bool = False)
         tool.prepare(world, action)
         if papers:
             _run(tool, world, tool.case(world), honest)
-        ran = _run(tool, world, tool.command(world, action), honest)
+        ran = _run(tool, world, tool.command(world, action), honest + tool.slow.get(action, 0))
         wrong = properties.all_of(tool, world, REPLIES[reply], action, ran, honest)
         for words in tool.papers(world) if papers else ():
             made = _run(tool, world, words, honest)

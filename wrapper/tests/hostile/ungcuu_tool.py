@@ -120,6 +120,7 @@ class Ungcuu:
     working_folder = ROOT
     allowed = ("home/.ansible/*", "site/known_hosts*", "tmp/*", "papers/*")
     cached = ("*/__pycache__/*.pyc*",)
+    slow = {"audit": 180.0, "harden website": 180.0, "reassess": 180.0, "verify": 180.0}  # hundreds of checks each
     opaque = ("cases/*/evidence/*", "keys/*")
 
     def actions(self) -> Sequence[str]:
