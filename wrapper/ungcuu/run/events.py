@@ -165,7 +165,8 @@ def _carrier_killed(result: Mapping[str, Any]) -> bool:
 
     The code of such an ending is negative where Python started the program.
     """
-    rows = [result, *(item for item in result.get("results") or () if isinstance(item, Mapping))]
+    items = result.get("results")
+    rows = [result, *(item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping))]
     return any(type(row.get("rc")) is int and row["rc"] < 0 and "cmd" not in row for row in rows)
 
 

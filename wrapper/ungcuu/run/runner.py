@@ -37,7 +37,7 @@ MOST_EVENTS = 50_000
 MOST_REPORT_BYTES = 64 << 20
 MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
 MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
-MOST_READ = 128 << 20  # bytes that the process of one task may read: a host answers without end, and memory grows slowly
+MOST_READ = 32 << 20  # bytes that the worker of one task may read: it slows down with what a host answers without end
 FORKS = 10
 POLL_SECONDS = 1
 WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milliseconds
@@ -275,7 +275,8 @@ class Runner:
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
         ours = process_guard.children(str(folder))
         self._main = self._main or (ours[0] if ours else 0)
-        endless = self._tally.action not in _READERS and process_guard.most_read(ours) > MOST_READ
+        workers = [pid for pid in ours if pid != self._main]
+        endless = self._tally.action not in _READERS and process_guard.most_read(workers) > MOST_READ
         if endless or self._scale.is_over(ours, most):
             self.cancel("quota")
         if self._tally.stop or (self._main and not process_guard.alive(self._main)):
