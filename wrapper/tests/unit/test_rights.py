@@ -6,6 +6,8 @@ import dataclasses
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import content
@@ -172,24 +174,20 @@ def test_a_link_in_place_of_scratch_is_left_alone(tmp_path: Path, prize: Path, m
 # --- another ansible.cfg -------------------------------------------------------------------------------------------------
 
 
-def test_ansible_cfg_of_the_current_folder_is_not_read(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ansible_cfg_of_the_current_folder_is_not_read(settings: Settings, tmp_path: Path) -> None:
     """Whoever types a verb in a folder that somebody else prepared would run that folder's plugins as themselves.
 
-    Seen failing without ANSIBLE_CONFIG in the run's environment: the callback wrote its mark.
+    Seen failing without the name of our own file in the environment: the plugin wrote its mark.
     """
     there, mark = tmp_path / "prepared", tmp_path / "mark"
-    plugin = f"open({str(mark)!r}, 'w')\nfrom ansible.plugins.callback import CallbackBase\n"
-    plugin += "class CallbackModule(CallbackBase):\n    CALLBACK_NAME = 'evil'\n"
-    content.write(
-        there,
-        {
-            "ansible.cfg": "[defaults]\ncallback_plugins = plugins\ncallbacks_enabled = evil\nvars_plugins = plugins\n",
-            "plugins/evil.py": plugin,
-        },
-    )
-    monkeypatch.chdir(there)
-    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
-    run(settings)
-    assert not mark.exists()
+    plugin = f"open({str(mark)!r}, 'w')\nfrom ansible.plugins.vars import BaseVarsPlugin\n"
+    plugin += "class VarsModule(BaseVarsPlugin):\n    REQUIRES_ENABLED = False\n"
+    plugin += "    def get_vars(self, loader, path, entities):\n        return {}\n"
+    content.write(there, {"ansible.cfg": "[defaults]\nvars_plugins = plugins\n", "plugins/evil.py": plugin})
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE")}
+    environment["UNGCUU_STATE"] = str(settings.state)
+    for words in (["config", "check"], ["scan", "web01"]):
+        command = [sys.executable, "-m", "ungcuu", "-i", str(settings.inventory), *words]
+        done = subprocess.run(command, cwd=there, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode not in (0, 1, 2), done.stderr
+        assert not mark.exists(), words
