@@ -1,11 +1,20 @@
 """Lets the unit tests use the tools beside them; and no test may see a record written that holds a sentence of ours."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# 500 examples for each property in an ordinary run, 10,000 in ./check nightly. No example is kept in the tree.
+for _name, _most in (("ci", 500), ("nightly", 10_000)):
+    settings.register_profile(
+        _name, max_examples=_most, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -249,6 +249,17 @@ def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, monkeypatch:
     assert peak < 512 << 20, f"{peak >> 20} MiB"
 
 
+def test_an_answer_without_end_is_cut_off_before_it_fills_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible takes longer with each piece of an answer: seen failing, `harden` listened for 79 s to one line."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(runner, "MOST_MEMORY", 8 << 30)
+    settings = content.make(tmp_path, loud=play("- name: Ask\n  ansible.builtin.raw: yes x | tr -d '\\n'"))
+    result = go(settings, "loud")
+    assert (result.outcome, result.cut_short) == (Outcome.UNKNOWN, "quota")
+
+
 @pytest.mark.parametrize(("size", "outcome"), [(6 << 20, Outcome.DONE), (10 << 20, Outcome.UNKNOWN)])
 def test_reports_get_through_whole_or_the_run_is_no_success(size: int, outcome: Outcome, tmp_path: Path) -> None:
     """Six hundred web shells with long names: the scan ended well, without a finding."""

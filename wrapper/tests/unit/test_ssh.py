@@ -112,6 +112,13 @@ def test_endless_standard_error_is_not_kept(server: ssh.Target) -> None:
     assert (result.stdout, len(result.stderr)) == (b"done\n", 1 << 16)
 
 
+def test_standard_error_without_end_is_cut_off(server: ssh.Target) -> None:
+    """Seen failing: nothing but the time of the whole command ended it, 230 s of `eradicate`."""
+    result = ssh.run(server, "yes >&2", timeout=60)
+    assert (result.ending, len(result.stderr)) == (ssh.Ending.QUOTA, 1 << 16)
+    assert result.seconds < 50
+
+
 def test_refused_connection_is_not_reached(server: ssh.Target) -> None:
     """Nothing was started: this is NOT DONE, and may be said so."""
     result = ssh.run(replace(server, port=free_port()), ["true"])

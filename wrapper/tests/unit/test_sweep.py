@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,9 @@ class Points:
     def seen(self, step: int = 7, **more: Any) -> sweep.Sweep:
         found = sweep.Sweep(**more)
         frames = sweep.Frames(found.take)
-        data = self.out.getvalue() + b'{"outcome": "DONE", "points": 1}\n'
+        data = self.out.getvalue() + b'{"outcome": "DONE", "points": %d}\n' % len(
+            re.findall(rb'"end": ?"', self.out.getvalue())
+        )
         for start in range(0, len(data), step):
             frames.push(data[start : start + step])
         return found
@@ -129,6 +132,26 @@ def test_the_same_text_under_a_name_that_runs_is_judged_again(vault: Any) -> Non
     found = points.seen()
     assert [one.path for one in found.traces] == [f"{ROOT}/guide.php"]
     assert found.newest_clean is found.points[0]
+
+
+@pytest.mark.parametrize("end", ['{"outcome": "DONE"}', '{"outcome": "DONE", "points": 2}'])
+def test_a_vault_that_keeps_points_back_is_not_believed(vault: Any, end: str) -> None:
+    """Seen failing: any document with the outcome DONE ended a sweep of nothing as DONE."""
+    points = Points(vault)
+    points.whole(1, {"index.php": GOOD})
+    frames = sweep.Frames(sweep.Sweep().take)
+    with pytest.raises(sweep.StrangeAnswerError):
+        frames.push(points.out.getvalue() + end.encode() + b"\n")
+
+
+def test_points_without_end_are_refused(monkeypatch: pytest.MonkeyPatch, vault: Any) -> None:
+    """Each would be kept: a vault in the wrong hands fills the controller's memory."""
+    monkeypatch.setattr(sweep, "_MOST_POINTS", 2)
+    points = Points(vault)
+    for number in (1, 2, 3):
+        points.begin(number)
+    with pytest.raises(sweep.StrangeAnswerError, match="too many points"):
+        points.seen()
 
 
 def test_media_stay_on_the_vault_and_media_with_code_do_not(vault: Any) -> None:

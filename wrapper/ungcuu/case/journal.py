@@ -76,7 +76,7 @@ class Journal:
         self.path = folder / NAME
         self.head_path = heads_dir / f"{self.case}.json"
         self._key = key
-        self._lock = FileLock(heads_dir / f"{self.case}.lock", timeout=LOCK_SECONDS, thread_local=False)
+        self._lock = FileLock(heads_dir / f"{self.case}.lock", LOCK_SECONDS, 0o600, thread_local=False)
         self._threads = threading.Lock()
         self._size = -1  # bytes of the file up to which the two below are known to be true
         self._seq = 0

@@ -56,10 +56,13 @@ def load(folder: Path) -> tuple[Block, ...]:
         ValueError: The file is damaged; guessing would open or close the wrong doors.
     """
     try:
-        return tuple(Block(**row) for row in json.loads((folder / FILE).read_bytes()))
+        rows = json.loads((folder / FILE).read_bytes())
+        if any(not isinstance(value, str) for row in rows for value in row.values()):
+            raise TypeError("what is no text")
+        return tuple(Block(**row) for row in rows)
     except FileNotFoundError:
         return ()
-    except (TypeError, KeyError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
         raise ValueError(f"{folder / FILE} is damaged: {error}") from error
 
 

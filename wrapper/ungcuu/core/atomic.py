@@ -79,7 +79,7 @@ def held(path: Path, seconds: float) -> Iterator[None]:
     import time
 
     until = time.monotonic() + seconds
-    with path.open("a") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "wb") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -85,6 +85,15 @@ def memory(pids: Sequence[int]) -> int:
     return total
 
 
+def most_read(pids: Sequence[int]) -> int:
+    """Return the most bytes that one of the processes has read since its start, from files and pipes together."""
+    most = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            most = max(most, int(Path(f"/proc/{pid}/io").read_text("ascii").split()[1]))
+    return most
+
+
 class Scale:
     """Weighs processes again and again: exactly, with :func:`memory`, only when they may be too heavy.
 

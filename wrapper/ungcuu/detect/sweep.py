@@ -23,6 +23,8 @@ from ungcuu.hosts import vault
 _MOST_LINE = 64 << 10
 _MOST_BYTES = 4 << 20
 _SHOWN = 4096
+_MOST_POINTS = 20_000  # a vault that lies may have points without end
+_MOST_FILES = 200_000  # detected ones of one point
 MOST_SECONDS = 6 * 3600.0
 CLEAN, SUSPECT = "clean", "suspect"
 
@@ -160,8 +162,12 @@ class Sweep:
     def _record(self, row: Mapping[str, Any], data: bytes) -> None:
         if "outcome" in row:
             self.outcome, self.reason = str(row["outcome"]), clean(str(row.get("reason", "")), 300)
+            if self.outcome == "DONE" and row["points"] != sum(one.ended for one in self.points):
+                raise ValueError("points are missing")
         elif "point" in row:
             rows = tuple((clean(str(path), _SHOWN), str(rule)) for path, rule in row["suspects"])
+            if len(self.points) >= _MOST_POINTS:
+                raise ValueError("too many points")
             damaged, said = bool(row["damaged"]), str(row["verdict"])
             time = format_time(datetime.fromisoformat(str(row["time"])))
             self.points.append(Point(str(row["point"]), time, damaged, said, rows))
@@ -191,6 +197,8 @@ class Sweep:
                 self._bad[key] = verdict
         hit = key in self._bad or digest in self.named
         if hit and (path, digest) not in self.excused:
+            if len(self._now) >= _MOST_FILES:
+                raise ValueError("too many files")
             self._now[path] = digest
         else:
             self._now.pop(path, None)

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core import rights
 from ungcuu.core.errors import InventoryError
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
@@ -94,9 +95,11 @@ class Site:
 
         Raises:
             InventoryError: It can't be read, or a variable of a host can't be resolved.
+            ControllerFault: Others can write to it, or read its password.
         """
         inventory = inventory_of(settings)
         _refuse_mistakes(inventory)
+        _refuse_open(inventory)
         try:
             hosts, groups, origins = _resolve(inventory, settings)
         except InventoryError:
@@ -163,6 +166,16 @@ class Site:
                 hosts=", ".join(self.hosts), groups=", ".join(sorted(self.groups)) or "–"
             ),
         )
+
+
+def _refuse_open(inventory: Path) -> None:
+    """Refuse an inventory that anybody can write to, and a password of it that others can read."""
+    for path in (inventory, *(inventory.rglob("*") if inventory.is_dir() else ())):
+        if not path.is_symlink():
+            rights.require_own(path)
+    password = Path(os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE") or "/nonexistent").expanduser()
+    if not os.access(password, os.X_OK):  # a program that asks a store for it is no secret
+        rights.require_secret([password])
 
 
 def _refuse_mistakes(inventory: Path) -> None:

@@ -6,7 +6,8 @@ What holds for every connection made here:
 2. Nothing of the user's own ssh configuration applies: no agent, no forwarding, no password prompt.
 3. A black hole is noticed within 30 s (keep-alives), and is ``LOST``: the remote effect may have happened.
 4. What ssh itself says travels on its own channel (``-E``), so that a host can't imitate it on standard error.
-5. Output is bounded: one byte over the quota and the process is killed. Memory is flat while streaming.
+5. Output is bounded, standard error too: one byte over the quota and the process is killed. Memory is flat while
+   streaming.
 
 Only the standard library is imported: the cut of a host off the network starts with this module.
 """
@@ -45,7 +46,8 @@ _CHUNK = _PIPE
 # its second mebibyte on it's left to gather for a moment, in which the pipe doesn't fill up even at 1 GB/s.
 _SMALL = _CHUNK // 4
 _GATHER_SECONDS = 0.001
-_STDERR_QUOTA = 1 << 16
+_STDERR_QUOTA = 1 << 16  # bytes that are kept of standard error
+_STDERR_MOST = 64 << 20  # and those that are listened to: a stream that nobody keeps may have no end either
 _ASK_SECONDS = 0.1  # between two questions for a deadline that may move
 
 # What ssh logs when no command was started. Matched at the start of a line of ssh's own log.
@@ -326,7 +328,7 @@ class _Pump:
         hashed: bool = True,
     ) -> None:
         self.sink, self.quota, self.end, self.moving = sink, quota, end, moving
-        self.size = 0
+        self.size = self.complained = 0
         self.digest = hashlib.sha256() if hashed else None
         self.stderr = bytearray()
 
@@ -351,8 +353,8 @@ class _Pump:
                 for key, _mask in selector.select(left if self.moving is None else min(left, _ASK_SECONDS)):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
-                if self.size > self.quota:
-                    self.size = self.quota
+                if self.size > self.quota or self.complained > _STDERR_MOST:
+                    self.size = min(self.size, self.quota)
                     return Ending.QUOTA
         try:
             process.wait(max(0.1, self.deadline - time.monotonic()))
@@ -398,6 +400,7 @@ class _Pump:
 
     def _take_error(self, descriptor: int) -> bool:
         piece = os.read(descriptor, _CHUNK)
+        self.complained += len(piece)
         self.stderr += piece[: _STDERR_QUOTA - len(self.stderr)]
         return bool(piece)
 

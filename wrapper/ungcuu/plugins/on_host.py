@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ungcuu.hosts.remote_program import BadAnswer, answer_in, python_command, question
@@ -21,12 +22,20 @@ def carried(done: dict[str, Any]) -> dict[str, Any]:
     return done
 
 
-def run_on_host(action: Any, name: str, order: dict[str, Any]) -> dict[str, Any]:
+def run_on_host(
+    action: Any, name: str, order: dict[str, Any], form: Mapping[str, type] | None = None
+) -> dict[str, Any]:
     """Have `remote/NAME.py` do the order as the task's (become) user. A failure comes back as ``failed`` and ``msg``.
 
-    The connection's own errors go through: Ansible turns them into UNREACHABLE.
+    ``form`` names what an answer must hold: any other mapping would read as "there was nothing to do". The
+    connection's own errors go through: Ansible turns them into UNREACHABLE.
     """
-    return asked(action, name, question(name, order))
+    answer = asked(action, name, question(name, order))
+    if answer.get("failed"):
+        return answer
+    if wrong := [key for key, kind in (form or {}).items() if type(answer.get(key)) is not kind]:
+        return {"failed": True, "msg": f"{name}: the host's answer is of another form ({', '.join(wrong)})"}
+    return answer
 
 
 def asked(action: Any, name: str, sent: bytes, **limit: int) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def parse_time(text: str) -> datetime:
 def parse(document: Mapping[str, Any]) -> tuple[RestorePoint, ...]:
     """Return the points of a vault's answer, newest first; what is not a point is left out."""
     points = []
-    for row in document.get("points") or ():
+    rows = document.get("points")
+    for row in rows if isinstance(rows, list) else ():
         try:
             points.append(_point(row))
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -214,7 +215,10 @@ def refresh(site: Site, host: str, host_folder: Path) -> bool:
 
 def _points(site: Site, name: str, host: str) -> dict[str, Any] | None:
     """The list as a vault gives it; None where it gives none."""
-    return vault.ask(name, site.variables(name), "points", kept_name(host)) if name in site.hosts else None
+    if name not in site.hosts:
+        return None
+    document = vault.ask(name, site.variables(name), "points", kept_name(host))
+    return document if document and isinstance(document.get("points"), list) else None
 
 
 def alerts(host_folder: Path, now: datetime | None = None) -> list[Alert]:

@@ -28,6 +28,8 @@ DIFFERENCE_LIMIT = 16 << 10  # characters of one side of a difference
 MOST_DIFFERENCES = 50  # of one task
 DEPTH_LIMIT = 12
 HIDDEN = "(hidden)"
+MOST_NUMBER = 1e300
+OUT_OF_RANGE = "(a number out of range)"
 # Ansible's own first task of each role, done on the controller.
 OWN_CHECK = "Validating arguments against arg spec"
 
@@ -136,6 +138,7 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
     data = raw.get("event_data") or {}
     found = data.get("res")
     result: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    reporter = str(data.get("task_action")) in REPORTERS
     host = clean(data.get("host", ""), 200)
     if status is Status.OK and result.get("changed"):
         status = Status.CHANGED
@@ -150,10 +153,10 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         place=clean(data.get("task_path", ""), 1000),
         message=_message(result) if status in (Status.FAILED, Status.UNREACHABLE, Status.IGNORED) else "",
         delegate=_delegate(str(raw.get("stdout") or ""), host) if status in (Status.UNREACHABLE, Status.FAILED) else "",
-        reports=tuple(_reports(result, host)) if data.get("task_action") in REPORTERS else (),
-        lost=found == {} and data.get("task_action") in REPORTERS,
+        reports=tuple(_reports(result, host)) if reporter else (),
+        lost=found == {} and reporter,
         differences=tuple(_differences(result)) if status is Status.CHANGED else (),
-        cut=_carrier_killed(result) or (data.get("task_action") in REPORTERS and bool(result.get("ungcuu_unknown"))),
+        cut=_carrier_killed(result) or (reporter and bool(result.get("ungcuu_unknown"))),
     )
 
 
@@ -162,7 +165,8 @@ def _carrier_killed(result: Mapping[str, Any]) -> bool:
 
     The code of such an ending is negative where Python started the program.
     """
-    rows = [result, *(item for item in result.get("results") or () if isinstance(item, Mapping))]
+    items = result.get("results")
+    rows = [result, *(item for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping))]
     return any(type(row.get("rc")) is int and row["rc"] < 0 and "cmd" not in row for row in rows)
 
 
@@ -183,6 +187,8 @@ def redact(value: object, depth: int = 0) -> object:
         }
     if isinstance(value, list | tuple):
         return [redact(item, depth + 1) for item in value]
+    if isinstance(value, int | float) and not abs(value) < MOST_NUMBER:  # NaN and Infinity: no journal takes them
+        return OUT_OF_RANGE
     if value is None or isinstance(value, bool | int | float):
         return value
     return clean(value, TEXT_LIMIT, lines=True)

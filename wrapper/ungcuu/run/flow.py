@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ungcuu import __version__
+from ungcuu.core import rights
 from ungcuu.core.errors import Exit, Outcome, Terminated, UngcuuError
 from ungcuu.core.i18n import _
 from ungcuu.core.live_line import Doing, working
@@ -84,6 +85,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     document: dict[str, object] = {"ungcuu": __version__, "verb": request.verb.name}
     first = Context(settings, request.verb, out)
     try:
+        if not request.verb.from_card:  # a cut has begun already, and must not wait for anything
+            rights.require_state(settings)
         asked = website_runs.parts(request.verb, request.names, lambda: first.site)
     except UngcuuError as error:
         return failed(document, error, ())

@@ -37,9 +37,16 @@ MOST_EVENTS = 50_000
 MOST_REPORT_BYTES = 64 << 20
 MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
 MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
+MOST_READ = 32 << 20  # bytes that the worker of one task may read: it slows down with what a host answers without end
 FORKS = 10
 POLL_SECONDS = 1
 WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milliseconds
+
+# Actions that read large files here, or a host over SSH by themselves: each has limits of its own.
+_READERS = frozenset(
+    {"collect_evidence", "compare_baseline", "copy", "give_known_files", "quarantine_findings", "reassess_host",
+     "renew_baseline", "ungcuu_program", "ungcuu_release", "unarchive", "write_baseline"}
+)  # fmt: skip # a table
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
 _INHERITED = frozenset(
@@ -120,6 +127,7 @@ class _Tally:
     unmatched: bool = False  # a play named none of the hosts
     plays: int = 0
     started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
+    action: str = ""  # what the task does that was last started
     ended: bool = False  # Ansible's summary arrived: all that was started has a result
 
     def take(self, raw: Mapping[str, Any]) -> bool:
@@ -155,6 +163,7 @@ class _Tally:
         self.ended = self.ended or kind == "playbook_on_stats"
         if kind == "runner_on_start":
             self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
+            self.action = str(data.get("task_action", "")).rpartition(".")[2]
 
     def interrupted(self, code: int) -> bool:
         """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
@@ -266,7 +275,9 @@ class Runner:
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
         ours = process_guard.children(str(folder))
         self._main = self._main or (ours[0] if ours else 0)
-        if self._scale.is_over(ours, most):
+        workers = [pid for pid in ours if pid != self._main]
+        endless = self._tally.action not in _READERS and process_guard.most_read(workers) > MOST_READ
+        if endless or self._scale.is_over(ours, most):
             self.cancel("quota")
         if self._tally.stop or (self._main and not process_guard.alive(self._main)):
             process_guard.end(str(folder))  # a killed ansible-playbook leaves workers behind

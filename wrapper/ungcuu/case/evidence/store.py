@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ungcuu.core.atomic import make_private
 from ungcuu.core.phrases import Coded
 
 _CHECK_EVERY = 32 << 20  # bytes between two looks at the free space
@@ -199,7 +200,7 @@ class Store:
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} can't be used as a host name")
         self.folder, self.host, self.keep_free = folder, host, keep_free
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         self.manifest = folder / f"manifest-{host}.jsonl"
         self._lock = _only_one(self.manifest)
         for leftover in folder.glob(f".partial-{host}-????????"):

@@ -20,6 +20,7 @@ from ungcuu.plugins.differences import difference
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
+_FORM = {"accounts": list, "site": int, "left": list}
 _UNDO = ("name", "uid", "password", "expires", "keys", "stopped")
 
 
@@ -47,7 +48,7 @@ class ActionModule(DocumentedAction):
             "engine": str(args.get("engine") or ""),
             "database": str(args.get("database") or ""),
         }
-        reply = run_on_host(self, "accounts", order)
+        reply = run_on_host(self, "accounts", order, _FORM)
         if reply.get("failed"):
             return result | {"failed": True, "msg": str(reply.get("msg", ""))[:600]}
         return result | self._ended(args, host, path, undo, reply)
@@ -66,9 +67,11 @@ class ActionModule(DocumentedAction):
             }
             return {"changed": True, "locked": [], "site": 0, "left": [], **shown, "ungcuu": [record]}
         rows = [
-            {name: row[name] for name in _UNDO if name in row} for row in reply["accounts"] if isinstance(row, dict)
+            {name: row[name] for name in _UNDO if name in row}
+            for row in reply["accounts"]
+            if isinstance(row, dict) and isinstance(row.get("name"), str)
         ]
-        site = reply["site"] if isinstance(reply.get("site"), int) else 0
+        site = reply["site"]
         fresh = [row for row in rows if row.get("password") or "expires" in row or row.get("keys")]
         changed = bool(fresh or site)
         if changed and not self._task.check_mode:

@@ -32,6 +32,7 @@ _MODE = re.compile(r"0[0-7]{3,4}")
 _ORDER_KEYS = {"validate", "apply", "revert", "probes", "skips"}
 _UNDONE = "Nothing was done by this task"
 _LINE = re.compile(r"[\w .:/-]{1,100}")
+_FORM = {"changed": list}
 
 
 class ActionModule(DocumentedAction):
@@ -57,7 +58,7 @@ class ActionModule(DocumentedAction):
             order["files"] = [self._file(entry, variables) for entry in args["files"]]
             order["check"] = bool(self._task.check_mode)
             order["diff"] = bool(self._task.diff)
-        reply = run_on_host(self, "dropins", order)
+        reply = run_on_host(self, "dropins", order, _FORM)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         if "files" in order and not self._task.check_mode:

@@ -23,6 +23,8 @@ from ungcuu.hosts import deployed_files
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
 
+_FORM = {"installed": list, "removed": list}
+
 
 class ActionModule(DocumentedAction):
     """See the module's own text."""
@@ -33,7 +35,7 @@ class ActionModule(DocumentedAction):
         args = self.arguments
         order: dict[str, Any] = {key: list(args.get(key) or []) for key in ("present", "absent", "guard")}
         order |= {"check": bool(self._task.check_mode), "armed": str(args.get("armed") or "")}
-        reply = run_on_host(self, "packages", order)
+        reply = run_on_host(self, "packages", order, _FORM)
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
         if not self._task.check_mode:
