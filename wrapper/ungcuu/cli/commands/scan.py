@@ -188,6 +188,9 @@ def _checked_line(row: Mapping[str, object]) -> str:
     source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
     text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
     text = text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
+    if files := known.get("files"):
+        count = _("{read} files were read, of at most {most} that are plausible.")
+        text = f"{text} {count.format(read=files.get('read'), most=files.get('most'))}"
     if known.get("content"):
         short = _("New code was judged by short rules alone: {library} is not installed beside Ansible.")
         text = f"{text} {short.format(library=known['content'])}"
