@@ -15,7 +15,7 @@ from ungcuu.core.sentences import shown
 from ungcuu.detect import baseline, plausible
 from ungcuu.detect.baseline import Snapshot, parse, path_bytes
 from ungcuu.detect.records import checked
-from ungcuu.hosts import deployed_files, remote_program
+from ungcuu.hosts import deployed_files, remote_program, ssh
 from ungcuu.remote.host_state import reading
 
 END = b'{"k":"end","seconds":1.5,"time":1700000000}'
@@ -94,6 +94,20 @@ def test_a_flood_of_files_is_stopped_and_the_rest_is_kept() -> None:
     assert len(found.of("file")) == 100 and found.of("account")
     assert [str(one["code"]) for one in found.problems] == ["too_many_files"]
     assert "host_state_most_files" in shown(found.problems)
+
+
+def test_a_host_that_floods_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends with the record that is one too many: the scan goes on with what came before."""
+    sent = []
+
+    def flood(_target: object, _name: str, _config: object, sink: Any, **_more: object) -> None:
+        for number in range(1_000_000):
+            sent.append(number)
+            sink(file_row(f"/etc/{number}") + b"\n")
+
+    monkeypatch.setattr(remote_program, "stream_program", flood)
+    found = baseline.read_host(ssh.Target("web01", "192.0.2.1"), {}, 60, 100)
+    assert len(sent) == 101 and len(found.of("file")) == 100 and not found.complete
 
 
 def test_a_flood_of_bytes_is_stopped() -> None:
