@@ -1,13 +1,14 @@
 """From Enter to packets dropped: `ungcuu isolate` against a bare `ssh host nft -f -`, in the same run on the lab.
 
-    UNGCUU_LAB_SLOT=0 UNGCUU_STATE=… python wrapper/bench/isolate.py [runs]
+    UNGCUU_LAB_SLOT=0 UNGCUU_STATE=… python wrapper/bench/isolate.py [runs] [hosts]
 
 The bare command always logs in. Ours is measured without a held connection and with one, each beside a bare one of its
 own: times of a busy machine mean nothing, ratios of pairs do.
 
 The clock is a connection that intruder01 holds open to web01: the last answer that it gets is when the packets stopped.
 It answers every 20 ms or so, which is the resolution. For many hosts the end of the last cut counts, since the lab has
-only a few machines: each stands for several hosts, every one with a connection and a card of its own.
+only a few machines: each stands for several hosts, every one with a connection and a card of its own, and its sshd is
+let take so many logins at once.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from ungcuu.lab import Lab
 ROOT = Path(__file__).parents[2]
 # A connection that a playbook left up would be joined, and the bare command has none: both start from nothing.
 os.environ["ANSIBLE_SSH_CONTROL_PATH_DIR"] = "/nonexistent"
-MANY = 20
+MANY = 50
+LOGINS = "/etc/ssh/sshd_config.d/10-bench.conf"
 ECHO = (
     "import socketserver as s\n"
     "class H(s.StreamRequestHandler):\n"
@@ -122,10 +124,12 @@ class Bench:
         process.stdout.read()
         process.wait()
 
-    def many(self) -> list[str]:
+    def many(self, count: int) -> list[str]:
         """Cards of more hosts than the lab has."""
+        for host in ("web01", "vault01"):
+            self.on(host, f"echo MaxStartups {2 * count} > {LOGINS}; systemctl reload ssh")
         names = []
-        for number in range(MANY):
+        for number in range(count):
             source = self.cards[("web01", "vault01")[number % 2]]
             name = f"many{number:02}"
             made = card.write(self.settings, dataclasses.replace(source, host=name))
@@ -184,31 +188,34 @@ def many_hosts(bench: Bench, cards: Sequence[card.Card], runs: int) -> dict[str,
     """Until the last of many is cut: the cuts alone, and the whole command."""
     hosts = [("web01", "vault01")[number % 2] for number in range(len(cards))]
     cuts, commands = [], []
+    failed: list[int] = []  # a host that was passed over makes the rest look fast
     for _ in range(runs):
         bench.open()
-        bare = took(lambda: [p.wait() for p in [bench.bare(host) for host in hosts]])
+        bare = took(lambda: failed.extend(p.wait() for p in [bench.bare(host) for host in hosts]))
         bench.open()
-        cuts.append((bare, took(lambda: cut_off.cut_all(cards))))
+        cuts.append((bare, took(lambda: failed.extend(not cut.done for cut in cut_off.cut_all(cards)))))
         bench.open()
         commands.append((bare, took(lambda: bench.command(*(kept.host for kept in cards)))))
-    return {"cuts alone": compare(cuts), "command": compare(commands)}
+    return {"cuts alone": compare(cuts), "not done": sum(map(bool, failed)), "command": compare(commands)}
 
 
 def main() -> None:
     """Measure and print one JSON document."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    given = [int(word) for word in sys.argv[1:3]]
+    runs, count = (*given, *(10, MANY)[len(given) :])
     bench = Bench()
     try:
-        cards = [card.load(bench.settings, name) for name in bench.many()]
+        cards = [card.load(bench.settings, name) for name in bench.many(count)]
         found: dict[str, object] = {"runs": runs, "one": one_host(bench, runs)}
-        found[f"{MANY}"] = many_hosts(bench, cards, runs)
+        found[f"{count}"] = many_hosts(bench, cards, runs)
         with held_to([bench.cards["web01"], *cards]):
             found["one, held"] = one_host(bench, runs)
-            found[f"{MANY}, held"] = many_hosts(bench, cards, runs)
+            found[f"{count}, held"] = many_hosts(bench, cards, runs)
         print(json.dumps(found, indent=1))
     finally:
         bench.open()
         for host in ("web01", "vault01"):
+            bench.on(host, f"rm -f {LOGINS}; systemctl reload ssh")
             (bench.settings.host_dir(host) / "isolation.json").unlink(missing_ok=True)
 
 

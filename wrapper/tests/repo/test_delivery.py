@@ -22,6 +22,7 @@ TASK, SSH, INSTALLED = "task", "SSH", "installed"
 SENDERS = {
     "run_on_host": (TASK, 1),
     "run_program": (SSH, 1),
+    "stream_program": (SSH, 1),
     "answer_of": (SSH, 1),
     "question": (SSH, 0),
     "program": (SSH, 0),

@@ -22,7 +22,14 @@ ROOT = Path(__file__).resolve().parents[3]
 VERBS = ROOT / "docs" / "reference" / "verbs.md"
 HELP = ROOT / "wrapper" / "tests" / "repo" / "golden" / "help.txt"
 
-_HOSTS = {Hosts.NONE: "", Hosts.ONE: " {}", Hosts.OPTIONAL: " [{}]", Hosts.MANY: " {}..."}
+_HOSTS = {
+    Hosts.NONE: "",
+    Hosts.ONE: " {}",
+    Hosts.GROUP: " {}",
+    Hosts.OPTIONAL: " [{}]",
+    Hosts.MANY: " {}...",
+    Hosts.ANY: " [{}...]",
+}
 
 
 def verbs_page() -> str:

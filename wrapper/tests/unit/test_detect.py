@@ -11,9 +11,10 @@ import pytest
 
 from ungcuu import detect
 from ungcuu.detect import detectors, heuristics
-from ungcuu.detect.baseline import IDENTITY, Snapshot
+from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import RULES, Finding, Severity, counts, worst_first
+from ungcuu.detect.records import IDENTITY
 
 ROOT = "/var/www/portal"
 POLICY = Policy("web01", ROOT, (f"{ROOT}/wp-content/uploads",))
@@ -457,7 +458,8 @@ def test_any_records_can_be_compared() -> None:
     import json
     import random
 
-    from ungcuu.detect.baseline import SCHEMA, parse
+    from ungcuu.detect.baseline import parse
+    from ungcuu.detect.records import SCHEMA
     from ungcuu.recover import quarantine
 
     chance = random.Random(7)  # noqa: S311

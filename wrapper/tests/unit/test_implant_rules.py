@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ungcuu.detect import advice, detectors
-from ungcuu.detect.baseline import IDENTITY, Snapshot
+from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import Finding
+from ungcuu.detect.records import IDENTITY
 
 POLICY = Policy("web01", "/var/www/portal")
 BASH = {

@@ -15,8 +15,9 @@ import pytest
 from ungcuu.core.check_phrases import Left
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.phrases import phrase
-from ungcuu.detect.baseline import IDENTITY, Snapshot, fits
+from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.findings import RULES, Do
+from ungcuu.detect.records import IDENTITY, fits
 from ungcuu.recover import quarantine
 from ungcuu.recover.own_files import OwnFiles
 from ungcuu.recover.quarantine import Choice, Order, Planned

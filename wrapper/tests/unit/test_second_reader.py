@@ -51,7 +51,14 @@ def said(*records: bytes, sums: Sequence[tuple[str, str]] = ()) -> bytes:
 def compared(monkeypatch: pytest.MonkeyPatch, known: Snapshot, *answers: bytes, again: Snapshot | None = None) -> Any:
     """Compare with these answers of the second reader, one a question."""
     left = list(answers)
-    monkeypatch.setattr(ssh, "run", lambda *_a, **_k: ssh.Result(ssh.Ending.EXITED, 0, left.pop(0), b"", 0.1))
+
+    def stream(_target: object, _command: object, sink: Any, **_more: object) -> ssh.Streamed:
+        answer = left.pop(0)
+        for start in range(0, len(answer), 7):  # records come in pieces
+            sink(answer[start : start + 7])
+        return ssh.Streamed(ssh.Ending.EXITED, 0, len(answer), "", b"", 0.1)
+
+    monkeypatch.setattr(ssh, "stream", stream)
     return second_reader.compare(TARGET, CONFIG, known, lambda _wanted: again or Snapshot(ended=True), 10.0)
 
 
@@ -135,4 +142,21 @@ def test_what_the_first_reader_must_have_told(path: str, mode: int, wanted: str)
 def test_any_bytes_can_be_parsed() -> None:
     """A host may answer with NULs alone, or with paths of any bytes."""
     assert not parse(b"\0" * 3_000_000).entries
-    assert list(parse(b"Lf 644 0 0 1 5 /etc/\xff\n\0").entries) == [b"/etc/\xff\n"]
+    found = parse(b"Lf 644 0 0 1 5 /etc/\xff\n\0").entries
+    assert len(found) == 1 and found.get(b"/etc/\xff\n") == second_reader.Entry("file", 0o644, 0, 0, 5)
+
+
+def test_a_host_that_lies_about_everything_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of invented files without end must not fill the memory. Seen failing with the limit taken out."""
+    monkeypatch.setattr(second_reader, "MOST", 100)
+    answer = said(*(entry(f"/etc/{number:05}") for number in range(1000)))
+    assert len(compared(monkeypatch, snapshot(), answer, answer).disagreements) == 100
+
+
+def test_the_sample_is_drawn_from_all_files() -> None:
+    """An intruder who makes files without end must not choose what is summed."""
+    known = snapshot(*(row(f"/var/www/portal/{number:04}", area="web", ctime=1000) for number in range(1000)))
+    drawn = [second_reader.choose(known, 1000) for _ in range(20)]
+    assert all(200 <= len(paths) <= 400 for paths in drawn)
+    late = sum(path >= b"/var/www/portal/0500" for paths in drawn for path in paths) / sum(map(len, drawn))
+    assert 0.4 < late < 0.6

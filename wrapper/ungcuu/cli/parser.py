@@ -199,14 +199,14 @@ class _Callback:
 def _positionals(verb: Verb) -> list[click.Parameter]:
     found: list[click.Parameter] = []
     name = verb.host_word
-    if verb.hosts is Hosts.MANY:
-        needed = verb.without_host is None
+    if verb.hosts in (Hosts.MANY, Hosts.ANY):
+        needed = verb.hosts is Hosts.MANY and verb.without_host is None
         metavar = f"{name}..." if needed else f"[{name}...]"
         found.append(
             click.Argument(["hosts"], nargs=-1, required=needed, metavar=metavar, shell_complete=_complete_hosts)
         )
     elif verb.hosts is not Hosts.NONE:
-        needed = verb.hosts is Hosts.ONE
+        needed = verb.hosts in (Hosts.ONE, Hosts.GROUP)
         found.append(
             click.Argument(
                 ["hosts"], required=needed, metavar=name if needed else f"[{name}]", shell_complete=_complete_hosts

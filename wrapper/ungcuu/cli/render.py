@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome, UngcuuError
-from ungcuu.core.i18n import N_, _, ngettext
+from ungcuu.core.i18n import _, ngettext
 from ungcuu.core.terminal import Screen
+from ungcuu.run.verb import OUTCOMES
 
 if TYPE_CHECKING:
     from ungcuu.run.flow import Report
 
-OUTCOMES = {"DONE": N_("DONE"), "NOT DONE": N_("NOT DONE"), "UNKNOWN": N_("UNKNOWN")}
+_NAMED = 5  # hosts, in one line
 _STYLE = {"DONE": "good", "NOT DONE": "bad", "UNKNOWN": "warn"}
 
 
@@ -40,7 +41,7 @@ def report(found: Report, out: Screen, plain: bool) -> None:
 
 def plan(data: Mapping[str, Any], out: Screen) -> None:
     """Show a plan: steps, variables, what is dangerous, what undoes it."""
-    hosts = ", ".join(data["hosts"]) or "–"
+    hosts = _hosts(data["hosts"]) or "–"
     out.line(_("Plan: {verb} on {hosts}").format(verb=data["verb"], hosts=hosts), "strong")
     if data["read_only"]:
         out.line("  " + _("Reads only: nothing is changed on a host."))
@@ -102,11 +103,20 @@ def _outcome(document: Mapping[str, Any], out: Screen) -> None:
     outcome = str(document["outcome"])
     seconds = _("{seconds:.1f} s").format(seconds=document.get("seconds", 0))
     changed = sum(int(host.get("changed", 0)) for host in document["hosts"].values())
-    parts = [_(OUTCOMES.get(outcome, outcome)), document["verb"], ", ".join(document["hosts"]), seconds]
+    parts = [_(OUTCOMES.get(outcome, outcome)), document["verb"], _hosts(document["hosts"]), seconds]
     if any("changed" in host for host in document["hosts"].values()):
         parts.append(ngettext("{count} change", "{count} changes", changed).format(count=changed))
     if case := document.get("case"):
         parts.append(_("case {case}").format(case=case))
     out.line(" · ".join(part for part in parts if part), _STYLE.get(outcome, ""))
     if len(document["hosts"]) > 1 and outcome != Outcome.DONE:
-        out.table([(host, _(OUTCOMES.get(str(row["outcome"]), ""))) for host, row in document["hosts"].items()])
+        rows = [(host, str(row["outcome"])) for host, row in document["hosts"].items()]
+        shown = [row for row in rows if len(rows) <= _NAMED or row[1] != Outcome.DONE]
+        out.table([(host, _(OUTCOMES.get(told, ""))) for host, told in shown])
+        if more := len(rows) - len(shown):
+            out.line("  " + _("{count} more hosts: {outcome}").format(count=more, outcome=_(OUTCOMES["DONE"])))
+
+
+def _hosts(names: Collection[str]) -> str:
+    """Name the hosts where they are few; a line of fifty names says nothing."""
+    return ", ".join(names) if len(names) <= _NAMED else _("{count} hosts").format(count=len(names))

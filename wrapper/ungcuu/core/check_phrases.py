@@ -197,6 +197,10 @@ class Seen(Worded):
     FOLDER_UNENDED = "folder_unended", N_("it did not reach the end of a folder in time")
     SUMS_DIFFER = "sums_differ", N_("coreutils and busybox differ")
     TOO_MANY_RECORDS = "too_many_records", N_("more than {count} records, or too much in them")
+    TOO_MANY_FILES = (
+        "too_many_files",
+        N_("more than {count} files: more than is plausible here; host_state_most_files in the inventory raises that"),
+    )
     BAD_RECORDS = "bad_records", N_("{count} records that are not of the expected form")
     READING_BROKE_OFF = "reading_broke_off", N_("the reading broke off before its end")
     NOT_READABLE = "not_readable", N_("not readable: {path} ({why})")

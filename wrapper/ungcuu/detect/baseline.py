@@ -11,10 +11,11 @@ What holds:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,81 +29,35 @@ from ungcuu.core.errors import StepFailed, Tampered
 from ungcuu.core.i18n import _
 from ungcuu.core.phrases import Coded, phrase
 from ungcuu.core.sentences import shown
+from ungcuu.detect import file_list, plausible
+from ungcuu.detect.file_rows import FileRows, side_by_side
+from ungcuu.detect.records import IDENTITY, LONGEST_LINE, checked
 from ungcuu.hosts import remote_program, ssh
 
 Row = Mapping[str, Any]
 
 FORMAT = 1
-RECORD_LIMIT = 400_000
-TEXT_LIMIT = 8192  # characters of one field
+RECORD_LIMIT = 400_000  # of everything but files, which are not held in memory
+OTHER_BYTES = 48 << 20  # of the same
 READER = 3  # what a reading looks at: 1 was the first, 2 knew no gaps; a baseline of those knows less
 PROCESS_LIMIT = 5000
 PROBLEM_LIMIT = 200
-LINE_LIMIT = 64 << 10  # bytes of one record; one with a file's content may have 32 times as many
 LIST_LIMIT = 200_000  # items in lists of all records together: many short texts weigh ten times what they measured
 
-_FILE: dict[str, type] = {
-    "path": str, "area": str, "type": str, "size": int, "mode": int, "uid": int, "gid": int, "mtime": int,
-    "ctime": int, "sha256": str, "target": str, "xattrs": dict, "marks": list, "package": str, "package_ok": bool,
-    "big": bool, "bytecode": str, "conffile": bool,
-}  # fmt: skip # a table
-SCHEMA: Mapping[str, Mapping[str, type]] = {
-    "file": _FILE,
-    "line": {"set": str, "path": str, "number": int, "sha256": str, "text": str, "account": str,
-             "fingerprint": str, "type": str, "options": str, "comment": str},
-    "account": {"name": str, "uid": str, "gid": str, "home": str, "shell": str, "password": str, "digest": str},
-    "group": {"name": str, "gid": str, "members": list},
-    "unit": {"name": str, "path": str, "state": str, "active": str, "type": str, "transient": bool, "main": list},
-    "listener": {"proto": str, "address": str, "port": int, "exe": str, "comm": str, "uid": int},
-    "process": {"pid": int, "start": str, "exe": str, "comm": str, "uid": int, "deleted": bool, "replaced": bool,
-                "argv": str, "website": bool, "ppid": int, "unit": str, "session": str, "script": str, "loaded": list,
-                "forced": str, "sha256": str},
-    "running": {"uid": int, "unit": str, "exe": str, "script": str},
-    "fact": {"set": str, "name": str, "detail": str, "text": str, "source": str},
-    "module": {"name": str, "tainting": bool},
-    "package": {"name": str, "architecture": str, "version": str},
-    "database": {"set": str, "name": str, "detail": str},
-    "coverage": {"topic": str, "why": str},
-    "privileged": {"path": str},
-    "runtime": {"path": str, "sha256": str},
-    "unread": {"path": str, "why": str},
-    "limit": {"section": str},
-    "failed": {"section": str, "why": str},
-    "section": {"name": str, "seconds": float},
-    "content": {"path": str, "data": str},
-    "end": {"seconds": float, "time": int},
-}  # fmt: skip # a table
-IDENTITY: Mapping[str, tuple[str, ...]] = {
-    "file": ("path",),
-    "line": ("set", "path", "sha256"),
-    "account": ("name",),
-    "group": ("name",),
-    "unit": ("name",),
-    "listener": ("proto", "address", "port"),
-    "module": ("name",),
-    "package": ("name", "architecture"),
-    "database": ("set", "name"),
-    "coverage": ("topic",),
-    "privileged": ("path",),
-    "runtime": ("path",),
-    "running": ("uid", "unit", "exe", "script"),
-    "fact": ("set", "name"),
-}
-_NEEDED = {
-    "file": ("area", "type", "mode", "uid", "gid"),
-    "process": ("pid", "start"),
-    "package": ("version",),
-    "coverage": ("why",),
-    "runtime": ("sha256",),
-}
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
+
+
+def _empty_rows() -> dict[str, MutableMapping[tuple[Any, ...], Row]]:
+    return {kind: FileRows() if kind == "file" else {} for kind in IDENTITY}
 
 
 @dataclass
 class Snapshot:
-    """One reading of a host, each record checked. ``rows`` maps a kind to its records by identity."""
+    """One reading of a host, each record checked. ``rows`` maps a kind to its records by identity; those of files are
+    on disk. ``most_files``: how many files were plausible.
+    """
 
-    rows: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: {kind: {} for kind in IDENTITY})
+    rows: dict[str, MutableMapping[tuple[Any, ...], Row]] = field(default_factory=_empty_rows)
     processes: list[Row] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     problems: list[Coded] = field(default_factory=list)
@@ -110,6 +65,7 @@ class Snapshot:
     clock: int = 0
     ended: bool = False
     reader: int = READER
+    most_files: int = 0
 
     @property
     def complete(self) -> bool:
@@ -125,66 +81,82 @@ class Snapshot:
         return self.rows["file"].get((path,))
 
 
-def parse(lines: Iterable[bytes]) -> Snapshot:
-    """Return the snapshot that these lines show; a line that does not fit is a problem, not an error."""
-    snapshot, bad, items = Snapshot(), 0, 0
-    for number, line in enumerate(lines):
-        if number >= RECORD_LIMIT or items > LIST_LIMIT:
-            snapshot.problems.append(phrase(Seen.TOO_MANY_RECORDS, count=RECORD_LIMIT))
-            break
+class TooMuchError(Exception):
+    """A host reports more than is plausible; what came before is kept."""
+
+
+class Reading:
+    """Takes what a host says piece by piece. One line of it is in memory at a time, whatever the host sends."""
+
+    def __init__(self, most_files: int = plausible.FIRST) -> None:
+        self.most_files = most_files
+        self._snapshot = Snapshot(most_files=most_files)
+        self._rest = b""
+        self._bad = self._others = self._other_bytes = self._items = self._files = self._file_bytes = 0
+        self._over: Coded | None = None
+
+    def push(self, block: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            TooMuchError: The host is to be stopped.
+        """
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            self.take(line)
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""
+            self._bad += 1
+
+    def take(self, line: bytes) -> None:
+        """Take one line; one that does not fit is a problem, not an error.
+
+        Raises:
+            TooMuchError: The host is to be stopped.
+        """
         row = checked(line)
         if row is None:
-            bad += 1
-            continue
-        items += sum(len(value) for value in row.values() if isinstance(value, list | dict))
-        _keep(snapshot, row)
-    if bad:
-        snapshot.problems.append(phrase(Seen.BAD_RECORDS, count=bad))
-    if not snapshot.ended:
-        snapshot.problems.append(phrase(Seen.READING_BROKE_OFF))
-    return snapshot
+            self._bad += 1
+        if row is not None and row["k"] == "file":
+            self._files += 1
+            self._file_bytes += len(line)
+            if self._files > self.most_files or self._file_bytes > self.most_files * plausible.BYTES_EACH:
+                self._stop(phrase(Seen.TOO_MANY_FILES, count=self.most_files))
+        else:
+            self._others += 1
+            self._other_bytes += len(line)
+            self._items += sum(len(value) for value in (row or {}).values() if isinstance(value, list | dict))
+            if self._others > RECORD_LIMIT or self._other_bytes > OTHER_BYTES or self._items > LIST_LIMIT:
+                self._stop(phrase(Seen.TOO_MANY_RECORDS, count=RECORD_LIMIT))
+        if row is not None:
+            _keep(self._snapshot, row)
+
+    def _stop(self, why: Coded) -> None:
+        self._over = why
+        raise TooMuchError
+
+    def end(self) -> Snapshot:
+        """Return the snapshot that was shown, with what is wrong with it."""
+        found = self._snapshot
+        if self._rest:
+            with contextlib.suppress(TooMuchError):
+                self.take(self._rest)
+        if self._over:
+            found.problems.append(self._over)
+        if self._bad:
+            found.problems.append(phrase(Seen.BAD_RECORDS, count=self._bad))
+        if not found.ended and not self._over:
+            found.problems.append(phrase(Seen.READING_BROKE_OFF))
+        return found
 
 
-def checked(line: bytes) -> dict[str, Any] | None:
-    """Return one record with its known fields only, or None when it is not of the expected form."""
-    if len(line) > (LINE_LIMIT << 5 if line.startswith(b'{"k":"content"') else LINE_LIMIT):
-        return None
-    try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    schema = SCHEMA.get(raw.get("k", "")) if isinstance(raw, dict) and isinstance(raw.get("k"), str) else None
-    if schema is None:
-        return None
-    row = {"k": raw["k"]}
-    for name, value in raw.items():
-        wanted = schema.get(name)
-        if wanted is None:
-            continue
-        if not fits(value, wanted, 1 << 21 if name == "data" else TEXT_LIMIT):
-            return None
-        row[name] = value
-    needed = (*IDENTITY.get(raw["k"], ()), *_NEEDED.get(raw["k"], ()))
-    return row if all(name in row for name in needed) else None
-
-
-def fits(value: object, wanted: type, limit: int) -> bool:
-    """Whether a value of a host is of the wanted type, printable and bounded."""
-    if wanted is str:
-        return isinstance(value, str) and len(value) <= limit and value.isprintable()
-    if wanted is bool:
-        return isinstance(value, bool)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if wanted is list:
-        return isinstance(value, list) and len(value) < 10_000 and all(fits(item, str, limit) for item in value)
-    return (
-        isinstance(value, dict)
-        and len(value) < 64
-        and all(fits(k, str, 256) and fits(v, str, limit) for k, v in value.items())
-    )
+def parse(lines: Iterable[bytes], most_files: int = plausible.FIRST) -> Snapshot:
+    """Return the snapshot that these lines show."""
+    reading = Reading(most_files)
+    with contextlib.suppress(TooMuchError):
+        for line in lines:
+            reading.take(line)
+    return reading.end()
 
 
 def _keep(snapshot: Snapshot, row: dict[str, Any]) -> None:
@@ -222,9 +194,25 @@ def path_bytes(text: str) -> bytes:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def read_host(target: ssh.Target, config: Mapping[str, Any], seconds: float = 90.0) -> bytes:
-    """Return the host's own account of its state, as JSON lines. ``seconds`` bounds the reading on the host."""
-    return remote_program.run_program(target, "host_state", {**config, "seconds": seconds}, seconds + 30)
+def read_host(
+    target: ssh.Target, config: Mapping[str, Any], seconds: float = 90.0, most_files: int = plausible.FIRST
+) -> Snapshot:
+    """Return the host's own account of its state. ``seconds`` bounds the reading on the host.
+
+    Raises:
+        UngcuuError: It could not be reached, or did not answer as expected.
+    """
+    reading = Reading(most_files)
+    with contextlib.suppress(TooMuchError):
+        remote_program.stream_program(
+            target,
+            "host_state",
+            {**config, "seconds": seconds},
+            reading.push,
+            seconds=seconds + 30,
+            quota=2 * OTHER_BYTES + most_files * plausible.BYTES_EACH,
+        )
+    return reading.end()
 
 
 # --- the signed file ----------------------------------------------------------------------------------------------
@@ -283,13 +271,16 @@ def save(state: Path, host: str, snapshot: Snapshot) -> bool:
     """
     require_complete(snapshot, host)
     path = host_folder(state, host) / "baseline.json"
-    rows = {kind: [known[key] for key in sorted(known, key=repr)] for kind, known in snapshot.rows.items()}
+    rows = {
+        kind: [known[key] for key in sorted(known, key=repr)] for kind, known in snapshot.rows.items() if kind != "file"
+    }
     if path.exists():
-        old = verified(path, state / "keys", host)
-        if old.get("reader", 1) == READER and _steady(old["rows"]) == _steady(rows):
+        old = _read(path, state / "keys", host)
+        if old.snapshot.reader == READER and _is_steady(old.snapshot, snapshot):
             return False
-        _keep_old(path, str(old.get("taken", "")))
-    document = {"format": FORMAT, "host": host, "taken": clock.now(), "reader": READER, "rows": rows}
+        _keep_old(path, old.taken)
+    files = file_list.write(path.parent, snapshot.rows["file"])
+    document = {"format": FORMAT, "host": host, "taken": clock.now(), "reader": READER, "rows": rows, "files": files}
     sign(path, document, state / "keys")
     return True
 
@@ -308,20 +299,27 @@ def require_complete(snapshot: Snapshot, host: str) -> None:
         )
 
 
-def _steady(rows: Mapping[str, Sequence[Row]]) -> bytes:
-    """The part of a baseline that stays the same on a host that nobody changed."""
-    fleeting = {"active", "mtime", "ctime", "comm", "source"}
-    kept = {
-        kind: [
-            {name: value for name, value in row.items() if name not in fleeting}
-            for row in known
-            # One file for each login that is open, named by its number.
-            if not str(row.get("path", "")).startswith("/run/systemd/transient/")
-        ]
-        for kind, known in rows.items()
-        if kind not in ("listener", "unit", "runtime", "running")
-    }
-    return signing.canonical({**kept, "runtime": bool(rows.get("runtime"))})
+_FLEETING = frozenset({"active", "mtime", "ctime", "comm", "source"})
+
+
+def _is_steady(before: Snapshot, now: Snapshot) -> bool:
+    """Whether two states are the same in all that stays the same on a host that nobody changed."""
+    for kind in IDENTITY.keys() - {"file", "listener", "unit", "runtime", "running"}:
+        old, new = before.of(kind), now.of(kind)
+        if old.keys() != new.keys() or any(_steady(old[key]) != _steady(new[key]) for key in old):
+            return False
+    if bool(before.of("runtime")) != bool(now.of("runtime")):
+        return False
+    return not any(
+        _steady(old or {}) != _steady(new or {})
+        for path, old, new in side_by_side(before.of("file"), now.of("file"), unlike=True)
+        # One file for each login that is open, named by its number.
+        if not path.startswith("/run/systemd/transient/")
+    )
+
+
+def _steady(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _FLEETING}
 
 
 def _keep_old(path: Path, taken: str) -> None:
@@ -343,8 +341,11 @@ def load(state: Path, host: str) -> Baseline | None:
 def _read(path: Path, keys: Path, host: str) -> Baseline:
     document = verified(path, keys, host)
     snapshot = Snapshot(ended=True, reader=int(document.get("reader", 1)))
-    for kind, row in _document_rows(document):
-        snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
+    for kind, known in document["rows"].items():
+        for row in known:
+            snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
+    if "files" in document:  # in an earlier form they stand in the document itself
+        file_list.read(path.parent, document["files"], snapshot.rows["file"])
     digest = path.with_suffix(".sig").read_text("ascii").strip()
     return Baseline(host, str(document["taken"]), snapshot, digest)
 
@@ -372,10 +373,4 @@ def check_signature(state: Path, hosts: Iterable[str]) -> None:
     for host in hosts:
         path = settings.host_folder(state, host) / "baseline.json"
         if path.exists():
-            verified(path, state / "keys", host)
-
-
-def _document_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
-    for kind, known in document["rows"].items():
-        for row in known:
-            yield kind, row
+            file_list.check(path.parent, verified(path, state / "keys", host).get("files"))

@@ -11,6 +11,7 @@ from ungcuu.core.phrases import phrase
 from ungcuu.detect import change
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, MEDIUM, Comparison
+from ungcuu.detect.file_rows import having
 from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.detect.places import GENERATED, TEXTS, place_of
 
@@ -105,8 +106,9 @@ def link_explained(comparison: Comparison, path: str, new: Row | None, steps: in
 
 def bytecode(comparison: Comparison) -> Iterator[Finding]:
     """Compiled Python code that is not what its source says."""
-    for (path,), row in comparison.now.of("file").items():
-        if row.get("bytecode") == "differs":
+    for row in having(comparison.now.of("file"), "bytecode"):
+        path = str(row["path"])
+        if row["bytecode"] == "differs":
             yield comparison.find(
                 "program.bytecode",
                 CRITICAL,

@@ -17,6 +17,7 @@ from typing import Any
 from ungcuu.detect import baseline, files
 from ungcuu.detect.comparison import MEDIUM, Comparison
 from ungcuu.detect.findings import Finding
+from ungcuu.detect.records import checked
 from ungcuu.hosts import remote_program, ssh
 
 SECONDS = 300.0
@@ -58,7 +59,7 @@ class Fetching:
             self._rest.clear()
 
     def _take(self, line: bytes) -> None:
-        row = baseline.checked(line)
+        row = checked(line)
         path = str(row.get("path", "")) if row and row["k"] == "content" else ""
         if row is None or path not in self.wanted:
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ungcuu.detect.baseline import Row, Snapshot
+from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import Comparison
 from ungcuu.detect.data import data, dpkg_file
+from ungcuu.detect.file_rows import side_by_side
 from ungcuu.detect.findings import Finding
 from ungcuu.detect.own import Stages
 from ungcuu.detect.places import ADDED_LATER, UNIT_FOLDER
@@ -19,13 +20,12 @@ _COMPARED = ("type", "mode", "uid", "gid", "sha256", "target", "xattrs", "big")
 
 def _changed_files(comparison: Comparison) -> Iterator[tuple[str, Row | None, Row | None]]:
     """Yield (path, before, now) of each file that differs, or that has no counterpart."""
-    before, now = (comparison.before or Snapshot()).of("file"), comparison.now.of("file")
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if new is not None and comparison.policy.expected.get(key[0], "-") == new.get("sha256"):
+    before = comparison.before.of("file") if comparison.before else {}
+    for path, old, new in side_by_side(before, comparison.now.of("file"), unlike=True):
+        if new is not None and comparison.policy.expected.get(path, "-") == new.get("sha256"):
             continue
         if old is None or new is None or any(old.get(name) != new.get(name) for name in _COMPARED):
-            yield key[0], old, new
+            yield path, old, new
 
 
 def files(comparison: Comparison) -> Iterator[Finding]:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ungcuu.core.check_phrases import Seen
 from ungcuu.core.phrases import Coded, Told, phrase
 from ungcuu.detect import change
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, Comparison
+from ungcuu.detect.file_rows import Corrected, having
 from ungcuu.detect.files import _changed_files
 from ungcuu.detect.findings import Finding
 from ungcuu.detect.system import _from_package, _reinstall
@@ -122,10 +124,10 @@ def _first_time(comparison: Comparison) -> Iterator[Row]:
     names excuse nothing here, and half of all packages would have to be fetched for them.
     """
     runs = {key[0] for key in comparison.now.of("runtime")}
-    for row in comparison.now.of("file").values():
+    for row in having(comparison.now.of("file"), "package_ok"):
         path = str(row["path"])
         wanted = row.get("area") == "privileged" or path in _JUDGES or path in runs or path.startswith("/etc/")
-        if row.get("package_ok") and not row.get("conffile") and (wanted or int(row.get("mode", 0)) & 0o6000):
+        if row["package_ok"] and not row.get("conffile") and (wanted or int(row.get("mode", 0)) & 0o6000):
             yield row
 
 
@@ -166,9 +168,9 @@ class _Verdict:
         """Return the comparison with the corrected snapshot."""
         now = self._comparison.now
         packages = {**now.of("package"), **self._packages}
-        rows = {
+        rows: dict[str, Any] = {
             **now.rows,
-            "file": {**now.of("file"), **self._rows},
+            "file": Corrected(now.of("file"), self._rows),
             "package": {key: row for key, row in packages.items() if row is not None},
         }
         return replace(self._comparison, now=replace(now, rows=rows))

@@ -14,6 +14,7 @@ from ungcuu.core.errors import Refused
 from ungcuu.core.i18n import _
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import READER, Baseline, Row, Snapshot
+from ungcuu.detect.file_rows import copy_of
 from ungcuu.detect.scan import Subject, read
 
 _DANGEROUS = 0o6002  # setuid, setgid, writable by everybody
@@ -56,8 +57,8 @@ def merged(
     before: Baseline, now: Snapshot, files: Mapping[str, str], own_folders: Sequence[str]
 ) -> tuple[Snapshot, list[str], int, int]:
     """Return the new state, the files that were left as they were, and how many were taken over and removed. Pure."""
-    rows = {kind: dict(known) for kind, known in before.snapshot.rows.items()}
-    known = rows["file"]
+    known = copy_of(before.snapshot.of("file"))
+    rows = {**{kind: dict(rows) for kind, rows in before.snapshot.rows.items() if kind != "file"}, "file": known}
     left = [path for path, digest in sorted(files.items()) if not _is_as_released(now.file(path), digest)]
     taken = sorted(files.keys() - set(left))
     for path in taken:

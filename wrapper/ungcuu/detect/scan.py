@@ -32,12 +32,14 @@ from ungcuu.detect import (
     heuristics,
     known_good,
     package_check,
+    plausible,
     root_loss,
     second_reader,
     vault_view,
     verdicts,
 )
 from ungcuu.detect.comparison import Comparison, Policy
+from ungcuu.detect.file_rows import having
 from ungcuu.detect.findings import Do, Finding, Severity, counts, worst_first
 from ungcuu.hosts import deployed_files, ssh, vault
 from ungcuu.hosts.profiles import Profile
@@ -122,6 +124,7 @@ class Subject:
     vault: str = ""
     vault_variables: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 90.0
+    most_files: int = 0  # that the inventory allows; 0 for what the baseline makes plausible
     website: str = ""  # the one website that this is about, on a host with several
 
     @property
@@ -214,22 +217,23 @@ def read(subject: Subject, against: baseline.Baseline | None = None) -> baseline
         UngcuuError: It could not be reached, or did not answer as expected.
     """
     config = subject.reader_config() | {"known": _known_programs(against)}
-    return baseline.parse(baseline.read_host(subject.target, config, subject.seconds).splitlines())
+    most = plausible.most_files(subject.most_files, len(against.snapshot.of("file")) if against else None)
+    return baseline.read_host(subject.target, config, subject.seconds, most)
 
 
 def _known_programs(against: baseline.Baseline | None) -> list[str]:
     """Short digests of what the baseline knows as right: programs, compiled code by its path, packet filters."""
     if against is None:
         return []
-    rows = [row for row in against.snapshot.of("file").values() if row.get("sha256")]
-    known = {str(row["sha256"])[:16] for row in rows if row.get("package_ok")}
-    known |= {_path_digest(row) for row in rows if row.get("bytecode") == "same"}
+    files = against.snapshot.of("file")
+    known = {str(row.get("sha256", ""))[:16] for row in having(files, "package_ok") if row["package_ok"]}
+    known |= {_path_digest(row) for row in having(files, "bytecode") if row["bytecode"] == "same"}
     facts = against.snapshot.of("fact")
     return sorted(known | {str(row.get("detail", ""))[:16] for key, row in facts.items() if key[0] == "filter"})
 
 
 def _path_digest(row: baseline.Row) -> str:
-    return hashlib.sha256(f"{row['path']} {row['sha256']}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{row['path']} {row.get('sha256')}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,7 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
         "vault": backup.summary(),
         "application": application(subject, snapshot, against),
         "content": verdicts.missing(),
+        "files": {"read": len(snapshot.of("file")), "most": snapshot.most_files},
         "contents": {"asked": len(asked), "unread": len(bytes_of.wanted)},
     }
     return Judged(worst_first(found), checked)

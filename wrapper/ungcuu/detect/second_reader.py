@@ -6,6 +6,7 @@
 3. Files come and go. What differs is looked at again by both; what differs twice, or was there before the first reading
    began and was left out, is a disagreement.
 4. No answer is no agreement.
+5. What it says is on disk in the order of the paths, as the first reader's account is: no site is too large for memory.
 
 A changed libc or kernel lies to both alike: only a view from outside (a restore point, another machine) shows that.
 """
@@ -13,6 +14,8 @@ A changed libc or kernel lies to both alike: only a view from outside (a restore
 from __future__ import annotations
 
 import base64
+import dataclasses
+import json
 import random
 import re
 import secrets
@@ -26,14 +29,18 @@ from ungcuu.core.errors import HostKeyMismatch
 from ungcuu.core.phrases import Coded, Detail, Told, phrase
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Row, Snapshot, path_bytes
+from ungcuu.detect.file_rows import Texts, having, merged, records
 from ungcuu.hosts import ssh
 
-QUOTA = 48 << 20
-RECORDS = 400_000
+QUOTA = 48 << 20  # bytes of everything but the website's files
+BYTES_EACH = 512  # of the record of a file
 SECONDS = 240.0
 SAMPLES = 200
 SAMPLE_BYTES = 4 << 20  # of one file; larger ones are not sampled
 RECHECKED = 500  # paths; more than that is no coincidence
+MOST = 10_000  # disagreements that are counted: a host that lies about everything is stopped there
+_SMALL = 50_000  # sums, files with code, writable folders: what a host says of them is held in memory
+_LONGEST = 64 << 10  # bytes of a record
 _LINE = re.compile(
     rb"L([a-zA-Z?]) ([0-7]{1,5}) (\d{1,10}) (\d{1,10}) (\d{1,18}) (-?\d{1,12})(?:\.\d+)? (/.*)", re.DOTALL
 )
@@ -61,11 +68,29 @@ class Entry:
     ctime: int
 
 
+class Entries:
+    """Entries by path, on disk and in the order of their escaped paths."""
+
+    def __init__(self) -> None:
+        self.texts = Texts()
+
+    def __setitem__(self, path: bytes, entry: Entry) -> None:
+        self.texts.put(_escaped(path), json.dumps(dataclasses.astuple(entry)))
+
+    def get(self, path: bytes) -> Entry | None:
+        """Return an entry, or None."""
+        text = self.texts.get(_escaped(path))
+        return None if text is None else Entry(*json.loads(text))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
 @dataclass
 class Account:
     """What the second reader said."""
 
-    entries: dict[bytes, Entry] = field(default_factory=dict)
+    entries: Entries = field(default_factory=Entries)
     sums: dict[bytes, str] = field(default_factory=dict)
     code: set[bytes] = field(default_factory=set)
     web: bytes = b""
@@ -73,6 +98,43 @@ class Account:
     clock: int = 0
     cut: bool = False
     ended: bool = False
+    _rest: bytes = b""
+
+    def push(self, block: bytes) -> None:
+        """Take the next bytes: records that end with NUL. What is not of the expected form is left out."""
+        *records, rest = (self._rest + block).split(b"\0")
+        for record in records:
+            self._take(record)
+        self._rest = rest if len(rest) <= _LONGEST else b""
+
+    def _take(self, record: bytes) -> None:
+        kind, rest = record[:1], record[1:]
+        if kind == b"L" and (found := _LINE.fullmatch(record)):
+            mode, uid, gid, _size, ctime = (int(found[n], 8 if n == 2 else 10) for n in range(2, 7))
+            self.entries[found[7]] = Entry(_TYPES.get(found[1].decode(), "?"), mode, uid, gid, ctime)
+        elif found := _SUM.fullmatch(record):
+            self._keep_sum(found[2], found[1].decode())
+        elif kind == b"B" and (found := _SUM.fullmatch(rest)):
+            if self.sums.get(found[2], found[1].decode()) != found[1].decode():
+                self.sums[found[2]] = "coreutils and busybox differ"
+            else:
+                self._keep_sum(found[2], found[1].decode())
+        elif kind == b"C" and len(self.code) < _SMALL:
+            self.code.add(rest)
+        elif kind == b"W":
+            self.web = rest
+        elif kind == b"U" and rest and len(self.writable) < _SMALL:
+            self.writable.append(rest)
+        elif kind == b"N" and rest.isdigit():
+            self.clock = int(rest[:12])
+        elif record == b"T":
+            self.cut = True
+        elif record == b"E":
+            self.ended = True
+
+    def _keep_sum(self, path: bytes, digest: str) -> None:
+        if len(self.sums) < _SMALL:
+            self.sums[path] = digest
 
 
 NO_SUCH_FILE = phrase(Seen.NO_SUCH_FILE)
@@ -97,48 +159,18 @@ class Verdict:
 
 
 def parse(raw: bytes) -> Account:
-    """Return the account that these records give; what is not of the expected form is left out."""
+    """Return the account that these records give."""
     said = Account()
-    for record in _records(raw):
-        kind, rest = record[:1], record[1:]
-        if kind == b"L" and (found := _LINE.fullmatch(record)):
-            mode, uid, gid, _size, ctime = (int(found[n], 8 if n == 2 else 10) for n in range(2, 7))
-            said.entries[found[7]] = Entry(_TYPES.get(found[1].decode(), "?"), mode, uid, gid, ctime)
-        elif found := _SUM.fullmatch(record):
-            said.sums[found[2]] = found[1].decode()
-        elif kind == b"B" and (found := _SUM.fullmatch(rest)):
-            if said.sums.setdefault(found[2], found[1].decode()) != found[1].decode():
-                said.sums[found[2]] = "coreutils and busybox differ"
-        elif kind == b"C":
-            said.code.add(rest)
-        elif kind == b"W":
-            said.web = rest
-        elif kind == b"U" and rest:
-            said.writable.append(rest)
-        elif kind == b"N" and rest.isdigit():
-            said.clock = int(rest[:12])
-        elif record == b"T":
-            said.cut = True
-        elif record == b"E":
-            said.ended = True
+    said.push(raw)
     return said
 
 
-def _records(raw: bytes) -> Iterator[bytes]:
-    """Yield the records one by one, up to a number: a host may answer with NULs alone."""
-    start = 0
-    for _number in range(RECORDS):
-        end = raw.find(b"\0", start)
-        if end < 0:
-            return
-        yield raw[start:end]
-        start = end + 1
-
-
 def ask(
-    target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes], demanded: bool = True
+    target: ssh.Target, config: Mapping[str, Any], samples: Iterable[bytes], most_files: int, demanded: bool = True
 ) -> tuple[Account | None, str | Coded]:
     """Return the host's second account, or None and why there is none. ``demanded``: all samples are files to sum.
+
+    ``most_files``: how many the first reader might have reported.
 
     Raises:
         HostKeyMismatch: The host is not the one that was enrolled.
@@ -151,11 +183,13 @@ def ask(
     paths = base64.encodebytes(b"".join(path + b"\0" for path in wanted)).decode("ascii")
     # Base64 has no character that could end the text before its end: paths stay data.
     script += f"listings \"$@\" </dev/null\nsamples <<'SAMPLES'\n{paths}SAMPLES\nprintf 'E\\0'\n"
+    said, quota = Account(), QUOTA + most_files * BYTES_EACH
     try:
-        answer = ssh.run(target, command, stdin=script.encode(), timeout=SECONDS, byte_quota=QUOTA)
+        answer = ssh.stream(
+            target, command, said.push, stdin=script.encode(), timeout=SECONDS, quota=quota, hashed=False
+        )
     except ssh.HostKeyRefused as error:
         raise HostKeyMismatch(str(error), "", error.next_command) from error
-    said = parse(answer.stdout)
     if answer.ok and said.ended:
         summed = sum(path in said.sums for path in wanted)
         if demanded and summed * 2 < len(wanted):
@@ -226,27 +260,36 @@ def _below(path: bytes, places: Iterable[bytes]) -> bool:
 
 
 def differences(snapshot: Snapshot, said: Account, scope: Scope) -> dict[bytes, Disagreement]:
-    """Return what the two say differently, by path."""
-    rows = {path_bytes(key[0]): row for key, row in snapshot.of("file").items()}
+    """Return what the two say differently, by path; of a host that lies about everything, the first ones."""
     found: dict[bytes, Disagreement] = {}
-    for path in said.entries.keys() | said.code:
-        entry = said.entries.get(path)
-        row = rows.get(path)
+    for path, gap in _gaps(snapshot, said, scope):
+        found[path] = gap
+        if len(found) >= MOST:
+            break
+    return found
+
+
+def _gaps(snapshot: Snapshot, said: Account, scope: Scope) -> Iterator[tuple[bytes, Disagreement]]:
+    for text, shown, row in merged(said.entries.texts.pairs(), records(snapshot.of("file"))):
+        path, entry = path_bytes(text), None if shown is None else Entry(*json.loads(shown))
         if row is None:
             # A first reading that was cut short says so itself: what it did not reach is no disagreement.
             if snapshot.complete and area(path, entry, said, scope):
-                found[path] = Disagreement(_escaped(path), NO_SUCH_FILE, _shown(entry))
-        elif entry is not None and (told := _rights(row)) != _shown(entry):
-            found[path] = Disagreement(row["path"], told, _shown(entry))
-    for path, row in rows.items():
-        if path not in said.entries and not said.cut and _both_list(path, row, said, scope):
-            found[path] = Disagreement(row["path"], _rights(row), NO_SUCH_FILE)
-    sums = {path_bytes(key[0]): row for key, row in snapshot.of("runtime").items()} | rows
+                yield path, Disagreement(text, NO_SUCH_FILE, _shown(entry))
+        elif entry is not None:
+            if (told := _rights(row)) != _shown(entry):
+                yield path, Disagreement(text, told, _shown(entry))
+        elif not said.cut and _both_list(path, row, said, scope):
+            yield path, Disagreement(text, _rights(row), NO_SUCH_FILE)
+    for path in said.code:
+        unknown = said.entries.get(path) is None and snapshot.file(_escaped(path)) is None
+        if unknown and snapshot.complete and area(path, None, said, scope):
+            yield path, Disagreement(_escaped(path), NO_SUCH_FILE, _shown(None))
     for path, digest in said.sums.items():
-        known = sums.get(path, {}).get("sha256")
+        row = snapshot.file(_escaped(path)) or snapshot.of("runtime").get((_escaped(path),), {})
+        known = row.get("sha256")
         if known and known != digest:
-            found[path] = Disagreement(_escaped(path), str(known), digest)
-    return found
+            yield path, Disagreement(_escaped(path), str(known), digest)
 
 
 def _both_list(path: bytes, row: Row, said: Account, scope: Scope) -> bool:
@@ -272,13 +315,34 @@ def _escaped(path: bytes) -> str:
 
 def choose(snapshot: Snapshot, now: int) -> list[bytes]:
     """Return the files to be summed again: all that matter most, code that changed lately, and others at random."""
-    rows = list(snapshot.of("file").values())
-    small = [row for row in rows if row.get("sha256") and int(row.get("size", 0)) <= SAMPLE_BYTES]
-    recent = [row for row in small if row.get("area") in ("web", "upload") and row.get("ctime", 0) > now - 60 * 86400]
     lots = random.Random(secrets.randbits(64))  # noqa: S311  (seeded by the system's own source)
-    chosen = [*snapshot.of("runtime").values(), *[row for row in small if row.get("area") == "privileged"]]
-    chosen += lots.sample(recent, min(len(recent), SAMPLES)) + lots.sample(small, min(len(small), SAMPLES))
-    return list(dict.fromkeys(path_bytes(str(row["path"])) for row in chosen))
+    recent, others = _Lots(lots), _Lots(lots)
+    chosen = [str(row["path"]) for row in snapshot.of("runtime").values()]
+    for row in having(snapshot.of("file"), "sha256"):
+        if int(row.get("size", 0)) > SAMPLE_BYTES:
+            continue
+        others.take(str(row["path"]))
+        if row.get("area") == "privileged" and len(chosen) < _SMALL:
+            chosen.append(str(row["path"]))
+        if row.get("area") in ("web", "upload") and row.get("ctime", 0) > now - 60 * 86400:
+            recent.take(str(row["path"]))
+    return list(dict.fromkeys(path_bytes(path) for path in (*chosen, *recent.drawn, *others.drawn)))
+
+
+class _Lots:
+    """So many of a series of unknown length, each as likely as any other (Vitter's algorithm R)."""
+
+    def __init__(self, lots: random.Random) -> None:
+        self._lots, self._seen = lots, 0
+        self.drawn: list[str] = []
+
+    def take(self, path: str) -> None:
+        """Take the next one of the series."""
+        self._seen += 1
+        if len(self.drawn) < SAMPLES:
+            self.drawn.append(path)
+        elif (place := self._lots.randrange(self._seen)) < SAMPLES:
+            self.drawn[place] = path
 
 
 def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, look: Look, elapsed: float) -> Verdict:
@@ -289,7 +353,8 @@ def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, l
     Raises:
         HostKeyMismatch: The host is not the one that was enrolled.
     """
-    said, why = ask(target, config, choose(snapshot, snapshot.clock))
+    most = snapshot.most_files
+    said, why = ask(target, config, choose(snapshot, snapshot.clock), most)
     if said is None:
         return Verdict(why=why)
     scope = Scope.of(config, snapshot)
@@ -298,12 +363,12 @@ def compare(target: ssh.Target, config: Mapping[str, Any], snapshot: Snapshot, l
     old = {
         path: gap
         for path, gap in found.items()
-        if gap.first == NO_SUCH_FILE and path in said.entries and said.entries[path].ctime < begun
+        if gap.first == NO_SUCH_FILE and (entry := said.entries.get(path)) is not None and entry.ctime < begun
     }
     doubted = {path: gap for path, gap in found.items() if path not in old}
     if doubted and len(doubted) <= RECHECKED:
         _read_again(doubted, said, scope, snapshot, look)
-        said, why = ask(target, config, doubted, demanded=False)
+        said, why = ask(target, config, doubted, most, demanded=False)
         if said is None:
             return Verdict(why=why)
         left = differences(snapshot, said, scope)
@@ -330,7 +395,6 @@ def look_on_host(target: ssh.Target, config: Mapping[str, Any]) -> Look:
     """Return how the first reader is asked again about single paths."""
 
     def look(wanted: Sequence[tuple[str, str]]) -> Snapshot:
-        raw = baseline.read_host(target, {**config, "look": [list(row) for row in wanted]}, 60)
-        return baseline.parse(raw.splitlines())
+        return baseline.read_host(target, {**config, "look": [list(row) for row in wanted]}, 60)
 
     return look

@@ -23,7 +23,7 @@ _WANTED = _REACHED_BY | frozenset(
         "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
         "website_config_paths", "website_vault_host", "website_profile_facts",
-        "host_state_exclude", "host_state_trees", "host_state_seconds",
+        "host_state_exclude", "host_state_trees", "host_state_seconds", "host_state_most_files",
         "host_state_package_sources", "website_target", "websites",
     }
 )  # fmt: skip # a table
@@ -61,6 +61,7 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
         vault=str(known.get("website_vault_host", "")),
         vault_variables=_vault_variables(templar, task_vars, str(known.get("website_vault_host", ""))),
         seconds=float(known.get("host_state_seconds", 180)),
+        most_files=int(known.get("host_state_most_files", 0)),
         website=str(known.get("website_target", "")).partition("/")[2],
     )
 

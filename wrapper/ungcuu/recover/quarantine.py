@@ -31,6 +31,7 @@ from ungcuu.core.terminal import clean
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Snapshot, path_bytes
 from ungcuu.detect.findings import Do, Severity, what_helps
+from ungcuu.detect.records import fits
 from ungcuu.detect.scan import Subject
 from ungcuu.hosts import remote_program
 from ungcuu.recover.own_files import OwnFiles
@@ -302,7 +303,7 @@ def _taken(order: Order, answer: Mapping[str, Any] | None) -> Taken:
     known = {
         name: raw[name]
         for name, wanted in _KNOWN.items()
-        if isinstance(raw, dict) and baseline.fits(raw.get(name), wanted, 8192)
+        if isinstance(raw, dict) and fits(raw.get(name), wanted, 8192)
     }
     return Taken(order, outcome, heard(answer.get("why"), frozenset()), known)
 

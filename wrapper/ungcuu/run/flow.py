@@ -300,6 +300,8 @@ class _Run:
                 self._announce(len(ctx.plan.steps) - len(verb.steps_after) if ctx.plan else 0, verb.steps_after)
             given_after = verb.after(ctx, self.result) if verb.after else None
             if problem is not None:
+                # What the other hosts brought is no less true for it.
+                self.document |= dict(given_after.data) if given_after else {}
                 raise problem
             return given_after or result
         return result
@@ -377,13 +379,16 @@ def run_playbook(
 ) -> RunResult:
     """Run a playbook inside a run: reported on the screen step by step, every report journaled as it comes."""
     from ungcuu.run import runner
+    from ungcuu.run.fleet import FEW, Fleet
     from ungcuu.run.progress import Listener
 
     own = ctx.plan is not None and playbook == ctx.verb.playbook
     steps = ctx.plan.steps if own and ctx.plan else playbook_steps(ctx.settings.content, playbook)
-    listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0)
+    alone = ctx.verb.each_alone and len(hosts) > 1
+    fleet = Fleet(ctx, hosts) if alone and len(hosts) > FEW else None
+    listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0, fleet=fleet)
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
-    if ctx.verb.each_alone and len(hosts) > 1:
+    if alone:
         result = runner.run_each(
             ctx.settings,
             ctx.inventories,
@@ -393,6 +398,7 @@ def run_playbook(
             on_event=listener.take,
             deadline=deadline,
             run_id=ctx.run,
+            on_end=fleet.ended if fleet else lambda _host, _result: None,
         )
     else:
         result = runner.run(

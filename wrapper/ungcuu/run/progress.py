@@ -6,6 +6,7 @@ import threading
 
 from ungcuu.core.i18n import N_, _, language
 from ungcuu.run.events import OWN_CHECK, Event, Status
+from ungcuu.run.fleet import Fleet
 from ungcuu.run.plan import Plan, Step
 from ungcuu.run.verb import Context
 
@@ -20,9 +21,21 @@ def step_line(number: int, total: int, name: str, host: str) -> str:
 class Listener:
     """Turns events into lines on the screen and records in the journal. Called from the threads of runs."""
 
-    def __init__(self, ctx: Context, plan: Plan, hosts: tuple[str, ...], first: int, *, quiet: bool = False) -> None:
-        """Args: ``quiet`` keeps steps off the screen, where a plan follows: the live line alone moves."""
-        self.ctx, self.plan, self.hosts, self.first, self.quiet = ctx, plan, hosts, first, quiet
+    def __init__(
+        self,
+        ctx: Context,
+        plan: Plan,
+        hosts: tuple[str, ...],
+        first: int,
+        *,
+        quiet: bool = False,
+        fleet: Fleet | None = None,
+    ) -> None:
+        """Args: ``quiet`` keeps steps off the screen, where a plan follows: the live line alone moves. So does
+        ``fleet``, which shows each host as it ends.
+        """
+        self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
+        self.quiet, self.fleet = quiet or fleet is not None, fleet
         self.at: dict[str, int] = {}
         self.told: set[tuple[int, str]] = set()
         self.lock = threading.Lock()
@@ -58,7 +71,10 @@ class Listener:
         if (number, who) not in self.told and not self.quiet:
             self.told.add((number, who))
             self.ctx.out.line(self._line(number, "", who))
-        self.ctx.doing(self._now(number, task), f"{number + 1}/{len(self.plan.steps)}", who)
+        if self.fleet is not None:
+            self.fleet.show(self._now(number, task))
+        else:
+            self.ctx.doing(self._now(number, task), f"{number + 1}/{len(self.plan.steps)}", who)
 
     def _now(self, number: int, task: str) -> str:
         """What the live line says: the task, since the step's own line stands above it; in the reader's language."""

@@ -23,7 +23,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ungcuu.core.errors import Exit, Outcome
-from ungcuu.core.i18n import _
+from ungcuu.core.i18n import N_, _
 from ungcuu.core.settings import machine_of
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Phase(StrEnum):
     TOOL = "tool"
 
 
+OUTCOMES = {"DONE": N_("DONE"), "NOT DONE": N_("NOT DONE"), "UNKNOWN": N_("UNKNOWN")}
+
+
 class Hosts(Enum):
     """How many hosts or groups of the inventory a verb takes."""
 
@@ -58,6 +61,8 @@ class Hosts(Enum):
     ONE = "one"
     OPTIONAL = "optional"
     MANY = "many"
+    ANY = "any"  # none, one or many
+    GROUP = "group"  # one word, which may name a group
 
 
 class Websites(Enum):

@@ -21,7 +21,7 @@ def resolve_hosts(ctx: Context, names: Sequence[str]) -> tuple[str, ...]:
         UsageFault: Too many, or none, for this verb.
     """
     if not names:
-        if ctx.verb.hosts in (Hosts.NONE, Hosts.OPTIONAL):
+        if ctx.verb.hosts in (Hosts.NONE, Hosts.OPTIONAL, Hosts.ANY):
             return ()
         raise UsageFault(
             _("{verb} needs a host.").format(verb=ctx.verb.name),

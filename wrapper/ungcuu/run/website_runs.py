@@ -58,7 +58,7 @@ def parts(verb: Verb, names: Sequence[str], load: Callable[[], Site]) -> tuple[P
         return (Part(tuple(names)),)
     from ungcuu.hosts import websites
 
-    if not names and verb.hosts is not Hosts.OPTIONAL:
+    if not names and verb.hosts not in (Hosts.OPTIONAL, Hosts.ANY):
         return (Part(()),)
     site = load()
     if not names:  # all websites: one by one where a host has several

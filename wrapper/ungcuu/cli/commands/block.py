@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import N_, _
@@ -54,25 +54,32 @@ def _plan_details(context: Context) -> Mapping[str, object]:
 
 
 def after(context: Context, result: RunResult) -> Result | None:
-    """Show the list as it is now, with what each block has stopped."""
+    """Show the list as it is now, with what each block has stopped; of several hosts, of those that have it."""
+    from ungcuu.core.errors import Outcome
+
+    done = [host for host in context.hosts if host in result.hosts and result.hosts[host].outcome is Outcome.DONE]
+    listed = {host: _listed(context, result, host) for host in done}
+    lines = [
+        (f"{host}: " if len(context.hosts) > 1 else "")
+        + _("{network}  {packets} packets  {owner}: {reason}  {since} – {until}").format(
+            **row | {"packets": "?" if row["packets"] is None else row["packets"], "until": row["until"] or "…"}
+        )
+        for host, rows in listed.items()
+        for row in rows
+    ]
+    data = {"blocks": [{"host": host, **row} for host, rows in listed.items() for row in rows]}
+    return Result(message="\n".join(lines) or _("nothing is blocked"), data=data)
+
+
+def _listed(context: Context, result: RunResult, host: str) -> list[dict[str, Any]]:
+    """Return what is blocked on a host, each with the packets that the host counts."""
     from ungcuu.contain import blocks
 
-    known = blocks.load(context.settings.host_dir(context.host))
-    told = next((data["rows"] for data in result.data_of("snapshot") if data.get("what") == "blocks"), [])
+    known_of = host if len(context.hosts) > 1 else None
+    told = next((data["rows"] for data in result.data_of("snapshot", known_of) if data.get("what") == "blocks"), [])
     counts = {row["network"]: row.get("packets") for row in told} if isinstance(told, list) else {}
-    lines = [
-        _("{network}  {packets} packets  {owner}: {reason}  {since} – {until}").format(
-            network=row.network,
-            packets=counts.get(row.network, "?"),
-            owner=row.owner,
-            reason=row.reason,
-            since=row.since,
-            until=row.until or "…",
-        )
-        for row in known
-    ]
-    data = {"blocks": [{**vars(row), "packets": counts.get(row.network)} for row in known]}
-    return Result(message="\n".join(lines) or _("nothing is blocked"), data=data)
+    known = blocks.load(context.settings.host_dir(host))
+    return [{**vars(row), "packets": counts.get(row.network)} for row in known]
 
 
 VERB = Verb(
@@ -81,10 +88,11 @@ VERB = Verb(
     summary=N_("Block addresses and networks on a host"),
     description=N_(
         "Each block has an owner, a reason and, if wanted, an end: doctor reminds then, nothing is unblocked by "
-        "itself. An address that may manage the host can't be blocked."
+        "itself. An address that may manage the host can't be blocked. The name of a group means all of its hosts."
     ),
     playbook="block",
-    hosts=Hosts.ONE,
+    hosts=Hosts.GROUP,
+    each_alone=True,
     arguments=(Argument("addresses", many=True),),
     options=(Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),),
     variables=_variables,
@@ -94,5 +102,8 @@ VERB = Verb(
     plan_details=_plan_details,
     after=after,
     inverse="ungcuu unblock {host} ADDRESS",
-    examples=("ungcuu block web01 203.0.113.9 198.51.100.0/24 --reason 'brute force' --until 2026-12-31",),
+    examples=(
+        "ungcuu block web01 203.0.113.9 198.51.100.0/24 --reason 'brute force' --until 2026-12-31",
+        "ungcuu block website 203.0.113.9 --reason 'brute force on all sites'",
+    ),
 )

@@ -491,7 +491,7 @@ VERB = Verb(
         "containment card, lock, journal, baseline, backup, watch, inventory. Changes nothing on a host; an outdated "
         "containment card is recreated here. Without a host, all websites."
     ),
-    hosts=Hosts.OPTIONAL,
+    hosts=Hosts.ANY,
     read_only=True,
     takes_lock=False,
     journaled=False,
@@ -503,5 +503,5 @@ VERB = Verb(
         N_("Look at baseline, backup, vault and watch"),
     ),
     run=_run,
-    examples=("ungcuu doctor", "ungcuu doctor web01 --json"),
+    examples=("ungcuu doctor", "ungcuu doctor web01 web02 --json"),
 )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ungcuu.core.errors import Exit, Outcome, UsageFault
+from ungcuu.core.errors import Exit, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
@@ -94,7 +94,7 @@ def _lost(ctx: Context) -> str:
 def _after(ctx: Context, result: RunResult) -> Result | None:
     """Show each finding, worst first; a scan that found something ends with a code of its own."""
     scans = result.data_of("scan")
-    if result.outcome is not Outcome.DONE or not scans:
+    if not scans:
         return None
     findings = result.data_of("finding")
     _show_findings(ctx, scans, findings)
@@ -209,6 +209,9 @@ def _checked_line(row: Mapping[str, object]) -> str:
     source = _("the signed packages") if packages.get("source") == "signed index" else _("the baseline")
     text = _("{host}: a second reader confirmed {count} entries; package files were compared with {source}.")
     text = text.format(host=row.get("host"), count=second.get("compared", 0), source=source)
+    if files := known.get("files"):
+        count = _("{read} files were read, of at most {most} that are plausible.")
+        text = f"{text} {count.format(read=files.get('read'), most=files.get('most'))}"
     if known.get("content"):
         short = _("New code was judged by short rules alone: {library} is not installed beside Ansible.")
         text = f"{text} {short.format(library=known['content'])}"
@@ -259,7 +262,8 @@ VERB = Verb(
     before=_before,
     after=_after,
     check=_check,
-    deadline=600.0,
+    each_alone=True,
+    deadline=1800.0,
     options=(
         Option("--tree", N_("Folder of this machine whose files are judged"), kind="path", metavar="FOLDER"),
         Option(
@@ -273,6 +277,7 @@ VERB = Verb(
     without_host=_TREE,
     examples=(
         "ungcuu scan web01",
+        "ungcuu scan website",
         "ungcuu scan web01 --case UC-20260101-001 --json",
         "ungcuu scan --tree /srv/copy-of-the-website --json",
     ),

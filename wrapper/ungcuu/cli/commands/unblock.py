@@ -22,11 +22,12 @@ def _check(context: Context) -> None:
     """Refuse what is not in the list, before anything starts."""
     from ungcuu.contain import blocks
 
-    try:
-        known = blocks.load(context.settings.host_dir(context.host))
-        blocks.removed(known, [blocks.network(text) for text in context.options["addresses"]])
-    except (blocks.NotBlocked, ValueError) as error:
-        raise Refused(str(error), _("Nothing was changed."), f"ungcuu doctor {context.host}") from error
+    for host in context.hosts:
+        try:
+            known = blocks.load(context.settings.host_dir(host))
+            blocks.removed(known, [blocks.network(text) for text in context.options["addresses"]])
+        except (blocks.NotBlocked, ValueError) as error:
+            raise Refused(f"{host}: {error}", _("Nothing was changed."), f"ungcuu doctor {host}") from error
 
 
 def _plan_details(context: Context) -> Mapping[str, object]:
@@ -47,7 +48,8 @@ VERB = Verb(
     phase=Phase.CONTAIN,
     summary=N_("Let blocked addresses and networks reach a host again"),
     playbook="block",
-    hosts=Hosts.ONE,
+    hosts=Hosts.GROUP,
+    each_alone=True,
     arguments=(Argument("addresses", many=True),),
     variables=_variables,
     preflight=_check,
