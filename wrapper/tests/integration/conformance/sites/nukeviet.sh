@@ -72,12 +72,13 @@ for folder in data_logs dump_backup error_logs error_logs/errors256 error_logs/o
     install -d -o www-data -g www-data "$root/data/logs/$folder"
 done
 jar=$(mktemp)
+installer=install/index.php
 step() {
     number=$1
     shift
     # Without a referer of its own it refuses every form.
-    curl -sS -L --resolve portal.lab.test:80:127.0.0.1 -A Mozilla/5.0 -e http://portal.lab.test/install/index.php \
-        -b "$jar" -c "$jar" "$@" "http://portal.lab.test/install/index.php?language=vi&step=$number"
+    curl -sS -L --resolve portal.lab.test:80:127.0.0.1 -A Mozilla/5.0 -e "http://portal.lab.test/$installer" \
+        -b "$jar" -c "$jar" "$@" "http://portal.lab.test/$installer?language=vi&step=$number"
 }
 for number in 1 2 3 4; do step "$number" -o /dev/null; done
 step 5 -o /dev/null -d dbtype=mysql -d dbhost=localhost -d dbname=portal -d dbuname=portal -d "dbpass=$password" -d prefix=nv4
