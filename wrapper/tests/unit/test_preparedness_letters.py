@@ -22,7 +22,7 @@ from ungcuu.cli.commands import form as commands
 from ungcuu.core.atomic import put_new
 from ungcuu.core.errors import ControllerFault, Exit, UsageFault
 from ungcuu.core.i18n import in_language, set_language
-from ungcuu.drill import player
+from ungcuu.drill.simulation import described
 from ungcuu.hosts.reporting_site import ReportingSite, load
 from ungcuu.prepare import controls
 from ungcuu.report import render
@@ -58,7 +58,7 @@ def drafts(office: Office) -> dict[str, Form]:
     return {
         "plan": plan_letters.plan(site, view, QUARTER),
         "annual": plan_letters.annual(site, view, ReportingYear(2026)),
-        "drill": drill_letter.drill(site, played, player.load("webshell")),
+        "drill": drill_letter.drill(site, played, described("webshell")),
         "patch": work_letters.patch(
             site, view, QUARTER, hosts, work_letters.patches(office.settings, view, hosts, QUARTER)
         ),
@@ -134,7 +134,7 @@ def test_the_drill_is_the_one_that_was_named(office: Office, tmp_path: Path) -> 
     with at(3):
         lone.operations().append("drill", {"scenario": "webshell", "outcome": "NOT DONE", "error": "no lab"})
     played = drill_letter.find(lone.settings)
-    form = drill_letter.drill(ReportingSite(), played, player.load("webshell"))
+    form = drill_letter.drill(ReportingSite(), played, described("webshell"))
     assert drill_letter.doubts(played) and value(form, "actions") == "" and "no lab" in value(form, "verdict")
 
 

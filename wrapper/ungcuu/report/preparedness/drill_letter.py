@@ -154,11 +154,7 @@ def _technology(scenario: Mapping[str, Any]) -> str:
 
 
 def _attacks(scenario: Mapping[str, Any]) -> str:
-    rows = (
-        f"{plant['name']}: {plant['source']} → {scenario['page']} → {plant['finds']}"
-        for plant in scenario.get("plants", ())
-    )
-    return lines(rows)
+    return lines(scenario.get("attacks", ()))
 
 
 def _actions(played: Played, facts: Facts) -> str:

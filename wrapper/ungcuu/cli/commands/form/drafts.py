@@ -69,11 +69,11 @@ def annual(context: Context) -> Result:
 
 def drill(context: Context) -> Result:
     """Draft the record of a drill."""
-    from ungcuu.drill import player
+    from ungcuu.drill.simulation import described
     from ungcuu.report.preparedness import drill_letter
 
     played = drill_letter.find(context.settings, context.options["case_id"])
-    scenario = player.load(played.scenario) if played.scenario in player.scenarios() else {}
+    scenario = described(played.scenario)
     return _draft(
         context,
         lambda site: drill_letter.drill(site, played, scenario),
