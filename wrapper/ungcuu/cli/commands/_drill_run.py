@@ -13,22 +13,32 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Outcome, Phase, Result, Verb
 
 if TYPE_CHECKING:
-    from ungcuu.drill.player import Report
+    from ungcuu.drill.record import Report
 
 # A lab of its own, so that a drill never takes down the hosts of `ungcuu lab up`.
 _SLOT = "15"
+_MOST_SEED = 1_000_000
 
 
-def _scenarios(_word: str) -> Sequence[str]:
-    from ungcuu.drill.player import scenarios
+def playable(_word: str) -> Sequence[str]:
+    """Return the names of the scenarios that can be played."""
+    from ungcuu.drill.simulation import playable as names
 
-    return scenarios()
+    return names()
 
 
 def _check(context: Context) -> None:
-    """Refuse a scenario that there is not."""
-    known = _scenarios("")
-    if (name := context.options["scenario"]) not in known:
+    """Refuse a scenario that there is not, or that is asked for in two ways."""
+    name, known = context.options["scenario"], playable("")
+    if bool(name) + bool(context.options["all"]) != 1 and not (context.options["random"] and not name):
+        raise UsageFault(
+            _("Which scenario? Name one, or give --all or --random; there are: {known}.").format(
+                known=", ".join(known)
+            ),
+            _("Nothing was touched."),
+            "ungcuu drill list",
+        )
+    if name and name not in known:
         raise UsageFault(
             _("There is no scenario {name}; there are: {known}.").format(name=name, known=", ".join(known)),
             _("Nothing was touched."),
@@ -38,30 +48,69 @@ def _check(context: Context) -> None:
 
 def _run(context: Context) -> Result:
     from ungcuu.core.i18n import language
-    from ungcuu.drill.player import Drill
+    from ungcuu.drill.series import Series
 
     slot = int(os.environ.get("UNGCUU_LAB_SLOT") or _SLOT)
-    drill = Drill(context.options["scenario"], context.settings, slot, context.out.note, language())
-    report = drill.run(context.options["debian"])
-    (drill.state / f"{report.scenario}.json").write_text(json.dumps(report.as_json(), indent=2), encoding="utf-8")
-    _keep(context, report)
-    if report.outcome == "DONE" and not context.options["keep"]:
-        drill.lab.down()
-    if report.error:
-        context.out.note(report.error)
+    seed = _seed(context)
+    series = Series(context.settings, slot, context.out.note, context.options["debian"], language(), seed)
+    reports = []
+    for report in series.play(_names(context, seed)):
+        (series.state / f"{report.scenario}.json").write_text(json.dumps(report.as_json(), indent=2), "utf-8")
+        _keep(context, report)
+        if report.error:
+            context.out.note(report.error)
+        reports.append(report)
+    failed = [report.scenario for report in reports if report.outcome != "DONE"]
+    data = reports[0].as_json() if len(reports) == 1 else {"drills": [report.as_json() for report in reports]}
+    if not context.options["keep"] and not (failed and len(reports) == 1):
+        series.lab.down()
+    if failed and len(reports) == 1:
         message = _("The drill failed. Its hosts are still there to look at; 'ungcuu lab down' removes them.")
-        return Result(Outcome.NOT_DONE, message, report.as_json(), Exit.NOT_VERIFIED)
+        return Result(Outcome.NOT_DONE, message, data, Exit.NOT_VERIFIED)
+    message = "\n".join(map(_words, reports))
+    if failed:
+        message += "\n" + _("Failed: {names}").format(names=", ".join(failed))
+        return Result(Outcome.NOT_DONE, message, data, Exit.NOT_VERIFIED)
+    return Result(Outcome.DONE, message, data)
+
+
+def _seed(context: Context) -> int | None:
+    """Return what chooses the names: given, drawn, or none. It is shown, so that the same drill can be played again."""
+    import secrets
+
+    seed: int | None = context.options["seed"]
+    if context.options["random"] and seed is None:
+        seed = secrets.randbelow(_MOST_SEED)
+    if seed is not None:
+        context.out.note(_("The same again: --seed {seed}").format(seed=seed))
+    return seed
+
+
+def _names(context: Context, seed: int | None) -> Sequence[str]:
+    import random
+
+    known = playable("")
+    if name := context.options["scenario"]:
+        return [name]
+    return known if context.options["all"] else [random.Random(seed).choice(known)]  # noqa: S311  (no secret)
+
+
+def _words(report: Report) -> str:
+    """Return what was measured in one drill, in a few lines."""
+    if report.outcome != "DONE":
+        return _("{scenario}: NOT DONE").format(scenario=report.scenario)
     message = _(
-        "detected in {detect} s, contained in {contain} s, recovered in {recover} s\ncase:   {case}\nreport: {report}"
+        "{scenario}: detected in {detect} s, contained in {contain} s, recovered in {recover} s\n"
+        "case:   {case}\nreport: {report}"
     )
-    values = {
-        "detect": report.seconds_to_detect,
-        "contain": report.seconds_to_contain,
-        "recover": report.seconds_to_recover,
-        "case": report.case_folder,
-        "report": report.report,
-    }
-    return Result(Outcome.DONE, message.format(**values), report.as_json())
+    return message.format(
+        scenario=report.scenario,
+        detect=report.seconds_to_detect,
+        contain=report.seconds_to_contain,
+        recover=report.seconds_to_recover,
+        case=report.case_folder,
+        report=report.report,
+    )
 
 
 def _keep(context: Context, report: Report) -> None:
@@ -69,9 +118,10 @@ def _keep(context: Context, report: Report) -> None:
     from ungcuu.case.journal import Journal
     from ungcuu.core.errors import UngcuuError
 
-    told = report.as_json()
-    data = {name: told[name] for name in ("scenario", "outcome", "case", "error") if told[name]}
-    data |= {name: seconds for name, seconds in told.items() if name.startswith("seconds_") and seconds is not None}
+    done = report.as_json()
+    kept = ("scenario", "outcome", "case", "error", "variant", "noticed_by", "false_alarms", "lost")
+    data = {name: done[name] for name in kept if done[name] not in (None, "", {}, [])}
+    data |= {name: seconds for name, seconds in done.items() if name.startswith("seconds_") and seconds is not None}
     try:
         journal = Journal.open(context.settings.operations, context.settings.keys, context.settings.heads)
         journal.append("drill", {**data, "operator": context.settings.operator})
@@ -85,8 +135,11 @@ VERB = Verb(
     phase=Phase.PREPARE,
     summary=N_("Play a scenario to its end; leaves a case folder and a report"),
     hosts=Hosts.NONE,
-    arguments=(Argument("scenario", complete=_scenarios),),
+    arguments=(Argument("scenario", required=False, complete=playable),),
     options=(
+        Option("--all", N_("Play all scenarios, on one set of hosts that is put back between them"), kind="flag"),
+        Option("--random", N_("Choose the names that the intruder uses, and the scenario where none is named"), "flag"),
+        Option("--seed", N_("Play the same choice again"), kind="int", metavar="N"),
         Option("--debian", N_("Debian release of the hosts"), kind="choice", choices=SUPPORTED, default=DEFAULT),
         Option("--keep", N_("Leave the hosts running afterwards"), kind="flag", default=False),
     ),
@@ -101,5 +154,5 @@ VERB = Verb(
         N_("Detect, contain, collect, eradicate, restore, re-assess, release"),
         N_("Close the case and write the report"),
     ),
-    examples=("ungcuu drill run webshell",),
+    examples=("ungcuu drill run webshell", "ungcuu drill run --all", "ungcuu drill run --random"),
 )

@@ -25,8 +25,8 @@ from ungcuu.core.templates import html_environment
 from ungcuu.drill import scenario
 from ungcuu.report.format import shown_day, shown_seconds, shown_time, word, zone, zone_name
 from ungcuu.report.preparedness.proofs import DRILL
+from ungcuu.report.preparedness.trend_chart import Point, draw
 from ungcuu.report.timeline import harmless
-from ungcuu.report.trend_chart import Point, draw
 
 # Measure → its title, its unit, and the target of the scenario that it is compared with.
 MEASURES: Mapping[str, tuple[str, str, str]] = {
@@ -101,14 +101,18 @@ def drills(settings: Settings, only: str = "") -> list[Drill]:
 
 def _drill(record: Record) -> Drill:
     data = record.data
-    lost = data.get("lost")
-    flat = {**data, **({f"lost_{name}": value for name, value in lost.items()} if isinstance(lost, Mapping) else {})}
-    values = {name: float(flat[name]) for name in MEASURES if _is_measured(flat.get(name))}
     texts = {name: str(data.get(name) or "") for name in ("scenario", "case", "error", "operator")}
     return Drill(
-        record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}", values=values,
-        **texts,
+        record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}",
+        values=values_of(data), **texts,
     )  # fmt: skip # a table
+
+
+def values_of(data: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the record of a drill measured."""
+    lost = data.get("lost")
+    flat = {**data, **({f"lost_{name}": value for name, value in lost.items()} if isinstance(lost, Mapping) else {})}
+    return {name: float(flat[name]) for name in MEASURES if _is_measured(flat.get(name))}
 
 
 def _is_measured(value: object) -> bool:
@@ -126,14 +130,20 @@ def by_scenario(found: Sequence[Drill]) -> dict[str, list[Drill]]:
 
 def trends(name: str, mine: Sequence[Drill]) -> list[Trend]:
     """Return the measures that at least one drill of this scenario took."""
-    known = scenario.load(name).targets if name in scenario.names() else None
     rows = []
-    for measure, (_title, _unit, goal) in MEASURES.items():
+    for measure in MEASURES:
         values = tuple(one.values.get(measure) for one in mine)
         if any(value is not None for value in values):
-            target = getattr(known, goal) * 60.0 if known and goal else None
-            rows.append(Trend(measure, values, target))
+            rows.append(Trend(measure, values, target_of(name, measure)))
     return rows
+
+
+def target_of(name: str, measure: str) -> float | None:
+    """Return what a scenario's plan asks of a measure, in seconds; None where it asks nothing."""
+    goal = MEASURES[measure][2]
+    if not goal or name not in scenario.names():
+        return None
+    return float(getattr(scenario.load(name).targets, goal)) * 60
 
 
 def shown(measure: str, value: float | None) -> str:
