@@ -56,16 +56,17 @@ def documented() -> list[tuple[str, list[str]]]:
     return [(place, typed) for place, typed in found if typed and shlex.join(["ungcuu", *typed]) not in NO_COMMAND]
 
 
-def fault(typed: list[str]) -> str:
-    """What click says against a command; empty where it can be typed."""
+def fault(typed: list[str], *, whole: bool = False) -> str:
+    """What click says against a command; empty where it can be typed. ``whole``: nothing may be missing from it."""
 
     def parsed(_verb: Verb, _context: click.Context, _values: dict[str, Any]) -> int:
         return 0
 
     try:
         Root(parsed).main(typed, prog_name="ungcuu", standalone_mode=False)
-    except (click.exceptions.Exit, click.MissingParameter, click.exceptions.NoArgsIsHelpError):
-        return ""  # within a sentence a verb may stand without what it is about
+    except (click.exceptions.Exit, click.MissingParameter, click.exceptions.NoArgsIsHelpError) as error:
+        # Within a sentence a verb may stand without what it is about.
+        return str(error) or type(error).__name__ if whole else ""
     except click.UsageError as error:
         return error.format_message()
     return ""

@@ -50,8 +50,8 @@ contracts stand in `pyproject.toml`.
 ```
 
 Four rooms stand beside the pile. `remote` imports only itself and the standard library: it runs on a host. `plugins`
-is what Ansible loads; it reaches up to `recover`. `lab` imports `core` alone. `drill` imports `core`, `hosts` and `lab`: it
-types the commands that people type.
+is what Ansible loads; it reaches up to `recover`. `lab` imports `core` alone. `drill` imports `core`, `hosts`
+and `lab`: it types the commands that people type.
 """
 
 

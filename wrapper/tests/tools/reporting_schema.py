@@ -1,4 +1,4 @@
-"""The JSON Schema of reporting profiles: ``python wrapper/tests/tools/reporting_schema.py update``.
+"""JSON Schemas of reporting profiles and scenarios: ``python wrapper/tests/tools/reporting_schema.py update``.
 
 The dataclasses are what ungcuu itself checks by; the schema is made of them, for editors and other programs.
 """
@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ungcuu.case.reporting_profile import Profile
+from ungcuu.drill.scenario import Scenario
 from ungcuu.hosts.reporting_site import ReportingSite
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "reference"
-PAGES = {"reporting-profile.schema.json": Profile, "reporting-site.schema.json": ReportingSite}
+PAGES = {
+    "reporting-profile.schema.json": Profile,
+    "reporting-site.schema.json": ReportingSite,
+    "scenario.schema.json": Scenario,
+}
 
 
 def schema(kind: Any) -> dict[str, Any]:

@@ -18,14 +18,16 @@ from test_preparedness import World, at, typed
 from test_report import ATTACKS
 
 from ungcuu.case.case import open_case
+from ungcuu.case.reporting_profile import load as load_profile
 from ungcuu.cli.commands import form as commands
 from ungcuu.core.atomic import put_new
 from ungcuu.core.errors import ControllerFault, Exit, UsageFault
 from ungcuu.core.i18n import in_language, set_language
+from ungcuu.drill import scenario
 from ungcuu.drill.simulation import described
 from ungcuu.hosts.reporting_site import ReportingSite, load
 from ungcuu.prepare import controls
-from ungcuu.report import render
+from ungcuu.report import render, response_plan
 from ungcuu.report.forms import Form
 from ungcuu.report.letter import Frame, as_docx, filled
 from ungcuu.report.preparedness import drill_letter, letters, plan_letters, work_letters
@@ -63,6 +65,7 @@ def drafts(office: Office) -> dict[str, Form]:
             site, view, QUARTER, hosts, work_letters.patches(office.settings, view, hosts, QUARTER)
         ),
         "audit": work_letters.audit(site, AUDIT, backups, "operations 15", controls.load(ROLES)),
+        "scenario": response_plan.letter(scenario.load("ransomware"), site, [load_profile(n) for n in site.profiles]),
     }
 
 
@@ -186,7 +189,7 @@ def test_as_they_are_typed(office: Office, tmp_path: Path) -> None:
     assert office.state("summary", now=datetime.now(UTC)).state == "ok"
     again = typed(office, "form", "plan", "--quarter", "4", "--format", "html")
     assert again["file"] != told["file"], "a letter that was drafted before is never overwritten"
-    for words in (["annual"], ["drill"], ["patch", "web01"], ["audit", "web01"]):
+    for words in (["annual"], ["drill"], ["patch", "web01"], ["audit", "web01"], ["scenario", "miner"]):
         path = Path(typed(office, "form", *words, "--output", str(tmp_path / f"{words[0]}.docx"))["file"])
         assert text_of(path.read_bytes())
     typed(office, "form", "patch", "web77", code=Exit.USAGE)

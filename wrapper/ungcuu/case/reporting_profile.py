@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from ungcuu.core.errors import ControllerFault, UsageFault
-from ungcuu.core.i18n import _, language
+from ungcuu.core.i18n import Words, _
 from ungcuu.hosts.data_files import read_file, read_text
 from ungcuu.hosts.reporting_site import FILE, Role
 from ungcuu.hosts.typed_data import Mismatch
@@ -31,17 +31,6 @@ Severity = Literal["low", "medium", "high", "critical"]
 Trigger = Literal["every", "serious", "severe", "personal-data"]
 ClockStart = Literal["detected", "personal-data", "recovered", "sent"]
 FormName = Literal["initial", "progress", "closing", "personal-data"]
-
-
-@dataclass(frozen=True)
-class Words:
-    """One text in both languages."""
-
-    en: str
-    vi: str
-
-    def __str__(self) -> str:
-        return self.vi if language() == "vi" else self.en
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ungcuu.case.clocks import Book, Clock
+    from ungcuu.case.reporting_profile import Profile
     from ungcuu.hosts.reporting_site import ReportingSite
 
 
@@ -68,6 +69,15 @@ def site_of(context: Context) -> ReportingSite:
         context.out.line("! " + error.what, "bad")
         context.out.line("  " + _("No contact is known until it is corrected: ungcuu profile check"))
         return ReportingSite()
+
+
+def profiles_of(context: Context) -> list[Profile]:
+    """Return the reporting profiles by which the site reports; its own win over those that come with ungcuu."""
+    from ungcuu.case.reporting_profile import load
+    from ungcuu.hosts.reporting_site import folder_of
+
+    folder = folder_of(context.settings)
+    return [load(name, folder) for name in site_of(context).profiles]
 
 
 def show(context: Context, clocks: Book, site: ReportingSite, present: datetime, lead: str = "") -> None:

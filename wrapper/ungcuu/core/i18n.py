@@ -6,6 +6,7 @@ import gettext
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 LOCALES = Path(__file__).resolve().parents[1] / "locales"
@@ -38,6 +39,17 @@ def language() -> str:
     if "language" not in _state:
         set_language()
     return str(_state["language"])
+
+
+@dataclass(frozen=True)
+class Words:
+    """One text of a data file in both languages."""
+
+    en: str
+    vi: str
+
+    def __str__(self) -> str:
+        return self.vi if language() == "vi" else self.en
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from ungcuu.drill.comparison import Contents, Difference, compare
 from ungcuu.drill.mailbox import Mailbox
 from ungcuu.drill.prepared import Prepared
 from ungcuu.drill.record import DrillFailed, Lost, Phase, Proof, Report
+from ungcuu.drill.scenario import load as scenario_plan
 from ungcuu.drill.simulation import FOLDER, Effect, load, variant
 from ungcuu.drill.stage import Stage, eventually
 from ungcuu.drill.typist import Typist, make_inventory
@@ -60,6 +61,8 @@ class Drill:
         chosen = variant(simulation, seed)
         self.stage = Stage(self.lab, simulation, chosen)
         self.data = self.stage.simulation
+        self.plan = scenario_plan(scenario)
+        self.title = self.plan.title.vi if language == "vi" else self.plan.title.en
         self.host = self.data.host
         self.say = say
         self.language = language
@@ -182,10 +185,10 @@ class Drill:
         return any(notice.place in text for notice in self.data.notice if notice.by == "watch" and notice.place)
 
     def _open_case(self) -> None:
-        words = ["--title", self.data.title[self.language], "--drill", "--severity", "critical"]
+        words = ["--title", self.title, "--drill", "--severity", self.plan.severity]
+        words += ["--personal-data", self.plan.personal_data]
         words += ["--detected-by", "ungcuu " + ", ".join(self.report.noticed_by)]
         words += ["--detected-at", self._stamp("noticed"), "--first-sign", self._stamp("attack")]
-        words += ["--personal-data", self.data.personal_data] if self.data.personal_data else []
         opened = self._verb("case", "open", self.host, *words)
         self.report.case = self.typist.case = str(opened["case"])
         if self.alerts:

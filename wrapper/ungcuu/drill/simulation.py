@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
-from ungcuu.hosts.data_files import read_file
+from ungcuu.drill import scenario
+from ungcuu.hosts.data_files import read_text
 from ungcuu.hosts.typed_data import Mismatch
 
 FOLDER = Path(str(files("ungcuu") / "drill"))
@@ -106,10 +107,9 @@ class Notice:
 
 @dataclass(frozen=True)
 class Simulation:
-    """One scenario as it is played. docs/reference/simulations.md says what each key means."""
+    """One scenario as it is played. docs/reference/scenarios.md says what each key means."""
 
     id: str
-    title: Mapping[str, str]
     bounds: Bounds
     attack: tuple[Step, ...]
     effects: tuple[Effect, ...]
@@ -129,7 +129,6 @@ class Simulation:
     repair: tuple[Step, ...] = ()
     application_checked: str = ""
     root_lost_override: str = ""
-    personal_data: str = ""
     differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -145,7 +144,7 @@ class Simulation:
 
 def playable() -> list[str]:
     """Return the names of the scenarios that can be played."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/simulation.yml"))
+    return [name for name in scenario.names() if scenario.has_simulation(name)]
 
 
 def load(name: str) -> Simulation:
@@ -161,20 +160,21 @@ def load(name: str) -> Simulation:
             _("Nothing was touched."),
             "ungcuu drill list",
         )
-    return read_file(Simulation, FOLDER / name / "simulation.yml")
+    file = FOLDER / name / scenario.SIMULATION
+    return read_text(Simulation, file.read_text("utf-8"), str(file), scenario.GUIDE)
 
 
-def described(name: str) -> dict[str, Any]:
-    """Return what a record of the drill says of a scenario; nothing where it can't be played."""
-    import yaml
+def described(name: str, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what a record of the drill says of a scenario, with the names that were played.
 
+    Nothing where it can't be played.
+    """
     if name not in playable():
         return {}
-    one = load(name)
-    plan = FOLDER / name / "scenario.yml"
-    story = yaml.safe_load(plan.read_text("utf-8"))["story"] if plan.is_file() else one.title
-    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in one.attack]
-    return {"title": one.title, "story": story, "hosts": one.hosts, "attacks": attacks}
+    one, plan = load(name), scenario.load(name)
+    done = filled(one.attack, {**variant(one), **(names or {})})
+    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in done]
+    return {"title": str(plan.title), "story": str(plan.story), "hosts": one.hosts, "attacks": attacks}
 
 
 def variant(simulation: Simulation, seed: int | None = None) -> dict[str, str]:

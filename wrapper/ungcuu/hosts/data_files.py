@@ -10,6 +10,7 @@ from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 from ungcuu.hosts.typed_data import Mismatch, build, line_of
 
+GUIDE = "docs/how-to/report-an-incident.md"  # what such files hold, unless the caller names another page
 DEEPEST = 32  # of lists and mappings in each other: libyaml's composer ends the whole process on some ten thousand
 MOST_BYTES = 1 << 20
 Kind = TypeVar("Kind")
@@ -34,8 +35,8 @@ def read_file(kind: type[Kind], path: Path) -> Kind:
     return read_text(kind, text, str(path))
 
 
-def read_text(kind: type[Kind], text: str, place: str) -> Kind:
-    """Return a text as an instance of a dataclass; ``place`` names the file where it is refused.
+def read_text(kind: type[Kind], text: str, place: str, guide: str = GUIDE) -> Kind:
+    """Return a text as an instance of a dataclass; ``place`` names the file where it is refused, ``guide`` its page.
 
     Raises:
         ControllerFault: It does not fit.
@@ -46,17 +47,21 @@ def read_text(kind: type[Kind], text: str, place: str) -> Kind:
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         if line := _too_deep(text, loader):
-            raise _refused(f"{place}:{line}", _("lists and mappings stand more than {most} deep").format(most=DEEPEST))
+            raise _refused(
+                f"{place}:{line}", _("lists and mappings stand more than {most} deep").format(most=DEEPEST), guide
+            )
         tree = yaml.compose(text, Loader=loader)
         made: Kind = build(kind, yaml.load(text, Loader=loader))  # noqa: S506  (a safe loader)
     except Mismatch as error:
         at = ".".join(error.at)
-        raise _refused(f"{place}:{line_of(tree, error.at)}", f"{at}: {error.why}" if at else error.why) from error
+        raise _refused(
+            f"{place}:{line_of(tree, error.at)}", f"{at}: {error.why}" if at else error.why, guide
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise _refused(f"{place}:{mark.line + 1 if mark else 1}", " ".join(str(error).split())) from error
+        raise _refused(f"{place}:{mark.line + 1 if mark else 1}", " ".join(str(error).split()), guide) from error
     except (ValueError, RecursionError) as error:  # 2026-02-30 is a date to YAML, and none to the calendar
-        raise _refused(place, str(error)) from error
+        raise _refused(place, str(error), guide) from error
     return made
 
 
@@ -72,9 +77,9 @@ def _too_deep(text: str, loader: Any) -> int:
     return 0
 
 
-def _refused(place: object, why: str) -> ControllerFault:
+def _refused(place: object, why: str, guide: str = GUIDE) -> ControllerFault:
     return ControllerFault(
         _("{place}: {why}").format(place=place, why=clean(why, 400)),
         _("The file was not used."),
-        _("Correct the file; docs/how-to/report-an-incident.md shows what it may hold."),
+        _("Correct the file; {guide} shows what it may hold.").format(guide=guide),
     )

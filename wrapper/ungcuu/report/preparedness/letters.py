@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ungcuu.core.i18n import N_, _
+from ungcuu.drill import scenario
 from ungcuu.hosts.reporting_site import ReportingSite
+from ungcuu.report import response_plan
 from ungcuu.report.forms import Form
 from ungcuu.report.letter import BLANK
 from ungcuu.report.preparedness import drill_letter, plan_letters, work_letters
 from ungcuu.report.preparedness.period import Quarter, ReportingYear
 from ungcuu.report.preparedness.plan import View
 
-NAMES = ("plan", "annual", "drill", "patch", "audit")
+NAMES = ("plan", "annual", "drill", "patch", "audit", "scenario")
 TO = {
     "leadership": N_("the leadership"),
     "steering-committee": N_("the steering committee for digital transformation"),
@@ -39,5 +41,7 @@ def empty(name: str, site: ReportingSite, view: View) -> Form:
         return drill_letter.drill(site, drill_letter.Played(), {})
     if name == "patch":
         return work_letters.patch(site, view, Quarter(today.year, 1), (), ())
+    if name == "scenario":
+        return response_plan.letter(scenario.load(scenario.names()[0]), site, ())
     nothing = {"newest": "", "drill": "", "alerts": []}
     return work_letters.audit(site, {"controls": []}, nothing, "", ())

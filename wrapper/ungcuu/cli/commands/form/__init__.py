@@ -9,7 +9,7 @@ from ungcuu.core.i18n import N_
 from ungcuu.run.verb import Argument, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ungcuu.run.verb import Context
 
@@ -19,6 +19,12 @@ _QUARTER = (
     Option("--quarter", N_("Quarter; else the present one"), kind="choice", choices=("1", "2", "3", "4")),
     Option("--year", N_("Year; else the present one"), kind="int", metavar="YEAR"),
 )
+
+
+def _scenarios(_word: str) -> Sequence[str]:
+    from ungcuu.drill.scenario import names
+
+    return names()
 
 
 def _letter(
@@ -63,7 +69,9 @@ def _letter(
 VERB = Verb(
     name="form",
     phase=Phase.PREPARE,
-    summary=N_("Draft letters on preparedness: plan, year, drill, updates, audit; check the site's own templates"),
+    summary=N_(
+        "Draft letters on preparedness: plan, year, drill, scenario, updates, audit; check the site's own templates"
+    ),
     hosts=Hosts.NONE,
     verbs=(
         _letter(
@@ -94,6 +102,15 @@ VERB = Verb(
                 "A drill is a case that was opened with --drill, or one that ungcuu drill run played (drill/CASE)."
             ),
             examples=("ungcuu form drill", "ungcuu form drill drill/UC-20261122-001"),
+        ),
+        _letter(
+            "scenario",
+            N_("Draft the response plan of a scenario, for a superior to approve"),
+            drafts.scenario,
+            "leadership",
+            arguments=(Argument("scenario", complete=_scenarios),),
+            description=N_("Once it is approved: ungcuu register add approval TITLE --set subject=scenario."),
+            examples=("ungcuu form scenario webshell", "ungcuu form scenario ransomware --format pdf --language en"),
         ),
         _letter(
             "patch",

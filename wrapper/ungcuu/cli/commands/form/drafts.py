@@ -73,13 +73,28 @@ def drill(context: Context) -> Result:
     from ungcuu.report.preparedness import drill_letter
 
     played = drill_letter.find(context.settings, context.options["case_id"])
-    scenario = described(played.scenario)
+    scenario = described(played.scenario, played.result.get("variant"))
     return _draft(
         context,
         lambda site: drill_letter.drill(site, played, scenario),
         played.case.replace("/", "-") or played.scenario,
         lambda: drill_letter.doubts(played),
         practice=True,
+    )
+
+
+def scenario(context: Context) -> Result:
+    """Draft the response plan of a scenario."""
+    from ungcuu.cli.deadlines_view import profiles_of
+    from ungcuu.drill.scenario import load
+    from ungcuu.report import response_plan
+
+    known, profiles = load(context.options["scenario"]), profiles_of(context)
+    return _draft(
+        context,
+        lambda site: response_plan.letter(known, site, profiles),
+        known.id,
+        lambda: response_plan.doubts(profiles),
     )
 
 
