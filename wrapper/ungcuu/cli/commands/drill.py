@@ -1,74 +1,17 @@
-"""`drill`: play an incident on disposable hosts, from hardening to the closed case, and measure it."""
+"""`drill`: incidents as scenarios, with their response plans; played on disposable hosts, and measured."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from ungcuu.cli.commands._drill_plans import LIST, SHOW
+from ungcuu.cli.commands._drill_report import VERB as REPORT
 from ungcuu.cli.commands._drill_run import VERB as RUN
-from ungcuu.core.i18n import N_, _
-from ungcuu.run.verb import Argument, Context, Hosts, Phase, Result, Verb
-
-
-def _all(_word: str) -> Sequence[str]:
-    from ungcuu.drill.scenario import names
-
-    return names()
-
-
-def _list(_context: Context) -> Result:
-    from ungcuu.drill import scenario
-
-    known = [scenario.load(name) for name in scenario.names()]
-    rows = [
-        {"name": one.id, "title": str(one.title), "severity": one.severity, "simulation": one.has_simulation}
-        for one in known
-    ]
-    lines = [
-        f"{one.id}: {one.title} ({_('can be played') if one.has_simulation else _('a plan alone')})" for one in known
-    ]
-    return Result(message="\n".join(lines), data={"scenarios": rows})
-
-
-def _show(context: Context) -> Result:
-    from ungcuu.cli.deadlines_view import profiles_of
-    from ungcuu.drill.scenario import load
-    from ungcuu.report import response_plan
-
-    known, profiles = load(context.options["scenario"]), profiles_of(context)
-    owed = response_plan.papers(known, profiles)
-    doubts = response_plan.doubts(profiles)
-    data = response_plan.as_json(known, owed) | {"doubts": list(doubts)}
-    return Result(message=response_plan.screen(known, owed, doubts), data=data)
-
+from ungcuu.core.i18n import N_
+from ungcuu.run.verb import Hosts, Phase, Verb
 
 VERB = Verb(
     name="drill",
     phase=Phase.PREPARE,
     summary=N_("Play an incident on disposable hosts and measure it"),
     hosts=Hosts.NONE,
-    verbs=(
-        RUN,
-        Verb(
-            name="list",
-            phase=Phase.PREPARE,
-            summary=N_("List the scenarios, and which of them can be played"),
-            hosts=Hosts.NONE,
-            run=_list,
-            read_only=True,
-            takes_lock=False,
-            journaled=False,
-        ),
-        Verb(
-            name="show",
-            phase=Phase.PREPARE,
-            summary=N_("Show a scenario with its response plan; as a letter: ungcuu form scenario"),
-            hosts=Hosts.NONE,
-            arguments=(Argument("scenario", complete=_all),),
-            run=_show,
-            read_only=True,
-            takes_lock=False,
-            journaled=False,
-            examples=("ungcuu drill show ransomware", "ungcuu --lang vi drill show webshell"),
-        ),
-    ),
+    verbs=(RUN, LIST, SHOW, REPORT),
 )
