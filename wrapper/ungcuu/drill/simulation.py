@@ -88,6 +88,7 @@ class Effect:
     session: str = ""
     process: str = ""
     intruder: tuple[str, ...] = ()
+    machine: str = "intruder01"
     has: str = ""
 
     def __post_init__(self) -> None:
@@ -98,11 +99,15 @@ class Effect:
 
 @dataclass(frozen=True)
 class Notice:
-    """A finding that must be there: by the watch or only by a scan, its rule, a part of its place."""
+    """A finding that must be there: by the watch or only by a scan, its rule, a part of its place.
+
+    ``notified``: whether people get a message of it; the watch only lists what is of low severity.
+    """
 
     by: Literal["watch", "scan"]
     rule: str
     place: str = ""
+    notified: bool = True
 
 
 @dataclass(frozen=True)
