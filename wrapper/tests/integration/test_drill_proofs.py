@@ -111,7 +111,7 @@ def test_a_file_that_nobody_named_is_noticed(attacked: Drill, monkeypatch: pytes
     more = Contents({**now.files, "/etc/profile.d/x.sh": "0"}, now.rows)
     monkeypatch.setattr(attacked.stage, "contents", lambda: more)
     with pytest.raises(DrillFailed, match=r"/etc/profile\.d/x\.sh"):
-        attacked._recover(Phase("recover"))
+        attacked._prove_as_before(Phase("release"))
 
 
 def test_a_restored_page_that_differs_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:

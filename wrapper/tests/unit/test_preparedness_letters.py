@@ -196,6 +196,9 @@ def test_as_they_are_typed(office: Office, tmp_path: Path) -> None:
     for words in (["annual"], ["drill"], ["patch", "web01"], ["audit", "web01"], ["scenario", "miner"]):
         path = Path(typed(office, "form", *words, "--output", str(tmp_path / f"{words[0]}.docx"))["file"])
         assert text_of(path.read_bytes())
+    typed(office, "form", "drill", f"drill/{office.played.id}", "--output", str(tmp_path / "played.docx"))
+    story = text_of((tmp_path / "played.docx").read_bytes())
+    assert "Nhà thầu" in story and "contractor puts" not in story, "the letter's language, not the screen's"
     typed(office, "form", "patch", "web77", code=Exit.USAGE)
     typed(office, "form", "annual", "--year", "2099", code=Exit.USAGE)
     own = Document()

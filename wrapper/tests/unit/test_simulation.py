@@ -11,7 +11,6 @@ from ungcuu.hosts.data_files import read_text
 
 WHOLE = """
 id: x
-title: {en: x, vi: x}
 bounds: {seconds: 10, requests: 50, rate: 5, cpu_seconds: 5}
 names: [{name: word, of: [a, b, c, d, e, f, g, h]}]
 attack: [{name: many, intruder: [ask, "{address}", "{site}", /, "40", "5"]}]

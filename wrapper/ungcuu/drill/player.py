@@ -26,10 +26,11 @@ from ungcuu.core.atomic import make_private
 from ungcuu.core.debian import DEFAULT
 from ungcuu.core.errors import Exit
 from ungcuu.core.settings import Settings
-from ungcuu.drill.comparison import Contents, Difference, compare
+from ungcuu.drill.comparison import Contents, compare
 from ungcuu.drill.mailbox import Mailbox
 from ungcuu.drill.prepared import Prepared
 from ungcuu.drill.record import DrillFailed, Lost, Phase, Proof, Report
+from ungcuu.drill.scenario import load as scenario_plan
 from ungcuu.drill.simulation import FOLDER, Effect, load, variant
 from ungcuu.drill.stage import Stage, eventually
 from ungcuu.drill.typist import Typist, make_inventory
@@ -60,6 +61,8 @@ class Drill:
         chosen = variant(simulation, seed)
         self.stage = Stage(self.lab, simulation, chosen)
         self.data = self.stage.simulation
+        self.plan = scenario_plan(scenario)
+        self.title = self.plan.title.vi if language == "vi" else self.plan.title.en
         self.host = self.data.host
         self.say = say
         self.language = language
@@ -169,8 +172,8 @@ class Drill:
             seen = by_watch if notice.by == "watch" else findings
             named = any(re.fullmatch(notice.rule, str(row["rule"])) and notice.place in _place(row) for row in seen)
             self._prove(phase, f"{notice.by} names {notice.rule}", named, notice.place)
-        if "watch" in self.report.noticed_by:
-            told = [at for at, text in self.mailbox.messages if self._named_in(text)]
+        if any(notice.by == "watch" and notice.notified for notice in self.data.notice):
+            told = [at for at, text in self.mailbox.messages if at > self.moments["attack"] and self._named_in(text)]
             self._prove(phase, "a message names it", bool(told), f"{len(self.mailbox.messages)} messages")
             self.moments["notified"] = min(told)
 
@@ -179,13 +182,13 @@ class Drill:
         return [row["data"] for row in scan.get("records", []) if row.get("kind") == "finding"]
 
     def _named_in(self, text: str) -> bool:
-        return any(notice.place in text for notice in self.data.notice if notice.by == "watch" and notice.place)
+        return any(notice.place in text for notice in self.data.notice if notice.by == "watch" and notice.notified)
 
     def _open_case(self) -> None:
-        words = ["--title", self.data.title[self.language], "--drill", "--severity", "critical"]
+        words = ["--title", self.title, "--drill", "--severity", self.plan.severity]
+        words += ["--personal-data", self.plan.personal_data]
         words += ["--detected-by", "ungcuu " + ", ".join(self.report.noticed_by)]
         words += ["--detected-at", self._stamp("noticed"), "--first-sign", self._stamp("attack")]
-        words += ["--personal-data", self.data.personal_data] if self.data.personal_data else []
         opened = self._verb("case", "open", self.host, *words)
         self.report.case = self.typist.case = str(opened["case"])
         if self.alerts:
@@ -227,23 +230,13 @@ class Drill:
 
     def _recover(self, phase: Phase) -> None:
         for words in self.data.refused:
-            self._verb(words[0], self.host, *words[1:], codes=(Exit.NOT_VERIFIED, Exit.REFUSED, Exit.FOUND))
+            self._verb(words[0], self.host, *words[1:], codes=(Exit.NOT_DONE, Exit.NOT_VERIFIED, Exit.REFUSED))
             self._prove(phase, f"refused: {' '.join(words)}", True, "ended NOT DONE")
         for step in self.data.repair:
             self.stage.do(step)
         for words in self.data.recover:
             self._response(words)
         self._prove_ended(phase, "recover")
-        after = self.stage.contents()
-        seen = self._compared(after)
-        detail = f"{len(after.files)} files, {sum(map(len, after.rows.values()))} rows; {', '.join(seen.wrong[:8])}"
-        self._prove(phase, "each file and row is as in a state before the attack", not seen.wrong, detail)
-        restored = any(words[0] == "restore" for words in self.data.recover)
-        minutes = (self.moments["attack"] - self.moments["backup"]) / 60 if restored else 0.0
-        self.report.lost = Lost(len(seen.lost_files), seen.lost_rows, round(minutes, 1))
-
-    def _compared(self, after: Contents) -> Difference:
-        return compare(self.good, self.before, after, self.data.differs)
 
     def _reassess(self, phase: Phase) -> None:
         words = ["reassess", self.host, "--entry-closed", self.data.entry_closed]
@@ -270,6 +263,17 @@ class Drill:
             self._prove(phase, f"answered: {effect.name}", answered, effect.page)
         for ends in ("contain", "eradicate", "recover"):
             self._prove_ended(phase, ends)
+        self._prove_as_before(phase)
+
+    def _prove_as_before(self, phase: Phase) -> None:
+        """Compare the whole host with the time before the attack, and count what people lost. Isolation has ended."""
+        after = self.stage.contents()
+        seen = compare(self.good, self.before, after, self.data.differs)
+        detail = f"{len(after.files)} files, {sum(map(len, after.rows.values()))} rows; {', '.join(seen.wrong[:8])}"
+        self._prove(phase, "each file and row is as in a state before the attack", not seen.wrong, detail)
+        restored = any(words[0] == "restore" for words in self.data.recover)
+        minutes = (self.moments["attack"] - self.moments["backup"]) / 60 if restored else 0.0
+        self.report.lost = Lost(len(seen.lost_files), seen.lost_rows, round(minutes, 1))
 
     def _review(self, phase: Phase) -> None:
         case = str(self.report.case)
@@ -307,6 +311,12 @@ class Drill:
     def _prove_ended(self, phase: Phase, ends: str) -> None:
         for effect in self._ending(ends):
             self._prove(phase, f"ended: {effect.name}", not self.stage.there(effect), _where(effect))
+
+    def abandon(self) -> None:
+        """Close the case of a drill that failed, so that the next one on these hosts has a case of its own."""
+        if self.report.error and self.report.case:
+            words = ("case", "close", self.report.case, "--force", "--reason", "the drill failed")
+            self._verb(*words, codes=tuple(Exit))
 
     def _verify_case(self, phase: Phase) -> None:
         verified = self._verb("case", "verify", str(self.report.case))

@@ -46,7 +46,9 @@ class Series:
         self._prepare(names[0], hosts, prepared)
         try:
             for name in names:
-                yield self._drill(name).run(self.debian, prepared)
+                drill = self._drill(name)
+                yield drill.run(self.debian, prepared)
+                drill.abandon()
         finally:
             prepared.drop(hosts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from ungcuu.core.errors import UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.drill import scenario
-from ungcuu.hosts.data_files import read_file
+from ungcuu.hosts.data_files import read_text
 from ungcuu.hosts.typed_data import Mismatch
 
 FOLDER = Path(str(files("ungcuu") / "drill"))
@@ -88,6 +88,7 @@ class Effect:
     session: str = ""
     process: str = ""
     intruder: tuple[str, ...] = ()
+    machine: str = "intruder01"
     has: str = ""
 
     def __post_init__(self) -> None:
@@ -98,19 +99,22 @@ class Effect:
 
 @dataclass(frozen=True)
 class Notice:
-    """A finding that must be there: by the watch or only by a scan, its rule, a part of its place."""
+    """A finding that must be there: by the watch or only by a scan, its rule, a part of its place.
+
+    ``notified``: whether people get a message of it; the watch only lists what is of low severity.
+    """
 
     by: Literal["watch", "scan"]
     rule: str
     place: str = ""
+    notified: bool = True
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """One scenario as it is played. docs/reference/simulations.md says what each key means."""
+    """One scenario as it is played. docs/reference/scenarios.md says what each key means."""
 
     id: str
-    title: Mapping[str, str]
     bounds: Bounds
     attack: tuple[Step, ...]
     effects: tuple[Effect, ...]
@@ -130,7 +134,6 @@ class Simulation:
     repair: tuple[Step, ...] = ()
     application_checked: str = ""
     root_lost_override: str = ""
-    personal_data: str = ""
     differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -146,7 +149,7 @@ class Simulation:
 
 def playable() -> list[str]:
     """Return the names of the scenarios that can be played."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/simulation.yml"))
+    return [name for name in scenario.names() if scenario.has_simulation(name)]
 
 
 def load(name: str) -> Simulation:
@@ -162,24 +165,23 @@ def load(name: str) -> Simulation:
             _("Nothing was touched."),
             "ungcuu drill list",
         )
-    return read_file(Simulation, FOLDER / name / "simulation.yml")
+    file = FOLDER / name / scenario.SIMULATION
+    return read_text(Simulation, file.read_text("utf-8"), str(file), scenario.GUIDE)
 
 
-def described(name: str, chosen: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what a record of the drill says of a scenario; nothing where it can't be played.
+def described(name: str, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what a record of the drill says of a scenario, with the names that were played.
 
-    ``chosen`` are the names that the intruder used; without them the record shows the first of each.
+    Nothing where it can't be played.
     """
     if name not in playable():
         return {}
-    simulation = load(name)
-    one = filled(simulation, {**variant(simulation), **(chosen or {})})
-    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in one.attack]
-    effects = [f"{it.name} ({place})" if (place := it.page or it.file) else it.name for it in one.effects]
-    return {
-        "title": one.title, "story": asdict(scenario.load(name).story), "hosts": one.hosts, "attacks": attacks,
-        "effects": effects,
-    }  # fmt: skip # a table
+    one, plan = load(name), scenario.load(name)
+    done = filled(one, {**variant(one), **(names or {})})
+    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in done.attack]
+    effects = [f"{it.name} ({place})" if (place := it.page or it.file) else it.name for it in done.effects]
+    texts = {"title": str(plan.title), "story": str(plan.story)}
+    return {**texts, "hosts": one.hosts, "attacks": attacks, "effects": effects}
 
 
 def variant(simulation: Simulation, seed: int | None = None) -> dict[str, str]:

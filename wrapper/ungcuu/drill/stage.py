@@ -127,7 +127,7 @@ class Stage:
         if effect.process:
             return self._answer(["sh", "-c", _RUNS, "runs", effect.process])
         try:
-            return effect.has in json.dumps(self.intruder(*effect.intruder))
+            return effect.has in json.dumps(self.intruder(*effect.intruder, host=effect.machine))
         except (DrillFailed, ValueError):
             return False
 

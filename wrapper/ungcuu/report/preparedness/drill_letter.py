@@ -17,7 +17,7 @@ from ungcuu.case.journal import read_records
 from ungcuu.case.lessons import ROOT_CAUSES, follow_ups, lessons_of
 from ungcuu.case.record import Record
 from ungcuu.core.errors import UngcuuError, UsageFault
-from ungcuu.core.i18n import _, language
+from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 from ungcuu.drill.scenario import SEEN_BY, Scenario, load, names
 from ungcuu.drill.techniques import TECHNIQUES
@@ -124,8 +124,8 @@ def doubts(played: Played) -> tuple[str, ...]:
 
 
 def _exercise(played: Played, facts: Facts, scenario: Mapping[str, Any]) -> str:
-    title = scenario["title"][language()] if scenario else facts.title or played.scenario
-    story = " ".join(str(scenario["story"][language()]).split()) if scenario else facts.reason
+    title = scenario["title"] if scenario else facts.title or played.scenario
+    story = " ".join(scenario["story"].split()) if scenario else facts.reason
     places = ", ".join(filter(None, [played.case, played.place]))
     return "\n".join(filter(None, [title, story, _("records: {places}").format(places=places) if places else ""]))
 

@@ -74,10 +74,10 @@ def drill(context: Context) -> Result:
 
     played = drill_letter.find(context.settings, context.options["case_id"])
     variant = played.result.get("variant")
-    scenario = described(played.scenario, variant if isinstance(variant, dict) else None)
+    names = variant if isinstance(variant, dict) else None
     return _draft(
         context,
-        lambda site: drill_letter.drill(site, played, scenario),
+        lambda site: drill_letter.drill(site, played, described(played.scenario, names)),
         played.case.replace("/", "-") or played.scenario,
         lambda: drill_letter.doubts(played),
         practice=True,
