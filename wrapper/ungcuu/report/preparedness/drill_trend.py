@@ -39,6 +39,7 @@ MEASURES: Mapping[str, tuple[str, str, str]] = {
     "lost_rows": (N_("rows lost"), "", ""),
     "lost_minutes": (N_("minutes of data lost"), "min", ""),
 }
+BLIND = "/blind"  # behind the name of a scenario to which people responded
 _SAME = 0.1  # a tenth more or less is no change: a drill on a busy machine differs by that
 
 
@@ -54,6 +55,12 @@ class Drill:
     error: str = ""
     operator: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    blind: bool = False  # people responded, not the program
+
+    @property
+    def group(self) -> str:
+        """Whom it is compared with: what people do is not measured against what a program does."""
+        return self.scenario + (BLIND if self.blind else "")
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def _drill(record: Record) -> Drill:
     texts = {name: str(data.get(name) or "") for name in ("scenario", "case", "error", "operator")}
     return Drill(
         record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}",
-        values=values_of(data), **texts,
+        values=values_of(data), blind=data.get("blind") is True, **texts,
     )  # fmt: skip # a table
 
 
@@ -124,8 +131,8 @@ def _is_measured(value: object) -> bool:
 
 def by_scenario(found: Sequence[Drill]) -> dict[str, list[Drill]]:
     """Return the drills of each scenario, in the order of their names."""
-    names = sorted({one.scenario for one in found})
-    return {name: [one for one in found if one.scenario == name] for name in names}
+    names = sorted({one.group for one in found})
+    return {name: [one for one in found if one.group == name] for name in names}
 
 
 def trends(name: str, mine: Sequence[Drill]) -> list[Trend]:
@@ -141,9 +148,10 @@ def trends(name: str, mine: Sequence[Drill]) -> list[Trend]:
 def target_of(name: str, measure: str) -> float | None:
     """Return what a scenario's plan asks of a measure, in seconds; None where it asks nothing."""
     goal = MEASURES[measure][2]
-    if not goal or name not in scenario.names():
+    known = name.removesuffix(BLIND)
+    if not goal or known not in scenario.names():
         return None
-    return float(getattr(scenario.load(name).targets, goal)) * 60
+    return float(getattr(scenario.load(known).targets, goal)) * 60
 
 
 def shown(measure: str, value: float | None) -> str:
@@ -185,7 +193,9 @@ def as_csv(found: Sequence[Drill]) -> str:
 
 def heading(name: str) -> str:
     """Return what a scenario is called; one that is not known any more keeps its name."""
-    return f"{name}: {scenario.load(name).title}" if name in scenario.names() else name
+    known = name.removesuffix(BLIND)
+    title = f"{known}: {scenario.load(known).title}" if known in scenario.names() else known
+    return title if name == known else _("{title} (response by people)").format(title=title)
 
 
 def summary(mine: Sequence[Drill]) -> str:
@@ -230,7 +240,8 @@ def page(found: Sequence[Drill], now: str) -> str:
         }
         for name, mine in by_scenario(found).items()
     ]
-    never = [str(scenario.load(name).title) for name in scenario.names() if name not in by_scenario(found)]
+    played = {one.scenario for one in found}
+    never = [str(scenario.load(name).title) for name in scenario.names() if name not in played]
     values = {
         "lang": language(), "version": __version__, "drawn_up": f"{shown_time(now)} ({zone_name()})",
         "groups": groups, "never": never,
