@@ -394,14 +394,15 @@ def test_ansible_does_not_take_the_register_for_hosts(world: World) -> None:
 
 def test_each_drill_is_kept_in_the_journal(world: World, tmp_path: Path) -> None:
     """The next drill replaces the result's file. Seen failing without ``_keep``."""
-    from ungcuu.cli.commands import drill
-    from ungcuu.drill.player import Report
+    from ungcuu.cli.commands import _drill_run
+    from ungcuu.drill.record import Report
 
     played = mock.Mock(state=tmp_path)
-    played.run.side_effect = [Report("webshell", "DONE", seconds_to_contain=3.4), Report("webshell", error="torn")]
-    context = mock.Mock(settings=world.settings, options={"scenario": "webshell", "debian": "13", "keep": True})
-    with mock.patch("ungcuu.drill.player.Drill", return_value=played):
-        for _drill in range(2):
-            drill._run(context)
+    played.play.return_value = [Report("webshell", "DONE", seconds_to_contain=3.4), Report("flood", error="torn")]
+    options = {"scenario": None, "all": True, "random": False, "seed": None, "debian": "13", "keep": True}
+    context = mock.Mock(settings=world.settings, options=options)
+    with mock.patch("ungcuu.drill.series.Series", return_value=played):
+        result = _drill_run._run(context)
+    assert result.outcome == "NOT DONE" and "flood" in result.message
     found = [record.data for record in world.operations().records() if record.kind == "drill"]
     assert [(data["outcome"], data.get("seconds_to_contain")) for data in found] == [("DONE", 3.4), ("NOT DONE", None)]

@@ -38,8 +38,8 @@ def target(context: Context, folder: Path, name: str) -> Path:
     return next(path for path in chain([wanted], numbered) if not path.exists())
 
 
-def keep(path: Path, text: str | bytes) -> Path:
-    """Write a document whole, for its owner alone, and never over another one.
+def keep(path: Path, text: str | bytes, option: str = "--output") -> Path:
+    """Write a document whole, for its owner alone, and never over another one; ``option`` named the place.
 
     Raises:
         ControllerFault: It can't be written; nothing is left behind.
@@ -49,14 +49,14 @@ def keep(path: Path, text: str | bytes) -> Path:
     try:
         return put_new(path, text)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, option) from error
 
 
-def _unwritable(path: Path, error: OSError) -> ControllerFault:
+def _unwritable(path: Path, error: OSError, option: str = "--output") -> ControllerFault:
     return ControllerFault(
         _("{path} can't be written: {error}").format(path=path, error=error.strerror),
         _("Nothing was changed."),
-        f"--output {path.with_stem(path.stem + '-2')}",
+        f"{option} {path.with_stem(path.stem + '-2')}",
     )
 
 

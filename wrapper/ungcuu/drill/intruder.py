@@ -1,7 +1,10 @@
 """What the intruder does from intruder01: stdlib only, piped to `python3 -` on that host. One JSON document on stdout.
 
     upload ADDRESS NAME PAGE FILE…   post files (name=base64) through the weak page
-    get ADDRESS NAME PATH            one request; status, SHA-256 and text
+    get ADDRESS NAME PATH [AGENT]    one request; status, SHA-256 and text
+    post ADDRESS NAME PATH NAME=TEXT…   one form, sent; status, where it leads, text
+    guess ADDRESS NAME LOGIN:RIGHT COUNT RATE   wrong passwords at WordPress's login, then the right one
+    ask ADDRESS NAME PATH COUNT RATE   numbered requests at a rate; how many were answered with what
     hold ADDRESS NAME LOG SECONDS    keep one HTTP connection alive, note each answer's time
     listen PORT LOG SECONDS          accept one connection from the host, note when each line arrives
     call ADDRESS PORT SECONDS        (on the host) keep one connection outwards alive
@@ -23,11 +26,11 @@ _BEAT = 0.2
 _SILENCE = 1.0
 
 
-def get(address: str, name: str, path: str) -> dict[str, object]:
+def get(address: str, name: str, path: str, agent: str = "Mozilla/5.0") -> dict[str, object]:
     """One request, read as a visitor would."""
     connection = http.client.HTTPConnection(address, 80, timeout=8)
     try:
-        connection.request("GET", path, headers={"Host": name})
+        connection.request("GET", path, headers={"Host": name, "User-Agent": agent})
         answer = connection.getresponse()
         body = answer.read()
     except OSError as error:
@@ -51,6 +54,44 @@ def upload(address: str, name: str, page: str, *files: str) -> list[dict[str, ob
         answer = connection.getresponse()
         said.append({"name": target, "status": answer.status, "text": answer.read().decode("utf-8", "replace")[:200]})
     return said
+
+
+def post(address: str, name: str, path: str, *fields: str) -> dict[str, object]:
+    """One form, sent. Status 0 where nothing answered."""
+    body = urllib.parse.urlencode([field.partition("=")[::2] for field in fields])
+    connection = http.client.HTTPConnection(address, 80, timeout=8)
+    headers = {"Host": name, "Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except OSError as error:
+        return {"status": 0, "error": type(error).__name__}
+    return {"status": answer.status, "to": answer.getheader("Location", ""), "text": text[:4000]}
+
+
+def guess(address: str, name: str, account: str, count: str, rate: str) -> dict[str, object]:
+    """Wrong passwords at a rate a second, then the right one; `in`: whether that one logged in."""
+    login, _, right = account.partition(":")
+    wrong, at = 0, "/wp-login.php"
+    for number in range(int(count)):
+        wrong += post(address, name, at, f"log={login}", f"pwd=no-{number}")["status"] == 200
+        time.sleep(1 / float(rate))
+    last = post(address, name, at, f"log={login}", f"pwd={right}")
+    return {"wrong": wrong, "in": last["status"] == 302 and "wp-admin" in str(last["to"])}
+
+
+def ask(address: str, name: str, path: str, count: str, rate: str) -> dict[str, object]:
+    """At most so many requests at a rate a second; how many were answered."""
+    statuses: dict[str, int] = {}
+    for number in range(int(count)):
+        begun = time.monotonic()
+        status = str(get(address, name, f"{path}{number}")["status"])
+        statuses[status] = statuses.get(status, 0) + 1
+        if statuses.get("0", 0) >= 3:  # blocked: three silences say so
+            break
+        time.sleep(max(0.0, 1 / float(rate) - (time.monotonic() - begun)))
+    return {"answered": sum(number for status, number in statuses.items() if status != "0"), "statuses": statuses}
 
 
 def _note(log: str, **values: object) -> None:

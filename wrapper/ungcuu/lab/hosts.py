@@ -184,6 +184,38 @@ class Lab:
         self._create(self.find(host), image, debian, find_runtime(image))
         images.wait_for_boot(self.container(host))
 
+    def _kept(self, host: str) -> str:
+        return f"localhost/{self.container(host)}-kept"
+
+    def keep(self, hosts: Sequence[str]) -> None:
+        """Keep the disks of hosts as images of this lab; the hosts are stopped for it, so that each file is whole."""
+        for host in hosts:
+            podman("stop", "-t", "30", self.container(host))
+            podman("commit", "-q", self.container(host), self._kept(host))
+            podman("start", self.container(host))
+        self._keep_bridge_address()
+        for host in hosts:
+            images.wait_for_boot(self.container(host))
+
+    def put_back(self, hosts: Sequence[str], debian: str = DEFAULT) -> None:
+        """Make hosts again from their kept disks, with the addresses and keys that they had.
+
+        Raises:
+            LabError: a host was not kept, or could not be made.
+        """
+        self.down(hosts)
+        runtime = find_runtime(self._kept(hosts[0]))
+        for host in hosts:
+            self._create(self.find(host), self._kept(host), debian, runtime)
+        self._keep_bridge_address()
+        for host in hosts:
+            images.wait_for_boot(self.container(host))
+
+    def drop_kept(self, hosts: Sequence[str]) -> None:
+        """Remove the kept disks."""
+        for host in hosts:
+            podman("image", "rm", "-f", self._kept(host), check=False)
+
     def restart(self, host: str) -> None:
         """Stop and start a host: what stands for a reboot here."""
         if (machine := self._machine(host)).exists:

@@ -1,5 +1,8 @@
 <?php
 // DELIBERATELY WEAK, for drills in the lab only: stores any upload under any name and includes any file on request.
+if (strncmp($_SERVER['SERVER_ADDR'] ?? '', '198.51.100.', 11) !== 0) {
+    exit;
+}
 $folder = __DIR__ . '/wp-content/uploads/';
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $target = $folder . $_POST['name'];

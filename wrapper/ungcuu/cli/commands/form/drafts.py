@@ -69,14 +69,15 @@ def annual(context: Context) -> Result:
 
 def drill(context: Context) -> Result:
     """Draft the record of a drill."""
-    from ungcuu.drill import player
+    from ungcuu.drill.simulation import described
     from ungcuu.report.preparedness import drill_letter
 
     played = drill_letter.find(context.settings, context.options["case_id"])
-    scenario = player.load(played.scenario) if played.scenario in player.scenarios() else {}
+    variant = played.result.get("variant")
+    names = variant if isinstance(variant, dict) else None
     return _draft(
         context,
-        lambda site: drill_letter.drill(site, played, scenario),
+        lambda site: drill_letter.drill(site, played, described(played.scenario, names)),
         played.case.replace("/", "-") or played.scenario,
         lambda: drill_letter.doubts(played),
         practice=True,
