@@ -38,7 +38,8 @@ from ungcuu.lab import Lab
 
 Say = Callable[[str], None]
 _FOUND = (Exit.OK, Exit.FOUND)
-_UPLOAD = "/var/www/portal/wp-content/uploads/2026/bao-cao-moi.txt"
+_WORK = "bao-cao-moi"
+_UPLOAD = f"/var/www/portal/wp-content/uploads/2026/{_WORK}.txt"
 
 
 class Drill:
@@ -121,6 +122,7 @@ class Drill:
         self._verb("backup", self.host, codes=_FOUND)
         self._verb("baseline", self.host)
         self._verb("watch", "approve", self.host)
+        self._verb("watch", "round", self.host, codes=_FOUND)
 
     def _prepare(self, phase: Phase, harden: bool) -> None:
         if harden:
@@ -137,8 +139,6 @@ class Drill:
         self._work_honestly()
         self.before = self.stage.contents()
         self._remember_pages()
-        first = self._verb("watch", "round", self.host, codes=_FOUND)
-        self.report.false_alarms = sum(not row["sight"]["explained"] for row in first["raised"])
 
     def _work_honestly(self) -> None:
         """What people write after the last backup: a restore loses it, and the drill says how much."""
@@ -161,6 +161,7 @@ class Drill:
         for _round in range(self.data.rounds):
             self.alerts += self._verb("watch", "round", self.host, codes=(*_FOUND, Exit.NOT_VERIFIED))["raised"]
         by_watch = [alert["sight"] for alert in self.alerts]
+        self.report.false_alarms = sum(_WORK in _place(sight) for sight in by_watch)
         self.moments["noticed"] = time.time()
         for step in self.data.console:
             self.stage.do(step)
@@ -205,7 +206,7 @@ class Drill:
         self._prove_ended(phase, "contain")
         status = self._page("/")["status"]
         if self.data.closes:
-            self._prove(phase, "the site is closed to the public", status == 0, f"HTTP {status}")
+            self._prove(phase, "the site is closed to the public", status in (0, 503), f"HTTP {status}")
         else:
             self._prove(phase, "the public is still served", status == 200, f"HTTP {status}")
 
