@@ -34,7 +34,7 @@ from ungcuu.drill.scenario import load as scenario_plan
 from ungcuu.drill.simulation import FOLDER, Effect, load, variant
 from ungcuu.drill.stage import Stage, eventually
 from ungcuu.drill.typist import Typist, make_inventory
-from ungcuu.lab import Lab
+from ungcuu.lab import Lab, LabError
 
 Say = Callable[[str], None]
 _FOUND = (Exit.OK, Exit.FOUND)
@@ -99,7 +99,7 @@ class Drill:
                 with self._phase(name) as phase:
                     play(phase)
             self.report.outcome = "DONE"
-        except DrillFailed as failure:
+        except (DrillFailed, LabError) as failure:
             self.report.error = str(failure)
         finally:
             self.mailbox.close()
