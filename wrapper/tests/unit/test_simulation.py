@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from unittest import mock
+
 import pytest
 
 from ungcuu.core.errors import ControllerFault, UsageFault
+from ungcuu.core.settings import Settings
+from ungcuu.drill import series
 from ungcuu.drill.comparison import Contents, compare
 from ungcuu.drill.simulation import Simulation, filled, load, playable, variant
 from ungcuu.hosts.data_files import read_text
@@ -107,3 +112,27 @@ def test_our_own_traces_are_no_intruder_s() -> None:
     files = {**BEFORE.files, "/etc/systemd/system/x.service": "link /dev/null", "/etc/x": "2"}
     assert compare(GOOD, BEFORE, Contents(files, BEFORE.rows), ["/etc/x"]).wrong == []
     assert compare(GOOD, BEFORE, Contents(files, BEFORE.rows)).wrong == ["/etc/x"]
+
+
+def test_several_scenarios_share_hosts_that_are_prepared_once_and_put_back(tmp_path: Path) -> None:
+    """What one scenario left would be in the next one's baseline. Kept disks go, also after a failure."""
+    done: list[str] = []
+    drill, lab = mock.Mock(), mock.Mock()
+    drill.return_value.harden.side_effect = lambda: done.append("harden")
+    drill.return_value.run.side_effect = lambda _debian, prepared: (
+        prepared.put_back(("web01",), "12") or done.append("run")
+    )
+    lab.return_value.keep.side_effect = lambda _hosts: done.append("keep")
+    lab.return_value.put_back.side_effect = lambda _hosts, _debian: done.append("put back")
+    lab.return_value.drop_kept.side_effect = lambda _hosts: done.append("drop")
+    (tmp_path / "drill/hosts").mkdir(parents=True)
+    (tmp_path / "drill/hosts/card").write_text("kept")
+    played = series.Series(Settings(tmp_path, tmp_path, "an"), 3, done.append, "12")
+    with mock.patch.object(series, "Drill", drill), mock.patch.object(series, "Lab", lab):
+        reports = played.play(["webshell", "webshell"])
+        next(reports)
+        (tmp_path / "drill/hosts/card").write_text("changed by a scenario")
+        next(reports)
+        assert (tmp_path / "drill/hosts/card").read_text() == "kept"
+        reports.close()
+    assert done == ["--- hosts", "harden", "keep", "put back", "run", "put back", "run", "drop"]

@@ -21,8 +21,8 @@ _QUERIES = {
     "users": "SELECT ID, user_login, user_email, display_name FROM wp_users",
     "usermeta": "SELECT * FROM wp_usermeta WHERE {meta_key}",
     "options": "SELECT option_name, option_value FROM wp_options WHERE {option_name}",
-    "triggers": "SELECT trigger_name, action_statement FROM information_schema.triggers",
-    "events": "SELECT event_name, event_definition FROM information_schema.events",
+    "triggers": "SELECT trigger_name, action_statement FROM information_schema.triggers WHERE {trigger_schema}",
+    "events": "SELECT event_name, event_definition FROM information_schema.events WHERE {event_schema}",
     "accounts": "SELECT user, host FROM mysql.global_priv",
 }
 
@@ -60,6 +60,7 @@ def rows() -> dict[str, list[str]]:
             column: " AND ".join(f"{column} NOT LIKE '{one}'" for one in _NOISE.split("|"))
             for column in ("meta_key", "option_name")
         }
+        quiet |= {column: f"{column} = 'portal'" for column in ("trigger_schema", "event_schema")}
         command = ["mariadb", "--batch", "--skip-column-names", "portal", "-e", query.format(**quiet)]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode == 0:

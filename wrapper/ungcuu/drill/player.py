@@ -34,12 +34,13 @@ from ungcuu.drill.scenario import load as scenario_plan
 from ungcuu.drill.simulation import FOLDER, Effect, load, variant
 from ungcuu.drill.stage import Stage, eventually
 from ungcuu.drill.typist import Typist, make_inventory
-from ungcuu.lab import Lab
+from ungcuu.lab import Lab, LabError
 
 Say = Callable[[str], None]
 _Part = tuple[str, Callable[[Phase], None]]
 _FOUND = (Exit.OK, Exit.FOUND)
-_UPLOAD = "/var/www/portal/wp-content/uploads/2026/bao-cao-moi.txt"
+_WORK = "bao-cao-moi"
+_UPLOAD = f"/var/www/portal/wp-content/uploads/2026/{_WORK}.txt"
 
 
 class Drill:
@@ -110,7 +111,7 @@ class Drill:
                 with self._phase(name) as phase:
                     play(phase)
             self.report.outcome = "DONE"
-        except DrillFailed as failure:
+        except (DrillFailed, LabError) as failure:
             self.report.error = str(failure)
         finally:
             self.mailbox.close()
@@ -133,6 +134,7 @@ class Drill:
         self._verb("backup", self.host, codes=_FOUND)
         self._verb("baseline", self.host)
         self._verb("watch", "approve", self.host)
+        self._verb("watch", "round", self.host, codes=_FOUND)
 
     def _prepare(self, phase: Phase, harden: bool) -> None:
         if harden:
@@ -149,8 +151,6 @@ class Drill:
         self._work_honestly()
         self.before = self.stage.contents()
         self._remember_pages()
-        first = self._verb("watch", "round", self.host, codes=_FOUND)
-        self.report.false_alarms = sum(not row["sight"]["explained"] for row in first["raised"])
 
     def _work_honestly(self) -> None:
         """What people write after the last backup: a restore loses it, and the drill says how much."""
@@ -173,6 +173,7 @@ class Drill:
         for _round in range(self.data.rounds):
             self.alerts += self._verb("watch", "round", self.host, codes=(*_FOUND, Exit.NOT_VERIFIED))["raised"]
         by_watch = [alert["sight"] for alert in self.alerts]
+        self.report.false_alarms = sum(_WORK in _place(sight) for sight in by_watch)
         self.moments["noticed"] = time.time()
         for step in self.data.console:
             self.stage.do(step)
@@ -217,7 +218,7 @@ class Drill:
         self._prove_ended(phase, "contain")
         status = self._page("/")["status"]
         if self.data.closes:
-            self._prove(phase, "the site is closed to the public", status == 0, f"HTTP {status}")
+            self._prove(phase, "the site is closed to the public", status in (0, 503), f"HTTP {status}")
         else:
             self._prove(phase, "the public is still served", status == 200, f"HTTP {status}")
 

@@ -43,7 +43,7 @@ class Typist:
         """Run one verb and return its document.
 
         Raises:
-            DrillFailed: It ended with another exit code.
+            DrillFailed: It ended with another exit code, or not at all.
         """
         command = [sys.executable, "-m", "ungcuu", "--inventory", str(self.inventory), "--json", *words]
         # The case's reader must see why; and a drill has no terminal to type a host's name at.
@@ -53,9 +53,12 @@ class Typist:
         environment = os.environ | {"UNGCUU_STATE": str(self.state), "UNGCUU_LAB_SLOT": str(self.slot)}
         typed = shlex.join(["ungcuu", *words])
         self.say(f"    $ {typed}")
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_DEADLINE, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_DEADLINE, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DrillFailed(f"{typed} did not end within {_DEADLINE} s") from error
         if done.returncode not in codes:
             said = (done.stdout + done.stderr).decode(errors="replace")
             raise DrillFailed(f"{typed} ended with exit code {done.returncode}:\n{said[-3000:]}")

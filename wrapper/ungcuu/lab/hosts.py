@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ungcuu.lab.podman import LabError, ensure_installed, find_runtime, inspect,
 
 _NETWORK = ipaddress.ip_network("198.51.100.0/24")  # TEST-NET-2 (RFC 5737): never a real neighbour's address
 _SLOTS = 16
+_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,27 @@ class Lab:
         Raises:
             LabError: a host was not kept, or could not be made.
         """
-        self.down(hosts)
+        for host in hosts:
+            self._remove(host)
         runtime = find_runtime(self._kept(hosts[0]))
         for host in hosts:
             self._create(self.find(host), self._kept(host), debian, runtime)
         self._keep_bridge_address()
         for host in hosts:
             images.wait_for_boot(self.container(host))
+
+    def _remove(self, host: str) -> None:
+        """Remove a host's container; on a busy machine podman was seen to fail at that once and to succeed then.
+
+        Raises:
+            LabError: it is still there.
+        """
+        for attempt in range(_ATTEMPTS):
+            time.sleep(attempt)
+            podman("rm", "-f", "-t", "0", "-v", self.container(host), check=False)
+            if inspect(self.container(host)) is None:
+                return
+        raise LabError(f"{self.container(host)} could not be removed: podman rm -f {self.container(host)}")
 
     def drop_kept(self, hosts: Sequence[str]) -> None:
         """Remove the kept disks."""
