@@ -118,7 +118,7 @@ def trained(world: World, drill: FakeDrill, typed: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(_drill_blind, "_typed", lambda: next(lines, "end"))
     options = {"debian": "12", "minutes": 1, "keep": False}
     context: Any = SimpleNamespace(settings=world.settings, options=options, out=Screen(out))
-    return _drill_blind.train(context, drill), out.getvalue()  # type: ignore[arg-type]
+    return _drill_blind.train(context, drill), out.getvalue()
 
 
 def test_a_person_reads_what_the_public_says_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
