@@ -1,4 +1,4 @@
-"""What the suite needs to know of a tool that it puts in front of a hostile host: write one of these for another tool."""
+"""What the suite needs to know of a tool that it puts in front of a hostile host; another tool needs one of these."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _ACTING_TEXT = re.compile(
 _TEXT = {".json", ".jsonl", ".log", ".html", ".csv", ".txt", ".md", ".ics", ".prom", ".yml", ".holder", ""}
 
 
-def all_of(tool: Tool, world: World, reply: Reply, action: str, ran: Ran, honest: float) -> list[str]:
+def all_of(tool: Tool, world: World, reply: Reply, action: str, ran: Ran, *, honest: float) -> list[str]:
     """Everything that did not hold of one command. ``honest`` is what a run costs here that is answered at once."""
     return [
         *_terminal(ran),
@@ -95,9 +95,9 @@ def _written(tool: Tool, world: World, ran: Ran) -> Iterator[str]:
         name = path.relative_to(world.folder).as_posix()
         if "hostile-marker" in path.name:
             yield f"a file of the host's name: {name}"
-        if path.is_file() and name.partition("/")[0] not in ("state", "site", "release.zip"):
-            if not any(fnmatch.fnmatch(name, one) for one in tool.allowed):
-                yield f"written outside of the state: {name}"
+        ours = name.partition("/")[0] in ("state", "site", "release.zip")
+        if path.is_file() and not ours and not any(fnmatch.fnmatch(name, one) for one in tool.allowed):
+            yield f"written outside of the state: {name}"
     if left := [path.name for path in (world.folder / "tmp").iterdir()]:
         yield f"left behind: tmp/{left[0]}"
     for path in (world.state, *world.state.rglob("*")):

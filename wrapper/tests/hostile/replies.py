@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from wire import Asked, answer, complained, document, hold, said  # noqa: E402  (beside this file)
+from wire import Asked, answer, complained, document, hold, said
 
 PRODUCT = 31337 * 31337  # what the template `{{ 31337*31337 }}` would become
 

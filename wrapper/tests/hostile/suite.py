@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import properties  # noqa: E402  (beside this file)
-from adapter import World  # noqa: E402
-from host import hostile  # noqa: E402
-from replies import REPLIES  # noqa: E402
-from ungcuu_tool import Ungcuu  # noqa: E402
-from watched import Ran, watch  # noqa: E402
+import properties
+from adapter import World
+from host import hostile
+from replies import REPLIES
+from ungcuu_tool import Ungcuu
+from watched import Ran, watch
 
 FRESH = Path(__file__).resolve().parents[3] / ".check" / "hostile"
 PATIENCE = 45.0  # seconds before Ctrl-C, on top of what a run costs that is answered at once
@@ -56,10 +56,10 @@ def cell(reply: str, action: str, honest: float = 30.0, *, papers: bool = False)
         if papers:
             _run(tool, world, tool.case(world), honest)
         ran = _run(tool, world, tool.command(world, action), honest + tool.slow.get(action, 0))
-        wrong = properties.all_of(tool, world, REPLIES[reply], action, ran, honest)
+        wrong = properties.all_of(tool, world, REPLIES[reply], action, ran, honest=honest)
         for words in tool.papers(world) if papers else ():
             made = _run(tool, world, words, honest)
-            found = properties.all_of(tool, world, REPLIES[reply], action, made, honest)
+            found = properties.all_of(tool, world, REPLIES[reply], action, made, honest=honest)
             wrong += [f"{' '.join(words[5:])}: {one}" for one in found if one != "it says that it is done"]
         return Cell(reply, action, ran, tool.word(ran), wrong)
 
@@ -78,7 +78,7 @@ def broken(script: str, patience: float = 60.0) -> list[str]:
         tool.prepare(world, "doctor")
         words = ["sh", "-c", script.replace("MARKER", str(host.marker)).replace("CANARY", str(host.canary))]
         ran = watch(words, tool.environment(world), own=world.folder, folder=Path("/"), patience=patience)
-        return properties.all_of(tool, world, reply, "doctor", ran, 1.0)
+        return properties.all_of(tool, world, reply, "doctor", ran, honest=1.0)
 
 
 def keep(cell: Cell) -> None:

@@ -1,8 +1,8 @@
 """Hosts that lie in everything they say, in front of every verb that listens to one.
 
 Each cell of the table is one reply to one action: the real command in a terminal, over a real sshd on loopback that
-plays the reply. What must hold stands in ``properties.py``. An ordinary run takes one diagonal of the table, another one
-each day, so that every reply is met; ``UNGCUU_HOSTILE=full``, as ``./check nightly`` sets it, takes all of it.
+plays the reply. What must hold stands in ``properties.py``. An ordinary run takes one diagonal of the table, another
+one each day, so that every reply is met; ``UNGCUU_HOSTILE=full``, as ``./check nightly`` sets it, takes all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import pytest
 import suite
 from replies import REPLIES
 from ungcuu_tool import ACTIONS, WITHOUT_HOST, Ungcuu, verbs
-from watched import watch
 
 from ungcuu.run.verb import Verb
 
@@ -41,9 +40,8 @@ def test_no_verb_and_no_playbook_is_left_out() -> None:
     listed = {words for words in ACTIONS if words not in ("harden website", "patch application")}
     assert listed | set(WITHOUT_HOST) == set(known)
     assert not listed & set(WITHOUT_HOST)
-    assert not [
-        name for name in WITHOUT_HOST if known[name].playbook or known[name].takes_lock and not _own(known[name])
-    ]
+    silent = [known[name] for name in WITHOUT_HOST]
+    assert not [verb.name for verb in silent if verb.playbook or (verb.takes_lock and not _own(verb))]
     books = {path.stem for path in Ungcuu.working_folder.glob("playbooks/*.yml")}
     assert {book for action in ACTIONS.values() for book in action.playbooks} == books
 
@@ -109,4 +107,3 @@ def test_what_never_ends_is_ended() -> None:
     """The suite itself must come to an end with a tool that does not listen to Ctrl-C."""
     found = suite.broken("trap '' INT; while :; do sleep 1; done", patience=2)
     assert any("Ctrl-C did not end it" in one for one in found)
-    assert watch is not None

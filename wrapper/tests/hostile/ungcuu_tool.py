@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 from adapter import World
@@ -94,7 +94,8 @@ WITHOUT_HOST: Mapping[str, str] = {
     "lab up": "the lab's own machines", "lab down": "the lab's own machines", "lab status": "the lab's own machines",
     "lab restart": "the lab's own machines", "lab exec": "the lab's own machines", "metrics": "shows the state folder",
     "notify test": "sends a message", "profile check": "reads a file", "status": "shows the state folder",
-    "watch approve": "asks the website as its visitors do", "watch deployment": "notes a time", "watch install": "writes units of this machine", "watch report": "the state",
+    "watch approve": "asks the website as its visitors do", "watch deployment": "notes a time",
+    "watch install": "writes units of this machine", "watch report": "the state",
     **{f"config {name}": "reads the inventory" for name in ("check", "show", "schema")},
     **{f"form {name}": "papers of the state" for name in ("plan", "annual", "drill", "patch", "audit", "check")},
     **{f"register {name}": "the register" for name in ("add", "list", "due", "done", "report", "export", "import")},
@@ -132,7 +133,7 @@ class Ungcuu:
     working_folder = ROOT
     allowed = ("home/.ansible/*", "site/known_hosts*", "tmp/*", "papers/*")
     cached = ("*/__pycache__/*.pyc*",)
-    slow = {"audit": 180.0, "harden website": 180.0, "reassess": 180.0, "verify": 180.0}  # hundreds of checks each
+    slow: ClassVar[Mapping[str, float]] = dict.fromkeys(("audit", "harden website", "reassess", "verify"), 180.0)
     opaque = ("cases/*/evidence/*", "keys/*")
 
     def actions(self) -> Sequence[str]:

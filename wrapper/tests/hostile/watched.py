@@ -50,9 +50,13 @@ class Ran:
 
 
 _SEAL = """
-mount --make-rprivate / && mount -t tmpfs -o size=1g none {layer} && mkdir {layer}/up {layer}/work {layer}/all || exit 97
+mount --make-rprivate / && mount -t tmpfs -o size=1g none {layer} || exit 97
+mkdir {layer}/up {layer}/work {layer}/all || exit 97
 mount -t overlay -o lowerdir=/,upperdir={layer}/up,workdir={layer}/work overlay {layer}/all || exit 97
-for place in /proc /sys /dev {own}; do mkdir -p {layer}/all$place; mount --rbind $place {layer}/all$place || exit 97; done
+for place in /proc /sys /dev {own}; do
+    mkdir -p {layer}/all$place
+    mount --rbind $place {layer}/all$place || exit 97
+done
 chroot {layer}/all env --default-signal=INT -C {folder} {command}
 code=$?
 cd {layer}/up && find . -type f -o -type l -o -type p >{notes}
@@ -68,7 +72,7 @@ def watch(
     folder: Path,
     patience: float,
 ) -> Ran:
-    """Run it; ``own`` is the folder that it may write to, ``folder`` where it stands, ``patience`` the seconds it has."""
+    """Run it; ``own`` is the folder that it may write to, ``folder`` where it stands, ``patience`` its seconds."""
     ran = Ran(command)
     with tempfile.TemporaryDirectory(prefix="hl-") as place:
         layer, notes = Path(place, "layer"), Path(place, "notes")

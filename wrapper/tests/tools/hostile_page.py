@@ -26,26 +26,26 @@ FRESH = ROOT / ".check" / "hostile"
 Records = Mapping[str, Mapping[str, list[object]]]
 
 _INTRODUCTION = """\
-A host that an intruder holds answers as the intruder likes. Each row below is one such answer, each column one verb that
-listens to a host; the verb is run as people type it, in a terminal, against a real sshd on loopback that plays the answer
-to whatever it is asked. After each run all of this must hold:
+A host that an intruder holds answers as the intruder likes. Each row below is one such answer, each column one verb
+that listens to a host; the verb is run as people type it, in a terminal, against a real sshd on loopback that plays the
+answer to whatever it is asked. After each run all of this must hold:
 
 - nothing is written outside the state folder, which nobody else may open; no file carries a name of the host's;
-- no control byte, no invisible or reversing character on the terminal or in any record, log or document (report, letter,
-  CSV, calendar, board); the screen of an emulated terminal is as it was above the command;
+- no control byte, no invisible or reversing character on the terminal or in any record, log or document (report,
+  letter, CSV, calendar, board); the screen of an emulated terminal is as it was above the command;
 - no template is evaluated, no variable of the connection is overridden, no program of the host's choice runs here;
-- all processes together hold less than 512 MB, an answer without end is cut off within 30 s (and what a run costs on the
-  machine at that moment), nothing is left running or lying about;
+- all processes together hold less than 512 MB, an answer without end is cut off within 30 s (and what a run costs on
+  the machine at that moment), nothing is left running or lying about;
 - it never says DONE: the liar only plays its answer, so nothing that was asked for has happened.
 
 Run all of it with `./check nightly`, one cell with
-`python wrapper/tests/hostile/suite.py --reply NAME --action NAME --again`. `./check` takes one diagonal of the table, another
-one each day. `adapter.py` there says what the suite needs to know of a tool: another one can be put in its place.
+`python wrapper/tests/hostile/suite.py --reply NAME --action NAME --again`. `./check` takes one diagonal of the table,
+another one each day. `adapter.py` there says what the suite needs to know of a tool: another one can take its place.
 """
 _LEGEND = """\
-Each cell is the word of the exit code ([exit codes](exit-codes.md)) where everything held. **Bold** is what did not hold.
-*Waits* means that a silent host is waited for longer than the suite waits, up to the verb's own limit; Ctrl-C then ended it
-with that word. An empty cell was not measured when this page was written; the nightly run measures every one.
+Each cell is the word of the exit code ([exit codes](exit-codes.md)) where everything held. **Bold** is what did not
+hold. *Waits* means that a silent host is waited for longer than the suite waits, up to the verb's own limit; Ctrl-C
+then ended it with that word. An empty cell was not measured when this page was written; the nightly run measures all.
 """
 
 
@@ -63,8 +63,8 @@ def _page(records: Records) -> Iterator[str]:
     yield _INTRODUCTION
     most = max((int(str(cell[2])) for cell in cells), default=0)
     yield (
-        f"{len(REPLIES)} answers × {len(ACTIONS)} verbs: {len(cells)} of {whole} cells measured, everything held in {held}. "
-        f"The most memory in any of them: {most} MiB.\n"
+        f"{len(REPLIES)} answers × {len(ACTIONS)} verbs: {len(cells)} of {whole} cells measured, everything held in "
+        f"{held}. The most memory in any of them: {most} MiB.\n"
     )
     yield "## Answers\n"
     yield _row("answer", "who lies", "what it is")

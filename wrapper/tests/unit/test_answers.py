@@ -1,4 +1,4 @@
-"""What an action plugin takes for its program's answer: a mapping of any other form is not "there was nothing to do"."""
+"""What an action plugin takes for its program's answer: a mapping of another form is not "there was nothing to do"."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -119,7 +120,7 @@ RESULT = rows(
         "msg": TEXTS, "changed": st.booleans(), "failed": st.booleans(), "rc": st.integers(-9, 255), "stderr": TEXTS,
         "_ansible_no_log": st.booleans(), "ungcuu_unknown": st.booleans(), "exception": TEXTS,
         "results": st.lists(trees(st.sampled_from(["msg", "ungcuu", "failed", "rc", "diff"])), max_size=3),
-        "ungcuu": st.lists(rows({"kind": TEXTS, "data": trees(TEXTS | st.sampled_from(["password", "a"]))}), max_size=3),
+        "ungcuu": st.lists(rows({"kind": TEXTS, "data": trees(TEXTS | st.just("password"))}), max_size=3),
         "diff": rows({"before": TEXTS, "after": TEXTS, "after_header": TEXTS}),
     }
 )  # fmt: skip # a table
@@ -179,10 +180,8 @@ def test_a_reading_of_a_host_holds_only_what_may_be_shown(lines: list[bytes]) ->
 
 @given(st.text(max_size=200) | TEXTS | trees().map(lambda tree: f"\nUNGCUU-RESULT {json.dumps(tree)}\n"))
 def test_an_answer_is_a_mapping_or_none(text: str) -> None:
-    try:
+    with contextlib.suppress(remote_program.BadAnswer):
         assert isinstance(remote_program.answer_in(text), dict)
-    except remote_program.BadAnswer:
-        pass
 
 
 VAULT = rows(
@@ -227,7 +226,8 @@ def test_a_sweep_takes_a_stream_apart_or_refuses_it(pieces: list[bytes], step: i
 
 MARK = "a" * 48
 FRAME = st.binary(max_size=30) | st.sampled_from(
-    [f"\n{MARK}\n".encode(), f"\n{MARK}.\n".encode(), b"\nrc 0\n", b"\nrc 999\n", b"\nrc \xd9\xa3\n", b"\n", MARK.encode()]
+    [f"\n{MARK}\n".encode(), f"\n{MARK}.\n".encode(), b"\nrc 0\n", b"\nrc 999\n", b"\nrc \xd9\xa3\n", b"\n",
+     MARK.encode()]
 )  # fmt: skip # a table
 
 

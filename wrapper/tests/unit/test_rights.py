@@ -127,7 +127,7 @@ def test_the_umask_does_not_open_scratch(tmp_path: Path, monkeypatch: pytest.Mon
         os.umask(before)
 
 
-# --- links in places that somebody else prepared -----------------------------------------------------------------------
+# --- links in places that somebody else prepared -------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_link_in_place_of_scratch_is_left_alone(tmp_path: Path, prize: Path, m
     assert (tmp_path / "mine" / scratch.LOCK).exists()
 
 
-# --- another ansible.cfg -------------------------------------------------------------------------------------------------
+# --- another ansible.cfg -------------------------------------------------------------------------------------------
 
 
 def test_ansible_cfg_of_the_current_folder_is_not_read(settings: Settings, tmp_path: Path) -> None:

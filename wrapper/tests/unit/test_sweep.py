@@ -73,9 +73,8 @@ class Points:
     def seen(self, step: int = 7, **more: Any) -> sweep.Sweep:
         found = sweep.Sweep(**more)
         frames = sweep.Frames(found.take)
-        data = self.out.getvalue() + b'{"outcome": "DONE", "points": %d}\n' % len(
-            re.findall(rb'"end": ?"', self.out.getvalue())
-        )
+        ended = len(re.findall(rb'"end": ?"', self.out.getvalue()))
+        data = self.out.getvalue() + b'{"outcome": "DONE", "points": %d}\n' % ended
         for start in range(0, len(data), step):
             frames.push(data[start : start + step])
         return found
