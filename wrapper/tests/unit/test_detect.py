@@ -306,6 +306,35 @@ def test_packages_that_ungcuu_installed_are_expected() -> None:
     assert [item.rule for item in found(before, now, other)] == ["package.changed"]
 
 
+OWN = f"{ROOT}/data/config/settings.php"
+SETTINGS = b"<?php\nif (!defined('NV_MAINFILE')) {\n    exit('Stop!!!');\n}\n$config['site_name'] = 'Portal';\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "baseline", "rules"),
+    [
+        (OWN, SETTINGS, False, []),
+        (OWN, SHELL, False, ["upload.code"]),
+        (OWN, b"", False, ["upload.code"]),
+        (OWN, SETTINGS, True, ["upload.code"]),
+        (f"{ROOT}/data/config-x/a.php", SETTINGS, False, ["upload.code"]),
+        (f"{UP}/a.php", SETTINGS, False, ["upload.code"]),
+    ],
+)
+def test_a_first_baseline_takes_the_php_that_an_application_writes(
+    path: str, data: bytes, baseline: bool, rules: list[str]
+) -> None:
+    """A stock NukeViet had 13 critical findings before anybody had touched it; a web shell there still is one.
+
+    Seen failing with each condition of `first` and of what follows it taken out.
+    """
+    folder = f"{ROOT}/data/config"
+    policy = dataclasses.replace(POLICY, writable=(UP, f"{ROOT}/data"), code=(folder,))
+    now = snapshot(file=[file(path, "upload", marks=["php"])])
+    seen = found(snapshot() if baseline else None, now, policy, **{path: data})
+    assert [item.rule for item in seen if item.path == path] == rules
+
+
 def test_masks() -> None:
     """The mask that eradication leaves is no finding; a guard that was masked is."""
     mask = file("/etc/systemd/system/helper.path", "system", type="link", target="/dev/null", sha256="")

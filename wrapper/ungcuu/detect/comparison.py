@@ -26,6 +26,7 @@ class Policy:
     ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set);
     ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
     cut the host off, empty where it did not. ``known_good`` are SHA-256 sums of files that signed lists vouch for.
+    ``code`` are the writable folders in which the application keeps PHP of its own, as its profile says.
     """
 
     host: str
@@ -36,6 +37,11 @@ class Policy:
     config_paths: tuple[str, ...] = ()
     isolation: str = ""
     known_good: Set[str] = frozenset()
+    code: tuple[str, ...] = ()
+
+    def holds_code(self, path: str) -> bool:
+        """Whether the application keeps PHP there, though it may write there."""
+        return any(path.startswith(area + "/") for area in self.code)
 
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""

@@ -149,11 +149,12 @@ class Subject:
 
     def policy(self) -> Policy:
         """Return what is right on this host."""
-        areas = tuple(f"{self.web_root.rstrip('/')}/{name.strip('/')}" for name in self.writable)
+        root, listed = self.web_root.rstrip("/"), known_good.sums(self.state)
+        own = self.profile.writable.code if self.profile else ()
+        areas, code = (tuple(f"{root}/{name.strip('/')}" for name in names) for names in (self.writable, own))
         known = deployed_files.load(self.state, self.host)
         cut = self.past.isolation_mode()
-        root, listed = self.web_root.rstrip("/"), known_good.sums(self.state)
-        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed)
+        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed, code)
 
 
 @dataclass(frozen=True)

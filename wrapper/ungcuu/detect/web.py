@@ -37,6 +37,10 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
     elif code or (_CODE.search(path) and "short-tag" in marks):
         if not verdict.names and data and heuristics.only_remarks(data):
             return
+        # A first baseline takes what the application itself keeps there, by its hash, as it takes the code elsewhere.
+        first = comparison.before is None and comparison.policy.holds_code(path)
+        if first and data and not verdicts.of_code(path, data).suspicious:
+            return
         yield comparison.find(
             "upload.code",
             CRITICAL,
