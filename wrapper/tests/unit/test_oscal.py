@@ -33,7 +33,8 @@ def audit(host: str = "web01", time: str = TIME, **more: Any) -> Audit:
 
 
 def made(found: Audit, signer: str = SIGNER) -> dict[str, Any]:
-    return oscal.document(found, CATALOGUE, signer)["assessment-results"]
+    results: dict[str, Any] = oscal.document(found, CATALOGUE, signer)["assessment-results"]
+    return results
 
 
 def valid(document: dict[str, Any]) -> object:

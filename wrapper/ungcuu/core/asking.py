@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import Refused, Stopped
@@ -19,17 +20,7 @@ def ask(out: Screen, question: str, state: str) -> str:
     Raises:
         Stopped: Ctrl-C, or the end of the input, in place of an answer.
     """
-    import click
-
-    from ungcuu.core.live_line import asking
-
-    try:
-        with asking(out):
-            typed = click.prompt(question, default="", show_default=False, err=True)
-    except (click.Abort, KeyboardInterrupt, EOFError):
-        click.echo("", err=True)  # the cursor stands behind the question
-        raise Stopped(_("Stopped at the question."), state) from None
-    return str(typed).strip()
+    return _typed(out, question, state, hidden=False).strip()
 
 
 def ask_secret(out: Screen, question: str, state: str) -> str:
@@ -39,16 +30,19 @@ def ask_secret(out: Screen, question: str, state: str) -> str:
         Refused: There is no terminal to ask on.
         Stopped: Ctrl-C, or the end of the input, in place of an answer.
     """
-    import sys
+    if not sys.stdin.isatty():
+        raise Refused(_("There is no terminal to ask on: {question}").format(question=question), state)
+    return _typed(out, question, state, hidden=True)
 
+
+def _typed(out: Screen, question: str, state: str, *, hidden: bool) -> str:
     import click
 
     from ungcuu.core.live_line import asking
 
-    if not sys.stdin.isatty():
-        raise Refused(_("There is no terminal to ask on: {question}").format(question=question), state)
     try:
         with asking(out):
-            return str(click.prompt(question, hide_input=True, err=True))
+            return str(click.prompt(question, default="", show_default=False, hide_input=hidden, err=True))
     except (click.Abort, KeyboardInterrupt, EOFError):
+        click.echo("", err=True)  # the cursor stands behind the question
         raise Stopped(_("Stopped at the question."), state) from None

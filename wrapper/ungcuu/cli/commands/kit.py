@@ -103,6 +103,7 @@ def _open(context: Context) -> Result:
     unpacking.unpack(kit, places)
     journal = Journal.open(settings.operations, settings.keys, settings.heads)
     journal.append("kit_opened", {"file": path.name, "made": str(kit.about.get("time")), "operator": settings.operator})
+    _make_cards(context, kit, places)
     for line in _left_to_do(kit, places):
         context.out.line(line)
     message = _("This machine is the controller of {hosts} now; inventory: {folder}").format(
@@ -110,6 +111,25 @@ def _open(context: Context) -> Result:
     )
     data = {"inventory": str(places.inventory), "state": str(places.state), "made": kit.about.get("time")}
     return Result(message=message, data=data | {"files": len(kit.files)})
+
+
+def _make_cards(context: Context, kit: Kit, places: Places) -> None:
+    """Make the containment cards of the hosts that had one: a cut must not wait for the inventory to be read."""
+    from dataclasses import replace
+
+    from ungcuu.contain import card
+    from ungcuu.contain.allowlist import Unresolved
+    from ungcuu.core.errors import InventoryError
+    from ungcuu.hosts.site import Site
+
+    settings = replace(context.settings, inventory=places.inventory)
+    try:
+        site = Site.load(settings)
+        for host in (host for host in kit.about.get("cards", ()) if host in site.hosts):
+            card.write(settings, card.build(site, host))
+    except (InventoryError, Unresolved, OSError) as error:
+        message = _("Containment cards could not be made; isolate makes each when it is needed: {why}")
+        context.out.line("! " + message.format(why=error), "warn")
 
 
 def _inventory(context: Context) -> Path:

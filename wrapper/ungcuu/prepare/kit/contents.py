@@ -19,6 +19,7 @@ from typing import Any
 
 from ungcuu import __version__
 from ungcuu.case.journal import NAME, snapshot
+from ungcuu.contain.card import card_path
 from ungcuu.core.errors import ControllerFault
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
@@ -29,6 +30,7 @@ PLACES = ("state", "inventory", "home", "root")
 MOST_BYTES = 1 << 30
 LEFT_OUT = ("packages", "locks", "lab", "drill", ABOUT)  # of the state folder; what the inventory names is taken
 _EVIDENCE = "cases/*/evidence/*"
+_CARD = "hosts/*/card.json"  # names this controller's own files: the next one makes its cards from the inventory
 _STANDS_ON = (
     "baseline.json",
     "root-lost*",
@@ -49,6 +51,7 @@ class Contents:
     hosts: tuple[str, ...]
     lacks: tuple[str, ...]
     watched: tuple[Path, ...]
+    cards: tuple[str, ...] = ()
     vault_passwords: tuple[str, ...] = ()
 
 
@@ -65,6 +68,7 @@ def gather(site: Site, settings: Settings, home: Path) -> Contents:
         tuple(site.hosts),
         (*lacks, *_own_vaults(site)),
         (*inventory.values(), *outside.values(), *passwords.values(), *own),
+        tuple(host for host in site.hosts if card_path(settings, host).is_file()),
         tuple(passwords),
     )
 
@@ -82,7 +86,10 @@ def _state(state: Path) -> dict[str, Path]:
     return {
         name.as_posix(): path
         for name, path in found.items()
-        if name.parts[0] not in LEFT_OUT and not name.match(_EVIDENCE) and path.suffix != ".lock"
+        if name.parts[0] not in LEFT_OUT
+        and not name.match(_EVIDENCE)
+        and not name.match(_CARD)
+        and path.suffix != ".lock"
     }
 
 
@@ -153,6 +160,7 @@ def pack(contents: Contents) -> bytes:
             "version": __version__,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "hosts": list(contents.hosts),
+            "cards": list(contents.cards),
             "vault_passwords": list(contents.vault_passwords),
         }
         _add(archive, ABOUT, json.dumps(about).encode(), 0o600)
