@@ -13,15 +13,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from sshserver import serving
 from test_isolation import a_site
 
+from ungcuu.cli.commands import _watch_hold
+from ungcuu.cli.registry import load
 from ungcuu.contain import card, cut_off, early, held, race
-from ungcuu.core.settings import state_dir
+from ungcuu.core.errors import Locked
+from ungcuu.core.settings import Settings, state_dir
+from ungcuu.core.terminal import Screen
 from ungcuu.hosts import ssh, ssh_process
+from ungcuu.run.verb import Context
 
 # Takes the rules as the real script does, and loads nothing. The first word says which connection it came over.
 HOST = """
@@ -249,3 +255,26 @@ def test_a_connection_that_has_gone_is_made_again(
     monkeypatch.setattr(held, "AGAIN_SECONDS", 0.0)
     wait_for(lambda: holder.look(kept, HOST))
     assert cut_off.cut(kept).done
+
+
+def test_the_command_holds_says_so_and_leaves_nothing(kept: card.Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one would end the first one's connection, and the other way round, without end."""
+    folder, said = Path(kept.known_hosts).parent, StringIO()
+    settings = Settings(folder.parents[1], folder, "an")
+    (verb,) = (one for one in load("watch").verbs if one.name == "hold")
+    ctx = Context(settings, verb, Screen(said), hosts=("web01",), options={"seconds": 0})
+    assert verb.run is not None
+    monkeypatch.setattr(_watch_hold, "_LOOK_SECONDS", 0.1)
+    first = threading.Thread(target=verb.run, args=(ctx,))
+    first.start()
+    wait_for(lambda: "web01: a connection is held" in said.getvalue())
+    assert held.connection(kept)
+    with pytest.raises(Locked, match="is held already"):
+        verb.run(ctx)
+
+    def interrupt(*_words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_watch_hold, "_look", interrupt)
+    first.join(30)
+    assert not first.is_alive() and held.connection(kept) is None and not (folder / held.SOCKET).exists()

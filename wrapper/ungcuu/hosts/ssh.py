@@ -283,9 +283,9 @@ def stream(
         pump = _Pump(sink, quota, begun + timeout, deadline, hashed)
         process = started[0] if started else ssh_process.start(ssh_command(target, argv, control_path), log)
         try:
-            if process.stdout is not None:
-                with contextlib.suppress(OSError):
-                    fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+            assert process.stdout  # noqa: S101 - a pipe, see ssh_process
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
             cut = pump.run(process, stdin, reply)
         finally:
             ssh_process.end(process)

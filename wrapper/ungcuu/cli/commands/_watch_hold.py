@@ -21,12 +21,14 @@ def _run(context: Context) -> Result:
     from ungcuu.contain.held import Holder
     from ungcuu.core.atomic import make_private
     from ungcuu.core.errors import Terminated
+    from ungcuu.core.live_line import Doing, working
 
     holders = {host: Holder(make_private(context.settings.host_dir(host))) for host in context.hosts}
     with contextlib.ExitStack() as locks:
         for host, holder in holders.items():
             locks.enter_context(_alone(host, holder))
-        with contextlib.suppress(KeyboardInterrupt, Terminated):
+        silent = working(context.out, Doing(""))  # a service's log is no place for a line every half minute
+        with silent, contextlib.suppress(KeyboardInterrupt, Terminated):
             _hold(context, holders)
     return Result(message=_("No connection is held any more."))
 
