@@ -171,6 +171,8 @@ def test_tampered_baseline_is_refused(host: Lab, ungcuu: Ungcuu) -> None:
         "while :; do head -c 1000000 /dev/zero; done",
         'echo \'{"k":"end","seconds":1,"time":1}\'',
         'yes \'{"k":"privileged","path":"/x"}\' | head -n 900000',
+        # More files than the baseline makes plausible: a scan that ended here would be what the intruder wants.
+        'yes \'{"k":"file","area":"web","path":"/x","type":"file","mode":420,"uid":0,"gid":0}\' | head -n 3000000',
         "sleep 300",
         "exit 3",
     ],

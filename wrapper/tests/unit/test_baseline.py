@@ -119,6 +119,16 @@ def test_a_flood_of_bytes_is_stopped() -> None:
     assert not reading.end().complete
 
 
+def test_bytes_without_a_line_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros without end are no record: dropped piece by piece, counted, stopped. Seen failing without the count."""
+    monkeypatch.setattr(baseline, "OTHER_BYTES", 8 << 20)
+    reading = baseline.Reading()
+    with pytest.raises(baseline.TooMuchError):
+        for _number in range(1000):
+            reading.push(b"\0" * (64 << 10))
+    assert not reading.end().complete
+
+
 def test_what_is_plausible_follows_the_baseline() -> None:
     """A small site is stopped early, a large one is read whole, and the inventory has the last word."""
     assert plausible.most_files(0, None) == 500_000

@@ -44,7 +44,6 @@ WORD_SECONDS = 20.0  # until a host says its first word: the login of a busy one
 LOAD_SECONDS = 12.0  # from the rules to the host's word that they are loaded
 AGAIN_SECONDS = 10.0
 SNAPSHOT_SECONDS = 4
-MOST_AT_ONCE = 64  # hosts; those that do not answer must not keep the others waiting
 SNAPSHOT_QUOTA = 8 << 20  # bytes; a lying host must not delay the cut with an endless process list
 
 # By sshd, before it even asked for a key. The line without the prefix comes at INFO, which ``ssh`` is not asked for.
@@ -252,7 +251,7 @@ def cut_all(
         return [one(cards[0])]
     import concurrent.futures  # late: one host, the usual case, does without
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(cards) or 1)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(32, len(cards) or 1)) as pool:
         return list(pool.map(one, cards))
 
 

@@ -105,8 +105,8 @@ class Reading:
         for line in lines:
             self.take(line)
         if len(self._rest) > LONGEST_LINE:
-            self._rest = b""
-            self._bad += 1
+            endless, self._rest = self._rest, b""
+            self.take(endless)
 
     def take(self, line: bytes) -> None:
         """Take one line; one that does not fit is a problem, not an error.
