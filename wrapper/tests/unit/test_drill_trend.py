@@ -18,7 +18,7 @@ from test_report import ATTACKS
 
 from ungcuu.core.errors import Exit
 from ungcuu.core.i18n import in_language, set_language
-from ungcuu.report import drill_trend
+from ungcuu.report.preparedness import drill_trend
 
 NOW = "2026-11-28T03:00:00.000Z"
 

@@ -60,7 +60,7 @@ def drafts(office: Office) -> dict[str, Form]:
     return {
         "plan": plan_letters.plan(site, view, QUARTER),
         "annual": plan_letters.annual(site, view, ReportingYear(2026)),
-        "drill": drill_letter.drill(site, played, described("webshell")),
+        "drill": drill_letter.drill(site, played, described("webshell", {"page": "van-ban"})),
         "patch": work_letters.patch(
             site, view, QUARTER, hosts, work_letters.patches(office.settings, view, hosts, QUARTER)
         ),
@@ -99,9 +99,13 @@ def test_they_state_what_the_records_prove(office: Office) -> None:
     assert "what was changed is not recorded" in value(found["patch"], "runs"), "web02 reported nothing"
     assert value(found["patch"], "without") == "web02" and "php8.4-fpm" in value(found["patch"], "open")
     assert value(found["audit"], "score").startswith("65 of 70") and "Lê Bình" in value(found["audit"], "waived")
-    assert value(found["drill"], "verdict") == "done" and "to contain: 3.4 s" in value(found["drill"], "measured")
-    assert "/thu-vien.php" in value(found["drill"], "attacks")
-    assert {"people", "process", "lessons"} <= {field.key for field in found["drill"].lacking}
+    assert value(found["drill"], "verdict") == "done"
+    assert "to contain: 3.4 s (target 10 min)" in value(found["drill"], "measured")
+    assert "kind: T1505.003 Server Software Component: Web Shell" in value(found["drill"], "attacks")
+    assert "effect: the web shell answers" in value(found["drill"], "attacks")
+    assert value(found["drill"], "process") == "response plan webshell: Web shell through a weak page"
+    assert "/van-ban.php" in value(found["drill"], "attacks")
+    assert {"people", "lessons"} <= {field.key for field in found["drill"].lacking}
 
 
 def test_what_cant_be_read_is_neither_none_nor_carried_out(office: Office) -> None:
@@ -192,6 +196,9 @@ def test_as_they_are_typed(office: Office, tmp_path: Path) -> None:
     for words in (["annual"], ["drill"], ["patch", "web01"], ["audit", "web01"], ["scenario", "miner"]):
         path = Path(typed(office, "form", *words, "--output", str(tmp_path / f"{words[0]}.docx"))["file"])
         assert text_of(path.read_bytes())
+    typed(office, "form", "drill", f"drill/{office.played.id}", "--output", str(tmp_path / "played.docx"))
+    story = text_of((tmp_path / "played.docx").read_bytes())
+    assert "Nhà thầu" in story and "contractor puts" not in story, "the letter's language, not the screen's"
     typed(office, "form", "patch", "web77", code=Exit.USAGE)
     typed(office, "form", "annual", "--year", "2099", code=Exit.USAGE)
     own = Document()

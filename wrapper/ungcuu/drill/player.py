@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -37,6 +37,7 @@ from ungcuu.drill.typist import Typist, make_inventory
 from ungcuu.lab import Lab, LabError
 
 Say = Callable[[str], None]
+_Part = tuple[str, Callable[[Phase], None]]
 _FOUND = (Exit.OK, Exit.FOUND)
 _WORK = "bao-cao-moi"
 _UPLOAD = f"/var/www/portal/wp-content/uploads/2026/{_WORK}.txt"
@@ -81,10 +82,7 @@ class Drill:
 
         With ``prepared`` the hosts are put back to what was kept; without it they are made and hardened first.
         """
-        phases: list[tuple[str, Callable[[Phase], None]]] = [
-            ("lab", lambda _: self._bring_up(debian, prepared)),
-            ("prepare", lambda phase: self._prepare(phase, prepared is None)),
-            ("attack", self._attack),
+        whole = (
             ("notice", self._notice),
             ("contain", self._contain),
             ("collect", self._collect),
@@ -93,7 +91,21 @@ class Drill:
             ("reassess", self._reassess),
             ("release", self._release),
             ("review", self._review),
-        ]
+        )
+        return self._play((*self._up_to_attack(debian, prepared), *whole))
+
+    def attack_alone(self, debian: str = DEFAULT) -> Report:
+        """Play up to the attack and no further: the response is left to people. DONE means that the attack worked."""
+        return self._play(self._up_to_attack(debian, None))
+
+    def _up_to_attack(self, debian: str, prepared: Prepared | None) -> tuple[_Part, ...]:
+        return (
+            ("lab", lambda _: self._bring_up(debian, prepared)),
+            ("prepare", lambda phase: self._prepare(phase, prepared is None)),
+            ("attack", self._attack),
+        )
+
+    def _play(self, phases: Sequence[_Part]) -> Report:
         try:
             for name, play in phases:
                 with self._phase(name) as phase:

@@ -177,9 +177,11 @@ def described(name: str, names: Mapping[str, str] | None = None) -> dict[str, An
     if name not in playable():
         return {}
     one, plan = load(name), scenario.load(name)
-    done = filled(one.attack, {**variant(one), **(names or {})})
-    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in done]
-    return {"title": str(plan.title), "story": str(plan.story), "hosts": one.hosts, "attacks": attacks}
+    done = filled(one, {**variant(one), **(names or {})})
+    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in done.attack]
+    effects = [f"{it.name} ({place})" if (place := it.page or it.file) else it.name for it in done.effects]
+    texts = {"title": str(plan.title), "story": str(plan.story)}
+    return {**texts, "hosts": one.hosts, "attacks": attacks, "effects": effects}
 
 
 def variant(simulation: Simulation, seed: int | None = None) -> dict[str, str]:

@@ -22,7 +22,7 @@ def _report(context: Context) -> Result:
 
     from ungcuu.cli import papers
     from ungcuu.core.clock import format_time
-    from ungcuu.report import drill_trend
+    from ungcuu.report.preparedness import drill_trend
 
     options, data = context.options, {}
     found = drill_trend.drills(context.settings, options["scenario"] or "")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.commands._drill_record import keep
 from ungcuu.core.debian import DEFAULT, SUPPORTED
 from ungcuu.core.errors import Exit, UsageFault
 from ungcuu.core.i18n import N_, _
@@ -38,6 +39,12 @@ def _check(context: Context) -> None:
             _("Nothing was touched."),
             "ungcuu drill list",
         )
+    if context.options["blind"] and context.options["all"]:
+        raise UsageFault(
+            _("People respond to one scenario at a time: --blind goes with a name or --random."),
+            _("Nothing was touched."),
+            "ungcuu drill run --random --blind",
+        )
     if name and name not in known:
         raise UsageFault(
             _("There is no scenario {name}; there are: {known}.").format(name=name, known=", ".join(known)),
@@ -52,6 +59,8 @@ def _run(context: Context) -> Result:
 
     slot = int(os.environ.get("UNGCUU_LAB_SLOT") or _SLOT)
     seed = _seed(context)
+    if context.options["blind"]:
+        return _blind(context, slot, seed)
     series = Series(context.settings, slot, context.out.note, context.options["debian"], language(), seed)
     reports = []
     for report in series.play(_names(context, seed)):
@@ -72,6 +81,20 @@ def _run(context: Context) -> Result:
         message += "\n" + _("Failed: {names}").format(names=", ".join(failed))
         return Result(Outcome.NOT_DONE, message, data, Exit.NOT_VERIFIED)
     return Result(Outcome.DONE, message, data)
+
+
+def _blind(context: Context, slot: int, seed: int | None) -> Result:
+    """Leave the response to people; what the drill says meanwhile names no step of the attack."""
+    from ungcuu.cli.commands._drill_blind import train
+    from ungcuu.core.i18n import language
+    from ungcuu.drill.player import Drill
+
+    def say(text: str) -> None:
+        if text.startswith("---"):
+            context.out.note(text)
+
+    name = _names(context, seed)[0]
+    return train(context, Drill(name, context.settings, slot, say, language=language(), seed=seed))
 
 
 def _seed(context: Context) -> int | None:
@@ -114,20 +137,13 @@ def _words(report: Report) -> str:
 
 
 def _keep(context: Context, report: Report) -> None:
-    """Record what came of it in the journal of operations: the drill's own result file is replaced each time."""
-    from ungcuu.case.journal import Journal
-    from ungcuu.core.errors import UngcuuError
-
+    """Record what came of it: the drill's own result file is replaced each time."""
     done = report.as_json()
     kept = ("scenario", "outcome", "case", "error", "variant", "noticed_by", "false_alarms", "lost")
     data = {name: done[name] for name in kept if done[name] not in (None, "", {}, [])}
-    data |= {name: seconds for name, seconds in done.items() if name.startswith("seconds_") and seconds is not None}
-    try:
-        journal = Journal.open(context.settings.operations, context.settings.keys, context.settings.heads)
-        journal.append("drill", {**data, "operator": context.settings.operator})
-    except UngcuuError as error:
-        message = _("The drill is not in the journal of operations, so the register does not know it: {why}")
-        context.out.line(message.format(why=error.what), "warn")
+    keep(
+        context, data | {name: took for name, took in done.items() if name.startswith("seconds_") and took is not None}
+    )
 
 
 VERB = Verb(
@@ -140,6 +156,8 @@ VERB = Verb(
         Option("--all", N_("Play all scenarios, on one set of hosts that is put back between them"), kind="flag"),
         Option("--random", N_("Choose the names that the intruder uses, and the scenario where none is named"), "flag"),
         Option("--seed", N_("Play the same choice again"), kind="int", metavar="N"),
+        Option("--blind", N_("Leave the response to people, and compare it with the plan"), kind="flag", default=False),
+        Option("--minutes", N_("With --blind: how long to wait for them"), kind="int", default=240, metavar="N"),
         Option("--debian", N_("Debian release of the hosts"), kind="choice", choices=SUPPORTED, default=DEFAULT),
         Option("--keep", N_("Leave the hosts running afterwards"), kind="flag", default=False),
     ),
@@ -154,5 +172,10 @@ VERB = Verb(
         N_("Detect, contain, collect, eradicate, restore, re-assess, release"),
         N_("Close the case and write the report"),
     ),
-    examples=("ungcuu drill run webshell", "ungcuu drill run --all", "ungcuu drill run --random"),
+    examples=(
+        "ungcuu drill run webshell",
+        "ungcuu drill run --all",
+        "ungcuu drill run --random",
+        "ungcuu drill run --random --blind",
+    ),
 )

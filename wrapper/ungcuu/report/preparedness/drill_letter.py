@@ -19,9 +19,12 @@ from ungcuu.case.record import Record
 from ungcuu.core.errors import UngcuuError, UsageFault
 from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
+from ungcuu.drill.scenario import SEEN_BY, Scenario, load, names
+from ungcuu.drill.techniques import TECHNIQUES
 from ungcuu.hosts.reporting_site import ReportingSite
-from ungcuu.report.format import shown_seconds, shown_time, word
+from ungcuu.report.format import shown_time, word
 from ungcuu.report.forms import Field, Form, reporter
+from ungcuu.report.preparedness.drill_trend import MEASURES, shown, target_of, values_of
 from ungcuu.report.preparedness.plan_letters import lines
 from ungcuu.report.preparedness.proofs import DRILL
 from ungcuu.report.runs import by_run, outline, run_title
@@ -99,12 +102,12 @@ def drill(site: ReportingSite, played: Played, scenario: Mapping[str, Any]) -> F
         Field("target", "3. " + _("Target: system and hosts"), True, _target(site, facts, scenario)),
         Field("people", "4. " + _("People: who took part, in which role"), True),
         Field("operators", _("Who typed the commands"), False, _operators(facts)),
-        Field("process", "5. " + _("Process: the plan and procedures that were practised"), True),
+        Field("process", "5. " + _("Process: the plan and procedures that were practised"), True, _process(played)),
         Field("technology", "6. " + _("Technology"), False, _technology(scenario)),
-        Field("attacks", "7. " + _("Attacks: kind, payload, entry point, effect"), True, _attacks(scenario)),
+        Field("attacks", "7. " + _("Attacks: kind, payload, entry point, effect"), True, _attacks(played, scenario)),
         Field("actions", "8. " + _("Each action with its effect and its record"), True, _actions(played, facts)),
         Field("findings", _("What was found (the host's word)"), False, _findings(facts)),
-        Field("measured", "9. " + _("Measured times"), True, _measured(played, facts)),
+        Field("measured", "9. " + _("What was measured"), True, _measured(played, facts)),
         Field("verdict", "10. " + _("Verdict"), True, _verdict(played, facts)),
         Field("lessons", "11. " + _("Lessons"), True, _lessons(played.records)),
         Field("follow_ups", _("Follow-ups: who, until when"), False, _follow_ups(played.records)),
@@ -153,8 +156,22 @@ def _technology(scenario: Mapping[str, Any]) -> str:
     return _("ungcuu in a lab of containers with real systemd, web server, PHP and database; no production host")
 
 
-def _attacks(scenario: Mapping[str, Any]) -> str:
-    return lines(scenario.get("attacks", ()))
+def _plan(played: Played) -> Scenario | None:
+    return load(played.scenario) if played.scenario in names() else None
+
+
+def _process(played: Played) -> str:
+    plan = _plan(played)
+    return _("response plan {name}: {title}").format(name=plan.id, title=plan.title) if plan else ""
+
+
+def _attacks(played: Played, scenario: Mapping[str, Any]) -> str:
+    """Kinds by the plan; payloads, entry points and effects as they were played."""
+    plan = _plan(played)
+    rows = [_("kind: {text}").format(text=f"{one} {TECHNIQUES[one]}") for one in (plan.techniques if plan else ())]
+    rows += [_("payload, entry point: {text}").format(text=text) for text in scenario.get("attacks", ())]
+    rows += [_("effect: {text}").format(text=text) for text in scenario.get("effects", ())]
+    return lines(rows)
 
 
 def _actions(played: Played, facts: Facts) -> str:
@@ -170,17 +187,29 @@ def _findings(facts: Facts) -> str:
 
 
 def _measured(played: Played, facts: Facts) -> str:
-    told = []
-    for title, name, derived in (
-        (_("to detect"), "seconds_to_detect", facts.seconds_to_detect),
-        (_("to contain"), "seconds_to_contain", facts.seconds_to_contain),
-        (_("to recover"), "seconds_to_recover", facts.seconds_to_recover),
-    ):
-        value = played.result.get(name)
-        seconds = float(value) if isinstance(value, int | float) else derived
-        if seconds is not None:
-            told.append(f"{title}: {shown_seconds(seconds)}")
-    return "; ".join(told)
+    """What the drill measured, with the plan's target; of an exercise what its case proves."""
+    derived = {
+        "seconds_to_detect": facts.seconds_to_detect,
+        "seconds_to_contain": facts.seconds_to_contain,
+        "seconds_to_recover": facts.seconds_to_recover,
+    }
+    values = {name: value for name, value in derived.items() if value is not None} | values_of(played.result)
+    rows = []
+    for name in (name for name in MEASURES if name in values):
+        target = target_of(played.scenario, name)
+        row = f"{_(MEASURES[name][0])}: {shown(name, values[name])}"
+        rows.append(row + (f" ({_against(target, values[name])})" if target is not None else ""))
+    noticed = played.result.get("noticed_by")
+    if isinstance(noticed, list) and noticed:
+        rows.append(
+            _("noticed by: {names}").format(names=", ".join(_(SEEN_BY.get(str(by), str(by))) for by in noticed))
+        )
+    return lines(rows)
+
+
+def _against(target: float, value: float) -> str:
+    shown_target = _("target {value}").format(value=_("{minutes} min").format(minutes=f"{target / 60:g}"))
+    return f"{shown_target}, " + _("missed") if value > target else shown_target
 
 
 def _verdict(played: Played, facts: Facts) -> str:

@@ -73,10 +73,11 @@ def drill(context: Context) -> Result:
     from ungcuu.report.preparedness import drill_letter
 
     played = drill_letter.find(context.settings, context.options["case_id"])
-    scenario = described(played.scenario, played.result.get("variant"))
+    variant = played.result.get("variant")
+    names = variant if isinstance(variant, dict) else None
     return _draft(
         context,
-        lambda site: drill_letter.drill(site, played, scenario),
+        lambda site: drill_letter.drill(site, played, described(played.scenario, names)),
         played.case.replace("/", "-") or played.scenario,
         lambda: drill_letter.doubts(played),
         practice=True,

@@ -25,8 +25,8 @@ from ungcuu.core.templates import html_environment
 from ungcuu.drill import scenario
 from ungcuu.report.format import shown_day, shown_seconds, shown_time, word, zone, zone_name
 from ungcuu.report.preparedness.proofs import DRILL
+from ungcuu.report.preparedness.trend_chart import Point, draw
 from ungcuu.report.timeline import harmless
-from ungcuu.report.trend_chart import Point, draw
 
 # Measure → its title, its unit, and the target of the scenario that it is compared with.
 MEASURES: Mapping[str, tuple[str, str, str]] = {
@@ -39,6 +39,7 @@ MEASURES: Mapping[str, tuple[str, str, str]] = {
     "lost_rows": (N_("rows lost"), "", ""),
     "lost_minutes": (N_("minutes of data lost"), "min", ""),
 }
+BLIND = "/blind"  # behind the name of a scenario to which people responded
 _SAME = 0.1  # a tenth more or less is no change: a drill on a busy machine differs by that
 
 
@@ -54,6 +55,12 @@ class Drill:
     error: str = ""
     operator: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+    blind: bool = False  # people responded, not the program
+
+    @property
+    def group(self) -> str:
+        """Whom it is compared with: what people do is not measured against what a program does."""
+        return self.scenario + (BLIND if self.blind else "")
 
 
 @dataclass(frozen=True)
@@ -101,14 +108,18 @@ def drills(settings: Settings, only: str = "") -> list[Drill]:
 
 def _drill(record: Record) -> Drill:
     data = record.data
-    lost = data.get("lost")
-    flat = {**data, **({f"lost_{name}": value for name, value in lost.items()} if isinstance(lost, Mapping) else {})}
-    values = {name: float(flat[name]) for name in MEASURES if _is_measured(flat.get(name))}
     texts = {name: str(data.get(name) or "") for name in ("scenario", "case", "error", "operator")}
     return Drill(
-        record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}", values=values,
-        **texts,
+        record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}",
+        values=values_of(data), blind=data.get("blind") is True, **texts,
     )  # fmt: skip # a table
+
+
+def values_of(data: Mapping[str, Any]) -> dict[str, float]:
+    """Return what the record of a drill measured."""
+    lost = data.get("lost")
+    flat = {**data, **({f"lost_{name}": value for name, value in lost.items()} if isinstance(lost, Mapping) else {})}
+    return {name: float(flat[name]) for name in MEASURES if _is_measured(flat.get(name))}
 
 
 def _is_measured(value: object) -> bool:
@@ -120,20 +131,27 @@ def _is_measured(value: object) -> bool:
 
 def by_scenario(found: Sequence[Drill]) -> dict[str, list[Drill]]:
     """Return the drills of each scenario, in the order of their names."""
-    names = sorted({one.scenario for one in found})
-    return {name: [one for one in found if one.scenario == name] for name in names}
+    names = sorted({one.group for one in found})
+    return {name: [one for one in found if one.group == name] for name in names}
 
 
 def trends(name: str, mine: Sequence[Drill]) -> list[Trend]:
     """Return the measures that at least one drill of this scenario took."""
-    known = scenario.load(name).targets if name in scenario.names() else None
     rows = []
-    for measure, (_title, _unit, goal) in MEASURES.items():
+    for measure in MEASURES:
         values = tuple(one.values.get(measure) for one in mine)
         if any(value is not None for value in values):
-            target = getattr(known, goal) * 60.0 if known and goal else None
-            rows.append(Trend(measure, values, target))
+            rows.append(Trend(measure, values, target_of(name, measure)))
     return rows
+
+
+def target_of(name: str, measure: str) -> float | None:
+    """Return what a scenario's plan asks of a measure, in seconds; None where it asks nothing."""
+    goal = MEASURES[measure][2]
+    known = name.removesuffix(BLIND)
+    if not goal or known not in scenario.names():
+        return None
+    return float(getattr(scenario.load(known).targets, goal)) * 60
 
 
 def shown(measure: str, value: float | None) -> str:
@@ -175,7 +193,9 @@ def as_csv(found: Sequence[Drill]) -> str:
 
 def heading(name: str) -> str:
     """Return what a scenario is called; one that is not known any more keeps its name."""
-    return f"{name}: {scenario.load(name).title}" if name in scenario.names() else name
+    known = name.removesuffix(BLIND)
+    title = f"{known}: {scenario.load(known).title}" if known in scenario.names() else known
+    return title if name == known else _("{title} (response by people)").format(title=title)
 
 
 def summary(mine: Sequence[Drill]) -> str:
@@ -220,7 +240,8 @@ def page(found: Sequence[Drill], now: str) -> str:
         }
         for name, mine in by_scenario(found).items()
     ]
-    never = [str(scenario.load(name).title) for name in scenario.names() if name not in by_scenario(found)]
+    played = {one.scenario for one in found}
+    never = [str(scenario.load(name).title) for name in scenario.names() if name not in played]
     values = {
         "lang": language(), "version": __version__, "drawn_up": f"{shown_time(now)} ({zone_name()})",
         "groups": groups, "never": never,
