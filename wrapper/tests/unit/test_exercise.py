@@ -17,6 +17,7 @@ from test_preparedness import NOW, World, at
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.lessons import record as record_lessons
 from ungcuu.cli.commands import _drill_blind
+from ungcuu.core.clock import parse_time
 from ungcuu.core.errors import Exit, Outcome
 from ungcuu.core.i18n import set_language
 from ungcuu.core.terminal import Screen
@@ -112,7 +113,7 @@ class FakeDrill:
         self.downs += 1
 
 
-def trained(world: World, drill: FakeDrill, typed: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
+def trained(world: World, drill: Any, typed: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
     out = io.StringIO()
     lines = iter(typed.splitlines())
     monkeypatch.setattr(_drill_blind, "_typed", lambda: next(lines, "end"))
@@ -150,7 +151,7 @@ def test_a_whole_response_is_done_and_an_attack_left_in_place_is_not(
 def test_a_hint_on_demand_and_an_attack_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(tmp_path / "w")
     _result, said = trained(world, FakeDrill(tmp_path / "drill"), "\nend", monkeypatch)
-    assert "Notice and confirm" in said and "$ ungcuu case note CASE" in said
+    assert "Notice and confirm" in said and "\n  $ ungcuu case note CASE" in said, "on lines of their own"
     result, said = trained(world, FakeDrill(tmp_path / "drill3", error="no lab"), "", monkeypatch)
     assert result.outcome is Outcome.NOT_DONE and DEFACEMENT.public.en not in said
 
@@ -162,7 +163,10 @@ def test_the_journals_of_the_drill_are_read(tmp_path: Path, monkeypatch: pytest.
     case = Case(apart, open_case(apart, ["web01"], "x", drill=True).id)
     world.run("collect", ago=-1)
     assert [record.kind for record in _drill_blind._records(apart)] == ["case_opened"]
-    assert exercise.deeds(case.records(), NOW)[0].word == "case open"
+    opened = case.records()[0]
+    assert exercise.deeds([opened], parse_time(opened.time))[0].word == "case open"
+    assert _drill_blind._case(apart, parse_time(opened.time)) == case.id
+    assert _drill_blind._case(apart, parse_time(opened.time) + timedelta(seconds=1)) == "", "of an earlier drill"
 
 
 def test_nobody_at_the_keyboard_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -399,7 +399,15 @@ def test_each_drill_is_kept_in_the_journal(world: World, tmp_path: Path) -> None
 
     played = mock.Mock(state=tmp_path)
     played.play.return_value = [Report("webshell", "DONE", seconds_to_contain=3.4), Report("flood", error="torn")]
-    options = {"scenario": None, "all": True, "random": False, "seed": None, "debian": "13", "keep": True}
+    options = {
+        "scenario": None,
+        "all": True,
+        "random": False,
+        "seed": None,
+        "debian": "13",
+        "keep": True,
+        "blind": False,
+    }
     context = mock.Mock(settings=world.settings, options=options)
     with mock.patch("ungcuu.drill.series.Series", return_value=played):
         result = _drill_run._run(context)

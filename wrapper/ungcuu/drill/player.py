@@ -160,10 +160,10 @@ class Drill:
 
     def _attack(self, phase: Phase) -> None:
         self.moments["attack"] = time.time()
-        if any(effect.session for effect in self.data.effects):
-            self.stage.hold_sessions()
         for step in self.data.attack:
             self._prove(phase, step.name, True, self.stage.do(step).strip()[:200])
+        if any(effect.session for effect in self.data.effects):
+            self.stage.hold_sessions()
         for effect in self.data.effects:
             there = eventually(partial(self.stage.there, effect))
             self._prove(phase, f"there: {effect.name}", there, _where(effect))
@@ -224,6 +224,7 @@ class Drill:
 
     def _prove_dead(self, phase: Phase, effect: Effect) -> None:
         """A session is dead only if its last answer came before the cut was reported."""
+        eventually(lambda: self.stage.session(effect.session).get("alive") is False)
         session = self.stage.session(effect.session)
         last = float(session.get("last", 0.0))
         dead = session.get("alive") is False and last < self.moments["contained"]

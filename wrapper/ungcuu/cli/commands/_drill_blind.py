@@ -50,6 +50,8 @@ def train(context: Context, drill: Drill) -> Result:
     good = not left and not score.faults and len(score.reached) == len(score.judged)
     outcome = Outcome.DONE if good else Outcome.NOT_DONE
     record: dict[str, object] = {"scenario": name, "outcome": outcome.value, "blind": True, **score.seconds}
+    if case := _case(apart, begun):
+        record["case"] = case
     keep(context, record | {"reached": len(score.reached), "of": len(score.judged), "left": len(left)})
     if good and not context.options["keep"]:
         drill.lab.down()
@@ -85,7 +87,7 @@ def _wait(context: Context, settings: Settings, plan: Scenario, begun: datetime)
         if typed == "end":
             return done
         if typed is not None:
-            context.out.line(exercise.hint(plan, done) or _("Nothing of the plan is left that leaves a record."))
+            context.out.block(exercise.hint(plan, done) or _("Nothing of the plan is left that leaves a record."))
 
 
 def _typed() -> str | None:
@@ -107,3 +109,15 @@ def _records(settings: Settings) -> list[Record]:
 
     folders = [settings.operations, *(settings.cases / name for name in list_ids(settings))]
     return [record for folder in folders for record in read_records(folder)]
+
+
+def _case(settings: Settings, begun: datetime) -> str:
+    """Return the newest case that was opened since the attack; empty where none was."""
+    from ungcuu.case.case import list_ids
+    from ungcuu.case.journal import read_records
+    from ungcuu.core.clock import parse_time
+
+    for name in reversed(list_ids(settings)):
+        if (records := read_records(settings.cases / name)) and parse_time(records[0].time) >= begun:
+            return name
+    return ""
