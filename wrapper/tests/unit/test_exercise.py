@@ -28,9 +28,9 @@ from ungcuu.report.preparedness.exercise import Deed
 BEGUN = datetime(2026, 11, 28, 8, tzinfo=UTC)
 DEFACEMENT = scenario.load("defacement")
 WHOLE = (
-    "case open", "case note", "case sent", "isolate", "collect", "scan", "eradicate", "case sweep", "restore",
-    "rotate", "patch", "harden", "reassess", "release", "baseline", "backup", "case report",
-    "case lessons", "case close",
+    "case open", "case note", "case sent notify-24h", "isolate", "case note", "collect", "scan", "eradicate",
+    "case sweep", "restore", "rotate", "patch", "harden", "reassess", "release", "baseline", "backup",
+    "case sent report-72h", "case report", "case sent closing", "case note", "case lessons", "case close",
 )  # fmt: skip # a table
 
 
@@ -49,7 +49,7 @@ def course(*words: str) -> list[Deed]:
 def test_each_plan_leaves_records_in_every_phase_but_can_be_told_apart_from_a_plan_alone(name: str) -> None:
     plan = scenario.load(name)
     words = [word for steps in plan.plan.phases.values() for word in exercise.wanted(steps)]
-    everything = exercise.score(plan, course(*dict.fromkeys(words)), BEGUN)
+    everything = exercise.score(plan, course(*words), BEGUN)
     assert len(everything.reached) == len(everything.judged) >= 7
     nothing = exercise.score(plan, [], BEGUN)
     assert nothing.reached == [] and nothing.seconds == {} and nothing.faults == ()
@@ -58,8 +58,18 @@ def test_each_plan_leaves_records_in_every_phase_but_can_be_told_apart_from_a_pl
 def test_a_response_by_the_plan_reaches_every_phase_with_its_times() -> None:
     found = exercise.score(DEFACEMENT, course(*WHOLE), BEGUN)
     assert len(found.reached) == len(found.judged) == 9 and found.faults == ()
-    assert found.seconds == {"seconds_to_detect": 60.0, "seconds_to_contain": 180.0, "seconds_to_recover": 600.0}
+    assert found.seconds == {"seconds_to_detect": 60.0, "seconds_to_contain": 180.0, "seconds_to_recover": 660.0}
     assert exercise.hint(DEFACEMENT, course(*WHOLE)) == ""
+
+
+def test_one_deed_counts_for_one_phase() -> None:
+    """Seen failing with each deed counted wherever it is asked for: a first scan was an eradication."""
+    flood = scenario.load("flood")
+    noticed = exercise.score(flood, course("case open", "scan", "case sent notify-24h"), BEGUN)
+    by_phase = {one.phase: one.done for one in noticed.phases}
+    assert by_phase["notice"] == ("case open", "scan") and by_phase["eradicate"] == () and by_phase["report"] == ()
+    again = exercise.score(flood, course("case open", "scan", "collect", "scan"), BEGUN)
+    assert {one.phase: one.done for one in again.phases}["eradicate"] == ("scan",)
 
 
 @pytest.mark.parametrize("early", ["eradicate", "restore", "rotate", "rebuild", "patch"])
@@ -77,8 +87,9 @@ def test_a_release_without_a_reassessment_is_a_fault() -> None:
 
 
 def test_a_hint_is_the_first_step_that_is_missing() -> None:
-    assert "$ ungcuu isolate web01 --mode maintenance" in exercise.hint(DEFACEMENT, course("case note", "case sent"))
-    assert "collect" in exercise.hint(DEFACEMENT, course("case note", "case sent", "isolate"))
+    so_far = ("case open", "case note", "case note", "case sent notify-24h")
+    assert "$ ungcuu isolate web01 --mode maintenance" in exercise.hint(DEFACEMENT, course(*so_far))
+    assert "$ ungcuu collect web01" in exercise.hint(DEFACEMENT, course(*so_far, "isolate", "case note"))
 
 
 def test_only_what_ended_done_after_the_attack_counts(tmp_path: Path) -> None:
@@ -151,7 +162,7 @@ def test_a_whole_response_is_done_and_an_attack_left_in_place_is_not(
 def test_a_hint_on_demand_and_an_attack_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(tmp_path / "w")
     _result, said = trained(world, FakeDrill(tmp_path / "drill"), "\nend", monkeypatch)
-    assert "Notice and confirm" in said and "\n  $ ungcuu case note CASE" in said, "on lines of their own"
+    assert "Notice and confirm" in said and "\n  $ ungcuu ack ALERT --confirm" in said, "on lines of their own"
     result, said = trained(world, FakeDrill(tmp_path / "drill3", error="no lab"), "", monkeypatch)
     assert result.outcome is Outcome.NOT_DONE and DEFACEMENT.public.en not in said
 

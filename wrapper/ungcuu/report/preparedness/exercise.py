@@ -7,9 +7,10 @@ was typed and failed does not. What leaves no record (a call, a look at a page) 
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ungcuu.case.facts import from_host
@@ -78,7 +79,8 @@ def deeds(records: Iterable[Record], since: datetime) -> list[Deed]:
         if record.kind == "run_finished" and record.data.get("outcome") == "DONE":
             found.append(Deed(str(record.data.get("verb")), when))
         elif record.kind in kinds:
-            found.append(Deed(kinds[record.kind], when))
+            stage = f" {record.data.get('stage')}" if record.kind == "sent" else ""
+            found.append(Deed(kinds[record.kind] + stage, when))
     return sorted(found, key=lambda one: one.time)
 
 
@@ -87,8 +89,12 @@ def wanted(steps: Sequence[Step]) -> list[str]:
     found = []
     for command in (command for step in steps for command in step.commands):
         words = shlex.split(command)[1:]
-        if words[0] == "case":
+        if words[:2] == ["case", "sent"]:
+            found.append(f"case sent {words[3]}")
+        elif words[0] == "case":
             found += [f"case {words[1]}"] if words[1] in _CASE else []
+        elif words[0] == "ack":
+            found.append("case open")  # that is what a confirmed alert leaves
         elif words[0] in _RUNS and "--plan" not in words:
             found.append(words[0])
     return list(dict.fromkeys(found))
@@ -101,16 +107,22 @@ _RUNS = (
 
 
 def score(plan: Scenario, done: Sequence[Deed], begun: datetime) -> Score:
-    """Return how the deeds compare with the plan; ``begun`` is when the attack had ended."""
-    first: dict[str, datetime] = {}
+    """Return how the deeds compare with the plan; ``begun`` is when the attack had ended.
+
+    What several phases ask for counts once for each: the scan that noticed it is not the scan after the clean-up.
+    """
+    times: dict[str, list[datetime]] = {}
     for deed in done:
-        first.setdefault(deed.word, deed.time)
+        times.setdefault(deed.word, []).append(deed.time)
+    first = {word: found[0] for word, found in times.items()}
+    asked: Counter[str] = Counter()
     phases = []
     for name, steps in plan.plan.phases.items():
         words = wanted(steps)
-        mine = [word for word in words if word in first]
-        start = min((first[word] for word in mine), default=None)
-        phases.append(Reached(name, start, tuple(mine), tuple(word for word in words if word not in first)))
+        mine = {word: times[word][asked[word]] for word in words if len(times.get(word, ())) > asked[word]}
+        asked.update(words)
+        missing = tuple(word for word in words if word not in mine)
+        phases.append(Reached(name, min(mine.values(), default=None), tuple(mine), missing))
     return Score(tuple(phases), _seconds(plan, first, begun), tuple(_faults(first)))
 
 
@@ -143,11 +155,11 @@ def _faults(first: Mapping[str, datetime]) -> Iterable[str]:
 
 def hint(plan: Scenario, done: Sequence[Deed]) -> str:
     """Return the next step of the plan of which nothing is known to be done; empty where all are."""
-    words = {deed.word for deed in done}
+    begun = min((deed.time for deed in done), default=datetime.now(UTC))
+    missing = {one.phase: one.missing for one in score(plan, done, begun).phases}
     for name, steps in plan.plan.phases.items():
         for step in steps:
-            missing = [word for word in wanted([step]) if word not in words]
-            if missing:
+            if set(wanted([step])) & set(missing[name]):
                 commands = "".join(f"\n  $ {command}" for command in step.commands)
                 return f"{_(PHASES[name])}: {step.do}{commands}"
     return ""
