@@ -36,6 +36,8 @@ answer to whatever it is asked. After each run all of this must hold:
 - no template is evaluated, no variable of the connection is overridden, no program of the host's choice runs here;
 - all processes together hold less than 512 MB, an answer without end is cut off within 30 s (and what a run costs on
   the machine at that moment), nothing is left running or lying about;
+- no secret of the inventory or of the caller's environment stands on the terminal, in a process list, a record or a
+  document;
 - it never says DONE: the liar only plays its answer, so nothing that was asked for has happened.
 
 Run all of it with `./check nightly`, one cell with

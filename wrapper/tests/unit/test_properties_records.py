@@ -73,7 +73,7 @@ def changed(good: bytes, what: str, at: int, how: int) -> bytes:
 
 @given(st.lists(CHANGE, min_size=1, max_size=3))
 def test_every_change_of_a_journal_is_found(written: Journal, changes: list[tuple[str, int, int]]) -> None:
-    """Seen failing without the signed head: every cut at the end of a record passed."""
+    """Several changes at once may not hide one another."""
     good = written.path.read_bytes()
     bad = good
     for what, at, how in changes:
