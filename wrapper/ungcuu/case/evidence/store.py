@@ -276,7 +276,7 @@ def _item(record: Mapping[str, Any]) -> Item:
         TypeError, ValueError: The line is damaged.
     """
     data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
-    return Item(**{**data, "outcome": Outcome(record.get("outcome"))})
+    return Item(**{**data, "outcome": Outcome(str(record.get("outcome")))})
 
 
 def _only_one(manifest: Path) -> int:
