@@ -35,6 +35,7 @@ class Tool(Protocol):
     working_folder: Path  # where its commands are typed
     allowed: Sequence[str]  # path patterns below the world's folder that it may write besides ``state``
     cached: Sequence[str]  # path patterns of its own code's caches, outside of the world
+    secrets: Sequence[str]  # canaries that its configuration and environment hold
     slow: Mapping[str, float]  # action → more seconds than others may take, since it asks a host that much
     opaque: Sequence[str]  # path patterns below ``state`` with bytes of the host, kept as they came
 

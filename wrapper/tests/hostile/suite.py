@@ -43,6 +43,7 @@ class Cell:
             "seconds": round(self.ran.seconds, 1),
             "mib": self.ran.memory >> 20,
             "wrong": self.wrong,
+            "canaries": len(Ungcuu.secrets),
         }
 
 

@@ -133,6 +133,7 @@ class Ungcuu:
     working_folder = ROOT
     allowed = ("home/.ansible/*", "site/known_hosts*", "tmp/*", "papers/*")
     cached = ("*/__pycache__/*.pyc*",)
+    secrets = ("canary-secret-of-a-target", "canary-secret-of-a-ping", "canary-secret-of-the-caller")
     slow: ClassVar[Mapping[str, float]] = dict.fromkeys(("audit", "harden website", "reassess", "verify"), 180.0)
     opaque = ("cases/*/evidence/*", "keys/*")
 
@@ -192,6 +193,9 @@ class Ungcuu:
         reach = {"ansible_host": "127.0.0.1", "ansible_port": world.host.port, "ansible_user": world.host.user}
         reach |= {"ansible_ssh_private_key_file": str(world.host.key), "website_vault_host": "vault01"}
         reach |= {"website_vault_address": "127.0.0.1", "management_addresses": ["127.0.0.1"]}
+        target, ping, _caller = self.secrets
+        reach |= {"watch_targets": [f"json://mai:{target}@127.0.0.1:9/"]}
+        reach |= {"watch_ping_address": f"http://127.0.0.1:9/{ping}"}
         second = {"name": "second", "website_name": "second.example", "website_root": "/var/www/second"}
         second |= {"website_user": "second", "website_health_path": "/", "website_health_text": "x"}
         first = {
@@ -248,6 +252,7 @@ class Ungcuu:
         """Nothing of whoever runs the suite, but where programs are."""
         path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
         own = {"HOME": str(world.home), "UNGCUU_STATE": str(world.state), "TMPDIR": str(world.folder / "tmp")}
+        own |= {"CLOUD_PASSWORD": self.secrets[2]}
         plain = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", "USER": world.host.user}
         return {**own, **plain, "PATH": path, "COLUMNS": "200", "LINES": "50", "PYTHONDONTWRITEBYTECODE": "1"}
 

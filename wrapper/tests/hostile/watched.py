@@ -41,6 +41,7 @@ class Ran:
     outside: list[str] = field(default_factory=list)  # files that it wrote outside of its own folders
     interrupted: bool = False  # it was still at work after its time, and got Ctrl-C
     killed: bool = False  # Ctrl-C did not end it
+    commands: set[str] = field(default_factory=set)  # what a process list showed of it
     left: list[str] = field(default_factory=list)  # processes of it that were still there when it had ended
 
     @property
@@ -121,7 +122,9 @@ def _follow(process: subprocess.Popen[bytes], terminal: int, ran: Ran, until: fl
         elif process.poll() is not None:
             break
         if time.monotonic() - weighed > 0.25:
-            ran.memory = max(ran.memory, process_guard.memory(_below(process.pid)))
+            there = _below(process.pid)
+            ran.memory = max(ran.memory, process_guard.memory(there))
+            ran.commands |= {_words(pid) for pid in there}
             weighed = time.monotonic()
         if time.monotonic() > until:
             ran.killed, ran.interrupted = ran.interrupted, True
@@ -137,6 +140,13 @@ def _signal(pid: int, number: int) -> None:
     for one in inner[:1] if number == signal.SIGINT else [*inner, pid]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(one, number)
+
+
+def _words(pid: int) -> str:
+    """The command line of a process, as everybody can read it."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
 
 
 def _below(pid: int) -> list[int]:
@@ -155,7 +165,7 @@ def _left(own: Path) -> list[str]:
     found = []
     for pid in process_guard.processes(str(own)):
         with contextlib.suppress(OSError):
-            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if not line.startswith(("ssh: ", "/usr/sbin/sshd", "sshd")) and "replies.py" not in line:
+            line = _words(pid)
+            if line and not line.startswith(("ssh: ", "/usr/sbin/sshd", "sshd")) and "replies.py" not in line:
                 found.append(line[:200])
     return found

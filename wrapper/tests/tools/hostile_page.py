@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "reference" / "hostile-replies.md"
 MEASURED = SUITE / "measured.json"
 FRESH = ROOT / ".check" / "hostile"
 
-# reply → action → [the tool's word, seconds, MiB, what did not hold]
+# reply → action → [the tool's word, seconds, MiB, what did not hold, canaries]
 Records = Mapping[str, Mapping[str, list[object]]]
 
 _INTRODUCTION = """\
@@ -36,6 +36,8 @@ answer to whatever it is asked. After each run all of this must hold:
 - no template is evaluated, no variable of the connection is overridden, no program of the host's choice runs here;
 - all processes together hold less than 512 MB, an answer without end is cut off within 30 s (and what a run costs on
   the machine at that moment), nothing is left running or lying about;
+- no secret of the inventory or of the caller's environment stands on the terminal, in a process list, a record or a
+  document;
 - it never says DONE: the liar only plays its answer, so nothing that was asked for has happened.
 
 Run all of it with `./check nightly`, one cell with
@@ -57,6 +59,7 @@ def page(records: Records) -> str:
 def _page(records: Records) -> Iterator[str]:
     cells = [cell for row in records.values() for cell in row.values()]
     held = sum(not cell[3] for cell in cells)
+    canaries = sum(bool(cell[4]) for cell in cells)
     whole = len(REPLIES) * len(ACTIONS)
     yield "# Answers of a hostile host\n"
     yield "Written by `python wrapper/tests/tools/hostile_page.py update`; do not edit.\n"
@@ -64,7 +67,7 @@ def _page(records: Records) -> Iterator[str]:
     most = max((int(str(cell[2])) for cell in cells), default=0)
     yield (
         f"{len(REPLIES)} answers × {len(ACTIONS)} verbs: {len(cells)} of {whole} cells measured, everything held in "
-        f"{held}. The most memory in any of them: {most} MiB.\n"
+        f"{held}; {canaries} of them with canaries in secrets. The most memory in any of them: {most} MiB.\n"
     )
     yield "## Answers\n"
     yield _row("answer", "who lies", "what it is")
@@ -86,7 +89,7 @@ def _page(records: Records) -> Iterator[str]:
 def _cell(cell: list[object] | None) -> str:
     if cell is None:
         return ""
-    word, _seconds, _mib, wrong = cell
+    word, _seconds, _mib, wrong, _canaries = cell
     return f"**{'; '.join(map(str, wrong))}**" if isinstance(wrong, list) and wrong else str(word)
 
 
@@ -104,7 +107,10 @@ def take_in(folder: Path) -> None:
     known = measured() if MEASURED.exists() else {}
     for path in sorted(folder.glob("*.json")):
         cell = json.loads(path.read_text("utf-8"))
-        known.setdefault(cell["reply"], {})[cell["action"]] = [cell[key] for key in ("word", "seconds", "mib", "wrong")]
+        known.setdefault(cell["reply"], {})[cell["action"]] = [
+            *(cell[key] for key in ("word", "seconds", "mib", "wrong")),
+            cell.get("canaries", 0),
+        ]
     kept = {
         reply: {action: cell for action, cell in sorted(row.items()) if action in ACTIONS}
         for reply, row in sorted(known.items())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # 500 examples for each property in an ordinary run, 10,000 in ./check nightly. No example is kept in the tree.
-for _name, _most in (("ci", 500), ("nightly", 10_000)):
+for _name, _most in (("few", 40), ("ci", 500), ("nightly", 10_000)):
     settings.register_profile(
         _name, max_examples=_most, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )

@@ -87,8 +87,10 @@ class Site:
             return []
         try:
             points: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise VaultError(f"the ledger {path} can't be read: {error}") from None
+        if not isinstance(points, list) or not all(isinstance(row, dict) and "id" in row for row in points):
+            raise VaultError(f"the ledger {path} is damaged: it is no list of restore points")
         return points
 
     def change_ledger(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:

@@ -21,6 +21,7 @@ _CHUNK = 1 << 18
 _BLOCK = 512
 _PAX_MOST = 1 << 20
 _ENTRY_FIELDS = 256
+_LATEST = 1e11  # seconds since 1970: some three thousand years
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -64,9 +65,9 @@ def _file_row(record: bytes, target: bytes) -> FileRow | None:
             int(gid),
             int(size),
             int(inode),
-            float(accessed),
-            float(modified),
-            float(changed),
+            _moment(accessed),
+            _moment(modified),
+            _moment(changed),
             _born(born),
             _text(name),
             _text(target),
@@ -75,10 +76,22 @@ def _file_row(record: bytes, target: bytes) -> FileRow | None:
         return None
 
 
+def _moment(field: bytes) -> float:
+    """Return a time that a date can be made of; the host may write ``inf`` or ``nan``, and no timeline has those.
+
+    Raises:
+        ValueError: It is none.
+    """
+    moment = float(field)
+    if not abs(moment) < _LATEST:
+        raise ValueError("no time")
+    return moment
+
+
 def _born(field: bytes) -> float | None:
     """Return the time of birth; GNU find writes ``-``, nothing, or ``-1.-0000000010`` where it is unknown."""
     try:
-        return max(float(field), 0.0) or None
+        return max(_moment(field), 0.0) or None
     except ValueError:
         return None
 

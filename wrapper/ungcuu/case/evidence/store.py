@@ -232,13 +232,11 @@ class Store:
         if not self.manifest.exists():
             return []
         found = []
-        for line in self.manifest.read_text(encoding="ascii").splitlines():
-            try:
+        for line in self.manifest.read_bytes().splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
                 record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                found.append(record)
+                if isinstance(record, dict):
+                    found.append(record)
         return found
 
     def taken(self) -> dict[tuple[str, str], Item]:
@@ -246,9 +244,9 @@ class Store:
         found: dict[tuple[str, str], Item] = {}
         for record in self.records():
             if record.get("record") == "item" and record.get("outcome") == Outcome.SUCCESS:
-                data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
-                item = Item(**{**data, "outcome": Outcome.SUCCESS})
-                found[item.profile, item.id] = item
+                with contextlib.suppress(TypeError, ValueError):
+                    item = _item(record)
+                    found[item.profile, item.id] = item
         return found
 
     def holds(self, sha256: str, size: int) -> bool:
@@ -266,9 +264,19 @@ class Store:
             if record.get("record") == "custody":
                 open_items.clear()
             elif record.get("record") == "item":
-                data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
-                open_items.append(Item(**{**data, "outcome": Outcome(record["outcome"])}))
+                with contextlib.suppress(TypeError, ValueError):
+                    open_items.append(_item(record))
         return open_items
+
+
+def _item(record: Mapping[str, Any]) -> Item:
+    """Return the item of a manifest's line.
+
+    Raises:
+        TypeError, ValueError: The line is damaged.
+    """
+    data = {key: record[key] for key in Item.__dataclass_fields__ if key in record}
+    return Item(**{**data, "outcome": Outcome(str(record.get("outcome")))})
 
 
 def _only_one(manifest: Path) -> int:
