@@ -20,6 +20,7 @@ from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.journal import read_records
 from ungcuu.case.record import Record
 from ungcuu.core.clock import parse_time
+from ungcuu.core.settings import machine_of
 from ungcuu.core.terminal import clean
 from ungcuu.watch.alerts import GRAVE, Sight
 
@@ -27,6 +28,7 @@ _CHANGING = frozenset(
     {"block", "eradicate", "harden", "lock", "patch", "rebuild", "restore", "rotate", "unblock", "unlock"}
 )
 DEPLOYED = frozenset({"web.changed", "web.code-added", "web.file-added", "web.page-added", "web.removed", "web.rights"})
+_LONGEST = 3600.0  # seconds that a run without an end in the journal is taken to have lasted
 _CLOCKS = timedelta(seconds=2)  # the host's clock and this one's differ a little
 
 
@@ -68,6 +70,24 @@ def explain(
         return rows
     works = [work for folder in _journals(state) for work in done_on(read_records(folder), host, web_root)]
     return [_explained(one, [*works, *packages]) for one in rows]
+
+
+def own_times(state: Path, host: str) -> tuple[tuple[float, float], ...]:
+    """Return from when to when runs of ours worked on a host, whatever came of them; one without an end goes on."""
+    times = [one for folder in _journals(state) for one in _times(read_records(folder), host)]
+    return tuple((begun - _CLOCKS.seconds, ended + _CLOCKS.seconds) for begun, ended in times)
+
+
+def _times(records: Iterable[Record], host: str) -> Iterator[tuple[float, float]]:
+    begun: dict[str, float] = {}
+    for record in records:
+        run = str(payload(record).get("run"))
+        if record.kind == "run_started" and host in map(machine_of, hosts_of(payload(record))):
+            begun[run] = parse_time(record.time).timestamp()
+        elif record.kind == "run_finished" and run in begun:
+            yield begun.pop(run), parse_time(record.time).timestamp()
+    for start in begun.values():
+        yield start, start + _LONGEST
 
 
 def _explained(sight: Sight, works: Iterable[Work]) -> Sight:

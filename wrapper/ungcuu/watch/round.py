@@ -29,7 +29,7 @@ from ungcuu.run.verb import Context
 from ungcuu.watch import alerts, notice, packages, quick_look, sights, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices, from_facts
-from ungcuu.watch.explained import explain, needed
+from ungcuu.watch.explained import explain, needed, own_times
 from ungcuu.watch.logs.look import LogView
 from ungcuu.watch.logs.look import look as look_at_logs
 from ungcuu.watch.outside.asking import Site
@@ -169,11 +169,12 @@ def _look_at_logs(parts: Sequence[Context], this: Round, notes: dict[str, Any]) 
     if this.why:
         return
     this.logs = LogView()
+    own = own_times(parts[0].settings.state, this.host)
     for context in parts:
         name = context.name_of(this.host)
         kept = notes if name == this.host else notes.setdefault(f"logs {name}", {})
         try:
-            view = look_at_logs(context.target(this.host), context.site.variables(this.host), kept)
+            view = look_at_logs(context.target(this.host), context.site.variables(this.host), kept, own)
         except UngcuuError as error:
             view = LogView(unseen=[_("access logs: {why}").format(why=error.what)])
         this.logs.sights += view.sights

@@ -52,11 +52,15 @@ _SECRET = re.compile(
 
 @dataclass(frozen=True)
 class Site:
-    """What is known of the website: how logins look, and in which folders only media belong."""
+    """What is known of the website: how logins look, and in which folders only media belong.
+
+    ``own``: from when to when our own runs tried the website, from the host itself.
+    """
 
     host: str
     login: Login | None = None
     media: tuple[str, ...] = ()
+    own: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass
@@ -113,13 +117,22 @@ def _time(moment: float) -> str:
 
 
 def _login(site: Site, line: Line, tally: Tally) -> Iterator[Sight]:
-    if site.login is None or line.method != "POST":
+    if site.login is None or line.method != "POST" or _ours(site, line):
         return
     if any(re.match(pattern, line.attempt) for pattern in site.login.failed):
         tally.failed += 1
     elif tally.failed >= site.login.tries and any(re.match(one, line.attempt) for one in site.login.succeeded):
         what = f"{line.path} ({tally.failed} ×)"
         yield _sight(site, "log.guessed", line, what)
+
+
+def _ours(site: Site, line: Line) -> bool:
+    """Whether it is one of the wrong logins by which `harden` and `audit` see that logins are limited.
+
+    Elsewhere in time the host's own address counts like any other: behind a proxy all visitors may have it.
+    """
+    loopback = line.address == "::1" or line.address.startswith("127.")
+    return loopback and any(begun <= line.moment <= ended for begun, ended in site.own)
 
 
 def _sent(site: Site, line: Line, tally: Tally, batch: Batch, memory: Memory) -> Iterator[Sight]:

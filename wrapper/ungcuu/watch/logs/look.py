@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,8 +36,12 @@ class LogView:
     unseen: list[str] = field(default_factory=list)
 
 
-def look(target: ssh.Target, known: Mapping[str, Any], notes: dict[str, Any]) -> LogView:
+def look(
+    target: ssh.Target, known: Mapping[str, Any], notes: dict[str, Any], own: tuple[tuple[float, float], ...] = ()
+) -> LogView:
     """Look at what web servers logged since the last round; ``notes`` is the watch's memory, which is renewed.
+
+    ``own``: from when to when our own runs tried the website.
 
     Raises:
         UngcuuError: The host could not be reached, or did not answer as expected.
@@ -47,24 +51,23 @@ def look(target: ssh.Target, known: Mapping[str, Any], notes: dict[str, Any]) ->
     config = {"patterns": PATTERNS, "cursors": memory.cursors, "bytes": BYTES, "first": FIRST, "logs": LOGS}
     config |= {"seconds": SECONDS / 2, "root": str(known.get("website_root") or "/var/www")}
     answer = Answer.read(target.name, run_program(target, "access_logs", config, SECONDS, _ANSWER))
-    return judged(target.name, known, answer, memory, notes)
+    return judged(replace(_site(target.name, known), own=own), answer, memory, notes)
 
 
-def judged(host: str, known: Mapping[str, Any], answer: Answer, memory: Memory, notes: dict[str, Any]) -> LogView:
+def judged(site: judge.Site, answer: Answer, memory: Memory, notes: dict[str, Any]) -> LogView:
     """Judge an answer of the host, and put into ``notes`` what the next round needs."""
     view, moment = LogView(), now()
     read = [line for row in answer.rows for line in lines(row.data)]
     good = [line for line in read if line is not None]
     view.lines = len(read)
     _say_unseen(view, answer, len(read) - len(good), bool(memory.cursors))
-    site = _site(host, known)
     batch = judge.Batch(sorted(good, key=_moment), answer.ages, learning=not memory.cursors)
     if site.login is None or not site.login.failed:
         view.unseen.append(_("wrong logins: they can't be distinguished in this application's log"))
     view.sights += judge.judge(site, batch, memory)
     last = str(notes.get("logs_time") or "")
     if last and parse_time(moment) - parse_time(last) < _LONG_AGO:
-        view.sights += [judge.cut(host, row.path, moment) for row in answer.rows if row.lost]
+        view.sights += [judge.cut(site.host, row.path, moment) for row in answer.rows if row.lost]
     memory.cursors = {row.path: row.cursor for row in answer.rows if row.cursor}
     newest = max((line.moment for line in good), default=0.0)
     notes |= {"logs": memory.document(newest), "logs_time": moment}
