@@ -17,7 +17,7 @@ from ungcuu.case.case import Case, find, list_cases, open_case
 from ungcuu.case.reporting import book_of
 from ungcuu.cli import intake
 from ungcuu.cli.registry import find_verb, with_defaults
-from ungcuu.contain import fast_cut
+from ungcuu.contain import early
 from ungcuu.core.clock import format_time
 from ungcuu.core.errors import Exit, JournalError
 from ungcuu.core.i18n import set_language
@@ -112,9 +112,9 @@ def test_a_state_that_cant_be_written_holds_no_cut_up(office: Office, monkeypatc
 def test_the_words_of_a_case_do_not_hold_the_fast_cut_back() -> None:
     """Seen failing with these options unknown to the first look at the words: the full parser came first."""
     words = "isolate web01 --title x --severity high --detected-at 2026-11-22 --detected-by y --way other"
-    assert fast_cut.parse([*words.split(), "--personal-data", "no", "--no-case"]) == fast_cut.Asked(("web01",))
+    assert early.parse([*words.split(), "--personal-data", "no", "--no-case"]) == (("web01",), "full", ())
     known = {option.name for option in find_verb(["isolate"]).options}
-    assert known <= {*fast_cut._WITH_VALUE, *fast_cut._FLAGS}
+    assert known <= {*early._WITH_VALUE, *early._FLAGS}
 
 
 def test_a_confirmed_finding_opens_a_case(office: Office) -> None:

@@ -138,6 +138,7 @@ def test_no_secret_is_shown(inventory: Path, text: str) -> None:
 def test_what_ansible_vault_keeps_is_not_shown(inventory: Path, tmp_path: Path, whole: bool) -> None:
     """In a process of its own: Ansible takes the vault's password once a process."""
     (tmp_path / "word").write_text("word\n", "utf-8")
+    (tmp_path / "word").chmod(0o600)
     vault = ["--vault-password-file", str(tmp_path / "word")]
     path = inventory / "host_vars" / "web01.yml"
     path.parent.mkdir()

@@ -23,7 +23,7 @@ from ungcuu.core.errors import ControllerFault
 from ungcuu.core.settings import kept_name, typed_name
 from ungcuu.core.signing import canonical
 from ungcuu.core.terminal import LIMIT, clean, clean_lines
-from ungcuu.detect import baseline, sweep, vault_view
+from ungcuu.detect import baseline, records, sweep, vault_view
 from ungcuu.hosts import data_files, remote_program
 from ungcuu.hosts.reporting_site import ReportingSite
 from ungcuu.recover import restore_points
@@ -172,7 +172,7 @@ def test_what_a_key_names_as_secret_is_gone(data: dict[str, str]) -> None:
 # --- parsers of what hosts and vaults answer --------------------------------------------------------------------------
 
 STATE_ROW = st.one_of(
-    [rows({"k": st.just(kind), **dict.fromkeys(schema, TEXTS | SCALARS)}) for kind, schema in baseline.SCHEMA.items()]
+    [rows({"k": st.just(kind), **dict.fromkeys(schema, TEXTS | SCALARS)}) for kind, schema in records.SCHEMA.items()]
 )
 
 

@@ -19,10 +19,10 @@ def process(pid: int, exe: str, **more: Any) -> dict[str, Any]:
     return row | {"website": True, "unit": UNIT, "argv": exe, "script": "", "loaded": [], "forced": ""} | more
 
 
-def host(*rows: dict[str, Any], **more: Any) -> Snapshot:
-    """Apache's main process is root's; its number is 100."""
+def host(*rows: dict[str, Any], changed: str = "", **more: Any) -> Snapshot:
+    """Apache's main process is root's; its number is 100. ``changed`` is a program that its package does not have."""
     main = process(100, APACHE, uid=0, website=False)
-    files = [file(path, "program", package="x", package_ok=True) for path in (NGINX, APACHE, SHELL)]
+    files = [file(path, "program", package="x", package_ok=path != changed) for path in (NGINX, APACHE, SHELL)]
     unit = {"name": "apache2.service", "main": ["100"], "active": True, "enabled": True}
     return snapshot(process=[main, *rows], file=files, unit=[unit], **more)
 
@@ -60,11 +60,7 @@ def test_a_child_of_a_worker_and_a_changed_program_are_found() -> None:
     """
     worker, child = process(101, APACHE, ppid=100), process(102, APACHE, ppid=101)
     assert [one.evidence["pid"] for one in flagged(host(worker, child))] == [102]
-    now = host(worker)
-    row = now.file(APACHE)
-    assert row is not None
-    row["package_ok"] = False
-    assert [one.evidence["pid"] for one in flagged(now)] == [101]
+    assert [one.evidence["pid"] for one in flagged(host(worker, changed=APACHE))] == [101]
 
 
 def test_an_id_outlasts_a_restart_and_means_one_command() -> None:
