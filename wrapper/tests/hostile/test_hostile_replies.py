@@ -1,8 +1,9 @@
 """Hosts that lie in everything they say, in front of every verb that listens to one.
 
 Each cell of the table is one reply to one action: the real command in a terminal, over a real sshd on loopback that
-plays the reply. What must hold stands in ``properties.py``. An ordinary run takes one diagonal of the table, another
-one each day, so that every reply is met; ``UNGCUU_HOSTILE=full``, as ``./check nightly`` sets it, takes all of it.
+plays the reply. What must hold stands in ``properties.py``. An ordinary run takes thirty or so of the cells that have
+held before, others each day: a cell that was never measured is no change's fault. ``UNGCUU_HOSTILE=full``, as ``./check
+nightly`` sets it, takes the whole table.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 import suite
@@ -25,8 +27,12 @@ PAPERS = ("screen-done", "markup-done", "bidi-done", "controls-done", "template-
 
 def cells() -> list[tuple[str, str]]:
     """The cells of this run."""
-    numbers = range(len(ACTIONS)) if FULL else [DAY % len(ACTIONS)]
-    return [cell for number in numbers for cell in suite.diagonal(number)]
+    if FULL:
+        return [cell for number in range(len(ACTIONS)) for cell in suite.diagonal(number)]
+    rows = json.loads(Path(__file__).with_name("measured.json").read_text("utf-8"))
+    held = [(reply, action) for reply, row in rows.items() for action, cell in row.items() if not cell[3]]
+    every = max(1, len(held) // 30)
+    return held[DAY % every :: every]
 
 
 @pytest.fixture(scope="session")

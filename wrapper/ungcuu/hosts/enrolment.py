@@ -83,8 +83,12 @@ def fetch_key(target: ssh.Target) -> HostKey:
     Raises:
         OSError: It can't be reached, or what answers does not speak SSH.
     """
+    import logging
+
     import paramiko
 
+    # Its thread logs whatever a host sends instead of a greeting, and Python prints what no handler takes.
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())
     line = _line(target)
     try:
         transport = paramiko.Transport(line)

@@ -44,8 +44,8 @@ WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milli
 
 # Actions that read large files here, or a host over SSH by themselves: each has limits of its own.
 _READERS = frozenset(
-    {"collect_evidence", "compare_baseline", "copy", "give_known_files", "quarantine_findings", "reassess_host",
-     "renew_baseline", "ungcuu_program", "ungcuu_release", "unarchive", "write_baseline"}
+    {"collect_evidence", "compare_baseline", "copy", "quarantine_findings", "reassess_host", "renew_baseline",
+     "ungcuu_program", "ungcuu_release", "unarchive", "write_baseline"}
 )  # fmt: skip # a table
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
@@ -221,6 +221,7 @@ class Runner:
         self.inventories = tuple(inventories)
         self._tally = _Tally(lambda _event: None)
         self._main = 0  # process id of ansible-playbook
+        self._baselines: int | None = None  # bytes of all that are kept here, once they were counted
         self._scale = process_guard.Scale()
 
     def cancel(self, why: str) -> None:
@@ -276,11 +277,21 @@ class Runner:
         ours = process_guard.children(str(folder))
         self._main = self._main or (ours[0] if ours else 0)
         workers = [pid for pid in ours if pid != self._main]
-        endless = self._tally.action not in _READERS and process_guard.most_read(workers) > MOST_READ
+        endless = self._tally.action not in _READERS and process_guard.most_read(workers) > self._most_read()
         if endless or self._scale.is_over(ours, most):
             self.cancel("quota")
         if self._tally.stop or (self._main and not process_guard.alive(self._main)):
             process_guard.end(str(folder))  # a killed ansible-playbook leaves workers behind
+
+    def _most_read(self) -> int:
+        """Return how many bytes a task's worker may read; one reads a baseline here before it asks the vault."""
+        if self._tally.action != "give_known_files":
+            return MOST_READ
+        if self._baselines is None:
+            hosts = self.settings.state / "hosts"
+            kept = [*hosts.glob("*/baseline.json"), *hosts.glob("*/files-*.jsonl")]
+            self._baselines = sum(path.stat().st_size for path in kept)
+        return MOST_READ + 2 * self._baselines
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig

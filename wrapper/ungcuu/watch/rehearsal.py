@@ -32,7 +32,7 @@ from ungcuu.watch.sights import digest
 
 TITLE = N_("REHEARSAL: a harmless file that ungcuu planted to try the watch; nothing needs to be done")
 SILENT = N_("a rehearsal planted a file, and the watch raised no alert or reached nobody in time")
-_SECONDS, _ANSWER, _POLL = 60, 4096, 3.0
+_SECONDS, _ANSWER, _POLL = 20, 4096, 3.0  # the first twice at most: who interrupts it waits for the removal
 
 
 @dataclass(frozen=True)
