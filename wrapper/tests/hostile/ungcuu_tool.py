@@ -88,9 +88,10 @@ ACTIONS: Mapping[str, Action] = {
 }
 # Verbs that ask no managed host anything. A verb in neither list fails the suite.
 WITHOUT_HOST: Mapping[str, str] = {
-    "ack": "alerts of the state folder", "drill report": "the state", "drill show": "prints a plan",
-    "form scenario": "prints a plan", "kit make": "the state and the inventory", "kit open": "a file and its passphrase",
-    "records": "the journals", "watch hold": "keeps a login, and reads nothing of it", "board": "shows the state folder", "completion": "prints a script",
+    "drill report": "the state", "drill show": "prints a plan", "form scenario": "prints a plan",
+    "kit make": "the state and the inventory", "kit open": "a file and its passphrase", "records": "the journals",
+    "watch hold": "keeps a login, and reads nothing of it", "ack": "alerts of the state folder",
+    "board": "shows the state folder", "completion": "prints a script",
     "drill run": "has a lab of its own", "drill list": "prints a list", "init": "only asks people and an address's key",
     "known-good make": "reads an archive", "known-good list": "prints a list", "known-good forget": "the state folder",
     "lab up": "the lab's own machines", "lab down": "the lab's own machines", "lab status": "the lab's own machines",

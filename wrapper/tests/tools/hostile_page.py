@@ -42,7 +42,8 @@ answer to whatever it is asked. After each run all of this must hold:
 
 Run all of it with `./check nightly`, one cell with
 `python wrapper/tests/hostile/suite.py --reply NAME --action NAME --again`. `./check` takes some thirty of the cells
-that have held, others each day. `adapter.py` there says what the suite needs to know of a tool: another one can take its place.
+that have held, others each day. `adapter.py` there says what the suite needs to know of a tool: another one can take
+its place.
 """
 _LEGEND = """\
 Each cell is the word of the exit code ([exit codes](exit-codes.md)) where everything held. **Bold** is what did not
