@@ -60,7 +60,7 @@ def test_a_web_shell_that_still_answers_is_noticed(attacked: Drill, monkeypatch:
     """Dead sessions are not enough: a new request must fail too."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     monkeypatch.setattr(attacked.stage, "session", lambda _log: {"alive": False, "last": 1.0})
-    with pytest.raises(DrillFailed, match="ended: the web shell answers"):
+    with pytest.raises(DrillFailed, match="gone: the web shell that answers"):
         attacked._contain(Phase("contain"))
 
 
@@ -92,14 +92,14 @@ def test_evidence_whose_hash_differs_is_noticed(attacked: Drill, monkeypatch: py
 def test_plants_left_in_place_are_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eradication that removes nothing."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
-    with pytest.raises(DrillFailed, match="ended: the web shell"):
+    with pytest.raises(DrillFailed, match="gone: the web shell"):
         attacked._eradicate(Phase("eradicate"))
 
 
 def test_a_weakness_that_comes_back_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sites that only remove the content are hit again."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
-    with pytest.raises(DrillFailed, match="ended: the weak page"):
+    with pytest.raises(DrillFailed, match="gone: the weak page"):
         attacked._recover(Phase("recover"))
 
 

@@ -274,7 +274,7 @@ class Drill:
         for effect in (effect for effect in self.data.effects if effect.page and self.data.closes):
             # A page that gives no answer at all would look like one without the intruder's words.
             answered = eventually(partial(self._answers, effect.page))
-            self._prove(phase, f"answered: {effect.name}", answered, effect.page)
+            self._prove(phase, f"the website answers there: {effect.name}", answered, effect.page)
         for ends in ("contain", "eradicate", "recover"):
             self._prove_ended(phase, ends)
         self._prove_as_before(phase)
@@ -283,7 +283,8 @@ class Drill:
         """Compare the whole host with the time before the attack, and count what people lost. Isolation has ended."""
         after = self.stage.contents()
         seen = compare(self.good, self.before, after, self.data.differs)
-        detail = f"{len(after.files)} files, {sum(map(len, after.rows.values()))} rows; {', '.join(seen.wrong[:8])}"
+        compared = f"{len(after.files)} files, {sum(map(len, after.rows.values()))} rows"
+        detail = "; ".join(filter(None, [compared, ", ".join(seen.wrong[:8])]))
         self._prove(phase, "each file and row is as in a state before the attack", not seen.wrong, detail)
         restored = any(words[0] == "restore" for words in self.data.recover)
         minutes = (self.moments["attack"] - self.moments["backup"]) / 60 if restored else 0.0
@@ -324,7 +325,7 @@ class Drill:
 
     def _prove_ended(self, phase: Phase, ends: str) -> None:
         for effect in self._ending(ends):
-            self._prove(phase, f"ended: {effect.name}", not self.stage.there(effect), _where(effect))
+            self._prove(phase, f"gone: {effect.name}", not self.stage.there(effect), _where(effect))
 
     def abandon(self) -> None:
         """Close the case of a drill that failed, so that the next one on these hosts has a case of its own."""
