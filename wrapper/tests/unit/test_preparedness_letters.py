@@ -102,7 +102,7 @@ def test_they_state_what_the_records_prove(office: Office) -> None:
     assert value(found["drill"], "verdict") == "done"
     assert "to contain: 3.4 s (target 10 min)" in value(found["drill"], "measured")
     assert "kind: T1505.003 Server Software Component: Web Shell" in value(found["drill"], "attacks")
-    assert "effect: the web shell answers" in value(found["drill"], "attacks")
+    assert "effect: the web shell that answers" in value(found["drill"], "attacks")
     assert value(found["drill"], "process") == "response plan webshell: Web shell through a weak page"
     assert "/van-ban.php" in value(found["drill"], "attacks")
     assert {"people", "lessons"} <= {field.key for field in found["drill"].lacking}
