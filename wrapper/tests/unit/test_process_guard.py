@@ -73,3 +73,15 @@ def test_what_stays_as_it_is_is_read_once(
     for _ in range(10):
         assert not scale.is_over([process.pid, process.pid + 1_000_000], 45 * _MIB + 30 * _MIB)
     assert len(exact) <= 1
+
+
+def test_workers_are_distinguished_from_what_they_start(start: Callable[[], subprocess.Popen[str]]) -> None:
+    """Where the controller is the vault, apt runs below a worker and reads its lists. Seen failing: `backup` stopped."""
+    main, worker = start(), start()  # the same command line, as after a fork
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        assert process_guard.forks(main.pid, [main.pid, worker.pid, other.pid, 2**22 + 1]) == [worker.pid]
+    finally:
+        other.kill()
+        other.wait()
+    assert process_guard.forks(0, [main.pid]) == []

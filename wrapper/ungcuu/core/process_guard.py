@@ -85,6 +85,18 @@ def memory(pids: Sequence[int]) -> int:
     return total
 
 
+def forks(main: int, pids: Sequence[int]) -> list[int]:
+    """Return those that run the very command line of ``main``: its workers, and no program that they started."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        own = Path(f"/proc/{main}/cmdline").read_bytes()
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                if pid != main and Path(f"/proc/{pid}/cmdline").read_bytes() == own:
+                    found.append(pid)
+    return found
+
+
 def most_read(pids: Sequence[int]) -> int:
     """Return the most bytes that one of the processes has read since its start, from files and pipes together."""
     most = 0

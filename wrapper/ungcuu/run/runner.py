@@ -276,7 +276,8 @@ class Runner:
         most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
         ours = process_guard.children(str(folder))
         self._main = self._main or (ours[0] if ours else 0)
-        workers = [pid for pid in ours if pid != self._main]
+        # Where the controller is the vault its modules run here too, and apt reads more than any answer has.
+        workers = process_guard.forks(self._main, ours)
         endless = self._tally.action not in _READERS and process_guard.most_read(workers) > self._most_read()
         if endless or self._scale.is_over(ours, most):
             self.cancel("quota")
