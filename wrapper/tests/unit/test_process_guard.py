@@ -76,7 +76,7 @@ def test_what_stays_as_it_is_is_read_once(
 
 
 def test_workers_are_distinguished_from_what_they_start(start: Callable[[], subprocess.Popen[str]]) -> None:
-    """Where the controller is the vault, apt runs below a worker and reads its lists. Seen failing: `backup` stopped."""
+    """Where the controller is the vault, apt runs below a worker, and reads much. Seen failing: `backup` stopped."""
     main, worker = start(), start()  # the same command line, as after a fork
     other = subprocess.Popen(["sleep", "60"])
     try:
