@@ -118,6 +118,8 @@ def test_who_asks_the_program_that_appeared_after_the_own_upload() -> None:
     assert judged([upload, line(SHELL, "POST", 200, at=60, who=HOME)], ages=fresh) == {}
     assert judged([upload, asked], ages={SHELL: NOON - 90_000}) == {}
     assert judged([upload, line(SHELL, "POST", 403, at=60)], ages=fresh) == {}
+    at_once = judged([upload, line(SHELL, "POST", 200, at=11)], ages={SHELL: NOON + 11.4})
+    assert at_once.keys() == {"log.upload-then-post"}, "a log has whole seconds"
 
 
 @pytest.mark.parametrize(

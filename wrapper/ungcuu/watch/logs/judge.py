@@ -143,10 +143,11 @@ def _sent(site: Site, line: Line, tally: Tally, batch: Batch, memory: Memory) ->
         path = found[1]
         media = any(f"/{folder.strip('/')}/" in path for folder in site.media)
         changed = batch.ages.get(path)
+        # A log has whole seconds: who asks within the second of the upload seems to ask before it.
         sent = changed is not None and any(abs(one - changed) <= NEAR for one in tally.posts)
         if media and line.status == 200:
             yield _sight(site, "log.program-in-uploads", line, f"POST {path}")
-        elif path not in memory.scripts and not batch.learning and sent and 0 <= line.moment - (changed or 0) <= NEW:
+        elif path not in memory.scripts and not batch.learning and sent and -1 < line.moment - (changed or 0) <= NEW:
             yield _sight(site, "log.upload-then-post", line, f"POST {path}")
         memory.scripts[path] = None
     tally.posts = [*tally.posts[-19:], line.moment]
