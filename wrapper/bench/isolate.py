@@ -76,22 +76,22 @@ class Bench:
         """Seconds from Enter to the last answer that the intruder got; once more where a busy machine gave it none."""
         for _ in range(5):
             self.open()
-            told: dict[str, float] = {}
-            clock = threading.Thread(target=self._hold, args=(told,))
+            heard: dict[str, float] = {}
+            clock = threading.Thread(target=self._hold, args=(heard,))
             clock.start()
             time.sleep(3)
             begun = time.time()
             press_enter()
             clock.join()
-            if told.get("last", 0.0) > begun:
-                return told["last"] - begun
+            if heard.get("last", 0.0) > begun:
+                return heard["last"] - begun
         raise TimeoutError("web01 does not answer its intruder")
 
-    def _hold(self, told: dict[str, float]) -> None:
+    def _hold(self, heard: dict[str, float]) -> None:
         ask = {"ask": "hold", "address": self.lab.address("web01"), "port": 8080, "seconds": 8}
         said = self.on("intruder01", "python3 -I -", remote_program.question("reachability", ask))
         with contextlib.suppress(remote_program.BadAnswer):
-            told.update(remote_program.answer_in(said.decode()))
+            heard.update(remote_program.answer_in(said.decode()))
 
     def bare(self, host: str = "web01") -> subprocess.Popen[bytes]:
         """The least that could be done: the same rules over the same kind of connection."""

@@ -86,12 +86,12 @@ def test_doctor_names_what_is_gone(settings: Settings) -> None:
     from types import SimpleNamespace
     from typing import Any
 
-    from ungcuu.cli.commands import doctor
+    from ungcuu.cli.commands._doctor_controller import lost_cases
 
     case = open_case(settings, ["web01"], "links")
     removed(case)
     context: Any = SimpleNamespace(settings=settings)
-    (check,) = doctor._lost_cases(context)
+    (check,) = lost_cases(context)
     assert (check.level, case.id in check.text) == ("bad", True)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.commands._doctor_controller import controller, entry
 from ungcuu.core.errors import Exit, Outcome, UngcuuError
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb, Websites
@@ -19,22 +18,15 @@ if TYPE_CHECKING:
     from ungcuu.hosts.enrolment import Check
     from ungcuu.hosts.profiles import Profile
 
-FREE_MIB = 1024  # on the controller: evidence and journals land there
 CARD_DAYS = 30
 LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
-
-
-def _check(subject: str, level: str, told: str, fix: str = "") -> Check:
-    from ungcuu.hosts.enrolment import Check
-
-    return Check(subject, level, told, fix)
 
 
 def _run(context: Context) -> Result:
     from ungcuu.run.failures import as_typed
 
     hosts = context.hosts or tuple(context.site.groups.get("website", ()))
-    found: dict[str, list[Check]] = {"controller": _controller(context)}
+    found: dict[str, list[Check]] = {"controller": controller(context)}
     for host in hosts:
         context.site.variables(host)  # unknown hosts are reported before anything is asked
     context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
@@ -62,116 +54,6 @@ def _run(context: Context) -> Result:
     return Result(Outcome.DONE, message, data, Exit.FOUND if bad else None)
 
 
-# --- the controller -----------------------------------------------------------------------------------------------
-
-
-def _controller(context: Context) -> list[Check]:
-    state = context.settings.state
-    checks = [
-        _programs(),
-        _state(state),
-        *_modes(context),
-        *_lost_cases(context),
-        _kit(context),
-        _room(state),
-        *_timers(),
-        *_names(context),
-    ]
-    return [check for check in checks if check is not None]
-
-
-def _programs() -> Check:
-    lacking = [name for name in ("ssh", "ssh-keygen", "ansible-playbook") if not _which(name)]
-    if lacking:
-        return _check(_("programs"), "bad", _("missing: {names}").format(names=", ".join(lacking)), "./ungcuu --help")
-    return _check(_("programs"), "good", "OpenSSH, Ansible")
-
-
-def _which(name: str) -> str | None:
-    import sys
-
-    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
-
-
-def _nearest(path: Path) -> Path:
-    return path if path.exists() or path.parent == path else _nearest(path.parent)
-
-
-def _state(state: Path) -> Check:
-    if not os.access(_nearest(state), os.W_OK | os.X_OK):
-        message = _("{path} can't be written: without a journal there is no run").format(path=state)
-        return _check(_("state folder"), "bad", message, _("Make it writable, or set UNGCUU_STATE."))
-    return _check(_("state folder"), "good", str(state))
-
-
-def _modes(context: Context) -> list[Check]:
-    """Report folders that others could read, and journals that can't be appended to."""
-    settings = context.settings
-    open_to_all = [
-        str(path)
-        for path in (settings.state, settings.keys, settings.heads, settings.cases, settings.state / "hosts")
-        if path.exists() and path.stat().st_mode & 0o077
-    ]
-    checks = []
-    if open_to_all:
-        message = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
-        checks.append(_check(_("modes"), "warn", message, f"chmod 700 {' '.join(open_to_all)}"))
-    journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
-    stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
-    if stuck:
-        message = _("can't be written: {paths}").format(paths=", ".join(stuck))
-        checks.append(_check(_("journal"), "bad", message, _("Fix the owner and mode of these files.")))
-    return checks or [_check(_("modes"), "good", _("private"))]
-
-
-def _lost_cases(context: Context) -> list[Check]:
-    """Name journals that their heads know and that are not there."""
-    from ungcuu.case.index import lost
-
-    return [_check(_("cases"), "bad", one.text, one.next_command) for one in lost(context.settings)]
-
-
-def _kit(context: Context) -> Check:
-    """Whether another machine could become the controller, with what holds today."""
-    from ungcuu.prepare.kit.standing import standing
-
-    fix = "ungcuu kit make --out FILE"
-    known = standing(context.settings)
-    if known is None:
-        message = _("none was made: who loses this machine loses keys, records and the way to the hosts")
-        return _check(_("controller-loss kit"), "warn", message, fix)
-    present = datetime.now(UTC)
-    if doubt := known.doubt(present):
-        return _check(_("controller-loss kit"), "warn", doubt, fix)
-    message = _("{file}, {days} days old").format(file=known.file, days=known.age_days(present))
-    return _check(_("controller-loss kit"), "good", message)
-
-
-def _room(state: Path) -> Check:
-    free = shutil.disk_usage(_nearest(state)).free >> 20
-    message = _("{free} MiB free for evidence and journals").format(free=free)
-    if free < FREE_MIB:
-        return _check(_("disk"), "bad", message, _("Free space, or set UNGCUU_STATE to another disk."))
-    return _check(_("disk"), "good", message)
-
-
-def _timers() -> list[Check]:
-    """A timer that stopped sends no reminder and starts no drill, which looks like a quiet week."""
-    from ungcuu.run import schedule
-
-    still = schedule.standing_still()
-    return [_check(_("timer"), "bad", _("{name} does not run").format(name=name), fix) for name, fix in still.items()]
-
-
-def _names(context: Context) -> list[Check]:
-    """Name what stands in the site's files and nothing reads: a misspelt fact is passed over in silence."""
-    from ungcuu.hosts.unread_variables import doubts
-
-    message = _("Correct the name, or remove it.")
-    found = doubts(context.site.inventory, context.settings.roles)
-    return [_check(_("inventory"), "warn", doubt.text, message) for doubt in found]
-
-
 # --- one host -----------------------------------------------------------------------------------------------------
 
 
@@ -186,7 +68,7 @@ def _host(context: Context, host: str) -> list[Check]:
         try:
             checks += look(context, host)
         except (OSError, ValueError, UngcuuError) as error:
-            checks.append(_check(look.__name__.strip("_"), "bad", str(error)))
+            checks.append(entry(look.__name__.strip("_"), "bad", str(error)))
     return checks
 
 
@@ -197,8 +79,8 @@ def _variables(context: Context, host: str) -> list[Check]:
         return []
     wrong = website_facts.problems(context.site, host)
     if not wrong:
-        return [_check(_("inventory"), "good", _("complete"))]
-    return [_check(_("inventory"), "bad", told, website_facts.where_to_fix(context.site)) for told in wrong]
+        return [entry(_("inventory"), "good", _("complete"))]
+    return [entry(_("inventory"), "bad", told, website_facts.where_to_fix(context.site)) for told in wrong]
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:
@@ -208,11 +90,11 @@ def _allow_list(context: Context, host: str) -> list[Check]:
         allowed = allowlist.allow_list(card.management(context.site.variables(host)))
     except allowlist.Unresolved as gap:
         message = _("the name {name} resolves to no address; isolate would refuse").format(name=gap.name)
-        return [_check(_("allow-list"), "bad", message, _("Put the address into management_addresses."))]
+        return [entry(_("allow-list"), "bad", message, _("Put the address into management_addresses."))]
     wide = [net for net in (*allowed.ipv4, *allowed.ipv6) if net.endswith("/0")]
     if wide:
         message = _("it lets everybody in: {nets}").format(nets=", ".join(wide))
-        return [_check(_("allow-list"), "bad", message, _("Name the responders' addresses only."))]
+        return [entry(_("allow-list"), "bad", message, _("Name the responders' addresses only."))]
     return []
 
 
@@ -224,7 +106,7 @@ def _login(context: Context, host: str) -> list[Check]:
 
     target = context.site.target(host)
     if not enrolment.pinned_keys(target.known_hosts, host):
-        return [_check(_("host key"), "bad", _("none is pinned"), f"ungcuu enrol {host}")]
+        return [entry(_("host key"), "bad", _("none is pinned"), f"ungcuu enrol {host}")]
     rules = ""
     try:
         draft = card.build(context.site, host)
@@ -240,7 +122,7 @@ def _login(context: Context, host: str) -> list[Check]:
         message = _("it says that it is isolated, but this controller did not do it")
         if marked:
             message = _("it says that the rules of its isolation are gone")
-        checks.append(_check(_("isolation"), "bad" if marked else "warn", message, f"ungcuu isolate {host}"))
+        checks.append(entry(_("isolation"), "bad" if marked else "warn", message, f"ungcuu isolate {host}"))
     return [*checks, *(comparison.checks(context.site, host) if said else ())]
 
 
@@ -254,7 +136,7 @@ def _seen(context: Context, host: str, seen: str) -> list[Check]:
     if kept.allow.holds(seen):
         return []
     text = _("it sees this controller as {seen}, which the card does not allow; isolate would refuse").format(seen=seen)
-    return [_check(_("allow-list"), "bad", text, f"ungcuu enrol {host}")]
+    return [entry(_("allow-list"), "bad", text, f"ungcuu enrol {host}")]
 
 
 def _card(context: Context, host: str) -> list[Check]:
@@ -264,12 +146,12 @@ def _card(context: Context, host: str) -> list[Check]:
 
     wrong = _card_fault(context, host)
     if not wrong:
-        return [_check(_("containment card"), "good", _("fresh"))]
+        return [entry(_("containment card"), "good", _("fresh"))]
     try:
         card.refresh(context.site, host)
     except (OSError, allowlist.Unresolved, ssh.HostKeyRefused):
-        return [_check(_("containment card"), "bad", wrong, f"ungcuu enrol {host}")]
-    return [_check(_("containment card"), "warn", _("{wrong}; it was recreated").format(wrong=wrong))]
+        return [entry(_("containment card"), "bad", wrong, f"ungcuu enrol {host}")]
+    return [entry(_("containment card"), "warn", _("{wrong}; it was recreated").format(wrong=wrong))]
 
 
 def _card_fault(context: Context, host: str) -> str:
@@ -303,7 +185,7 @@ def _containment(context: Context, host: str) -> list[Check]:
     if found is None:
         return []
     isolation_watch.record_change(context.settings, host, found.look)
-    return [_check(_("isolation"), isolation_watch.STYLES[found.look.state], found.text, found.next)]
+    return [entry(_("isolation"), isolation_watch.STYLES[found.look.state], found.text, found.next)]
 
 
 def _vantage(context: Context, host: str) -> list[Check]:
@@ -318,15 +200,15 @@ def _vantage(context: Context, host: str) -> list[Check]:
     if not name:
         message = _("no second machine can look at an isolated host from outside")
         mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
-        checks.append(_check(_("vantage"), "warn", message, mending))
+        checks.append(entry(_("vantage"), "warn", message, mending))
     elif name == context.site.variables(host).get("website_vault_host"):
         message = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
-        checks.append(_check(_("vantage"), "good", message.format(name=name)))
+        checks.append(entry(_("vantage"), "good", message.format(name=name)))
     else:
-        checks.append(_check(_("vantage"), "good", name))
+        checks.append(entry(_("vantage"), "good", name))
     if not context.site.variables(host).get("isolation_switch_note"):
         message = _("no note says where to cut the host off without its help")
-        checks.append(_check(_("switch"), "warn", f"isolation_switch_note: {message}", where_to_fix(context.site)))
+        checks.append(entry(_("switch"), "warn", f"isolation_switch_note: {message}", where_to_fix(context.site)))
     return checks
 
 
@@ -337,7 +219,7 @@ def _blocks(context: Context, host: str) -> list[Check]:
     if not over:
         return []
     message = _("time to decide about {networks}; they stay blocked until then").format(networks=", ".join(over))
-    return [_check(_("blocks"), "warn", message, f"ungcuu unblock {host} {' '.join(over)}")]
+    return [entry(_("blocks"), "warn", message, f"ungcuu unblock {host} {' '.join(over)}")]
 
 
 def _lock(context: Context, host: str) -> list[Check]:
@@ -347,7 +229,7 @@ def _lock(context: Context, host: str) -> list[Check]:
 
     found = [run for run in open_runs(context.settings, [host]) if not run.alive]
     checks = [
-        _check(
+        entry(
             _("open run"),
             "warn",
             _("{verb}, begun {started}: its outcome is unknown").format(verb=run.verb, started=run.started),
@@ -361,7 +243,7 @@ def _lock(context: Context, host: str) -> list[Check]:
     message = _("held by {user} since {since}: {verb}").format(
         user=holder.get("user"), since=holder.get("since"), verb=holder.get("verb")
     )
-    return [*checks, _check(_("lock"), "warn", message, _("Wait for it, or ask who holds it."))]
+    return [*checks, entry(_("lock"), "warn", message, _("Wait for it, or ask who holds it."))]
 
 
 def _baseline(context: Context, host: str) -> list[Check]:
@@ -372,8 +254,8 @@ def _baseline(context: Context, host: str) -> list[Check]:
     known = baseline.load(context.settings.state, context.name_of(host))
     if known is None:
         message = _("there is none; scan has nothing to compare with")
-        return [_check(_("baseline"), "warn", message, f"ungcuu baseline {context.name_of(host)}")]
-    return [_check(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
+        return [entry(_("baseline"), "warn", message, f"ungcuu baseline {context.name_of(host)}")]
+    return [entry(_("baseline"), "good", _("signed, taken {when}").format(when=known.taken))]
 
 
 def _application(context: Context, host: str) -> list[Check]:
@@ -391,15 +273,15 @@ def _application(context: Context, host: str) -> list[Check]:
     profile = profiles.of_site(name, known.get("website_profile_facts"))
     if profile is None:
         message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
-        return [_check(_("application"), "warn", message, where_to_fix(context.site))]
+        return [entry(_("application"), "warn", message, where_to_fix(context.site))]
     by_hand = _by_hand(profile, bool(known.get("website_database_name")))
     taken = baseline.load(context.settings.state, context.name_of(host))
     gaps = coverage.sentences(coverage.known_gaps(taken.snapshot)) if taken else coverage.sentences(profile.gaps())
     if gaps:
         message = _("scan does not look at: {what}").format(what="; ".join(gaps))
-        return [_check(_("application"), "warn", message, _("A person has to look at it before a release.")), *by_hand]
+        return [entry(_("application"), "warn", message, _("A person has to look at it before a release.")), *by_hand]
     message = _("scan reads its data by the profile of {title}").format(title=profile.title)
-    return [_check(_("application"), "good", message), *by_hand]
+    return [entry(_("application"), "good", message), *by_hand]
 
 
 def _by_hand(profile: Profile, database: bool) -> list[Check]:
@@ -409,10 +291,10 @@ def _by_hand(profile: Profile, database: bool) -> list[Check]:
     rows = []
     if left := profile.unrotated(database):
         message = _("rotate does not replace: {what}").format(what="; ".join(map(shown, left)))
-        rows.append(_check(_("credentials"), "warn", message, _("A person has to do it before a release.")))
+        rows.append(entry(_("credentials"), "warn", message, _("A person has to do it before a release.")))
     if profile.trial is None:
         message = _("the profile does not say how an editor works: harden and patch try reading alone")
-        rows.append(_check(_("editor"), "warn", message, _("Log in and save a page after each change.")))
+        rows.append(entry(_("editor"), "warn", message, _("Log in and save a page after each change.")))
     return rows
 
 
@@ -428,7 +310,7 @@ def _backup(context: Context, host: str) -> list[Check]:
     if wrong := restore_points.alerts(folder):
         levels = {"high": "bad"}
         return [
-            _check(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {name}")
+            entry(_("backup"), levels.get(alert.severity, "warn"), alert.text, f"ungcuu {alert.verb} {name}")
             for alert in wrong
         ]
     point, proven = restore_points.newest(folder), restore_points.last_proven(folder)
@@ -436,7 +318,7 @@ def _backup(context: Context, host: str) -> list[Check]:
     said = "; ".join(
         [message.format(time=point.time if point else "–", proven=proven), *(point.judged() if point else ())]
     )
-    return [_check(_("backup"), "good", said)]
+    return [entry(_("backup"), "good", said)]
 
 
 def _watch(context: Context, host: str) -> list[Check]:
@@ -446,8 +328,8 @@ def _watch(context: Context, host: str) -> list[Check]:
     from ungcuu.watch import health
 
     found = health.troubles(context.settings, host)
-    rows = [_check(_("watch"), trouble.level, trouble.text, trouble.command) for trouble in found]
-    return rows or [_check(_("watch"), "good", _("it looks; no alert waits for anybody"))]
+    rows = [entry(_("watch"), trouble.level, trouble.text, trouble.command) for trouble in found]
+    return rows or [entry(_("watch"), "good", _("it looks; no alert waits for anybody"))]
 
 
 def _vault(context: Context, host: str) -> list[Check]:
@@ -461,14 +343,14 @@ def _vault(context: Context, host: str) -> list[Check]:
         return [_own_vault()]
     target = context.site.target(str(vault))
     if not enrolment.pinned_keys(target.known_hosts, str(vault)):
-        return [_check(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
+        return [entry(_("vault"), "bad", _("its key is not pinned"), f"ungcuu enrol {vault}")]
     checks, _said = enrolment.survey(target)
     bad = [
-        _check(_("vault {subject}").format(subject=check.subject), "bad", check.text, check.fix)
+        entry(_("vault {subject}").format(subject=check.subject), "bad", check.text, check.fix)
         for check in checks
         if check.level == "bad" and check.subject != "nft"
     ]
-    return bad or [_check(_("vault"), "good", _("{vault} answers").format(vault=vault))]
+    return bad or [entry(_("vault"), "good", _("{vault} answers").format(vault=vault))]
 
 
 def _own_vault() -> Check:
@@ -476,9 +358,9 @@ def _own_vault() -> Check:
     import subprocess
 
     if os.geteuid() == 0 or subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return _check(_("vault"), "good", _("it is this controller"))
+        return entry(_("vault"), "good", _("it is this controller"))
     message = _("it is this controller, where this account can't become root without a password")
-    return _check(_("vault"), "bad", message, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
+    return entry(_("vault"), "bad", message, _("Add a file to /etc/sudoers.d: USER ALL=(root) NOPASSWD: ALL"))
 
 
 VERB = Verb(
