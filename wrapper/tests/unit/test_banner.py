@@ -14,6 +14,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.hosts import ssh
 from ungcuu.run import runner
 from ungcuu.run.failures import problem_of
+from ungcuu.run.tally import RunResult
 
 BANNER = "*** AUTHORISED USE ONLY ***\nAll activity is logged. Máy chủ của Sở Công Thương.\n"
 TASKS = """
@@ -45,7 +46,7 @@ def test_what_ssh_itself_says_is_still_told(server: ssh.Target, tmp_path: Path) 
     assert "Permission denied" in refused.detail and "AUTHORISED" not in refused.detail
 
 
-def run(server: ssh.Target, tmp_path: Path, **more: str) -> runner.RunResult:
+def run(server: ssh.Target, tmp_path: Path, **more: str) -> RunResult:
     """Run a playbook with the ansible.cfg that is shipped."""
     known = shutil.copy(server.known_hosts, tmp_path / "known_hosts")
     settings = content.make(tmp_path, ask=TASKS)

@@ -22,7 +22,7 @@ from ungcuu.core.terminal import Screen
 from ungcuu.run import flow, runner
 from ungcuu.run.events import Report
 from ungcuu.run.fleet import Fleet
-from ungcuu.run.runner import HostResult, RunResult
+from ungcuu.run.tally import HostResult, RunResult
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
 HOSTS = tuple(f"web{number:02}" for number in range(1, 6))

@@ -12,7 +12,7 @@ from test_runner import go, play
 
 from ungcuu.core.errors import Outcome
 from ungcuu.hosts.ssh import Target
-from ungcuu.run.runner import RunResult
+from ungcuu.run.tally import RunResult
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif(not Path(SSHD).exists(), reason="needs openssh-server's sshd")

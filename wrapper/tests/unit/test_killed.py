@@ -24,7 +24,7 @@ from ungcuu.run import flow, liveness
 from ungcuu.run.events import Event, Status, parse
 from ungcuu.run.failures import problem_of
 from ungcuu.run.resume import open_runs
-from ungcuu.run.runner import HostResult, RunResult, _after
+from ungcuu.run.tally import HostResult, RunResult, after
 from ungcuu.run.verb import Phase, Verb
 
 
@@ -105,14 +105,14 @@ def result_event(**result: object) -> Event:
 def test_a_task_whose_ssh_was_killed_has_no_result() -> None:
     """Seen failing: "MODULE FAILURE … the steps before it are done; this one and those after it are not"."""
     cut = result_event(rc=-9, msg="MODULE FAILURE", module_stdout="")
-    after = _after(HostResult(Outcome.DONE, ok=3), cut)
-    assert (after.outcome, after.problem, after.cut) == (Outcome.UNKNOWN, "no result", "Change it")
+    judged = after(HostResult(Outcome.DONE, ok=3), cut)
+    assert (judged.outcome, judged.problem, judged.cut) == (Outcome.UNKNOWN, "no result", "Change it")
     # Where the playbook goes on and judges it, the judgement is no more certain.
-    went_on = _after(HostResult(Outcome.DONE), dataclasses.replace(cut, status=Status.OK))
-    judged = _after(went_on, dataclasses.replace(cut, cut=False, task="Judge it"))
+    went_on = after(HostResult(Outcome.DONE), dataclasses.replace(cut, status=Status.OK))
+    judged = after(went_on, dataclasses.replace(cut, cut=False, task="Judge it"))
     assert (judged.outcome, judged.cut, judged.task) == (Outcome.UNKNOWN, "Change it", "Judge it")
     # A command that a signal ended on the host did end there, and its module said so.
-    ended = _after(HostResult(Outcome.DONE), result_event(rc=-9, cmd=["sleep", "9"], msg="non-zero return code"))
+    ended = after(HostResult(Outcome.DONE), result_event(rc=-9, cmd=["sleep", "9"], msg="non-zero return code"))
     assert (ended.outcome, ended.problem) == (Outcome.NOT_DONE, "failed")
 
 

@@ -14,7 +14,8 @@ from ungcuu.core.clock import parse_time
 from ungcuu.core.errors import Outcome, Refused, UsageFault
 from ungcuu.core.terminal import Screen
 from ungcuu.detect.advice import Seen, choose, commands
-from ungcuu.run.runner import Report, RunResult
+from ungcuu.run.events import Report
+from ungcuu.run.tally import RunResult
 from ungcuu.run.verb import Context
 
 

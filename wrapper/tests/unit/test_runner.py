@@ -23,6 +23,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.run import runner
 from ungcuu.run.events import Event, Status
 from ungcuu.run.failures import problem_of
+from ungcuu.run.tally import RunResult
 
 
 def play(tasks: str) -> str:
@@ -30,7 +31,7 @@ def play(tasks: str) -> str:
     return head + textwrap.indent(textwrap.dedent(tasks).strip() + "\n", "    ")
 
 
-def go(settings: Settings, playbook: str, *hosts: str, **more: Any) -> runner.RunResult:
+def go(settings: Settings, playbook: str, *hosts: str, **more: Any) -> RunResult:
     assert settings.content
     inventory = settings.content / "inventory" / "site"
     return runner.run(settings, (inventory,), playbook, hosts or ("web01",), more.pop("variables", {}), **more)

@@ -26,7 +26,7 @@ from ungcuu.detect import findings
 from ungcuu.hosts.site import Site
 from ungcuu.run import locks
 from ungcuu.run.ledger import open_ledger
-from ungcuu.run.runner import HostResult, RunResult
+from ungcuu.run.tally import HostResult, RunResult
 from ungcuu.run.verb import Context, Verb
 from ungcuu.watch import health, history, packages, quick_look, rehearsal, store
 from ungcuu.watch import round as rounds

@@ -25,7 +25,7 @@ from ungcuu.core.settings import machine_of
 from ungcuu.core.terminal import clean
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import HostResult, RunResult
+    from ungcuu.run.tally import HostResult, RunResult
     from ungcuu.run.verb import Verb
 
 

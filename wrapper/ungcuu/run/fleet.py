@@ -19,7 +19,7 @@ from ungcuu.run.failures import problem_of
 from ungcuu.run.verb import OUTCOMES
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
     from ungcuu.run.verb import Context
 
 FEW = 3  # hosts whose steps can be followed on a screen

@@ -35,7 +35,7 @@ from ungcuu.run.verb_plan import make_plan, resolve_hosts, secret_options
 if TYPE_CHECKING:
     from ungcuu.core.settings import Settings
     from ungcuu.core.terminal import Screen
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 _begun: list[str] = []
 

@@ -16,7 +16,7 @@ from ungcuu.core.sentences import word
 from ungcuu.run.events import Event
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
     from ungcuu.run.verb import Context
 
 CHANGES, NOT_KNOWN, DIFFERENCES = N_("changes"), N_("changes not known"), N_("differences")

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,9 @@ from ungcuu.core.scratch import private_folder
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen, clean
 from ungcuu.run import liveness
-from ungcuu.run.events import OWN_CHECK, RESULT_LIMIT, Event, Report, Status, parse
+from ungcuu.run.events import RESULT_LIMIT, Event
+from ungcuu.run.tally import KILLED, HostResult, OnEvent, RunResult, Tally
 
-MOST_EVENTS = 50_000
-MOST_REPORT_BYTES = 64 << 20
 MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
 MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
 MOST_READ = 32 << 20  # bytes that the worker of one task may read: it slows down with what a host answers without end
@@ -55,160 +54,6 @@ _INHERITED = frozenset(
      "ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "UNGCUU_LAB_SLOT", "UNGCUU_STATE"}
 )  # fmt: skip # a table
 
-_NEVER_CONNECTED = re.compile(
-    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Could not resolve hostname"
-    r"|Permission denied \(|Operation timed out|Connection closed by .* port \d+\s*$"
-)
-_KEY_REFUSED = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for")
-
-KILLED = 254  # the exit code that we give to an ansible-playbook that a signal ended
-
-OnEvent = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class HostResult:
-    """What became of one host.
-
-    ``problem`` is empty or one of failed, unreachable, helper unreachable, host key, lost, no result, interrupted, cut
-    short, stopped, not started. ``helper`` is the other host that the step was to be done on (the vault), where it was
-    that one which failed or did not answer. ``cut`` names a task whose result did not arrive, though the playbook went
-    on to judge that.
-    """
-
-    outcome: Outcome
-    problem: str = ""
-    task: str = ""
-    message: str = ""
-    ok: int = 0
-    changed: int = 0
-    helper: str = ""
-    cut: str = ""
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What became of one playbook run. ``cut_short`` says why it was stopped, if it was."""
-
-    playbook: str
-    outcome: Outcome
-    hosts: Mapping[str, HostResult]
-    reports: tuple[Report, ...] = ()
-    seconds: float = 0.0
-    cut_short: str = ""
-    message: str = ""
-    fault: BaseException | None = None
-    foretold: tuple[Event, ...] = ()  # in check mode: each task that would change something
-
-    @property
-    def changed(self) -> int:
-        """How many tasks changed something."""
-        return sum(host.changed for host in self.hosts.values())
-
-    def data_of(self, kind: str, host: str | None = None) -> list[Mapping[str, object]]:
-        """Return the data of every report of a kind."""
-        return [r.data for r in self.reports if r.kind == kind and host in (None, r.host)]
-
-
-@dataclass
-class _Tally:
-    """Counts events while a run goes on."""
-
-    on_event: OnEvent
-    screen: Screen | None = None  # where Ansible's own words go, if anywhere
-    hosts: dict[str, HostResult] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
-    foretold: list[Event] | None = None  # kept in check mode alone
-    events: int = 0
-    report_bytes: int = 0
-    stop: str = ""
-    fault: BaseException | None = None
-    last_output: str = ""
-    unmatched: bool = False  # a play named none of the hosts
-    plays: int = 0
-    started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
-    action: str = ""  # what the task does that was last started
-    ended: bool = False  # Ansible's summary arrived: all that was started has a result
-
-    def take(self, raw: Mapping[str, Any]) -> bool:
-        """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
-        try:
-            self._take(raw)
-        except BaseException as error:  # whatever it is, the run must stop and the user must see it
-            self.fault = self.fault or error
-            self.stop = self.stop or "fault"
-        return False  # nothing is written to the folder of artifacts
-
-    def _take(self, raw: Mapping[str, Any]) -> None:
-        self.events += 1
-        if self.events > MOST_EVENTS:
-            self.stop = self.stop or "quota"
-            return
-        if raw.get("event") in ("verbose", "error", "warning") and raw.get("stdout"):
-            self.last_output = f"{self.last_output}\n{raw['stdout']}"[-4000:]
-        self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
-        if self.screen is not None and raw.get("stdout"):
-            self.screen.block(raw["stdout"])
-        self._follow(raw)
-        event = parse(raw)
-        if event is None or self.stop:
-            return
-        self._count(event)
-        self.on_event(event)
-
-    def _follow(self, raw: Mapping[str, Any]) -> None:
-        """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
-        kind, data = raw.get("event"), raw.get("event_data") or {}
-        self.plays += kind == "playbook_on_play_start"
-        self.ended = self.ended or kind == "playbook_on_stats"
-        if kind == "runner_on_start":
-            self.started[clean(data.get("host", ""), 200)] = clean(data.get("task", ""), 200)
-            self.action = str(data.get("task_action", "")).rpartition(".")[2]
-
-    def interrupted(self, code: int) -> bool:
-        """Whether Ansible ended in the middle of its work, so that a task may have had its effect without a result."""
-        return not self.ended and bool(self.started or (code == KILLED and self.plays))
-
-    def _count(self, event: Event) -> None:
-        self.report_bytes += sum(len(str(r.data)) for r in event.reports)
-        if event.lost or self.report_bytes > MOST_REPORT_BYTES:
-            self.stop = "quota"
-        self.reports.extend(event.reports)
-        if self.foretold is not None and event.status is Status.CHANGED:
-            self.foretold.append(event)
-        if event.host:
-            before = self.hosts.get(event.host, HostResult(Outcome.DONE))
-            self.hosts[event.host] = _after(before, event)
-
-
-def _after(host: HostResult, event: Event) -> HostResult:
-    """Return a host's result after one more event. The run's own verdict clears a fixed failure."""
-    if event.cut:
-        host = replace(host, cut=host.cut or event.task)
-    if event.status in (Status.OK, Status.CHANGED, Status.SKIPPED, Status.IGNORED):
-        # Neither asks the host: only what does distinguishes a host that was lost from one that was never reached.
-        asked = event.status is not Status.SKIPPED and not event.task.startswith(OWN_CHECK)
-        return replace(host, ok=host.ok + asked, changed=host.changed + (event.status is Status.CHANGED))
-    if event.status is Status.FAILED:
-        outcome, problem = (Outcome.UNKNOWN, "no result") if host.cut else (Outcome.NOT_DONE, "failed")
-        return replace(
-            host, outcome=outcome, problem=problem, task=event.task, message=event.message, helper=event.delegate
-        )
-    return _unreached(host, event) if event.status is Status.UNREACHABLE else host
-
-
-def _unreached(host: HostResult, event: Event) -> HostResult:
-    """Return what a task without connection means: refused, never begun, failed at a helper, or unknown."""
-    outcome, problem, message = Outcome.NOT_DONE, "unreachable", event.message
-    never = _NEVER_CONNECTED.search(message)
-    if _KEY_REFUSED.search(message):
-        problem = "host key"
-    elif never and event.delegate:
-        problem = "helper unreachable"
-    elif not never or host.ok:
-        outcome, problem = Outcome.UNKNOWN, "lost"
-    return replace(host, outcome=outcome, problem=problem, task=event.task, message=message, helper=event.delegate)
-
 
 class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
@@ -219,7 +64,7 @@ class Runner:
         self.run_id = run_id
         self.settings, self.playbook, self.hosts = settings, playbook, tuple(hosts)
         self.inventories = tuple(inventories)
-        self._tally = _Tally(lambda _event: None)
+        self._tally = Tally(lambda _event: None)
         self._main = 0  # process id of ansible-playbook
         self._baselines: int | None = None  # bytes of all that are kept here, once they were counted
         self._scale = process_guard.Scale()
@@ -231,7 +76,7 @@ class Runner:
     def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
         """Run to the end; see :func:`run`."""
         started = time.monotonic()
-        self._tally = _Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
+        self._tally = Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
         self._tally.foretold = [] if check else None
         with private_folder("env", "tmp") as folder:
             _write(folder / "env" / "extravars", untemplated(variables))
@@ -317,7 +162,7 @@ class Runner:
         """Return the settings of ansible-runner: no files of events and output, and look often whether to stop."""
         return {
             "pexpect_timeout": POLL_SECONDS,
-            "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see _Tally
+            "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see Tally
             "suppress_output_file": True,
         }
 
@@ -509,7 +354,7 @@ def _write(path: Path, data: object) -> None:
         json.dump(data, file)
 
 
-def _quietly(work: Callable[[], object], tally: _Tally) -> None:
+def _quietly(work: Callable[[], object], tally: Tally) -> None:
     """Run in a thread; what it raises is kept for the one that waits."""
     try:
         work()

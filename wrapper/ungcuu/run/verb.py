@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ungcuu.hosts.ssh import Target
     from ungcuu.run.ledger import Recorder
     from ungcuu.run.plan import Plan
-    from ungcuu.run.runner import HostResult, RunResult
+    from ungcuu.run.tally import HostResult, RunResult
 
 __all__ = ["Argument", "Context", "Exit", "Hosts", "Option", "Outcome", "Phase", "Result", "Verb", "Websites"]
 

@@ -8,7 +8,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Exit, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 def _after(context: Context, _result: RunResult) -> Result | None:

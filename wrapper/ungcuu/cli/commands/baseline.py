@@ -12,7 +12,7 @@ from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 _MOST_DAYS = 366  # for which a person's word on a finding holds

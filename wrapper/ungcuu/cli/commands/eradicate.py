@@ -11,7 +11,7 @@ from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 def _variables(options: Mapping[str, object]) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from ungcuu.core.i18n import N_, _, ngettext
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 _ACCEPTED = "website_probe_accept_failing"

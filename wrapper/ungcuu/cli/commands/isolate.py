@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ungcuu.contain.cut_off import Cut
     from ungcuu.contain.fast_cut import Cutting
     from ungcuu.contain.outside import Look
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 # Seconds after which a host that has not answered is looked at from outside: with the look, an answer within ten.
@@ -191,7 +191,7 @@ def _result(
 ) -> Result:
     """Judge each host by what was seen from outside last; of one host alone, raise what is wrong with it."""
     from ungcuu.contain import outside, verdict
-    from ungcuu.run.runner import HostResult
+    from ungcuu.run.tally import HostResult
 
     lines, outcomes = [], []
     for card in cutting.cards:

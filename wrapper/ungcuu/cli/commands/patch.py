@@ -13,7 +13,7 @@ from ungcuu.core.phrases import Change
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 _APPLICATION = "patch_application"

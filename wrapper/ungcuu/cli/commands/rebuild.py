@@ -10,7 +10,7 @@ from ungcuu.core.phrases import Proof, Side, phrase
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 
 def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
 if TYPE_CHECKING:
     from ungcuu.recover.restore_points import RestorePoint
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 _MOST = 10  # points that are explained
 

@@ -12,7 +12,7 @@ from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb, Website
 
 if TYPE_CHECKING:
     from ungcuu.detect.grouping import Group
-    from ungcuu.run.runner import RunResult
+    from ungcuu.run.tally import RunResult
 
 _STYLES = {"critical": "bad", "high": "bad", "medium": "warn"}
 _SHOWN = 60
