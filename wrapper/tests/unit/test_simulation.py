@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from unittest import mock
 
@@ -9,8 +10,8 @@ import pytest
 
 from ungcuu.core.errors import ControllerFault, UsageFault
 from ungcuu.core.settings import Settings
-from ungcuu.drill import series
-from ungcuu.drill.comparison import Contents, compare
+from ungcuu.drill import host_contents, series
+from ungcuu.drill.comparison import FROM_PACKAGE, Contents, compare
 from ungcuu.drill.simulation import Simulation, filled, load, playable, variant
 from ungcuu.hosts.data_files import read_text
 
@@ -112,6 +113,19 @@ def test_our_own_traces_are_no_intruder_s() -> None:
     files = {**BEFORE.files, "/etc/systemd/system/x.service": "link /dev/null", "/etc/x": "2"}
     assert compare(GOOD, BEFORE, Contents(files, BEFORE.rows), ["/etc/x"]).wrong == []
     assert compare(GOOD, BEFORE, Contents(files, BEFORE.rows)).wrong == ["/etc/x"]
+
+
+def test_a_setting_that_a_patch_brings_is_no_change(tmp_path: Path) -> None:
+    """A newer version of one, a new one. What a person changed must stay. Seen failing before."""
+    setting = tmp_path / "namespace.init"
+    setting.write_bytes(b"new\n")
+    shipped = {str(setting): hashlib.md5(b"new\n", usedforsecurity=False).hexdigest()}
+    assert host_contents.digest(setting, shipped) == FROM_PACKAGE
+    assert host_contents.digest(setting, {}) == hashlib.sha256(b"new\n").hexdigest()
+    after = Contents({**BEFORE.files, "/etc/new": FROM_PACKAGE}, BEFORE.rows)
+    assert compare(GOOD, BEFORE, after).wrong == []
+    after = Contents({**BEFORE.files, "/etc/x": FROM_PACKAGE}, BEFORE.rows)
+    assert compare(GOOD, BEFORE, after).wrong == ["/etc/x"]
 
 
 def test_several_scenarios_share_hosts_that_are_prepared_once_and_put_back(tmp_path: Path) -> None:

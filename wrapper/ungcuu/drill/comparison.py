@@ -45,6 +45,10 @@ class Difference:
     lost_rows: int = 0
 
 
+# What host_contents.py says of a setting that stands as the installed package brings it.
+FROM_PACKAGE = "as its package brings it"
+
+
 def _skipped(path: str, also: Iterable[str], digest: str | None) -> bool:
     # A masked unit is a link to nothing: what eradicate leaves in the intruder's place.
     return digest == "link /dev/null" or path.startswith((*_OURS, *also))
@@ -57,6 +61,8 @@ def compare(good: Contents, before: Contents, after: Contents, also: Iterable[st
         now = after.files.get(path)
         if _skipped(path, also, now) or now == before.files.get(path):
             continue
+        if now == FROM_PACKAGE and not {before.files.get(path), good.files.get(path)} - {None}:
+            continue  # new with a patch
         if now is None and path not in good.files:
             seen.lost_files.append(path)
         elif now is None or now != good.files.get(path):

@@ -2,7 +2,8 @@
 
     FOLDER…   SHA-256 of each file below the folders, and of each row of the website's tables that people fill
 
-Sessions, caches and the time of the last visit change by themselves, so they are left out.
+Sessions, caches and the time of the last visit change by themselves, so they are left out. A setting that stands as the
+installed package brings it counts as that, whatever the version: the patches of a drill bring others.
 """
 
 import hashlib
@@ -27,26 +28,35 @@ _QUERIES = {
 }
 
 
-def digest(path: Path) -> str:
+def shipped() -> dict[str, str]:
+    """MD5 of each setting as its installed package brings it (dpkg's conffiles)."""
+    command = ["dpkg-query", "--show", "--showformat", "${Conffiles}\\n"]
+    lines = subprocess.run(command, capture_output=True, check=False, text=True).stdout.splitlines()
+    return {words[0]: words[1] for words in map(str.split, lines) if len(words) == 2}  # a third word: obsolete
+
+
+def digest(path: Path, settings: dict[str, str]) -> str:
     """SHA-256 of a file; of a link where it leads."""
     if path.is_symlink():
         return f"link {path.readlink()}"
     if not path.is_file():
         return "special"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    data = path.read_bytes()
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() == settings.get(str(path)):
+        return "as its package brings it"
+    return hashlib.sha256(data).hexdigest()
 
 
 def contents(folders: list[str]) -> dict[str, str]:
     """Each file below the folders."""
-    found = {}
+    found, settings = {}, shipped()
     for folder in folders:
         for place, below, names in os.walk(folder):
             for path in (Path(place, name) for name in names + below):
                 if path.is_dir() and not path.is_symlink():
                     continue
                 try:
-                    found[str(path)] = digest(path)
+                    found[str(path)] = digest(path, settings)
                 except OSError:  # went away meanwhile
                     continue
     return found
