@@ -387,6 +387,7 @@ def run_playbook(
     alone = ctx.verb.each_alone and len(hosts) > 1
     fleet = Fleet(ctx, hosts) if alone and len(hosts) > FEW else None
     listener = Listener(ctx, replace(_plan_of(ctx), steps=steps), hosts, steps_before if own else 0, fleet=fleet)
+    targets = {host: ctx.site.target(host) for host in hosts}
     limit = (*hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
     if alone:
         result = runner.run_each(
@@ -398,6 +399,7 @@ def run_playbook(
             on_event=listener.take,
             deadline=deadline,
             run_id=ctx.run,
+            targets=targets,
             on_end=fleet.ended if fleet else lambda _host, _result: None,
         )
     else:
@@ -410,6 +412,7 @@ def run_playbook(
             on_event=listener.take,
             deadline=deadline,
             run_id=ctx.run,
+            targets=targets,
         )
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":

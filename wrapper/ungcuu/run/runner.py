@@ -30,8 +30,10 @@ from ungcuu.core.i18n import _
 from ungcuu.core.scratch import private_folder
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen, clean
-from ungcuu.run import liveness
+from ungcuu.hosts.ssh import Target
+from ungcuu.run import liveness, reached
 from ungcuu.run.events import RESULT_LIMIT, Event
+from ungcuu.run.reached import Reached
 from ungcuu.run.tally import KILLED, HostResult, OnEvent, RunResult, Tally
 
 MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
@@ -59,9 +61,17 @@ class Runner:
     """One playbook run, started by :func:`run`; ``cancel`` ends it from another thread."""
 
     def __init__(
-        self, settings: Settings, inventories: Sequence[Path], playbook: str, hosts: Sequence[str], run_id: str = ""
+        self,
+        settings: Settings,
+        inventories: Sequence[Path],
+        playbook: str,
+        hosts: Sequence[str],
+        run_id: str = "",
+        *,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
         self.run_id = run_id
+        self.targets = targets or {}
         self.settings, self.playbook, self.hosts = settings, playbook, tuple(hosts)
         self.inventories = tuple(inventories)
         self._tally = Tally(lambda _event: None)
@@ -78,7 +88,8 @@ class Runner:
         started = time.monotonic()
         self._tally = Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
         self._tally.foretold = [] if check else None
-        with private_folder("env", "tmp") as folder:
+        with private_folder("env", "tmp", "logins") as folder:
+            self._tally.reached = Reached(folder / "logins", self.targets)
             _write(folder / "env" / "extravars", untemplated(variables))
             _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
             config = self._config(folder, check)
@@ -178,6 +189,8 @@ class Runner:
             "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
             "ANSIBLE_HOST_KEY_CHECKING": "true",  # ansible-runner turns it off for whoever does not say so
             "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            "ANSIBLE_SSH_EXTRA_ARGS": reached.ssh_arguments(folder / "logins"),
+            "SHELL": "/bin/sh",  # runs ssh's LocalCommand
             "ANSIBLE_NOCOLOR": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "UNGCUU_STATE": str(self.settings.state),
@@ -246,6 +259,7 @@ def run(
     deadline: float = 3600.0,
     check: bool = False,
     run_id: str = "",
+    targets: Mapping[str, Target] | None = None,
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -261,6 +275,7 @@ def run(
         deadline: Seconds.
         check: Ansible's check mode.
         run_id: The run that it is part of; its processes carry the id in their environment.
+        targets: How the hosts are reached; without it, a login at any host counts for all.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -268,7 +283,9 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventories, playbook, hosts, run_id).run(variables, on_event, deadline, check)
+    return Runner(settings, inventories, playbook, hosts, run_id, targets=targets).run(
+        variables, on_event, deadline, check
+    )
 
 
 def run_each(
@@ -282,6 +299,7 @@ def run_each(
     deadline: float = 3600.0,
     check: bool = False,
     run_id: str = "",
+    targets: Mapping[str, Target] | None = None,
     on_end: Callable[[str, RunResult], None] = lambda _host, _result: None,
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back.
@@ -296,7 +314,7 @@ def run_each(
         on_end(runner.hosts[0], result)
         return result
 
-    runners = [Runner(settings, inventories, playbook, (host,), run_id) for host in hosts]
+    runners = [Runner(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(FORKS, len(runners))) as pool:
         futures = [pool.submit(one, runner) for runner in runners]
         try:

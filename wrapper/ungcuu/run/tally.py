@@ -87,6 +87,7 @@ class Tally:
     started: dict[str, str] = field(default_factory=dict)  # host → the task that was last started for it
     action: str = ""  # what the task does that was last started
     ended: bool = False  # Ansible's summary arrived: all that was started has a result
+    reached: Callable[[str], bool] = lambda _host: False  # whether a host took a connection; see reached.py
 
     def take(self, raw: Mapping[str, Any]) -> bool:
         """Handle one raw event. A fault here must not be raised into ansible-runner: it cancels the run."""
@@ -136,10 +137,10 @@ class Tally:
             self.foretold.append(event)
         if event.host:
             before = self.hosts.get(event.host, HostResult(Outcome.DONE))
-            self.hosts[event.host] = after(before, event)
+            self.hosts[event.host] = after(before, event, self.reached)
 
 
-def after(host: HostResult, event: Event) -> HostResult:
+def after(host: HostResult, event: Event, reached: Callable[[str], bool] = lambda _host: False) -> HostResult:
     """Return a host's result after one more event. The run's own verdict clears a fixed failure."""
     if event.cut:
         host = replace(host, cut=host.cut or event.task)
@@ -152,14 +153,18 @@ def after(host: HostResult, event: Event) -> HostResult:
         return replace(
             host, outcome=outcome, problem=problem, task=event.task, message=event.message, helper=event.delegate
         )
-    return _unreached(host, event) if event.status is Status.UNREACHABLE else host
+    return _unreached(host, event, reached) if event.status is Status.UNREACHABLE else host
 
 
-def _unreached(host: HostResult, event: Event) -> HostResult:
-    """Return what a task without connection means: refused, never begun, failed at a helper, or unknown."""
+def _unreached(host: HostResult, event: Event, reached: Callable[[str], bool]) -> HostResult:
+    """Return what a task without connection means: refused, never begun, failed at a helper, or unknown.
+
+    A program on the website's host can say ssh's own words: they count only where ssh has not logged in there.
+    """
     outcome, problem, message = Outcome.NOT_DONE, "unreachable", event.message
-    never = _NEVER_CONNECTED.search(message)
-    if _KEY_REFUSED.search(message):
+    spoken_by_ssh = bool(event.delegate) or not reached(event.host)
+    never = spoken_by_ssh and _NEVER_CONNECTED.search(message)
+    if spoken_by_ssh and _KEY_REFUSED.search(message):
         problem = "host key"
     elif never and event.delegate:
         problem = "helper unreachable"
