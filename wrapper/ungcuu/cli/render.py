@@ -76,7 +76,7 @@ def _details(value: Any, out: Screen) -> None:
         out.table([(key, _value(item)) for key, item in value.items()])
     elif isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
         heads = list(dict.fromkeys(key for row in value for key in row))
-        out.table([heads, *([_value(row.get(head, "")) for head in heads] for row in value)])
+        out.table([[_(head) for head in heads], *([_value(row.get(head, "")) for head in heads] for row in value)])
     elif isinstance(value, list | tuple):
         for row in value or ("–",):
             out.line(f"  {_value(row)}")

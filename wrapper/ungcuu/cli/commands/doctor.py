@@ -272,7 +272,9 @@ def _application(context: Context, host: str) -> list[Check]:
         return []  # the look at the inventory names it
     profile = profiles.of_site(name, known.get("website_profile_facts"))
     if profile is None:
-        message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
+        message = _("there is no profile for {name}: scan does not look into its data").format(name=name)
+        if not name:
+            message = _("website_application is not set: scan does not look into the application's data")
         return [entry(_("application"), "warn", message, where_to_fix(context.site))]
     by_hand = _by_hand(profile, bool(known.get("website_database_name")))
     taken = baseline.load(context.settings.state, context.name_of(host))
