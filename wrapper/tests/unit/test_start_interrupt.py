@@ -50,3 +50,24 @@ def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+_WAITS = """
+import os, signal, subprocess, sys, threading
+from types import SimpleNamespace
+from ungcuu.cli.commands import doctor
+doctor.controller = lambda context: []
+doctor._host = lambda context, host, stopped: subprocess.run(["sleep", "60"]) and []  # an ssh that waits for its host
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+site = SimpleNamespace(variables=lambda host: {})
+try:
+    doctor._run(SimpleNamespace(hosts=("web01",), site=site, doing=lambda *_, **__: None))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_host_that_is_not_there() -> None:
+    """Seen failing: doctor stood until ssh gave up, and a second Ctrl-C looked like the only way out."""
+    done = subprocess.run([sys.executable, "-c", _WAITS], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 130, done.stderr

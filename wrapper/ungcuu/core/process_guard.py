@@ -46,7 +46,7 @@ def children(folder: str) -> list[int]:
     left = [(os.getpid(), False)]
     while left:
         parent, ours = left.pop()
-        for pid in _started_by(parent):
+        for pid in started_by(parent):
             with contextlib.suppress(OSError):  # it may end at any moment
                 mine = ours or needle in Path(f"/proc/{pid}/cmdline").read_bytes()
                 left.append((pid, mine))
@@ -63,7 +63,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def _started_by(parent: int) -> list[int]:
+def started_by(parent: int) -> list[int]:
     """Return the ids of a process's children; none of one that has ended meanwhile."""
     found: list[int] = []
     with contextlib.suppress(OSError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ungcuu.cli.commands._doctor_controller import controller, entry
+from ungcuu.core import process_guard
 from ungcuu.core.errors import Exit, Outcome, UngcuuError
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb, Websites
@@ -30,9 +32,17 @@ def _run(context: Context) -> Result:
     for host in hosts:
         context.site.variables(host)  # unknown hosts are reported before anything is asked
     context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
+    stopped = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
-            found[host] = checks
+        try:
+            looks = pool.map(lambda host: _host(context, host, stopped), hosts)
+            for host, checks in zip(hosts, looks, strict=True):
+                found[host] = checks
+        except BaseException:  # Ctrl-C does not wait until a host that is not there has been given up
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            process_guard.kill(process_guard.started_by(os.getpid()))
+            raise
     typed = context.settings.typed_inventory
     found = {
         place: [replace(check, fix=as_typed(check.fix, typed)) for check in checks] for place, checks in found.items()
@@ -57,14 +67,16 @@ def _run(context: Context) -> Result:
 # --- one host -----------------------------------------------------------------------------------------------------
 
 
-def _host(context: Context, host: str) -> list[Check]:
-    """Run every look; a look that fails in itself is a finding too."""
+def _host(context: Context, host: str, stopped: threading.Event) -> list[Check]:
+    """Run every look until it is stopped; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
         _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
         _application, _backup, _vault, _watch,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
+        if stopped.is_set():
+            break
         try:
             checks += look(context, host)
         except (OSError, ValueError, UngcuuError) as error:
