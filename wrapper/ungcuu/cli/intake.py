@@ -102,6 +102,8 @@ def at_isolation(context: Context) -> None:
             open_for(context, hosts, title, severity, detected=_detected(context), by="", way="")
     except (UngcuuError, OSError, ValueError) as error:
         why = error.what if isinstance(error, UngcuuError) else str(error)
+        if isinstance(error, OSError) and error.filename:
+            why = f"{error.filename}: {error.strerror}"
         message = _("No case could be opened: {why}").format(why=clean(why, 300))
         context.out.line(message, "bad")
         context.out.line("  ungcuu case open " + " ".join(context.hosts) + " --title TEXT")

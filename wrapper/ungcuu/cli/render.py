@@ -92,9 +92,9 @@ def _value(value: Any) -> str:
 
 def error(found: UngcuuError, out: Screen) -> None:
     """Show an error's three parts."""
-    out.block(found.what, "bad")
+    out.prose(found.what, "bad")
     if found.state:
-        out.block(_("State now: {state}").format(state=found.state))
+        out.prose(_("State now: {state}").format(state=found.state))
     if found.fix:
         out.block(_("Next:      {command}").format(command=found.fix), "strong")
 

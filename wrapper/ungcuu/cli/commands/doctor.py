@@ -56,7 +56,9 @@ def _run(context: Context) -> Result:
             level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
             context.out.entry(level, told, style)
             if check.fix and check.level != "good":
-                context.out.line(" " * (width + 4) + f"→ {check.fix}")
+                # A sentence is wrapped; a command is not, so that it can be copied.
+                show = context.out.prose if check.fix.endswith(".") else context.out.line
+                show(" " * (width + 4) + f"→ {check.fix}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
     message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
