@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ungcuu.cli.commands._doctor_controller import controller, entry
-from ungcuu.core import process_guard
 from ungcuu.core.errors import Exit, Outcome, UngcuuError
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb, Websites
@@ -25,6 +24,7 @@ LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
 
 
 def _run(context: Context) -> Result:
+    from ungcuu.core import process_guard
     from ungcuu.run.failures import as_typed
 
     hosts = context.hosts or tuple(context.site.groups.get("website", ()))
