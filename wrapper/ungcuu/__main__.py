@@ -3,7 +3,11 @@
 import sys
 from typing import NoReturn
 
-from ungcuu.contain import early
+from ungcuu.core import start_interrupt
+
+start_interrupt.keep()  # before anything else is imported: that takes a second on a slow machine
+
+from ungcuu.contain import early  # noqa: E402
 
 
 def main() -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,19 @@ def test_answers_to_an_inventory_that_exists_are_no_silent_loss(tmp_path: Path) 
     assert code == 2
     assert "--address, --contact" in document["error"]["what"]
     assert (tmp_path / "site" / "hosts.yml").read_text("utf-8") == "all: {}\n"
+
+
+def test_a_host_that_is_not_there_leaves_a_written_inventory(tmp_path: Path) -> None:
+    """Seen failing: "Nothing was touched", beside the files that were just written."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers on it, and nobody else takes it
+        key = tmp_path / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        words = ("--address", "127.0.0.1", "--port", str(held.getsockname()[1]), "--key", str(key))
+        code, document = init(tmp_path, *words, "--contact", "mailto:a@example.gov.vn")
+    assert code == 5, document
+    error = document["error"]
+    assert (tmp_path / "site" / "hosts.yml").is_file()
+    assert error["state"] == "The inventory stands as it was written. On web01: Nothing was touched."
+    assert "Errno" not in error["what"]
+    assert "controller. Then go on with: ungcuu init" in error["next"]

@@ -149,3 +149,9 @@ def test_a_confirmed_alert_opens_a_case_from_the_time_of_the_alert(office: Offic
 def test_a_website_of_a_host_counts_as_the_host(office: Office) -> None:
     open_case(office.settings, ["web01/portal"], "x")
     assert intake.without_case(replace(office.settings), ("web01", "web02")) == ("web02",)
+
+
+def test_the_title_is_true_of_a_cut_that_fails(office: Office) -> None:
+    """It stands on the report, in the calendar and in letters. Seen failing: "Host cut off from the network"."""
+    isolated(office, "web01")
+    assert newest(office).facts.title == "Isolation of the host was ordered"

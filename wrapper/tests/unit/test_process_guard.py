@@ -85,3 +85,32 @@ def test_workers_are_distinguished_from_what_they_start(start: Callable[[], subp
         other.kill()
         other.wait()
     assert process_guard.forks(0, [main.pid]) == []
+
+
+def test_what_an_ended_child_read_is_not_what_its_parent_read() -> None:
+    """apt on a controller that is the vault reads more than any host may answer: the first backup was stopped for it.
+
+    Seen failing where the process's own sum is read: the kernel adds a child's to it as soon as that has ended.
+    """
+    worker = (
+        "import subprocess, sys\n"
+        "subprocess.run(['head', '-c', '40000000', '/dev/zero'], stdout=subprocess.DEVNULL, check=True)\n"
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        parent.stdout.readline()
+        assert process_guard.most_read([parent.pid]) < 30 * _MIB
+
+
+def test_what_a_process_itself_reads_counts() -> None:
+    """An endless answer still ends the run."""
+    worker = "import sys\nopen('/dev/zero', 'rb').read(40_000_000)\nprint(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout
+        reader.stdout.readline()
+        assert process_guard.most_read([reader.pid]) > 30 * _MIB

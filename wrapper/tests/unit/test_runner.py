@@ -380,7 +380,7 @@ def test_a_process_that_ends_while_it_is_looked_at_is_no_fault() -> None:
     """Processes end all the time. Seen failing: a run was broken off because a task's process had just ended."""
     ended = subprocess.Popen(["true"])
     ended.wait()
-    assert process_guard._started_by(ended.pid) == []
+    assert process_guard.started_by(ended.pid) == []
     until = time.monotonic() + 2
     while time.monotonic() < until:
         short = [subprocess.Popen(["sh", "-c", "true & wait", "/ungcuu-short"]) for _ in range(8)]

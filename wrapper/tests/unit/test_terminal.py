@@ -8,6 +8,8 @@ import unicodedata
 
 import pytest
 
+from ungcuu.cli import render
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.terminal import LIMIT, Screen, clean, clean_lines, width
 
 HOSTILE = {
@@ -198,3 +200,23 @@ def test_a_detail_goes_on_below_its_indent_on_a_narrow_terminal(monkeypatch: pyt
         "        evidence, too little",
     ]
     assert len(file.getvalue().splitlines()) == 3
+
+
+def test_an_error_breaks_no_word_at_the_edge_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing at 80 columns: the terminal cut words of the sentences in two. A command stays in one line."""
+    monkeypatch.setenv("COLUMNS", "31")
+    path = "/var/lib/a-folder/with-a-long-name/journal.jsonl"
+    fault = UngcuuError(
+        f"It can't be written: {path}", "Nothing was done on a host, and no run is open.", ("df -h " * 9).strip()
+    )
+    out, file = Narrow(), io.StringIO()
+    for stream in (out, file):
+        render.error(fault, Screen(stream, colour=False))
+    assert out.getvalue().splitlines() == [
+        "It can't be written:",
+        path,
+        "State now: Nothing was done on",
+        "a host, and no run is open.",
+        "Next:      " + ("df -h " * 9).strip(),
+    ]
+    assert file.getvalue().splitlines()[1] == "State now: Nothing was done on a host, and no run is open."

@@ -82,7 +82,7 @@ def open_for(
     message = _("Case {case} is opened for {hosts}; its deadlines run: ungcuu case status {case}")
     context.out.line(message.format(case=case.id, hosts=" ".join(hosts)), "strong")
     if case.facts.personal_data == "unknown" or not case.facts.detected_way:
-        text = _("Say what is known, when it is: ungcuu case update {case} --personal-data … --way … --reason TEXT")
+        text = _("Record what becomes known: ungcuu case update {case} --personal-data … --way … --reason TEXT")
         context.out.line("  " + text.format(case=case.id))
     return case
 
@@ -96,11 +96,14 @@ def at_isolation(context: Context) -> None:
     try:
         hosts = without_case(context.settings, context.hosts)
         if hosts:
-            title = context.reason or _("Host cut off from the network")
+            # Opened before the cut has ended: "was cut off" would be false of one that failed.
+            title = context.reason or _("Isolation of the host was ordered")
             severity = severity_by_scan(context.settings, hosts)
             open_for(context, hosts, title, severity, detected=_detected(context), by="", way="")
     except (UngcuuError, OSError, ValueError) as error:
         why = error.what if isinstance(error, UngcuuError) else str(error)
+        if isinstance(error, OSError) and error.filename:
+            why = f"{error.filename}: {error.strerror}"
         message = _("No case could be opened: {why}").format(why=clean(why, 300))
         context.out.line(message, "bad")
         context.out.line("  ungcuu case open " + " ".join(context.hosts) + " --title TEXT")

@@ -16,7 +16,7 @@ import click
 
 from ungcuu.cli.parser import COMMON, Root, common_values
 from ungcuu.contain import fast_cut
-from ungcuu.core import i18n
+from ungcuu.core import i18n, start_interrupt
 from ungcuu.core.asking import ask
 from ungcuu.core.errors import Exit, Refused, Stopped, Terminated, UngcuuError, UsageFault
 from ungcuu.core.i18n import _
@@ -43,6 +43,7 @@ def run(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     as_json = "--json" in words
     try:
+        start_interrupt.give()
         code = Root(invoke).main(list(words), prog_name="ungcuu", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

@@ -76,7 +76,7 @@ def _details(value: Any, out: Screen) -> None:
         out.table([(key, _value(item)) for key, item in value.items()])
     elif isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
         heads = list(dict.fromkeys(key for row in value for key in row))
-        out.table([heads, *([_value(row.get(head, "")) for head in heads] for row in value)])
+        out.table([[_(head) for head in heads], *([_value(row.get(head, "")) for head in heads] for row in value)])
     elif isinstance(value, list | tuple):
         for row in value or ("–",):
             out.line(f"  {_value(row)}")
@@ -92,9 +92,9 @@ def _value(value: Any) -> str:
 
 def error(found: UngcuuError, out: Screen) -> None:
     """Show an error's three parts."""
-    out.block(found.what, "bad")
+    out.prose(found.what, "bad")
     if found.state:
-        out.block(_("State now: {state}").format(state=found.state))
+        out.prose(_("State now: {state}").format(state=found.state))
     if found.fix:
         out.block(_("Next:      {command}").format(command=found.fix), "strong")
 

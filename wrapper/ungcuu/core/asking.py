@@ -31,7 +31,8 @@ def ask_secret(out: Screen, question: str, state: str) -> str:
         Stopped: Ctrl-C, or the end of the input, in place of an answer.
     """
     if not sys.stdin.isatty():
-        raise Refused(_("There is no terminal to ask on: {question}").format(question=question), state)
+        message = _("There is no terminal to ask on: {question}").format(question=question)
+        raise Refused(message, state, _("Run the same command in a terminal."))
     return _typed(out, question, state, hidden=True)
 
 

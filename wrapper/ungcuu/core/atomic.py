@@ -106,8 +106,10 @@ def write_beside(path: Path, data: bytes | str, mode: int) -> Path:
             os.fsync(fd)
         finally:
             os.close(fd)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk: write(2) knows no name
+            error.filename = str(path)
         raise
     return draft
 

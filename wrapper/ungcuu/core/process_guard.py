@@ -46,7 +46,7 @@ def children(folder: str) -> list[int]:
     left = [(os.getpid(), False)]
     while left:
         parent, ours = left.pop()
-        for pid in _started_by(parent):
+        for pid in started_by(parent):
             with contextlib.suppress(OSError):  # it may end at any moment
                 mine = ours or needle in Path(f"/proc/{pid}/cmdline").read_bytes()
                 left.append((pid, mine))
@@ -63,7 +63,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def _started_by(parent: int) -> list[int]:
+def started_by(parent: int) -> list[int]:
     """Return the ids of a process's children; none of one that has ended meanwhile."""
     found: list[int] = []
     with contextlib.suppress(OSError):
@@ -98,11 +98,16 @@ def forks(main: int, pids: Sequence[int]) -> list[int]:
 
 
 def most_read(pids: Sequence[int]) -> int:
-    """Return the most bytes that one of the processes has read since its start, from files and pipes together."""
+    """Return the most bytes that a thread of these processes has read, from files and pipes together.
+
+    By thread: Linux adds to a process's own sum what its children had read when they ended.
+    """
     most = 0
     for pid in pids:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            most = max(most, int(Path(f"/proc/{pid}/io").read_text("ascii").split()[1]))
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    most = max(most, int((task / "io").read_text("ascii").split()[1]))
     return most
 
 

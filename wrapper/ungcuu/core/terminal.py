@@ -129,6 +129,12 @@ class Screen:
             for part in self._wrapped(line) if self.terminal and line.startswith("  ") and line.strip() else (line,):
                 self._put(self._styled(part, style) + "\n")
 
+    def prose(self, text: object, style: str = "") -> None:
+        """Write sentences, which nobody copies: on a terminal no word of theirs is broken at its edge."""
+        for line in clean_lines(text, 64 * LIMIT).split("\n"):
+            for part in self._wrapped(line) if self.terminal and line.strip() else (line,):
+                self._put(self._styled(part, style) + "\n")
+
     def entry(self, word: str, text: object, style: str = "") -> None:
         """Write one row of a list: a word, and a text that goes on below itself on a narrow terminal."""
         first, cleaned = f"  {clean(word)}  ", clean(text)
@@ -175,6 +181,7 @@ class Screen:
             initial_indent=indent,
             subsequent_indent=indent,
             break_on_hyphens=False,
+            break_long_words=False,  # a path stays whole
         )
 
     def _styled(self, text: str, style: str) -> str:

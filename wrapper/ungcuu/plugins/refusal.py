@@ -11,9 +11,11 @@ KEY_REFUSED = "Host key verification failed"  # ssh's words: the runner knows a 
 
 def refusal(error: UngcuuError) -> AnsibleError:
     """Return the failure of the task: a host that is not there, or is another one, is unreachable; all else failed."""
+    if isinstance(error, Unreachable):  # the run itself adds the state and the next command
+        return AnsibleConnectionFailure(error.what)
     told = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.fix) if part)
     if isinstance(error, HostKeyMismatch):
         return AnsibleConnectionFailure(f"{KEY_REFUSED}: {told}")
-    if isinstance(error, Unreachable | Undetermined):
+    if isinstance(error, Undetermined):
         return AnsibleConnectionFailure(told)
     return AnsibleActionFail(told)

@@ -61,9 +61,14 @@ def outline(this_run: RunRecords) -> str:
         ("quarantine", _("quarantined: {count}")),
         ("change", _("changes: {count}")),
     ):
-        if count := len(this_run.of(kind)):
+        if count := sum(_counts(kind, data) for data in this_run.of(kind)):
             parts.append(text.format(count=count))
     return " · ".join(parts)
+
+
+def _counts(kind: str, data: Mapping[str, Any]) -> bool:
+    """Whether a record is one of its kind's number: a cut that never reached its host changed nothing there."""
+    return kind != "change" or data.get("ending") not in ("not reached", "not sent")
 
 
 def tone(run: Run) -> str:

@@ -126,6 +126,8 @@ def _ssh_words(message: str) -> str:
     """Return what ssh said in one line, without the sentences that Ansible puts before it."""
     for before in ("can be reached over ssh: ", "Failed to connect to the host via ssh: ", "Task failed: "):
         message = message.rpartition(before)[2] if before in message else message
+    _before, ssh, said = message.rpartition("ssh: connect to host ")
+    message = ssh + said  # Ansible repeats the cause of an error behind it
     return " · ".join(message.replace("\\r", "\n").split("\n")).strip(" ·:") or _("it stopped answering")
 
 

@@ -209,7 +209,8 @@ class _Run:
             if ctx.verb.takes_lock and ctx.hosts:
                 from ungcuu.run import locks
 
-                stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason))
+                go_on = self._warn if ctx.verb.without_journal else None
+                stack.enter_context(locks.hold(ctx.settings, ctx.hosts, ctx.verb.name, ctx.reason, go_on))
             if ctx.verb.preflight:
                 ctx.verb.preflight(ctx)
             if ctx.verb.start:
@@ -266,7 +267,7 @@ class _Run:
         except (KeyboardInterrupt, Terminated) as stop:
             code = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
             self.error = _stopped(self.ctx, code)
-            return Outcome.UNKNOWN, code
+            return Outcome.NOT_DONE if self.ctx.verb.read_only else Outcome.UNKNOWN, code
         except Exception as fault:  # a fault of ungcuu must still close the journal
             self.error = _fault(self.ctx, fault)
             known = self.ctx.verb.read_only and self.error.code is not Exit.FAULT

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,13 @@ from ungcuu.core.terminal import clean
 
 
 @contextmanager
-def hold(settings: Settings, hosts: Sequence[str], verb: str, reason: str) -> Iterator[None]:
+def hold(
+    settings: Settings, hosts: Sequence[str], verb: str, reason: str, go_on: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the locks of all hosts, or none; taken in one order, so that two runs can't wait for each other.
 
-    The kernel lets go of a lock when its process ends, however it ends.
+    The kernel lets go of a lock when its process ends, however it ends. With ``go_on`` a lock that this machine's disk
+    does not give is no reason to stop: it is called with a warning, and the run goes on without that lock.
 
     Raises:
         Locked: Another run holds one of them.
@@ -30,7 +33,12 @@ def hold(settings: Settings, hosts: Sequence[str], verb: str, reason: str) -> It
     """
     with ExitStack() as stack:
         for host in sorted(set(map(machine_of, hosts))):
-            stack.enter_context(_hold_one(settings, host, verb, reason))
+            try:
+                stack.enter_context(_hold_one(settings, host, verb, reason))
+            except ControllerFault as fault:
+                if go_on is None:
+                    raise
+                go_on(_("{problem} Going on without it.").format(problem=fault.what))
         yield
 
 
@@ -46,7 +54,9 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
         raise _held(settings, host) from None
     except OSError as error:
         raise ControllerFault(
-            _("The lock of {host} can't be taken: {error}").format(host=host, error=error),
+            _("The lock of {host} can't be taken: {path}: {error}.").format(
+                host=host, path=error.filename or settings.locks, error=error.strerror or error
+            ),
             _("Nothing was touched."),
             _("Make {path} writable, or point UNGCUU_STATE at a folder that is.").format(path=settings.locks),
         ) from error

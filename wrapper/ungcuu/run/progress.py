@@ -86,5 +86,7 @@ class Listener:
     def _line(self, number: int, task: str, who: str) -> str:
         step = self.plan.steps[number] if number < len(self.plan.steps) else Step(task)
         name = _(step.name)
-        shown = f"{name}: {task}" if task and task != step.name else name
+        known = _(task) if task else ""
+        foreign = known == task and language() != "en"  # a task's name has no translation where no step is called so
+        shown = f"{name}: {known}" if task and task != step.name and not foreign else name
         return step_line(number + 1, len(self.plan.steps), shown, who)

@@ -165,7 +165,7 @@ class Verb:
         each_alone: One playbook run for each host, in parallel, so that an unreachable host holds nobody back.
         from_card: Hosts are known from their containment cards: the inventory isn't loaded.
         from_journal: Hosts are known from the runs that their journals hold open: the inventory isn't loaded for them.
-        without_journal: Goes on, with a warning, when the journal can't be written (isolate alone).
+        without_journal: Goes on, with a warning, when journal or lock can't be written (isolate alone).
         journaled: Whether a run is recorded at all.
         inverse: The command that undoes it, ``{host}`` filled in.
         deadline: Seconds after which the run is cut short and its outcome is UNKNOWN.

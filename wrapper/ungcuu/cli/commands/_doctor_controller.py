@@ -55,6 +55,9 @@ def _nearest(path: Path) -> Path:
 
 
 def _state(state: Path) -> Check:
+    if not _nearest(state).is_dir():
+        message = _("{path} is not a folder: without a journal there is no run").format(path=_nearest(state))
+        return entry(_("state folder"), "bad", message, _("Set UNGCUU_STATE to a folder, or unset it."))
     if not os.access(_nearest(state), os.W_OK | os.X_OK):
         message = _("{path} can't be written: without a journal there is no run").format(path=state)
         return entry(_("state folder"), "bad", message, _("Make it writable, or set UNGCUU_STATE."))
@@ -64,6 +67,8 @@ def _state(state: Path) -> Check:
 def _modes(context: Context) -> list[Check]:
     """Report folders that others could read, and journals that can't be appended to."""
     settings = context.settings
+    if not _nearest(settings.state).is_dir():
+        return []  # named already; the mode of something else is not for us to change
     open_to_all = [
         str(path)
         for path in (settings.state, settings.keys, settings.heads, settings.cases, settings.state / "hosts")
@@ -72,13 +77,13 @@ def _modes(context: Context) -> list[Check]:
     checks = []
     if open_to_all:
         message = _("other accounts may read {paths}").format(paths=", ".join(open_to_all))
-        checks.append(entry(_("modes"), "warn", message, f"chmod 700 {' '.join(open_to_all)}"))
+        checks.append(entry(_("file modes"), "warn", message, f"chmod 700 {' '.join(open_to_all)}"))
     journals = [settings.operations / "journal.jsonl", *settings.cases.glob("*/journal.jsonl")]
     stuck = [str(path) for path in journals if path.exists() and not os.access(path, os.W_OK)]
     if stuck:
         message = _("can't be written: {paths}").format(paths=", ".join(stuck))
         checks.append(entry(_("journal"), "bad", message, _("Fix the owner and mode of these files.")))
-    return checks or [entry(_("modes"), "good", _("private"))]
+    return checks or [entry(_("file modes"), "good", _("no other account may read keys and journals"))]
 
 
 def lost_cases(context: Context) -> list[Check]:

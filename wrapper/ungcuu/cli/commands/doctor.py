@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ LEVELS = {"good": N_("good"), "warn": N_("warn"), "bad": N_("bad")}
 
 
 def _run(context: Context) -> Result:
+    from ungcuu.core import process_guard
     from ungcuu.run.failures import as_typed
 
     hosts = context.hosts or tuple(context.site.groups.get("website", ()))
@@ -30,9 +32,17 @@ def _run(context: Context) -> Result:
     for host in hosts:
         context.site.variables(host)  # unknown hosts are reported before anything is asked
     context.doing(_("Log in and inspect the host"), host=", ".join(hosts))
+    stopped = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        for host, checks in zip(hosts, pool.map(lambda host: _host(context, host), hosts), strict=True):
-            found[host] = checks
+        try:
+            looks = pool.map(lambda host: _host(context, host, stopped), hosts)
+            for host, checks in zip(hosts, looks, strict=True):
+                found[host] = checks
+        except BaseException:  # Ctrl-C does not wait until a host that is not there has been given up
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            process_guard.kill(process_guard.started_by(os.getpid()))
+            raise
     typed = context.settings.typed_inventory
     found = {
         place: [replace(check, fix=as_typed(check.fix, typed)) for check in checks] for place, checks in found.items()
@@ -46,7 +56,9 @@ def _run(context: Context) -> Result:
             level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
             context.out.entry(level, told, style)
             if check.fix and check.level != "good":
-                context.out.line(" " * (width + 4) + f"→ {check.fix}")
+                # A sentence is wrapped; a command is not, so that it can be copied.
+                show = context.out.prose if check.fix.endswith(".") else context.out.line
+                show(" " * (width + 4) + f"→ {check.fix}")
     bad = sum(check.level == "bad" for _place, check in rows)
     warned = sum(check.level == "warn" for _place, check in rows)
     message = _("errors: {bad}, warnings: {warned}").format(bad=bad, warned=warned)
@@ -57,14 +69,16 @@ def _run(context: Context) -> Result:
 # --- one host -----------------------------------------------------------------------------------------------------
 
 
-def _host(context: Context, host: str) -> list[Check]:
-    """Run every look; a look that fails in itself is a finding too."""
+def _host(context: Context, host: str, stopped: threading.Event) -> list[Check]:
+    """Run every look until it is stopped; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
         _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
         _application, _backup, _vault, _watch,
     ]  # fmt: skip # a table
     checks: list[Check] = []
     for look in looks:
+        if stopped.is_set():
+            break
         try:
             checks += look(context, host)
         except (OSError, ValueError, UngcuuError) as error:
@@ -272,7 +286,9 @@ def _application(context: Context, host: str) -> list[Check]:
         return []  # the look at the inventory names it
     profile = profiles.of_site(name, known.get("website_profile_facts"))
     if profile is None:
-        message = _("there is no profile for {name}: scan does not look into its data").format(name=name or "–")
+        message = _("there is no profile for {name}: scan does not look into its data").format(name=name)
+        if not name:
+            message = _("website_application is not set: scan does not look into the application's data")
         return [entry(_("application"), "warn", message, where_to_fix(context.site))]
     by_hand = _by_hand(profile, bool(known.get("website_database_name")))
     taken = baseline.load(context.settings.state, context.name_of(host))

@@ -24,7 +24,7 @@ def _run(context: Context) -> Result:
     except OSError as error:
         raise Unreachable(
             _("{host} ({address} port {port}) can't be reached: {error}").format(
-                host=context.host, address=target.address, port=target.port, error=error
+                host=context.host, address=target.address, port=target.port, error=error.strerror or error
             ),
             _("Nothing was touched."),
             _("Check that the machine is up and that its SSH port is open to this controller."),

@@ -84,8 +84,11 @@ def _step(context: Context, name: str, host: str, options: dict[str, Any]) -> tu
     request = flow.Request(verb, (host,), registry.with_defaults(verb, options), reason=context.reason)
     report = flow.execute(request, context.settings, context.out, context.confirm)
     if report.error is not None:
-        fix = report.error.fix
-        report.error.fix = _("{fix} – then go on with: {again}").format(fix=fix, again=_again(context))
+        fix, state = report.error.fix.rstrip("."), report.error.state
+        report.error.fix = _("{fix}. Then go on with: {again}").format(fix=fix, again=_again(context))
+        report.error.state = _("The inventory stands as it was written. On {host}: {state}").format(
+            host=host, state=state
+        )
         raise report.error
     context.out.block(str(report.document.get("message", "")))
     return report.document, report.code

@@ -81,6 +81,7 @@ def _profiles(context: Context, used: tuple[str, ...], folder: Path | None) -> t
 
 def _show(context: Context, profile: Profile, marks: list[str]) -> None:
     from ungcuu.hosts.reporting_site import ROLES
+    from ungcuu.report.response_plan import Paper
 
     until = f"{profile.valid_to:%d/%m/%Y}" if profile.valid_to else "…"
     span = f"{profile.valid_from:%d/%m/%Y} – {until}"
@@ -88,7 +89,7 @@ def _show(context: Context, profile: Profile, marks: list[str]) -> None:
     for stage in profile.stages:
         to = ", ".join(_(ROLES[role]) for role in stage.recipients)
         context.out.line(f"  {stage.key}: {stage.title}")
-        context.out.line(f"      {stage.clock} + {stage.due} → {to}", "quiet")
+        context.out.line(f"      {Paper(profile.name, stage, uncertain=False).due} → {to}", "quiet")
 
 
 def _contacts(context: Context, profiles: list[Profile], site: ReportingSite, day: date) -> list[str]:

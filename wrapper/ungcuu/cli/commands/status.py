@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ungcuu.core.errors import UngcuuError
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Phase, Result, Verb
 
@@ -56,7 +57,7 @@ def _run(context: Context) -> Result:
         message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case)
         context.out.line("! " + message, "bad")
     return Result(
-        message="" if found.hosts else _("No host is known yet: ungcuu enrol HOST"),
+        message="" if found.hosts else _first(context),
         data={
             "overview": [asdict(row) for row in found.hosts],
             "drill": dict(zip(("time", "scenario", "outcome"), found.drill, strict=True)) if found.drill else None,
@@ -66,6 +67,17 @@ def _run(context: Context) -> Result:
             "unreadable": list(found.unreadable),
         },
     )
+
+
+def _first(context: Context) -> str:
+    """Say what makes the first host known: where there is an inventory, its hosts are enrolled."""
+    from ungcuu.hosts.site import inventory_of
+
+    try:
+        inventory_of(context.settings)
+    except UngcuuError:
+        return _("No host is known yet: ungcuu init")
+    return _("No host is known yet: ungcuu enrol HOST")
 
 
 def _kit(kit: Standing | None, present: datetime) -> tuple[str, str]:
