@@ -11,10 +11,13 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ungcuu.case import journal as module
 from ungcuu.case import record as record_module
@@ -472,6 +475,51 @@ def test_a_journal_that_is_a_symlink_is_not_followed(tmp_path: Path) -> None:
 
 def test_canonical_json_does_not_depend_on_the_order_of_keys() -> None:
     assert canonical({"b": 1, "a": {"d": 1, "c": 2}}) == b'{"a":{"c":2,"d":1},"b":1}'
+
+
+def test_canonical_json_has_one_spelling_for_each_value(tmp_path: Path) -> None:
+    """A record is checked by others: a time, a path, a tuple or DEL must not depend on who writes them."""
+    moment = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    value = {"time": moment, "path": tmp_path, "list": (1, 2), "text": "\x7fé"}
+    assert canonical(value) == (
+        f'{{"list":[1,2],"path":"{tmp_path}","text":"\\u007f\\u00e9","time":"{clock.format_time(moment)}"}}'
+    ).encode("ascii")
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """Seen failing with the kind unchecked: the first signature would be an exception in the middle of a run."""
+    other = ec.generate_private_key(ec.SECP256R1())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / signing.KEY).write_bytes(other.private_bytes(*form))
+    with pytest.raises(JournalError, match="not an Ed25519 key"):
+        signing.signing_key(tmp_path)
+    public = other.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (tmp_path / f"{signing.KEY}.pub").write_bytes(public)
+    with pytest.raises(Tampered, match="not an Ed25519 key"):
+        signing.public_key(tmp_path)
+
+
+def test_a_key_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Tampered, match="can't be read"):
+        signing.public_key(tmp_path)
+    (tmp_path / signing.KEY).write_text("no key")
+    with pytest.raises(JournalError, match="can't be used"):
+        signing.signing_key(tmp_path)
+
+
+def test_the_public_half_is_made_again_and_never_replaced(tmp_path: Path) -> None:
+    """Its place is documented; what was given out by telephone must not change under anybody's hand."""
+    key = signing.signing_key(tmp_path)
+    public = tmp_path / "journal_ed25519.pub"
+    assert public.stat().st_mode & 0o777 == 0o644
+    public.unlink()
+    assert signing.public_pem(signing.signing_key(tmp_path).public_key()) == signing.public_pem(key.public_key())
+    assert public.read_bytes() == signing.public_pem(key.public_key())
+    public.write_text("of somebody else")
+    signing.signing_key(tmp_path)
+    assert public.read_text() == "of somebody else"
 
 
 def test_reading_names_a_record_that_cannot_be_read(filled: Journal) -> None:
