@@ -27,11 +27,12 @@ def test_all_hosts_are_held_or_none(settings: Settings) -> None:
 
 
 def test_a_lock_is_let_go_when_the_run_fails(settings: Settings) -> None:
-    """Seen failing with the release left out. The holder's name goes with it; the file of the lock is private."""
+    """The holder's name goes with it; the file of the lock is private."""
     with pytest.raises(ValueError, match="broke"), locks.hold(settings, ("web01",), "restore", "INC 7"):
         held = locks.holder(settings, "web01")
         assert held is not None
         assert (held["verb"], held["reason"], held["pid"]) == ("restore", "INC 7", os.getpid())
+        assert held["user"] == settings.operator
         assert str(held["since"])[10] == "T"
         assert (settings.locks / "web01.lock").stat().st_mode & 0o777 == 0o600
         raise ValueError("broke")
