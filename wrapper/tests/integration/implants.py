@@ -1,6 +1,6 @@
 """Implants, inert and written by us: the place, how it is planted, and what a scan has to say of it.
 
-docs/reference/implants.md is made of this list (wrapper/tests/tools/implants.py); test_implants.py plants it all.
+docs/reference/implants.md is made of this list (wrapper/tests/tools/implants_page.py); test_implants.py plants it all.
 """
 
 from __future__ import annotations

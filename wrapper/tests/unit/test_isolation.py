@@ -45,8 +45,42 @@ def test_allow_list_is_merged_and_sorted() -> None:
 
 def test_a_name_that_leads_nowhere_is_refused() -> None:
     """A name that silently drops out of the list is a responder locked out."""
-    with pytest.raises(allowlist.Unresolved, match="gone"):
+    with pytest.raises(allowlist.Unresolved, match="gone") as gap:
         allowlist.allow_list(["192.0.2.1", "gone.example"], lambda _name: [])
+    assert gap.value.name == "gone.example"
+
+
+def test_a_name_with_an_answer_that_is_no_address_is_refused() -> None:
+    """A part of the answer would be left out without a word: the responder who comes from there is locked out.
+
+    Seen failing with only an empty answer refused.
+    """
+    with pytest.raises(allowlist.Unresolved):
+        allowlist.allow_list(["gate.example"], lambda _name: ["192.0.2.7", "$(reboot)"])
+
+
+def test_a_network_is_taken_as_people_write_it() -> None:
+    """With bits of a host, or with a zone; either would be looked up as a name otherwise, and the cut refused."""
+
+    def nothing(name: str) -> list[str]:
+        raise AssertionError(f"{name} was looked up")
+
+    allowed = allowlist.allow_list([" 192.0.2.9/24 ", "fe80::1%eth0"], nothing)
+    assert allowed == allowlist.AllowList(("192.0.2.0/24",), ("fe80::1",))
+
+
+def test_names_are_looked_up_with_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real lookup, of both families; one that fails is a name without an address, never an exception."""
+    rows = [(family, 1, 6, "", (address, 0)) for family, address in ((2, "192.0.2.7"), (10, "2001:db8::7"))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_name, **_how: rows)
+    assert allowlist.allow_list(["gate.example"]) == allowlist.AllowList(("192.0.2.7",), ("2001:db8::7",))
+
+    def fails(*_name: object, **_how: object) -> None:
+        raise OSError("no answer")
+
+    monkeypatch.setattr("socket.getaddrinfo", fails)
+    with pytest.raises(allowlist.Unresolved):
+        allowlist.allow_list(["gate.example"])
 
 
 def test_names_are_resolved_to_every_address() -> None:

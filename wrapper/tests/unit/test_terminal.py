@@ -10,7 +10,7 @@ import pytest
 
 from ungcuu.cli import render
 from ungcuu.core.errors import UngcuuError
-from ungcuu.core.terminal import LIMIT, Screen, clean, clean_lines, width
+from ungcuu.core.terminal import LIMIT, Screen, clean, clean_lines, shorten, width
 
 HOSTILE = {
     "clear the screen": "\x1b[2J\x1b[H",
@@ -168,6 +168,46 @@ def test_no_letter_carries_more_marks_than_a_line_is_high() -> None:
     """Piled marks paint over the lines above and below."""
     assert clean("Z" + "\u0300" * 5 + "x") == "Z\u0300\u0300\u0300\\u0300\\u0300x"
     assert clean("\u0301abc") == "\\u0301abc"
+
+
+def test_marks_of_every_kind_count_and_every_space_is_a_space() -> None:
+    """A space of another width could push what follows out of its column. Spacing marks pile up like the others."""
+    assert clean("a\u00a0b\u3000c\u2003d\te") == "a b c d e"
+    for mark in ("\u0903", "\u20dd", "\u0300"):
+        assert clean("\u0905\u0301" + mark * 3).count("\\u") == 1
+
+
+@pytest.mark.parametrize(
+    ("style", "code"), [("good", "32"), ("bad", "31;1"), ("warn", "33"), ("strong", "1"), ("quiet", "2")]
+)
+def test_each_style_has_its_colour(style: str, code: str) -> None:
+    out = io.StringIO()
+    Screen(out, colour=True).line("x", style)
+    assert out.getvalue() == f"\x1b[{code}mx\x1b[0m\n"
+
+
+def test_progress_is_taken_away_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Narrow()
+    screen = Screen(out, colour=False)
+    screen.progress("x")
+    screen.clear()
+    screen.clear()
+    screen.line("done")
+    assert out.getvalue() == "\r\x1b[Kx\r\x1b[Kdone\n"
+
+
+def test_a_text_that_just_fits_is_not_cut() -> None:
+    assert [shorten("abc", room) for room in (3, 2, 1, 0)] == ["abc", "a…", "…", "…"]
+    assert shorten("a", 0) == "a"
+    assert shorten("ab", 1) == "…"
+
+
+def test_an_entry_without_a_text_keeps_its_word() -> None:
+    out = Narrow()
+    Screen(out, colour=False).entry("good", "")
+    assert out.getvalue() == "  good  \n"
 
 
 @pytest.mark.parametrize("char", ["\u3164", "\u115f", "\u2800", "\ufe0f", "\U000e0100"])

@@ -83,10 +83,7 @@ def holder(settings: Settings, host: str) -> dict[str, object] | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            told = json.loads(_holder_file(settings, host).read_text("utf-8"))
-            return told if isinstance(told, dict) else {}
-        return {}
+        return _written(settings, host) or {}
     else:
         return None
     finally:
@@ -97,8 +94,8 @@ def _held(settings: Settings, host: str) -> Locked:
     """Return the error that names the holder; it may need a moment to write its name."""
     info: dict[str, object] = {}
     for _try in range(20):
-        with contextlib.suppress(OSError, ValueError):
-            info = json.loads(_holder_file(settings, host).read_text("utf-8"))
+        if found := _written(settings, host):
+            info = found
             break
         time.sleep(0.05)
     who, since = clean(info.get("user", "?"), 60), clean(info.get("since", "?"), 40)
@@ -111,6 +108,15 @@ def _held(settings: Settings, host: str) -> Locked:
         _("Nothing was touched by this command; the other run goes on."),
         _("Wait for it, or ask {who}. If that process is gone: ungcuu resume {host}").format(who=who, host=host),
     )
+
+
+def _written(settings: Settings, host: str) -> dict[str, object] | None:
+    """Return what the holder wrote of itself; None where nothing of that kind can be read."""
+    try:
+        found = json.loads(_holder_file(settings, host).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _holder_file(settings: Settings, host: str) -> Path:
