@@ -169,8 +169,11 @@ class Drill:
         self.moments["attacked"] = time.time()
 
     def _notice(self, phase: Phase) -> None:
+        codes = [*_FOUND, Exit.NOT_VERIFIED]
+        if self.data.rounds > 1:  # a host that can't be looked at: such a round is NOT DONE, and the next one knows
+            codes.append(Exit.NOT_DONE)
         for _round in range(self.data.rounds):
-            self.alerts += self._verb("watch", "round", self.host, codes=(*_FOUND, Exit.NOT_VERIFIED))["raised"]
+            self.alerts += self._verb("watch", "round", self.host, codes=codes)["raised"]
         by_watch = [alert["sight"] for alert in self.alerts]
         self.report.false_alarms = sum(_WORK in _place(sight) for sight in by_watch)
         self.moments["noticed"] = time.time()
