@@ -37,6 +37,7 @@ def read(text: str) -> Simulation:
         ('"40", "5"', '"60", "5"', "bounds: are exceeded by: ask"),
         ('"40", "5"', '"40", "9"', "bounds: are exceeded by: ask"),
         ('"40", "5"', '"40", "-1"', "is not a number"),
+        ('[ask, "{address}", "{site}", /, "40", "5"]', '[flood, a, s, /, "60", "5"]', "bounds: are exceeded by: flood"),
         ("rate: 5", "rate: 5000", "bounds.rate: has to be from 1 to 100"),
         ("seconds: 10,", "seconds: 0,", "bounds.seconds: has to be from 1 to 120"),
         ("[a, b,", '["a; rm x", b,', "is not a valid name"),

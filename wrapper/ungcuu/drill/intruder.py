@@ -5,6 +5,7 @@
     post ADDRESS NAME PATH NAME=TEXT…   one form, sent; status, where it leads, text
     guess ADDRESS NAME LOGIN:RIGHT COUNT RATE   wrong passwords at WordPress's login, then the right one
     ask ADDRESS NAME PATH COUNT RATE   numbered requests at a rate; how many were answered with what
+    flood ADDRESS NAME PATH COUNT RATE LOG   the same, and goes on until it is cut off; note each answer's time
     hold ADDRESS NAME LOG SECONDS    keep one HTTP connection alive, note each answer's time
     listen PORT LOG SECONDS          accept one connection from the host, note when each line arrives
     call ADDRESS PORT SECONDS        (on the host) keep one connection outwards alive
@@ -96,6 +97,20 @@ def ask(address: str, name: str, path: str, count: str, rate: str) -> dict[str, 
 
 def _note(log: str, **values: object) -> None:
     Path(log).write_text(json.dumps(values), encoding="ascii")
+
+
+def flood(address: str, name: str, path: str, *rest: str) -> None:
+    """At most so many requests at a rate a second, each over a connection of its own, until there is no answer."""
+    count, rate, log = rest
+    last = 0.0
+    for number in range(int(count)):
+        begun = time.monotonic()
+        if get(address, name, f"{path}{number}")["status"] == 0:
+            break
+        last = time.time()
+        _note(log, answers=number + 1, last=last, alive=True)
+        time.sleep(max(0.0, 1 / float(rate) - (time.monotonic() - begun)))
+    _note(log, last=last, alive=False)
 
 
 def hold(address: str, name: str, log: str, seconds: str) -> None:

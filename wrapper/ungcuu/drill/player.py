@@ -162,16 +162,18 @@ class Drill:
         self.moments["attack"] = time.time()
         for step in self.data.attack:
             self._prove(phase, step.name, True, self.stage.do(step).strip()[:200])
-        if any(effect.session for effect in self.data.effects):
-            self.stage.hold_sessions()
+        self.stage.hold_sessions({effect.session for effect in self.data.effects})
         for effect in self.data.effects:
             there = eventually(partial(self.stage.there, effect))
             self._prove(phase, f"there: {effect.name}", there, _where(effect))
         self.moments["attacked"] = time.time()
 
     def _notice(self, phase: Phase) -> None:
+        codes = [*_FOUND, Exit.NOT_VERIFIED]
+        if self.data.rounds > 1:  # a host that can't be looked at: such a round is NOT DONE, and the next one knows
+            codes.append(Exit.NOT_DONE)
         for _round in range(self.data.rounds):
-            self.alerts += self._verb("watch", "round", self.host, codes=(*_FOUND, Exit.NOT_VERIFIED))["raised"]
+            self.alerts += self._verb("watch", "round", self.host, codes=codes)["raised"]
         by_watch = [alert["sight"] for alert in self.alerts]
         self.report.false_alarms = sum(_WORK in _place(sight) for sight in by_watch)
         self.moments["noticed"] = time.time()
@@ -250,7 +252,21 @@ class Drill:
             self.stage.do(step)
         for words in self.data.recover:
             self._response(words)
+        for step in self.data.update:
+            self.stage.do(step)
+        if self.data.own:
+            self._own_up(phase)
         self._prove_ended(phase, "recover")
+
+    def _own_up(self, phase: Phase) -> None:
+        """Say of each finding that is people's own work that it is: each must be there, and no other is excused."""
+        findings = self._findings()
+        for own in self.data.own:
+            ids = [
+                str(row["id"]) for row in findings if re.fullmatch(own.rule, row["rule"]) and own.place in _place(row)
+            ]
+            self._prove(phase, f"a scan names people's own work: {own.rule}", len(ids) == 1, own.place)
+            self._verb("case", "verdict", str(self.report.case), ids[0], "false alarm", "--reason", own.why)
 
     def _reassess(self, phase: Phase) -> None:
         words = ["reassess", self.host, "--entry-closed", self.data.entry_closed]

@@ -111,6 +111,15 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What a scan finds of people's own work in the response: its rule, a part of its place, and why it is theirs."""
+
+    rule: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Simulation:
     """One scenario as it is played. docs/reference/scenarios.md says what each key means."""
 
@@ -132,6 +141,8 @@ class Simulation:
     closes: bool = True
     refused: tuple[tuple[str, ...], ...] = ()
     repair: tuple[Step, ...] = ()
+    update: tuple[Step, ...] = ()
+    own: tuple[Own, ...] = ()
     application_checked: str = ""
     root_lost_override: str = ""
     differs: tuple[str, ...] = ()
@@ -139,7 +150,7 @@ class Simulation:
     def __post_init__(self) -> None:
         """Refuse an intruder who asks for more, or faster, than the bounds allow."""
         steps = [*(step.intruder for step in (*self.prepare, *self.attack)), *(one.intruder for one in self.effects)]
-        for words in (words for words in steps if words[:1] in (("guess",), ("ask",))):
+        for words in (words for words in steps if words[:1] in (("guess",), ("ask",), ("flood",))):
             count, rate = words[-2:]
             if not (count.isdecimal() and rate.isdecimal()):
                 raise Mismatch(("attack",), _("{text} is not a number").format(text=f"{count} {rate}"))

@@ -11,7 +11,7 @@ import base64
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ungcuu.drill.comparison import FOLDERS, Contents
@@ -23,7 +23,7 @@ SITE = "portal.lab.test"
 MARKER = "UNGCUU-DRILL-MARKER"
 _PORT = "4444"
 _SESSION_LIFE = "900"
-_LOGS = {"held": "/run/ungcuu-drill-held.json", "outward": "/run/ungcuu-drill-outward.json"}
+_LOGS = {name: f"/run/ungcuu-drill-{name}.json" for name in ("held", "outward", "flood")}
 _PUT = 'mkdir -p "$(dirname "$1")" && cat > "$1" && chown "$2" "$1" && chmod "$3" "$1"'
 Said = subprocess.CompletedProcess[bytes]
 # -f: a masked unit is a link to /dev/null, which is the intruder's no more. pgrep finds this shell too.
@@ -61,7 +61,10 @@ class Stage:
         if step.put:
             self.put(step.put, self.source(step.source), step.owner, step.mode)
             return step.put
-        if step.intruder:
+        if step.intruder[:1] == ("flood",):
+            self.intruder(*step.intruder, _LOGS["flood"], background=True, host=step.machine or "intruder01")
+            said = "begun"
+        elif step.intruder:
             said = json.dumps(self.intruder(*step.intruder, host=step.machine or "intruder01"))
         else:
             said = self._run(step)
@@ -106,9 +109,12 @@ class Stage:
         name, sign, file = word.partition("=<")
         return f"{name}={base64.b64encode(self.source(file)).decode('ascii')}" if sign else word
 
-    def hold_sessions(self) -> None:
-        """Two connections that the cut must end: a visitor's that stays open, and one from the host outwards."""
-        self.intruder("hold", self.address, SITE, _LOGS["held"], _SESSION_LIFE, background=True)
+    def hold_sessions(self, wanted: Collection[str]) -> None:
+        """Connections that the cut must end: a visitor's that stays open (held), and one from the host (outward)."""
+        if "held" in wanted:
+            self.intruder("hold", self.address, SITE, _LOGS["held"], _SESSION_LIFE, background=True)
+        if "outward" not in wanted:
+            return
         self.intruder("listen", _PORT, _LOGS["outward"], _SESSION_LIFE, background=True)
         eventually(lambda: b":4444" in self.execute("intruder01", ["ss", "-ltn"]).stdout)
         words = ("call", self.lab.address("intruder01"), _PORT, _SESSION_LIFE)
@@ -152,6 +158,8 @@ class Stage:
 
     def contents(self) -> Contents:
         """Read what the host holds, to compare it with another moment."""
+        # A row that WordPress makes when a page asks for it would be missing after a restore, though nothing is lost.
+        self.execute(self.host, _PROGRAMS["php"], (FOLDER / "fill_caches.php").read_bytes())
         program = (FOLDER / "host_contents.py").read_bytes()
         return Contents.of(json.loads(self.execute(self.host, ["python3", "-", *FOLDERS], program).stdout))
 
