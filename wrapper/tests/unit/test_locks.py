@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -76,3 +77,18 @@ def test_a_folder_that_cannot_be_made_is_said(settings: Settings) -> None:
     with pytest.raises(ControllerFault, match="lock of web01") as caught:
         locks.hold(settings, ("web01",), "isolate", "").__enter__()
     assert str(settings.locks) in caught.value.fix
+
+
+def test_the_holder_is_named_at_most_at_a_bounded_length(settings: Settings) -> None:
+    """A damaged file must not fill the screen of who is refused; what is short stands whole. No descriptor is left."""
+    with locks.hold(settings, ("web01",), "restore", ""):
+        written = dict.fromkeys(("user", "since", "verb", "reason", "pid"), "x" * 500)
+        (settings.locks / "web01.holder").write_text(json.dumps(written))
+        with pytest.raises(Locked) as caught:
+            locks.hold(settings, ("web01",), "isolate", "").__enter__()
+        said = [("x" * most, 500 - most) for most in (60, 40, 40, 200, 12)]
+        user, since, verb, reason, pid = (f"{text}… (+{rest})" for text, rest in said)
+        assert caught.value.what == f"web01 is held by {user} since {since}: {verb} (reason: {reason}, process {pid})."
+        opened = len(list(Path("/proc/self/fd").iterdir()))
+        locks.holder(settings, "web01")
+        assert len(list(Path("/proc/self/fd").iterdir())) == opened
