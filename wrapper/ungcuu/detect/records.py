@@ -101,7 +101,8 @@ def fits(value: object, wanted: type, limit: int) -> bool:
     if wanted is int:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
     if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        # Neither a whole number that no float holds, nor infinity, nor what is no number.
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63
     if wanted is list:
         return isinstance(value, list) and len(value) < 10_000 and all(fits(item, str, limit) for item in value)
     return (

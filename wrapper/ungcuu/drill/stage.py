@@ -29,10 +29,11 @@ Said = subprocess.CompletedProcess[bytes]
 # -f: a masked unit is a link to /dev/null, which is the intruder's no more. pgrep finds this shell too.
 _HOLDS = 'if [ -f "$1" ] && grep -qF -e "$2" "$1"; then echo yes; else echo no; fi'
 _RUNS = 'for one in $(pgrep -f -- "$1"); do [ "$one" = $$ ] || { echo yes; exit; }; done; echo no'
+_AS_WEBSITE = ("runuser", "-u", "portal", "--")
 _PROGRAMS = {
     "py": ("python3", "-"),
     "sh": ("sh", "-es", "--"),
-    "php": ("runuser", "-u", "portal", "--", "php", "--"),
+    "php": (*_AS_WEBSITE, "php", "--"),
     "sql": ("mariadb", "portal"),
 }
 
@@ -92,8 +93,10 @@ class Stage:
         bounds = self.simulation.bounds
         return ["timeout", "-k", "5", str(bounds.seconds), "prlimit", f"--cpu={bounds.cpu_seconds}"]
 
-    def intruder(self, *words: str, background: bool = False, host: str = "intruder01") -> Any:
-        """Have the intruder's program do something, on intruder01 or on a host."""
+    def intruder(
+        self, *words: str, background: bool = False, host: str = "intruder01", account: Sequence[str] = ()
+    ) -> Any:
+        """Have the intruder's program do something, on intruder01 or on a host, there perhaps as another account."""
         program = (FOLDER / "intruder.py").read_bytes()
         encoded = [self._encoded(word) for word in words]
         if not background:
@@ -101,7 +104,7 @@ class Stage:
         # A background process can't read its program from our pipe, so it is handed over whole.
         starter = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.stdin.read(), *sys.argv[1:]], "
         starter += "stdin=-3, stdout=-3, stderr=-3, start_new_session=True)"
-        self.execute(host, ["python3", "-c", starter, *encoded], program)
+        self.execute(host, [*account, "python3", "-c", starter, *encoded], program)
         return None
 
     def _encoded(self, word: str) -> str:
@@ -118,7 +121,8 @@ class Stage:
         self.intruder("listen", _PORT, _LOGS["outward"], _SESSION_LIFE, background=True)
         eventually(lambda: b":4444" in self.execute("intruder01", ["ss", "-ltn"]).stdout)
         words = ("call", self.lab.address("intruder01"), _PORT, _SESSION_LIFE)
-        self.intruder(*words, background=True, host=self.host)
+        # Whoever came in through the website has its account's rights: root's would be another incident.
+        self.intruder(*words, background=True, host=self.host, account=_AS_WEBSITE)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
