@@ -14,7 +14,7 @@ def test_the_connection_outwards_belongs_to_the_website_s_account() -> None:
     lab.address.return_value = "198.51.100.2"
     one = stage.Stage(lab, load("webshell"), {})
     with mock.patch.object(one, "execute") as execute, mock.patch.object(stage, "eventually"):
-        one.hold_sessions()
+        one.hold_sessions({"held", "outward"})
     started = [call.args[:2] for call in execute.call_args_list]
     (host, words), *others = [row for row in started if "call" in row[1]]
     assert (host, words[:4], others) == (one.host, ["runuser", "-u", "portal", "--"], [])
