@@ -563,6 +563,30 @@ def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run)
     assert code == 0, said
 
 
+def test_from_maintenance_to_full_and_back(opened: Stage, ungcuu: Run) -> None:
+    """The guard put the rules of the mode before back: port 80 stayed open, and the run ended NOT DONE. Seen failing
+    with a guard that keeps the rules with which it was started, and without the rules handed over to it."""
+    opened.card()
+    code, _document, said = ungcuu("isolate", "web01", "--mode", "maintenance")
+    assert code == 0, said
+    ended = cut_off.cut(opened.card(), "full")
+    assert ended.done, ended.detail
+    time.sleep(3)  # the guard has looked
+    assert opened.alive_from_outside([80, 443]) == []
+    for mode, alive in (("full", set()), ("maintenance", {"80", "443"}), ("full", set())):
+        code, document, said = ungcuu("isolate", "web01", "--mode", mode)
+        assert code == 0, said
+        assert not [
+            row["data"] for row in document["records"] if row["kind"] == "proof" and row["data"]["passed"] is False
+        ]
+        assert {row.split()[1] for row in opened.alive_from_outside([80, 443])} == alive
+        active = opened.on("web01", "systemctl is-active mariadb || true").strip()
+        assert active == ("active" if mode == "full" else "inactive")
+    opened.reassessed()
+    code, _document, said = ungcuu("release", "web01", "--confirm-host", "web01")
+    assert code == 0, said
+
+
 def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     """The site is worth more than the evidence, but the web shell may not call home: seen from both sides.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import re
 import subprocess
@@ -10,11 +11,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from ungcuu.contain import allowlist, card, cut_off, early, isolation_state, proofs
 from ungcuu.contain.shell import FUNCTIONS
+from ungcuu.core.errors import Refused
 from ungcuu.core.phrases import Detail, Proof, phrase
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
@@ -482,3 +485,24 @@ def test_the_cut_and_the_role_name_devices_alike() -> None:
     shared = whole.partition("word for word ---")[2].partition("# --- end of what is shared")[0]
     assert shared == FUNCTIONS
     subprocess.run(["sh", "-n"], input=whole, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"), [("rotate", {}), ("restore", {"to": "", "only": (), "path": "", "clean": False})]
+)
+def test_what_needs_the_database_is_refused_while_maintenance_keeps_it_stopped(
+    tmp_path: Path, verb: str, options: dict[str, object]
+) -> None:
+    """It ended NOT DONE in the middle, with words of MariaDB's client. Seen failing without the look beforehand."""
+    module = importlib.import_module(f"ungcuu.cli.commands.{verb}")
+    given = options | {"at": "latest", "first_sign": ""}
+    context = mock.Mock(options=given, hosts=("web01",), settings=mock.Mock(host_dir=lambda _host: tmp_path))
+    module._preflight(context)
+    isolation_state.mark_isolated(tmp_path, "web01", "full", NOW)
+    module._preflight(context)
+    isolation_state.mark_isolated(tmp_path, "web01", "maintenance", NOW)
+    with pytest.raises(Refused, match=f"its database is stopped, and {verb} needs it"):
+        module._preflight(context)
+    context.options |= {"to": "spare01", "only": ("files",)}
+    if verb == "restore":
+        module._preflight(context)

@@ -389,6 +389,7 @@ def script(card: Card, with_snapshot: bool = True) -> str:
         f'case "$rules" in *"{LAST_LINE}") ;; *) exit {_INCOMPLETE} ;; esac\n'
         f"{FUNCTIONS}"
         f'load_rules "" || exit {_NOT_LOADED}\n'
+        "hand_over </dev/null\n"
         '[ "$hooks" = yes ] && [ -z "$left" ] && left=yes\n'
         "line=${rules%%;*}; known=${rules#*;}; known=${known%%#*}; peer=${1%% *}\n"
         'case $rules in "# neighbours: "*) '

@@ -56,6 +56,28 @@ def mark_released(folder: Path, now: datetime) -> bool:
     return True
 
 
+def refuse_in_maintenance(folder: Path, host: str, verb: str) -> None:
+    """Refuse what needs the website's database on a host whose services maintenance has stopped.
+
+    Raises:
+        Refused: The host was cut off in that mode.
+    """
+    if mode_of(folder) != "maintenance":
+        return
+    from ungcuu.core.errors import Refused
+    from ungcuu.core.i18n import _
+
+    raise Refused(
+        _("{host} shows a notice of maintenance: its database is stopped, and {verb} needs it.").format(
+            host=host, verb=verb
+        ),
+        _("Nothing was changed."),
+        _("ungcuu isolate {host}   the host stays cut off, without the notice; then: ungcuu {verb} {host}").format(
+            host=host, verb=verb
+        ),
+    )
+
+
 def against_release(
     folder: Path, host: str, now: datetime, override: str = "", websites: Sequence[str] = ()
 ) -> list[str]:

@@ -48,6 +48,13 @@ load_rules() {
     done
     printf '%s\n%s\n' "$1" "${rules%%# devices*}" | nft -f -
 }
+# The guard of an isolation that is in force, in another mode, puts its own rules back: it is handed these, and they are
+# loaded again. In the background, since what an intruder made of the file may hang.
+hand_over() {
+    for at in /etc/ungcuu /run/ungcuu; do
+        [ -s "$at/isolation.nft" ] && printf '%s\n' "$rules" >"$at/isolation.nft" && load_rules ""
+    done >/dev/null 2>&1 &
+}
 # Neighbours whose addresses an intruder on the segment could take over: those of the networks $2, and the routers. $3
 # holds ADDRESS=MAC that a person wrote down. The address $4, where the responder comes from, is used as it is now.
 pin() {

@@ -14,7 +14,7 @@ _OF_ONE_WEBSITE = ("files", "database")
 _CHECKS = ("links", "programs", "modes", "syntax")
 
 
-def _variables(options: Mapping[str, Any]) -> Mapping[str, object]:
+def _variables(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "website_restore_at": options["at"],
         "website_restore_clean": bool(options["clean"]),
@@ -58,7 +58,8 @@ def _check(context: Context) -> None:
 
 
 def _preflight(context: Context) -> None:
-    """Refuse to look for a clean point where nobody said since when it is not."""
+    """Refuse a clean point where nobody said since when it is not, and a database that is stopped."""
+    from ungcuu.contain.isolation_state import refuse_in_maintenance
     from ungcuu.core.errors import UsageFault
 
     if context.options["clean"] and not _first_sign(context):
@@ -67,6 +68,9 @@ def _preflight(context: Context) -> None:
             _("Nothing was changed."),
             f"ungcuu restore {context.names[0]} --clean --first-sign 2026-01-31T08:00Z",
         )
+    if not context.options["to"] and "database" in _variables(context.options)["website_restore_only"]:
+        for host in context.hosts:
+            refuse_in_maintenance(context.settings.host_dir(host), host, "restore")
 
 
 def _check_path(context: Context, path: str) -> None:

@@ -21,6 +21,14 @@ def _variables(options: Mapping[str, object]) -> Mapping[str, object]:
     return given
 
 
+def _preflight(context: Context) -> None:
+    """Refuse on a host whose database is stopped: it has to take the new password."""
+    from ungcuu.contain.isolation_state import refuse_in_maintenance
+
+    for host in context.hosts:
+        refuse_in_maintenance(context.settings.host_dir(host), host, "rotate")
+
+
 def _plan_details(context: Context) -> Mapping[str, object]:
     """Ask the hosts what would get a new secret; none is made."""
     from ungcuu.run import foretold
@@ -76,6 +84,7 @@ VERB = Verb(
         Option("--website-only", N_("Leave local accounts alone"), kind="flag", default=False),
     ),
     variables=_variables,
+    preflight=_preflight,
     plan_details=_plan_details,
     after=_after,
     examples=("ungcuu rotate web01", "ungcuu rotate web01 --website-only"),
