@@ -29,7 +29,7 @@ BEGUN = datetime(2026, 11, 28, 8, tzinfo=UTC)
 DEFACEMENT = scenario.load("defacement")
 WHOLE = (
     "case open", "case note", "case sent notify-24h", "isolate", "case note", "collect", "scan", "eradicate",
-    "case sweep", "restore", "rotate", "patch", "harden", "reassess", "release", "baseline", "backup",
+    "case sweep", "isolate", "restore", "rotate", "patch", "harden", "reassess", "release", "baseline", "backup",
     "case sent report-72h", "case report", "case sent closing", "case note", "case lessons", "case close",
 )  # fmt: skip # a table
 
@@ -58,7 +58,7 @@ def test_each_plan_leaves_records_in_every_phase_but_can_be_told_apart_from_a_pl
 def test_a_response_by_the_plan_reaches_every_phase_with_its_times() -> None:
     found = exercise.score(DEFACEMENT, course(*WHOLE), BEGUN)
     assert len(found.reached) == len(found.judged) == 9 and found.faults == ()
-    assert found.seconds == {"seconds_to_detect": 60.0, "seconds_to_contain": 180.0, "seconds_to_recover": 660.0}
+    assert found.seconds == {"seconds_to_detect": 60.0, "seconds_to_contain": 180.0, "seconds_to_recover": 720.0}
     assert exercise.hint(DEFACEMENT, course(*WHOLE)) == ""
 
 

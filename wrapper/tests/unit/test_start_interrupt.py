@@ -15,6 +15,7 @@ from ungcuu.core import start_interrupt
 # The signal comes while the command line's own code is being imported.
 _STARTED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 from ungcuu import __main__
 import importlib.abc
 class Finder(importlib.abc.MetaPathFinder):
@@ -54,6 +55,7 @@ def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
 
 _WAITS = """
 import os, signal, subprocess, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from types import SimpleNamespace
 from ungcuu.cli.commands import doctor
 doctor.controller = lambda context: []
