@@ -85,7 +85,7 @@ def _standings(view: View) -> Iterator[Due]:
         if one.state not in STATES_DUE or certificate:
             continue
         key, whom = one.requirement.key, one.host or one.unit
-        command = _COMMANDS.get(key, f"ungcuu register add {key.partition('-')[0]}").format(host=one.host)
+        command = _COMMANDS.get(key, f"ungcuu register add {key.partition('-')[0]} TITLE").format(host=one.host)
         yield Due(
             id=f"proof-{key}{f'-{whom}' if whom else ''}",
             what=one.title(view.scope.names),
@@ -116,7 +116,7 @@ def _certificates(view: View) -> Iterator[Due]:
         until = entry.day("until")
         if entry.done and until and newest[(entry.text("person"), entry.title)] == until:
             what = _("certificate of {person}: {title}").format(person=entry.text("person"), title=entry.title)
-            finish = "ungcuu register add training"
+            finish = "ungcuu register add training TITLE"
             yield Due(f"{entry.id}-until", what, until, entry.text("person"), entry.text("unit"), finish=finish)
 
 
