@@ -59,14 +59,15 @@ Description: hardening and incident recovery for a website host
 _README = """\
 The inventory of this machine's site goes to /etc/ungcuu/inventory: `ungcuu init` makes it.
 
-Timers of systemd are shipped and off. As root, once the inventory stands:
+Units of systemd are shipped and off. As root, once the inventory stands:
 
     systemctl enable --now ungcuu-watch.timer     look at every website every five minutes
     systemctl enable --now ungcuu-remind.timer    remind of deadlines of open cases every quarter of an hour
     systemctl enable --now ungcuu-metrics.timer   write metrics for node_exporter every five minutes
+    systemctl enable --now ungcuu-hold.service    keep a connection to each website host up, which makes isolate faster
 
 They run as root with the state of root's own account. People who run ungcuu as another account use
-`ungcuu watch install` instead, which makes a timer of that account.
+`ungcuu watch install` instead, which makes units of that account.
 """
 _TIMERS = {
     "watch": ("Look at the websites", "/usr/bin/ungcuu watch round website", "*:0/5"),
@@ -77,6 +78,20 @@ _TIMERS = {
         "*:2/5",
     ),
 }
+_HOLD = """\
+[Unit]
+Description=Keep a connection to each website host up (ungcuu)
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=/usr/bin/ungcuu watch hold website
+Restart=always
+RestartSec=30s
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def tree(root: Path, place: Path, payload: Path, *, moment: int) -> None:
@@ -98,6 +113,7 @@ def tree(root: Path, place: Path, payload: Path, *, moment: int) -> None:
         timer += "[Install]\nWantedBy=timers.target\n"
         _put(place / f"usr/lib/systemd/system/ungcuu-{name}.service", service)
         _put(place / f"usr/lib/systemd/system/ungcuu-{name}.timer", timer)
+    _put(place / "usr/lib/systemd/system/ungcuu-hold.service", _HOLD)
     _put(place / "etc/ungcuu/README", _README)
     (place / "etc/ungcuu").chmod(0o700)
     _documents(root, place / "usr/share/doc/ungcuu")

@@ -54,7 +54,9 @@ def test_the_package_installs_works_and_goes(bare: str) -> None:
     for _again in range(5):
         on(bare, "ungcuu --help")
     assert (time.monotonic() - begin) / 5 < 1.5, "0.3 s on an idle machine, most of it podman's"
-    assert "ungcuu-watch.timer disabled" in " ".join(on(bare, "systemctl list-unit-files 'ungcuu*'").split())
+    units = " ".join(on(bare, "systemctl list-unit-files 'ungcuu*'").split())
+    assert "ungcuu-watch.timer disabled" in units and "ungcuu-hold.service disabled" in units
+    on(bare, "systemd-analyze verify /usr/lib/systemd/system/ungcuu-*")
     on(bare, "ungcuu completion bash | cmp - /usr/share/bash-completion/completions/ungcuu")
     assert "playbooks" in on(bare, "ls /usr/lib/ungcuu/venv/lib/python3*/site-packages/ungcuu/content")
     on(bare, "mkdir /etc/ungcuu/inventory && touch /etc/ungcuu/inventory/hosts.yml && apt-get purge -yqq ungcuu")

@@ -98,7 +98,8 @@ def test_the_package_is_root_s_and_starts_nothing(tmp_path: Path, parts: list[Pa
     modes = {line.split()[5]: line.split()[0] for line in listing.splitlines()}
     assert modes["./etc/ungcuu/"] == "drwx------"
     assert modes["./usr/bin/ungcuu"] == "-rwxr-xr-x"
-    assert modes["./usr/lib/systemd/system/ungcuu-watch.timer"] == "-rw-r--r--"
+    for unit in ("ungcuu-watch.timer", "ungcuu-hold.service"):
+        assert modes[f"./usr/lib/systemd/system/{unit}"] == "-rw-r--r--"
     assert not [name for name, mode in modes.items() if mode[5] == "w" or mode[8] == "w"]
     subprocess.run(["dpkg-deb", "-e", package, tmp_path / "control"], check=True)
     scripts = "".join((tmp_path / "control" / name).read_text("utf-8") for name in ("postinst", "prerm"))
