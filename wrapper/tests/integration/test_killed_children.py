@@ -15,69 +15,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from killed_verbs import CONFIRM, FULL, ROWS, WITHOUT_PLAYBOOK, Row, changing, prepare, settings, words
 
-from ungcuu.cli import registry
-from ungcuu.core.settings import Settings
-from ungcuu.detect import baseline
 from ungcuu.lab import Lab
-from ungcuu.recover import restore_points
 from ungcuu.run.resume import open_runs
-from ungcuu.run.verb import Verb
 
 pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).parents[3]
-FULL = os.environ.get("UNGCUU_KILL_MATRIX") == "full"
-CONFIRM = ("--confirm-host", "web01")
-IMPLANT = "/var/www/html/killed-test.php"
 CHILDREN = ("ansible-playbook", "worker", "ssh", "controller") if FULL else ("ansible-playbook",)
 
 
-@dataclass(frozen=True)
-class Row:
-    """How one verb is run here: its words, the step at which its process dies, what ``resume`` makes of it."""
-
-    words: tuple[str, ...] = ()
-    step: int = 1
-    settled: bool = True  # run again, it is DONE; else it stays open for a person
-    slow: bool = False  # gone on with in the full matrix alone
-
-
-# In this order: a later verb finds what an earlier one made.
-ROWS = {
-    "harden": Row(("--no-verify",), step=3, slow=True),
-    "patch": Row(("--urgent", "--backup-hours", "0"), settled=False),
-    "backup": Row(step=2),
-    "accept-point": Row(("POINT", "--reason", "test"), settled=False),
-    "baseline": Row(),
-    "block": Row(("203.0.113.9", "--reason", "test")),
-    "unblock": Row(("203.0.113.9",)),
-    "lock": Row(),
-    "unlock": Row(),
-    "isolate": Row(("--no-case",), step=2),
-    "collect": Row(("--profile", "volatile")),
-    "release": Row(),
-    "eradicate": Row(("--path", IMPLANT), settled=False),
-    "rotate": Row(("--website-only",)),
-    "restore": Row(("--only", "files"), step=8),
-    "reassess": Row(("--entry-closed", "the upload form was removed"), settled=False),
-    "rebuild": Row(slow=True, settled=False),
-}
 # Their one step reads the host over an SSH of its own; without a whole reading nothing is signed, and that is known.
 READ_FIRST = ("baseline", "reassess")
-# They start no ansible-playbook of their own.
-WITHOUT_PLAYBOOK = {"enrol": "pins a key and asks", "restore-drill": "runs `rebuild` as a run of its own"}
-
-
-def changing() -> dict[str, Verb]:
-    found = {name: registry.load(name) for name in registry.names()}
-    return {name: verb for name, verb in found.items() if not verb.verbs and verb.takes_lock}
 
 
 def test_no_changing_verb_is_left_out() -> None:
@@ -96,29 +50,6 @@ def nothing_open(request: pytest.FixtureRequest, ungcuu: Callable[..., Any]) -> 
     """What an earlier failure left open is closed: each row is judged by itself."""
     if "verb" in request.fixturenames and open_runs(settings()):
         ungcuu("resume", "--close")
-
-
-def settings() -> Settings:
-    return Settings.from_environment()
-
-
-def prepare(lab: Lab, verb: str, ungcuu: Callable[..., Any]) -> None:
-    """Make what a verb needs so that its run begins."""
-    if verb == "unblock":
-        assert ungcuu("block", "web01", "203.0.113.9", "--reason", "test")[0] == 0
-    if verb == "eradicate":
-        lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
-    if verb == "release":  # a re-assessment that found it clean, newer than the isolation
-        record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}
-        path = settings().host_dir("web01") / "reassessment.json"
-        baseline.sign(path, record, settings().keys)
-
-
-def newest_point() -> str:
-    point = restore_points.newest(settings().host_dir("web01"))
-    assert point is not None, "the row of backup makes one"
-    return point.id
 
 
 def children(pid: int) -> list[tuple[int, str]]:
@@ -153,11 +84,9 @@ def victim(process: subprocess.Popen[str], child: str) -> int:
 
 def kill(verb: str, row: Row, child: str) -> tuple[int, dict[str, Any], str]:
     """Run a verb, kill one of its processes at its step; return the exit code, the document, what was said."""
-    own = [newest_point() if word == "POINT" else word for word in row.words]
-    words = [sys.executable, "-u", "-m", "ungcuu", "-i", "lab", "--json", verb, "web01", *own]
-    words += CONFIRM if changing()[verb].dangerous else ()
     pipe = subprocess.PIPE
-    process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    command = [sys.executable, "-u", "-m", "ungcuu", *words(verb)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
     assert process.stderr
     said = ""
     for line in process.stderr:
