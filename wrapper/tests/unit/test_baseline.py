@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -316,6 +317,48 @@ def test_a_tampered_baseline_is_refused(tmp_path: Path, attack: str) -> None:
         baseline.load(tmp_path, host)
     with pytest.raises(Tampered):
         baseline.check_signature(tmp_path, [host])
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("killed_again", [False, True])
+@pytest.mark.parametrize("writes", range(4))
+def test_a_signed_document_outlives_a_kill_at_every_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, killed_again: bool
+) -> None:
+    """A run that was killed while it signed left "does not match its signature": an intruder's mark, and no baseline.
+
+    Seen failing (Tampered) with the new signature written over the old one before the document.
+    """
+    path, keys, real = tmp_path / "hosts/web01/quarantine.json", tmp_path / "keys", baseline.put
+
+    def document(number: int) -> dict[str, object]:
+        return {"format": baseline.FORMAT, "host": "web01", "items": [number]}
+
+    def sign(number: int, most: int) -> None:
+        done: list[Path] = []
+
+        def put(file: Path, data: bytes | str) -> None:
+            if len(done) == most:
+                raise Killed
+            done.append(file)
+            real(file, data)
+
+        monkeypatch.setattr(baseline, "put", put)
+        with contextlib.suppress(Killed):
+            baseline.sign(path, document(number), keys)
+
+    path.parent.mkdir(parents=True)
+    sign(1, 99)
+    sign(2, writes)
+    if killed_again:
+        sign(3, 1)
+    assert baseline.verified(path, keys, "web01") == document(2 if writes >= 2 else 1)
+    sign(4, 99)
+    assert baseline.verified(path, keys, "web01") == document(4)
+    assert len(path.with_suffix(".sig").read_text().split()) == 1
 
 
 def test_a_baseline_of_the_earlier_form_is_read(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -45,7 +47,8 @@ def test_a_host_that_another_run_holds_waits(tmp_path: Path) -> None:
     assert not fast_cut._held(settings, "web01")
     settings.locks.mkdir(parents=True)
     with (settings.locks / "web01.lock").open("w") as lock:
-        assert not fast_cut._held(settings, "web01")
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert not fast_cut._held(settings, "web01"), "somebody who looks holds nothing"
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert fast_cut._held(settings, "web01")
 
@@ -56,11 +59,47 @@ def test_a_cut_that_the_command_did_not_take_over_is_told(capsys: pytest.Capture
     cutting = fast_cut.Cutting(settings, [], Asked(("web01",)))
     cutting.start()
     cutting.join()
-    cutting.cuts = [cut_off.Cut("web01", "cut", 0.1)]
+    cutting.ended = {"web01": cut_off.Cut("web01", "cut", 0.1)}
     fast_cut._under_way.append(cutting)
     fast_cut.tell_untaken()
     assert "ungcuu release web01" in capsys.readouterr().err
     assert fast_cut.take(Asked(("web01",))) is None
+
+
+def test_a_cut_without_an_end_is_told_beside_those_that_ended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One host of three that hung left the other two unsaid: their cuts were only read once all had ended."""
+    settings = Settings(state=tmp_path, content=tmp_path, operator="test")
+    monkeypatch.setattr(fast_cut.Cutting, "join", lambda *_: None)
+    cutting = fast_cut.Cutting(settings, [], Asked(("web01", "web02", "web03")))
+    cutting.ended = {"web01": cut_off.Cut("web01", "cut", 0.1), "web03": cut_off.Cut("web03", "not reached", 1.0)}
+    fast_cut._under_way.append(cutting)
+    fast_cut.tell_untaken()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("web01 says that it was cut off")
+    assert second.startswith("web02 may or may not be cut off")
+
+
+def test_a_fault_with_one_host_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ssh that could not be started for one host ended the run: the others were cut, unrecorded and not for long."""
+    settings = Settings(state=tmp_path, content=tmp_path, operator="test")
+
+    def cut(one: SimpleNamespace, *_given: object) -> cut_off.Cut:
+        if one.host == "web02":
+            raise BlockingIOError("no more processes")
+        return cut_off.Cut(one.host, "cut", 0.1)
+
+    monkeypatch.setattr(cut_off, "cut", cut)
+    hosts = ("web01", "web02", "web03")
+    cutting = fast_cut.Cutting(
+        settings, cast("list[card.Card]", [SimpleNamespace(host=h) for h in hosts]), Asked(hosts)
+    )
+    cutting.start()
+    cutting.join()
+    assert cutting.fault is None
+    assert [one.ending for one in cutting.cuts] == ["cut", "unknown", "cut"]
+    assert "no more processes" in str(cutting.ended["web02"].detail)
 
 
 def test_nothing_slow_is_imported_before_the_cut() -> None:

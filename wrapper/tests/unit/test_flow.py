@@ -17,12 +17,13 @@ import pytest
 
 from ungcuu.case.journal import Journal, read_records, verify
 from ungcuu.cli import registry
-from ungcuu.core.errors import Exit, Locked, Refused, Terminated
+from ungcuu.core.errors import Exit, Locked, Outcome, Refused, Terminated
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
 from ungcuu.run import failures, flow, locks
 from ungcuu.run.ledger import Ledger
 from ungcuu.run.resume import open_runs
+from ungcuu.run.tally import HostResult, RunResult
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 
@@ -317,3 +318,43 @@ def test_isolation_waits_for_another_run_all_the_same(tmp_path: Path) -> None:
     with locks.hold(settings, ("web01",), "restore", ""):
         report = execute(settings, dataclasses.replace(NOTE, without_journal=True), "web01")
     assert report.code is Exit.LOCKED
+
+
+def played(ctx: Context, playbook: str, *_given: object, **_more: object) -> RunResult:
+    """A playbook that was done on every host."""
+    ctx.host_results.update(dict.fromkeys(ctx.hosts, HostResult(Outcome.DONE)))
+    return RunResult(playbook, Outcome.DONE, dict(ctx.host_results))
+
+
+def stop(_ctx: Context, _result: RunResult) -> Result:
+    raise KeyboardInterrupt
+
+
+def fail_on_second(ctx: Context, _result: RunResult) -> Result:
+    ctx.host_results["web02"] = HostResult(Outcome.NOT_DONE, "failed")
+    return Result(Outcome.NOT_DONE)
+
+
+@pytest.mark.parametrize(
+    ("after", "outcomes"),
+    [
+        (lambda _ctx, _result: None, ["DONE", "DONE"]),
+        (stop, ["UNKNOWN", "UNKNOWN"]),
+        (lambda _ctx, _result: Result(Outcome.NOT_DONE), ["NOT DONE", "NOT DONE"]),
+        (fail_on_second, ["DONE", "NOT DONE"]),
+    ],
+)
+def test_no_host_is_done_where_the_work_after_the_playbook_was_not(
+    after: Any, outcomes: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two hosts, both stood as DONE in the journal and in the metrics, though the tests on them had failed."""
+    settings = settings_of(tmp_path)
+    monkeypatch.setattr(flow, "run_playbook", played)
+    verb = Verb("test", Phase.PREPARE, "Do and test", playbook="greet", after=after)
+    report = execute(settings, verb, "web01", "web02")
+    hosts = report.document["hosts"]
+    assert isinstance(hosts, dict)
+    assert [hosts[name]["outcome"] for name in ("web01", "web02")] == outcomes
+    assert list(read_records(settings.operations))[-1].data["outcomes"] == dict(
+        zip(("web01", "web02"), outcomes, strict=True)
+    )

@@ -8,19 +8,22 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from ungcuu.core.check_phrases import Left
-from ungcuu.core.errors import Refused, UsageFault
+from ungcuu.core.errors import Refused, Tampered, UsageFault
 from ungcuu.core.phrases import phrase
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.findings import RULES, Do
 from ungcuu.detect.records import IDENTITY, fits
+from ungcuu.detect.scan import Subject
+from ungcuu.hosts import remote_program
 from ungcuu.recover import quarantine
 from ungcuu.recover.own_files import OwnFiles
-from ungcuu.recover.quarantine import Choice, Order, Planned
+from ungcuu.recover.quarantine import Choice, Order, Planned, Taken
 from ungcuu.remote.config import CONFIG
 from ungcuu.remote.quarantine import __main__ as remote
 from ungcuu.remote.quarantine import give_back, take_files, take_system
@@ -200,6 +203,17 @@ def test_answers_are_checked() -> None:
     )
     assert taken.known == {"uid": 0}
     assert not fits(True, int, 1)
+
+
+def test_nothing_is_taken_where_it_could_not_be_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list was read after the host had been changed: files were gone, and nothing knew the way back."""
+    subject = cast("Subject", SimpleNamespace(state=tmp_path, name="web01", target=SimpleNamespace(user="op")))
+    order = Order("i", "f", "r", Do.MOVE, "/x", {})
+    quarantine.remember(subject, [Taken(order, "done")])
+    (tmp_path / "hosts/web01/quarantine.sig").write_text("00" * 64)
+    monkeypatch.setattr(remote_program, "run_program", lambda *_, **_more: pytest.fail("the host was touched"))
+    with pytest.raises(Tampered):
+        quarantine.carry_out(subject, [order])
 
 
 # --- what is done -------------------------------------------------------------------------------------------------

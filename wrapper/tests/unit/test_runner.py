@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.run import runner
 from ungcuu.run.events import Event, Status
 from ungcuu.run.failures import problem_of
-from ungcuu.run.tally import RunResult
+from ungcuu.run.tally import KILLED, RunResult
 
 
 def play(tasks: str) -> str:
@@ -321,6 +322,38 @@ def test_hosts_run_side_by_side_each_with_its_own_outcome(tmp_path: Path) -> Non
     result = runner.run_each(settings, (settings.content / "inventory/site",), "uneven", ("web01", "web02"), {})
     assert {h: r.outcome for h, r in result.hosts.items()} == {"web01": Outcome.NOT_DONE, "web02": Outcome.DONE}
     assert result.outcome is Outcome.NOT_DONE
+
+
+def test_a_host_that_waited_for_its_turn_is_not_begun_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C on a command for many hosts went on to change those whose runs had not begun, one after another."""
+    settings = content.make(tmp_path)
+    begun: list[str] = []
+
+    def watch(self: runner.Runner, _config: object, _folder: Path, _deadline: float) -> int:
+        begun.extend(self.hosts)
+        os.kill(os.getpid(), signal.SIGINT)
+        until = time.monotonic() + 20
+        while not self._tally.stop and time.monotonic() < until:
+            time.sleep(0.01)
+        return KILLED
+
+    monkeypatch.setattr(runner, "FORKS", 1)
+    monkeypatch.setattr(runner.Runner, "_config", lambda *_: None)
+    monkeypatch.setattr(runner.Runner, "_watch", watch)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = runner.run_each(settings, (tmp_path,), "greet", ("web01", "web02", "web03"), {})
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert begun == ["web01"]
+    assert (result.outcome, result.cut_short) == (Outcome.UNKNOWN, "interrupted")
+    assert {host: (one.outcome, one.problem) for host, one in result.hosts.items()} == {
+        "web01": (Outcome.UNKNOWN, "cut short"),
+        "web02": (Outcome.NOT_DONE, "not started"),
+        "web03": (Outcome.NOT_DONE, "not started"),
+    }
 
 
 def test_an_unknown_playbook_is_named(tmp_path: Path) -> None:

@@ -127,3 +127,18 @@ def test_a_controller_without_systemd_is_told(
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ControllerFault, match="not booted"):
         schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
+
+
+def test_a_controller_without_systemd_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was an internal error of ungcuu, after which "what was under way may or may not have happened"."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ControllerFault, match="systemd-analyze"):
+        schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
+
+
+def test_an_option_is_no_time(tmp_path: Path) -> None:
+    """systemd-analyze takes it and ends well; the timer would never start."""
+    with pytest.raises(UsageFault):
+        schedule.install(settings(tmp_path), tmp_path, "--help", WORDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +11,14 @@ from typing import cast
 import content
 import pytest
 
+from ungcuu.cli.commands import harden
 from ungcuu.cli.commands import verify as command
-from ungcuu.core.errors import UsageFault
+from ungcuu.core.errors import Outcome, UsageFault
+from ungcuu.core.terminal import Screen
 from ungcuu.hosts.site import Site
 from ungcuu.prepare import verify
+from ungcuu.prepare.verify import Check
+from ungcuu.run.tally import HostResult, RunResult
 from ungcuu.run.verb import Context
 
 pytest_plugins = ["pytester"]
@@ -111,3 +116,20 @@ def test_a_skipped_check_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None
     result = command.run(cast(Context, ctx))
     assert (result.data["passed"], result.data["skipped"], result.data["failed"]) == (2, 1, 0)
     assert result.message == "2 checks passed, 1 skipped."
+
+
+def test_a_host_whose_tests_failed_is_not_hardened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The playbook was done on both; the record of the run must say on which of them it came to nothing."""
+    site = site_of(tmp_path)
+    outcomes = {"web01": "passed", "web02": "failed"}
+    monkeypatch.setattr(harden, "_keep_cards", lambda _ctx: None)
+    monkeypatch.setattr(
+        verify, "verify", lambda _s, _site, host, *_r, **_m: [Check(host, "ssh", "t", outcomes[host], "", "", 0.1)]
+    )
+    ctx = Context(site.settings, harden.VERB, Screen(io.StringIO()), hosts=("web01", "web02"))
+    ctx.site, ctx.options = site, {"no_verify": False}
+    ctx.host_results = {host: HostResult(Outcome.DONE) for host in ctx.hosts}
+    result = harden.after(ctx, RunResult("harden", Outcome.DONE, ctx.host_results))
+    assert result is not None
+    assert result.outcome is Outcome.NOT_DONE
+    assert [ctx.host_results[host].outcome.value for host in ctx.hosts] == ["DONE", "NOT DONE"]

@@ -116,17 +116,18 @@ def tell_untaken() -> None:
 
     for cutting in _under_way:
         cutting.join(cut_off.CUT_SECONDS + 5)
-        for cut in cutting.cuts:
+        for host in cutting.asked.hosts:
+            cut = cutting.ended.get(host)
             message = ""
-            if cut.done:
+            if cut is not None and cut.done:
                 message = _(
                     "{host} says that it was cut off all the same. Check: ungcuu doctor {host}. "
                     "Undo: ungcuu release {host}"
                 )
-            elif cut.ending == "unknown":
+            elif cut is None or cut.sent:
                 message = _("{host} may or may not be cut off all the same. Undo: ungcuu release {host}")
             if message:
-                sys.stderr.write(message.format(host=cut.host) + "\n")
+                sys.stderr.write(message.format(host=host) + "\n")
     _under_way.clear()
 
 
@@ -143,7 +144,7 @@ def _held(settings: Settings, host: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:

@@ -57,6 +57,10 @@ class Check(Worded):
         "account_manages",
         N_("{account}: manages this host, or shares the user id of the account that does"),
     )
+    ACCOUNT_LINKED = (
+        "account_linked",
+        N_("{account}: its folder of keys is a link; look where it leads, and replace the keys there by hand"),
+    )
     WEBSITE_WITHOUT_DATABASE = (
         "website_without_database",
         N_("the website: it has no database, and passwords in its own files are not known to ungcuu"),

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ungcuu.core import clock, settings, signing
 from ungcuu.core.atomic import make_private, put
@@ -234,11 +235,33 @@ def host_folder(state: Path, host: str) -> Path:
 
 
 def sign(path: Path, document: Mapping[str, Any], keys: Path) -> None:
-    """Write a document and its Ed25519 signature (``.sig`` beside it, hexadecimal)."""
-    data = signing.canonical(document)
-    signature = signing.signing_key(keys).sign(data)
-    put(path.with_suffix(".sig"), signature.hex().encode() + b"\n")
+    """Write a document and its Ed25519 signature (``.sig`` beside it, hexadecimal).
+
+    While one document takes the place of another, both signatures stand there: a run that is killed between the two
+    files leaves the one document or the other, and none that looks forged.
+    """
+    data, signatures = signing.canonical(document), path.with_suffix(".sig")
+    key = signing.signing_key(keys)
+    signature = f"{key.sign(data).hex()}\n"
+    with contextlib.suppress(OSError, ValueError):  # there is none before it, or one that nobody signed
+        put(signatures, f"{signature}{_signature_of(path, path.read_bytes(), key.public_key()).hex()}\n")
+    if not path.exists():
+        put(signatures, signature)
     put(path, data)
+    put(signatures, signature)
+
+
+def _signature_of(path: Path, data: bytes, key: Ed25519PublicKey) -> bytes:
+    """Return the signature of ``data`` from beside a document, where two stand while it is being replaced.
+
+    Raises:
+        OSError, ValueError: There is none.
+    """
+    for row in path.with_suffix(".sig").read_text("ascii").split()[:2]:
+        with contextlib.suppress(InvalidSignature):
+            key.verify(bytes.fromhex(row), data)
+            return bytes.fromhex(row)
+    raise ValueError("no signature of it")
 
 
 def verified(path: Path, keys: Path, host: str) -> dict[str, Any]:
@@ -251,10 +274,9 @@ def verified(path: Path, keys: Path, host: str) -> dict[str, Any]:
     data = path.read_bytes()
     fix = _("Find out who changed {path}; restore it from a backup of the controller.").format(path=path)
     try:
-        signature = bytes.fromhex(path.with_suffix(".sig").read_text("ascii").strip())
-        signing.public_key(keys).verify(signature, data)
+        _signature_of(path, data, signing.public_key(keys))
         document = json.loads(data)
-    except (OSError, ValueError, InvalidSignature) as error:
+    except (OSError, ValueError) as error:
         raise Tampered(
             _("{path} does not match its signature.").format(path=path), _("Nothing was done on the host."), fix
         ) from error
@@ -346,7 +368,7 @@ def _read(path: Path, keys: Path, host: str) -> Baseline:
             snapshot.rows[kind][tuple(row[name] for name in IDENTITY[kind])] = row
     if "files" in document:  # in an earlier form they stand in the document itself
         file_list.read(path.parent, document["files"], snapshot.rows["file"])
-    digest = path.with_suffix(".sig").read_text("ascii").strip()
+    digest = path.with_suffix(".sig").read_text("ascii").split()[0]
     return Baseline(host, str(document["taken"]), snapshot, digest)
 
 

@@ -255,10 +255,13 @@ def carry_out(subject: Subject, orders: Sequence[Order], check: bool = False) ->
     """Do the orders in one session and keep what is needed for the way back; one that got no answer is ``unknown``.
 
     Raises:
+        Tampered: The list of what was taken before does not match its signature; nothing was touched.
         UngcuuError: The host could not be reached, or the connection was lost: what was begun is finished by a new run.
     """
     if not orders:
         return []
+    if not check:
+        remembered(subject.state, subject.name)  # a list that was tampered with is found before the host is touched
     config = {
         "store": STORE,
         "check": check,

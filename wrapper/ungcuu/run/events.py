@@ -171,9 +171,13 @@ def _carrier_killed(result: Mapping[str, Any]) -> bool:
 
 
 def _delegate(said: str, host: str) -> str:
-    """Return the host that a task was delegated to; only Ansible's own line on the screen shows it."""
-    found = re.search(rf"\[{re.escape(host)} -> ([\w.-]+)[^\]]*\]: (?:UNREACHABLE|FAILED)", said)
-    return found[1] if found else ""
+    """Return the host that a task was delegated to; only Ansible's own line on the screen shows it.
+
+    That is the last line of its form: what the host said stands before it, or in it as JSON, which has no line breaks.
+    """
+    line = rf"^(?:\x1b\[[0-9;]*m)*fatal: \[{re.escape(host)}(?: -> ([\w.-]+)[^\]\n]*)?\]: (?:UNREACHABLE|FAILED)"
+    found = re.findall(line, said, re.MULTILINE)
+    return str(found[-1]) if found else ""
 
 
 def redact(value: object, depth: int = 0) -> object:

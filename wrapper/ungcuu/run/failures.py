@@ -187,6 +187,7 @@ def _cut_short(verb: str, read_only: bool, result: RunResult) -> UngcuuError:
     why = {
         "deadline": _("{verb} took longer than it may and was stopped."),
         "quota": _("{hosts} answered with more than a host may send; {verb} was stopped."),
+        "interrupted": _("{verb} was stopped before its end."),
     }.get(result.cut_short, _("{verb} was stopped by an error: {fault}"))
     return Undetermined(
         why.format(verb=verb, hosts=hosts, fault=clean(f"{type(result.fault).__name__}: {result.fault}", 500)),

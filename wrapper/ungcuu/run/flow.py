@@ -359,8 +359,9 @@ class _Run:
                 rows[host] = {k: v for k, v in vars(data).items() if k != "cut" and v not in ("", None)} | {
                     "outcome": data.outcome.value
                 }
-                if data.outcome is Outcome.DONE and outcome is not Outcome.DONE and len(rows) == 1:
-                    rows[host]["outcome"] = outcome.value
+        if outcome is not Outcome.DONE and all(row["outcome"] == Outcome.DONE.value for row in rows.values()):
+            # The playbook was done on each; what followed was not, and nobody said on which.
+            rows = {host: row | {"outcome": outcome.value} for host, row in rows.items()}
         return rows
 
     def _warn(self, text: str) -> None:

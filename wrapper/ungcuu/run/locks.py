@@ -17,6 +17,8 @@ from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings, machine_of
 from ungcuu.core.terminal import clean
 
+LOOK_SECONDS = 0.2  # for which somebody who only looks (see `holder`) may have the lock
+
 
 @contextmanager
 def hold(
@@ -49,7 +51,7 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
     try:
         make_private(settings.locks)
         lock = FileLock(settings.locks / f"{host}.lock", mode=0o600)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOK_SECONDS, poll_interval=0.02)
     except Timeout:
         raise _held(settings, host) from None
     except OSError as error:
@@ -81,7 +83,7 @@ def holder(settings: Settings, host: str) -> dict[str, object] | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # two that look do not take each other for a run
     except OSError:
         return _written(settings, host) or {}
     else:

@@ -75,12 +75,14 @@ class Runner:
         self.settings, self.playbook, self.hosts = settings, playbook, tuple(hosts)
         self.inventories = tuple(inventories)
         self._tally = Tally(lambda _event: None)
+        self._cancelled = ""
         self._main = 0  # process id of ansible-playbook
         self._baselines: int | None = None  # bytes of all that are kept here, once they were counted
         self._scale = process_guard.Scale()
 
     def cancel(self, why: str) -> None:
-        """Ask the run to end."""
+        """Ask the run to end; one that has not begun does not begin."""
+        self._cancelled = self._cancelled or why
         self._tally.stop = self._tally.stop or why
 
     def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
@@ -88,6 +90,10 @@ class Runner:
         started = time.monotonic()
         self._tally = Tally(on_event, Screen(sys.stderr, colour=False) if self.settings.verbosity > 1 else None)
         self._tally.foretold = [] if check else None
+        if self._cancelled:  # while it waited for its turn
+            hosts = {host: HostResult(Outcome.NOT_DONE, "not started") for host in self.hosts}
+            why = _("the command was stopped before its turn")
+            return RunResult(self.playbook, Outcome.NOT_DONE, hosts, message=why)
         with private_folder("env", "tmp", "logins") as folder:
             self._tally.reached = Reached(folder / "logins", self.targets)
             _write(folder / "env" / "extravars", untemplated(variables))
@@ -307,7 +313,7 @@ def run_each(
     So many at once as one playbook would take: the controller's memory is the same for ten hosts and for fifty.
     ``on_end`` is called with each host's own result as it comes, in that host's thread.
     """
-    from concurrent.futures import ThreadPoolExecutor, wait
+    from concurrent.futures import Future, ThreadPoolExecutor, wait
 
     def one(runner: Runner) -> RunResult:
         result = runner.run(variables, partial(_about, runner.hosts[0], on_event), deadline, check)
@@ -316,13 +322,14 @@ def run_each(
 
     runners = [Runner(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
     with ThreadPoolExecutor(max_workers=min(FORKS, len(runners))) as pool:
-        futures = [pool.submit(one, runner) for runner in runners]
+        futures: list[Future[RunResult]] = []
         try:
+            futures.extend(pool.submit(one, runner) for runner in runners)
             wait(futures)
         except BaseException as error:
             for runner in runners:
                 runner.cancel("interrupted")
-            results = [future.result() for future in futures]
+            results = [future.result() for future in futures] + [one(runner) for runner in runners[len(futures) :]]
             return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=error)
         return _merged(playbook, [future.result() for future in futures])
 

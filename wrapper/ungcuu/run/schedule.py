@@ -189,11 +189,8 @@ def _quoted(word: str) -> str:
 
 
 def _check(calendar: str) -> None:
-    known = "\n" not in calendar
-    if (
-        not known
-        or subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, check=False).returncode
-    ):
+    known = "\n" not in calendar and not calendar.startswith("-")
+    if not known or _systemd("systemd-analyze", "calendar", calendar).returncode:
         raise UsageFault(
             _("{text} is no time that systemd knows.").format(text=repr(calendar)),
             _("Nothing was changed."),
@@ -203,9 +200,16 @@ def _check(calendar: str) -> None:
 
 def _systemctl(*words: str) -> None:
     scope = [] if os.geteuid() == 0 else ["--user"]
-    done = subprocess.run(["systemctl", *scope, *words], capture_output=True, text=True, check=False)
+    done = _systemd("systemctl", *scope, *words)
     if done.returncode:
         raise _fault(done.stderr.strip())
+
+
+def _systemd(*command: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(list(command), capture_output=True, text=True, check=False)
+    except OSError as error:  # a controller without systemd
+        raise _fault(str(error)) from error
 
 
 def _fault(reason: str) -> ControllerFault:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ungcuu_vault import commandline, keep, known, points, restore, review, sweep, take
-from ungcuu_vault.common import VaultError, printable
+from ungcuu_vault.common import ODD_ANSWER, VaultError, printable
 from ungcuu_vault.site import Site
 
 _ACTIONS: dict[str, Callable[[Site, argparse.Namespace], dict[str, Any]]] = {
@@ -47,7 +47,7 @@ def main() -> int:
     except VaultError as error:
         answer = {"outcome": error.outcome, "reason": error.reason, "state": error.state}
         code = 4 if error.outcome == "UNKNOWN" else 2
-    except (OSError, ValueError, KeyError, TypeError, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError, *ODD_ANSWER) as error:
         words = printable(f"{type(error).__name__}: {error}")
         answer = {"outcome": "NOT DONE", "reason": words, "state": "earlier restore points are whole"}
         code = 2

@@ -27,6 +27,10 @@ RUN = Path("/run/ungcuu-vault")
 WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
+# What reading an answer of another form ends with: a host, or a first vault, may be an intruder's.
+ODD_ANSWER = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
 class VaultError(Exception):
     """Not done, or (outcome UNKNOWN) perhaps done on a host that was lost; `state` says what is certain."""
 

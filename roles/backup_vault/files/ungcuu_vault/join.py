@@ -23,9 +23,9 @@ from typing import Any
 
 from ungcuu_vault import refusals, trusted, verify
 from ungcuu_vault.arrival import Arrival, RefusedError, compare, set_locks_aside, take
-from ungcuu_vault.common import VaultError, locked, now, parse_time, stamp, write_json
+from ungcuu_vault.common import ODD_ANSWER, VaultError, locked, now, parse_time, stamp, write_json
 from ungcuu_vault.files import Files, clone, flush, read_json, remove, size
-from ungcuu_vault.measure import See, measure
+from ungcuu_vault.measure import measure
 from ungcuu_vault.site import Site
 
 _INCOMING, _ARRIVED, _RUN, _VERDICT, _CLONE, _MADE = (
@@ -63,7 +63,7 @@ def run_folder(site: Site, everything: bool = False) -> Iterator[Path]:
     folder = open_clone(site, everything)
     try:
         yield folder
-    except (VaultError, OSError, ValueError, KeyError, TypeError) as error:
+    except (VaultError, OSError, *ODD_ANSWER) as error:
         reason = broke_off(site, folder)
         if reason and isinstance(error, VaultError):
             error.reason = f"{error.reason}; {reason}"
@@ -91,8 +91,8 @@ def arrive(site: Site, folder: Path, run: dict[str, Any]) -> Path:
     return arrived
 
 
-def finish(site: Site, arrived: Path, see: See | None = None) -> list[dict[str, Any]]:
-    """Check what arrived and let it join; the new rows of the ledger. `see` is shown each entry of a new point.
+def finish(site: Site, arrived: Path) -> list[dict[str, Any]]:
+    """Check what arrived and let it join; the new rows of the ledger.
 
     Raises:
         RefusedError: it was set aside; the trusted set is as before.
@@ -103,7 +103,7 @@ def finish(site: Site, arrived: Path, see: See | None = None) -> list[dict[str, 
         return []
     verdict = read_json(arrived / _VERDICT)
     if verdict is None:
-        verdict = _judged(site, arrived, run | {"see": see})
+        verdict = _judged(site, arrived, run)
     return _commit(site, arrived, verdict)
 
 
@@ -121,7 +121,7 @@ def _judged(site: Site, arrived: Path, run: dict[str, Any]) -> dict[str, Any]:
         arrival.refuse_at_sight()
         if run["tries"] >= _MOST_TRIES:
             raise RefusedError("check", f"the check of what arrived was begun {run['tries']} times and never ended")
-        write_json(arrived / _RUN, {**run, "tries": run["tries"] + 1, "see": None})
+        write_json(arrived / _RUN, run | {"tries": run["tries"] + 1})
         verdict = _CHECKS[run["kind"]](site, arrived, run, arrival.new)
     except VaultError as error:
         kind = error.kind if isinstance(error, RefusedError) else "check"
@@ -167,8 +167,7 @@ def _check_backup(site: Site, arrived: Path, run: dict[str, Any], new: Files) ->
         words = f"{len(new.snapshots)} points arrived from {site.name} where one was asked for"
         raise RefusedError("snapshot", f"{words}: none is offered for a restore")
     found: list[Any] = []
-    see = [run["see"]] if run["see"] else []
-    checked = _check(site, arrived, new, lambda folder: found.append(measure(site, folder, mine[0], *see)))
+    checked = _check(site, arrived, new, lambda folder: found.append(measure(site, folder, mine[0])))
     sizes, heading = found[0]
     return checked | {"rows": [_row(run, mine[0], sizes, heading)]}
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ungcuu_vault.common import stream_restic
 from ungcuu_vault.site import Site
 
-See = Callable[[dict[str, Any], str], None]  # an entry as restic lists it, and the part it belongs to
 
-
-def measure(
-    site: Site, repository: Path, identity: str, see: See = lambda _row, _part: None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Files and bytes of a point, whole and by part; and what the point says of itself. `see` is shown each entry."""
+def measure(site: Site, repository: Path, identity: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Files and bytes of a point, whole and by part; and what the point says of itself."""
     heading: dict[str, Any] = {}
     root = site.settings["site"]["root"].rstrip("/")
     counts = {"files": 0, "database": 0, "config": 0}
@@ -29,12 +24,10 @@ def measure(
                 heading = row
             if row.get("struct_type") != "node":
                 continue
-            part = part_of(str(row["path"]), root)
-            see(row, part)
             if row.get("type") != "file":
                 continue
             total += int(row.get("size", 0))
-            counts[part] += 1
+            counts[part_of(str(row["path"]), root)] += 1
     return {"bytes": total, "files": sum(counts.values()), "counts": counts}, heading
 
 

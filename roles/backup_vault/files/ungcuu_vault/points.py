@@ -6,12 +6,12 @@ import argparse
 import hashlib
 import itertools
 import re
-import tarfile
 from typing import Any
 
 from ungcuu_vault import join, judge, refusals, restorable, review, trusted, whole
-from ungcuu_vault.common import VaultError, ask_restic, busy, now, parse_time, restic, stamp
+from ungcuu_vault.common import VaultError, ask_restic, busy, now, parse_time, stamp
 from ungcuu_vault.files import why_no_links
+from ungcuu_vault.look import members
 from ungcuu_vault.schedule import schedule
 from ungcuu_vault.site import Site
 
@@ -177,24 +177,16 @@ def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
     """What a restore must equal: one hash over path and content of every file, and the hash of the table dump."""
     point = choose_point(site, arguments)
     root, rows, tables = point["source"]["root"].strip("/"), [], ""
-    dump = ["dump", "--no-lock", "--archive=tar", point["id"], "/"]
-    with site.view(point["id"]) as repository, restic(repository, site.password, dump) as process:
-        assert process.stdout is not None
-        with tarfile.open(fileobj=process.stdout, mode="r|", bufsize=2**20) as archive:
-            for member in archive:
-                source = archive.extractfile(member) if member.isreg() else None
-                name = member.name.strip("/")
-                if source and name.startswith(root + "/"):
-                    digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
-                    rows.append(f"{name[len(root) + 1 :]}\0{digest}\n".encode("utf-8", "surrogateescape"))
-                elif source and name == "var/lib/ungcuu/backup/current/tables.sql":
-                    tables = _hash_of_tables(source, str(site.settings["site"]["database"]["name"]))
-                elif source and name == "var/lib/ungcuu/backup/current/database.pgdump":
-                    tables = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
-        while process.stdout.read(2**20):
-            pass
-    if process.returncode:
-        raise VaultError("the repository can't give the whole point")
+    with site.view(point["id"]) as repository:
+        for member, source in members(site, repository, point["id"], "/"):
+            name = member.name.strip("/")
+            if source and name.startswith(root + "/"):
+                digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+                rows.append(f"{name[len(root) + 1 :]}\0{digest}\n".encode("utf-8", "surrogateescape"))
+            elif source and name == "var/lib/ungcuu/backup/current/tables.sql":
+                tables = _hash_of_tables(source, str(site.settings["site"]["database"]["name"]))
+            elif source and name == "var/lib/ungcuu/backup/current/database.pgdump":
+                tables = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
     found = {"files": hashlib.sha256(b"".join(sorted(rows))).hexdigest()}
     return {"point": point, "hashes": found | ({"tables": tables} if tables else {})}
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from ungcuu_vault import adopt, join, review
 from ungcuu_vault.common import (
+    ODD_ANSWER,
     RUN,
     SETTINGS,
     WITH_US,
@@ -107,7 +108,9 @@ def _ssh(source: dict[str, Any]) -> list[str]:
 
 
 def _their_ledger(site: Site, source: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    command = ["sftp", "-q", "-b", "-", *ssh_options(source["name"]), "-P", str(source["port"])]
+    # What it gives lies in memory: a file without end is cut off.
+    limited = [*WITH_US, "prlimit", f"--fsize={_LARGEST_LEDGER + 1}", "--"]
+    command = [*limited, "sftp", "-q", "-b", "-", *ssh_options(source["name"]), "-P", str(source["port"])]
     target, local = f"{account().pw_name}@{source['address']}", folder / "ledger.json"
     order = f"get /{site.name}/ledger.json {local}\n".encode()
     done = subprocess.run([*command, target], input=order, capture_output=True, check=False, **as_account())
@@ -115,7 +118,7 @@ def _their_ledger(site: Site, source: dict[str, Any], folder: Path) -> list[dict
         raise VaultError(f"{source['name']} can't be read: {last_words(done.stderr)}", "earlier copies are whole")
     try:
         return [_checked(row, site.name) for row in json.loads(local.read_text("utf-8"))]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except ODD_ANSWER as error:
         words = f"the ledger that {source['name']} gives is none: {type(error).__name__}: {error}"
         raise VaultError(words, "earlier copies are whole") from None
 

@@ -11,12 +11,14 @@ import contextlib
 import gzip
 import json
 import sys
+import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ungcuu_vault import judge, known, look, restorable, whole
 from ungcuu_vault.common import VaultError, locked, stream_restic
+from ungcuu_vault.measure import part_of
 from ungcuu_vault.site import Site
 
 _FOLDER = "looked-at"
@@ -33,7 +35,7 @@ def review(site: Site, point: dict[str, Any]) -> dict[str, Any]:
         _conclude(site, point, kept, facts)
     except look.TooMuchError:
         _note(site, point, verdict=judge.not_judged("too much"))
-    except (VaultError, OSError, ValueError, KeyError, EOFError) as error:
+    except (VaultError, OSError, ValueError, KeyError, EOFError, tarfile.TarError) as error:
         _note(site, point, verdict=judge.not_judged("failed", f"{type(error).__name__}: {error}"[:300]))
     return point
 
@@ -146,13 +148,6 @@ def _listing(site: Site, repository: Path, identity: str) -> whole.Listing:
         if row.get("struct_type") == "node":
             listing.see(row, part_of(str(row["path"]), root))
     return listing
-
-
-def part_of(path: str, root: str) -> str:
-    """The part of a point that a file belongs to."""
-    if path.startswith(root + "/"):
-        return "files"
-    return "database" if path.startswith("/var/lib/ungcuu/backup/current/") else "config"
 
 
 def _before(site: Site, point: Mapping[str, Any]) -> dict[str, Any] | None:

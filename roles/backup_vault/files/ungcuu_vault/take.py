@@ -71,7 +71,12 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
         point = join.finish(site, arrived)[0]
         times = {"arrived_seconds": round(safe, 2), "checked_seconds": round(time.monotonic() - clock, 2)}
         point = review.review(site, point)
-        return {"point": point, "memory_kib": int(answer.get("peak_kib", 0)), **times}
+        return {"point": point, "memory_kib": _count(answer.get("peak_kib")), **times}
+
+
+def _count(value: object) -> int:
+    """A number that the host gives and that nothing is decided by; 0 for what is none."""
+    return value if type(value) is int and 0 <= value < 1 << 62 else 0
 
 
 def _run(site: Site, answer: dict[str, Any], began: Any) -> dict[str, Any]:
@@ -80,7 +85,10 @@ def _run(site: Site, answer: dict[str, Any], began: Any) -> dict[str, Any]:
     return {
         "kind": "backup",
         "began": stamp(began),
-        "summary": {name: summary[name] for name in ("snapshot_id", "data_added") if name in summary},
+        "summary": {
+            "snapshot_id": str(summary.get("snapshot_id", "")),
+            "data_added": _count(summary.get("data_added")),
+        },
         "point": {"host": site.name, "source": _source(site, answer)},
     }
 

@@ -229,7 +229,7 @@ class Session:
                 break
             try:
                 document = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise VaultError(f"{self._site.name} answers what is not JSON: {printable(line[:80])}") from None
             last = document if isinstance(document, dict) else {}
             if last.get("event") in ("done", "failed"):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu_vault.arrival import RefusedError
-from ungcuu_vault.common import VaultError, account, ask_restic, last_words, printable, restic
+from ungcuu_vault.common import ODD_ANSWER, VaultError, account, ask_restic, last_words, printable, restic
 from ungcuu_vault.files import ID, Files, link_files, make_folders, take_file
 
 Claims = dict[str, frozenset[tuple[str, str, int, int]]]  # pack: (kind, id, offset, length) of its pieces
@@ -62,7 +62,7 @@ def claims(repository: Path, password: str, names: Iterable[str]) -> Claims:
             for row in document["packs"] or ():
                 pieces = frozenset((b["type"], b["id"], int(b["offset"]), int(b["length"])) for b in row["blobs"])
                 found[str(row["id"])] = found.get(str(row["id"]), frozenset()) | pieces
-        except (KeyError, TypeError, ValueError) as error:
+        except ODD_ANSWER as error:
             raise VaultError(f"{name[:8]} is no index: {type(error).__name__}") from None
     return found
 

@@ -66,7 +66,7 @@ def main() -> int:
     except RefusedError as refusal:
         say("failed", reason=refusal.reason, state=refusal.state)
         return 3
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         say(
             "failed",
             reason=f"{type(error).__name__}: {error}",

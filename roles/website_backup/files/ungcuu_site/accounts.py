@@ -2,17 +2,20 @@
 
 1. The management account, and whatever shares its user id, is never touched: a mistake here would lock the owner out.
 2. Who has no password or no key gets none. A locked account stays locked: unlocking it later gives the new ones.
-3. Homes belong to people who may be the intruder: no link in them is followed.
+3. Homes belong to people who may be the intruder: no link in them is followed. sshd follows them, so a link in the
+   place of a file of keys counts as one and is set aside; an account whose folder of keys is a link is named as left.
 4. Secrets come on standard input; the answer holds names, digests and proofs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import pwd
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,8 @@ def listed(request: dict[str, Any]) -> dict[str, Any]:
     for entry in pwd.getpwall():
         if wanted and entry.pw_name not in wanted:
             continue
+        if _is_linked(entry) and entry.pw_uid not in kept:
+            left.append({"code": "account_linked", "account": entry.pw_name})
         has = {"password": _is_set(_field(entry.pw_name)), "keys": _has_keys(entry)}
         if not any(has.values()):
             continue
@@ -126,6 +131,19 @@ def _read(name: str, folder: int) -> bytes:
         return handle.read(_LARGEST)
 
 
+def _is_linked(entry: pwd.struct_passwd) -> bool:
+    """Whether the account's keys lie behind a link: nobody knows whose folder that is."""
+    folder = Path(entry.pw_dir, ".ssh")
+    return folder.is_symlink() or (Path(entry.pw_dir).is_symlink() and folder.is_dir())
+
+
+def _is_link(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def _names() -> list[str]:
     return [name + suffix for name in _FILES for suffix in ("", _LOCKED)]
 
@@ -133,7 +151,9 @@ def _names() -> list[str]:
 def _has_keys(entry: pwd.struct_passwd) -> bool:
     try:
         with _folder(entry) as folder:
-            return folder is not None and any(_KEY_LINE.search(_read(name, folder)) for name in _names())
+            return folder is not None and any(
+                _KEY_LINE.search(_read(name, folder)) or _is_link(name, folder) for name in _names()
+            )
     except OSError:
         return False
 
@@ -149,17 +169,30 @@ def _set_key(entry: pwd.struct_passwd, public: str, aside: Path, proofs: list[di
                 f"{entry.pw_name} has no folder for keys of its own", "earlier accounts have new secrets"
             )
         for name in _names():
-            if not _read(name, folder):
+            if not (_read(name, folder) or _is_link(name, folder)):
                 continue
-            (aside / f"{entry.pw_name}.{name}").write_bytes(_read(name, folder))
-            os.unlink(name, dir_fd=folder)
+            _set_aside(name, folder, aside / f"{entry.pw_name}.{name}")
             if not written:
                 _write(name, folder, content, entry)
                 written.append(f"{entry.pw_dir}/.ssh/{name}")
-        left = [name for name in _names() if (text := _read(name, folder)) and text != content]
+        left = [
+            name for name in _names() if _is_link(name, folder) or ((text := _read(name, folder)) and text != content)
+        ]
     seen = {"code": "named", "names": left} if left else {}
     proofs.append({"name": "old_keys", "account": entry.pw_name, "side": "host", "passed": not left, "detail": seen})
     return written
+
+
+def _set_aside(name: str, folder: int, aside: Path) -> None:
+    """Move a file as it is, whole and with its owner and times; from another file system its beginning is copied."""
+    try:
+        os.rename(name, aside, src_dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        linked = _is_link(name, folder)
+        aside.write_bytes(os.fsencode(os.readlink(name, dir_fd=folder)) if linked else _read(name, folder))
+        os.unlink(name, dir_fd=folder)
 
 
 def _write(name: str, folder: int, content: bytes, entry: pwd.struct_passwd) -> None:

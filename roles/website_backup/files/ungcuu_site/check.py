@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ungcuu.remote import stage_rules
 from ungcuu_site import database
@@ -18,6 +20,7 @@ from ungcuu_site.stage import stage_root
 from ungcuu_site.state import load
 
 _MOST_NAMED = 20
+_MOST_SAID = 1 << 20
 # Reads "length name\n" + bytes from standard input and parses each with PHP's own parser; runs nothing of it.
 _PARSER = (
     'while (($line = fgets(STDIN)) !== false) { [$length, $name] = explode(" ", rtrim($line, "\\n"), 2);'
@@ -85,11 +88,14 @@ def _counts(state: dict[str, Any], expected: dict[str, int]) -> dict[str, Any]:
 
 
 def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(root) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
+    """Every entry below a folder. How deep the tree goes was the host's choice: nothing here calls itself."""
+    folders = [str(root)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
 
 
 def _links(root: Path, live: str, vouched_for: dict[str, str]) -> dict[str, Any]:
@@ -155,26 +161,29 @@ def _syntax(root: Path) -> dict[str, Any]:
     if not programs:
         return _proof(name, None, {"code": "no_php"})
     command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "php", "-r", _PARSER]
-    try:
-        parser = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
-        )
-    except FileNotFoundError:
-        return _proof(name, None, {"code": "no_php_command"})
-    with parser:
-        assert parser.stdin is not None
+    # Into files: a parser that waits until somebody reads what it says, and we who wait until it reads on, never end.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
+            parser = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors, cwd="/")
+        except FileNotFoundError:
+            return _proof(name, None, {"code": "no_php_command"})
+        with parser, contextlib.suppress(BrokenPipeError):
+            assert parser.stdin is not None
             for program in programs:
-                code = program.read_bytes()
-                label = ascii(str(program.relative_to(root)))[1:-1]
-                parser.stdin.write(f"{len(code)} {label}\n".encode() + code)
-        except BrokenPipeError:
-            pass
-        output, errors = parser.communicate()
-    if parser.returncode:
-        return _proof(name, {"code": "parser_stopped", "said": last_words(errors)}, {})
-    wrong = _named(output.decode("utf-8", "replace").splitlines())
-    return _proof(name, wrong, {"code": "parsed", "count": len(programs)})
+                _give(program, ascii(str(program.relative_to(root)))[1:-1], parser.stdin)
+        output.seek(0)
+        errors.seek(0)
+        if parser.returncode:
+            return _proof(name, {"code": "parser_stopped", "said": last_words(errors.read(_MOST_SAID))}, {})
+        wrong = _named([line.decode("utf-8", "replace").rstrip("\n") for line in output])
+        return _proof(name, wrong, {"code": "parsed", "count": len(programs)})
+
+
+def _give(program: Path, label: str, parser: IO[bytes]) -> None:
+    """Hand one program to the parser, piece by piece: a backup may hold one of any size."""
+    with program.open("rb") as code:
+        parser.write(f"{os.fstat(code.fileno()).st_size} {label}\n".encode())
+        shutil.copyfileobj(code, parser)
 
 
 def _import(identity: str, facts: dict[str, Any]) -> dict[str, Any]:

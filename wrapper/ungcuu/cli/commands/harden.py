@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ungcuu.core.errors import NotVerified, Outcome
@@ -55,12 +56,20 @@ def after(ctx: Context, result: RunResult) -> Result | None:
     passed = len(checks) - len(bad) - left
     data = {"changes": changes, "passed": passed, "failed": len(bad), "skipped": left, "not set": skipped}
     if bad:
+        _mark_failed(ctx, {check.host for check in bad})
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
     message = _("{changes} changes; {passed} checks passed, {skipped} skipped.").format(
         changes=len(changes), passed=passed, skipped=left
     )
     return Result(message=message, data=data)
+
+
+def _mark_failed(ctx: Context, hosts: Collection[str]) -> None:
+    """Note on which hosts a test failed: the playbook was done on all of them."""
+    for host, result in ctx.host_results.items():
+        if host in hosts or ctx.name_of(host) in hosts:
+            ctx.host_results[host] = replace(result, outcome=NotVerified.outcome, problem="failed")
 
 
 def _not_set(rows: Iterable[Mapping[str, object]]) -> list[str]:
