@@ -97,7 +97,14 @@ def _body(document: Any) -> None:
     _line(document, "{%p if source %}", 11)
     _line(document, "({{ source }})", 11, italic=True)
     _line(document, "{%p endif %}", 11)
-    _line(document, "{{ to_label }} {{ recipients | join('; ') }}", 14, before=8)
+    _line(document, "{%p if recipients | length == 1 %}", 14)
+    _line(document, "{{ to_label }} {{ recipients[0] }}", 14, before=8)
+    _line(document, "{%p else %}", 14)
+    _indented(_line(document, "{{ to_label }}", 14, align=ALIGN.LEFT, before=8), 22)
+    _line(document, "{%p for one in recipients %}", 14)
+    _indented(_line(document, "- {{ one }}{% if loop.last %}.{% else %};{% endif %}", 14, align=ALIGN.LEFT), 44)
+    _line(document, "{%p endfor %}", 14)
+    _line(document, "{%p endif %}", 14)
     _line(document, "", 6)
     table = document.add_table(4, 2)
     table.style = "Table Grid"
@@ -191,6 +198,10 @@ def _run(
     run.font.name, run.font.size, run.bold, run.italic = FONT, Pt(size), bold, italic
     if colour is not None:
         run.font.color.rgb = colour
+
+
+def _indented(paragraph: Any, millimetres: float) -> None:
+    paragraph.paragraph_format.left_indent = Mm(millimetres)
 
 
 def _rule(paragraph: Any, indent_mm: float) -> None:

@@ -60,7 +60,8 @@ def test_it_goes_below_the_case_with_mode_0600(
         assert str(path) in str(report.document["message"])
         assert mode(path) == 0o600 and mode(path.parent) == 0o700
     assert list(Path.cwd().iterdir()) == []
-    assert check(case).ok, "documents are no change of the case"
+    found = check(case)
+    assert found.ok and not found.notes, "documents are no change of the case, and no stranger in it"
 
 
 @pytest.mark.parametrize(("verb", "options", "name"), EXPORTS)

@@ -103,6 +103,42 @@ def test_a_letter_has_the_official_layout_and_invents_nothing(settings: Settings
     assert text.count("………………………………") >= 2 and "{{" not in text and "{%" not in text
 
 
+@pytest.mark.parametrize(("name", "symbol"), [("closing", "BC-SCT"), ("personal-data", "TB-SCT")])
+def test_the_symbol_is_that_of_the_kind_of_document(settings: Settings, name: str, symbol: str) -> None:
+    """Decree 30/2020, annex III. Seen failing: the notice on personal data had the symbol of a report."""
+    case = write_case(settings)
+    known = material(case)
+    assert f"Số: ……/{symbol}" in text_of(letter(case, name))
+    assert context_of(form(name, known), known)["number"] == f"Số: ……/{symbol}"
+
+
+def test_each_of_several_recipients_stands_in_a_line_of_its_own(settings: Settings) -> None:
+    """Decree 30/2020: a dash, a semicolon, a full stop at the end. Seen failing with one line for all of them."""
+    known = material(write_case(settings))
+    context = context_of(form("closing", known), known)
+    names = context["recipients"]
+    assert len(names) == 3
+    wanted = [f"- {name}{'.' if name == names[-1] else ';'}" for name in names]
+    lines = [paragraph.text for paragraph in Document(io.BytesIO(as_docx(context))).paragraphs]
+    assert [line for line in lines if line in wanted] == wanted
+    assert "<br>".join(wanted) in render(context, "form.html.j2")
+    alone = {**context, "recipients": ["Công an tỉnh"]}
+    assert "Kính gửi: Công an tỉnh" in text_of(as_docx(alone))
+    assert "Kính gửi: Công an tỉnh</p>" in render(alone, "form.html.j2")
+
+
+def test_the_drawing_of_a_letter_can_be_read_on_paper(settings: Settings) -> None:
+    """Seen failing at the width of a screen: its labels were 5.7 points high. It follows the signature as an annex."""
+    known = material(write_case(settings))
+    context = context_of(form("closing", known), known)
+    found = re.search(r'viewBox="0 0 (\d+) ', context["picture"])
+    assert found and 12 * 160 / int(found[1]) / 0.3528 > 8
+    places = [float(x) for x in re.findall(r'<rect x="([\d.]+)"', context["picture"])]
+    assert places and max(places) < int(found[1])
+    page = render(context, "form.html.j2")
+    assert page.index('class="sign"') < page.index("Phụ lục: diễn biến sự cố") < page.index('class="draft"')
+
+
 def test_what_no_one_stated_stays_blank_and_is_named_as_mandatory(settings: Settings) -> None:
     with clock_of():
         case = open_case(settings, ["web09"], "x")

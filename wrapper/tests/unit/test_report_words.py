@@ -136,6 +136,14 @@ def test_durations_as_people_say_them(seconds: float | None, shown: str) -> None
     assert shown_seconds(seconds) == shown
 
 
+def test_a_decimal_is_written_as_the_reader_s_language_does() -> None:
+    """Seen failing: a Vietnamese letter had "9.1 giây"."""
+    i18n.set_language("vi")
+    assert (shown_seconds(9.06), shown_bytes(1536)) == ("9,1 giây", "1,5 KiB")
+    i18n.set_language("en")
+    assert (shown_seconds(9.06), shown_bytes(1536)) == ("9.1 s", "1.5 KiB")
+
+
 def test_sizes_as_people_say_them() -> None:
     assert [shown_bytes(n) for n in (0, 1023, 1024, 5 << 30, True, "x")] == [
         "0 B",

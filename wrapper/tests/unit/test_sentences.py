@@ -13,7 +13,7 @@ import yaml
 from ungcuu.contain import proofs
 from ungcuu.core.check_phrases import FAMILIES
 from ungcuu.core.i18n import set_language
-from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side, phrase
+from ungcuu.core.phrases import CaseTitle, Change, Detail, Proof, Reason, Side, phrase
 from ungcuu.core.sentences import earlier, shown, templates, title
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ def test_no_sentence_hides_another() -> None:
 
 
 def test_codes_are_one_word_each_and_all_have_words() -> None:
-    families = (Side, Proof, Detail, Reason, Change, *FAMILIES)
+    families = (Side, Proof, Detail, Reason, Change, CaseTitle, *FAMILIES)
     codes = [str(code) for family in families for code in family]
     assert len(codes) == len(set(codes))
     assert templates().keys() == set(codes)

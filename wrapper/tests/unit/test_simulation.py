@@ -12,7 +12,7 @@ from ungcuu.core.errors import ControllerFault, UsageFault
 from ungcuu.core.settings import Settings
 from ungcuu.drill import host_contents, series
 from ungcuu.drill.comparison import FROM_PACKAGE, Contents, compare
-from ungcuu.drill.simulation import Simulation, filled, load, playable, variant
+from ungcuu.drill.simulation import Simulation, described, filled, load, playable, variant
 from ungcuu.hosts.data_files import read_text
 
 WHOLE = """
@@ -151,3 +151,10 @@ def test_several_scenarios_share_hosts_that_are_prepared_once_and_put_back(tmp_p
         assert (tmp_path / "drill/hosts/card").read_text() == "kept"
         reports.close()
     assert done == ["--- hosts", "harden", "keep", "put back", "run", "put back", "run", "drop"]
+
+
+@pytest.mark.parametrize("name", playable())
+def test_what_a_letter_says_of_an_attack_has_no_hole_of_a_template(name: str) -> None:
+    """Seen failing: the record of a drill, to be signed, had "upload {address} {site}"."""
+    told = described(name)
+    assert told["attacks"] and not [text for text in (*told["attacks"], *told["effects"]) if "{" in text]

@@ -22,9 +22,12 @@ from ungcuu.core.atomic import make_private
 from ungcuu.core.clock import format_time, now
 from ungcuu.core.errors import JournalError, Refused, Tampered, UsageFault
 from ungcuu.core.i18n import _
+from ungcuu.core.phrases import Coded
+from ungcuu.core.sentences import shown
 from ungcuu.core.settings import Settings
 
 SEVERITIES = ("low", "medium", "high", "critical")
+DOCUMENTS = "documents"  # below the case's folder: what people take from it, for the eyes of its owner alone
 TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 
 _ID = re.compile(r"UC-\d{8}-\d{3,}\Z")
@@ -179,7 +182,7 @@ class Case:
 def open_case(
     settings: Settings,
     hosts: Sequence[str],
-    title: str,
+    title: str | Coded,
     reason: str = "",
     severity: str = "high",
     *,
@@ -192,6 +195,7 @@ def open_case(
 ) -> Case:
     """Open a case for hosts and return it.
 
+    ``title`` is a person's, or a phrase of :class:`~ungcuu.core.phrases.CaseTitle`: each reader's language shows it.
     ``detected_at`` is when somebody or something first noticed, by default now; ``first_sign`` is the earliest trace of
     the intruder, where it is known. Both start clocks. ``drill`` marks everything made of it as an exercise. ``facts``
     are what else the reports need, by the names of :class:`~ungcuu.case.facts.Facts`.
@@ -200,11 +204,13 @@ def open_case(
         UsageFault: a value is not one of those allowed, or a time lies in the future.
         JournalError: the journal can't be written.
     """
-    _refuse_values(title, severity, tlp, detected_at, first_sign)
+    words = title if isinstance(title, str) else shown(title)
+    _refuse_values(words, severity, tlp, detected_at, first_sign)
     case = _claim(settings)
     opened = {
         "case": case.id,
-        "title": title.strip(),
+        "title": words.strip(),
+        **({} if isinstance(title, str) else {"title_code": title}),
         "hosts": list(hosts),
         "reason": reason,
         "severity": severity,

@@ -14,6 +14,7 @@ from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.i18n import N_
 from ungcuu.core.phrases import Change, code_of
+from ungcuu.core.sentences import shown
 from ungcuu.core.settings import machine_of
 from ungcuu.detect.findings import substance
 
@@ -113,10 +114,12 @@ class Facts:
     ``first_sign_by`` is ``host`` where only file times on the host say so: an intruder may have set them.
     ``personal_data`` is yes, no or unknown; ``personal_data_at`` is when it was noticed that it leaked. ``reporting``
     are the reporting profiles that the case was opened with; empty where it was opened before there were any.
+    ``stated_title`` is a person's, or what ``title_code`` said in the language of who opened the case.
     """
 
     case: str = ""
-    title: str = ""
+    stated_title: str = ""
+    title_code: Mapping[str, Any] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     severity: str = ""
     tlp: str = "AMBER"
@@ -146,6 +149,11 @@ class Facts:
     findings: tuple[Finding, ...] = ()
     runs: tuple[Run, ...] = ()
     root_lost: tuple[RootLost, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The title: as a person wrote it, else in the reader's language."""
+        return shown(self.title_code) if self.title_code else self.stated_title
 
     @property
     def seconds_to_detect(self) -> float | None:
@@ -253,7 +261,8 @@ class _Fold:
         self._facts = replace(
             self._facts,
             case=str(data.get("case") or ""),
-            title=str(data.get("title") or ""),
+            stated_title=str(data.get("title") or ""),
+            title_code=title_code if isinstance(title_code := data.get("title_code"), Mapping) else {},
             severity=str(data.get("severity") or ""),
             reason=str(data.get("reason") or ""),
             operator=str(data.get("operator") or ""),

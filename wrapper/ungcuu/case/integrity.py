@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ungcuu.case import timestamp
-from ungcuu.case.case import Case
+from ungcuu.case.case import DOCUMENTS, Case
 from ungcuu.case.facts import from_host, payload
 from ungcuu.case.journal import NAME, VerifyResult, snapshot, verify_snapshot
 from ungcuu.case.record import Record
@@ -205,6 +205,8 @@ def _check_others(case: Case, records: list[Record]) -> tuple[list[str], list[st
     for path in _entries(case.folder):
         if path.name in (NAME, "evidence"):
             continue
+        if path.name == DOCUMENTS and path.is_dir() and not path.is_symlink():
+            continue  # drafts and lists for people: each can be made again, and what was sent is kept with its hash
         name = clean(path.name, 120)
         if path.name not in hashes:
             notes.append(_("not covered by the journal: {name}").format(name=name))

@@ -95,7 +95,7 @@ def file_sent(
             _("Nothing was changed."),
             f"ungcuu case sent {case.id} {key} FILE --channel TEXT",
         )
-    data = _read(file)
+    data = _read(file, f"ungcuu case sent {case.id} {key} FILE --channel TEXT")
     digest = hashlib.sha256(data).hexdigest()
     kept = case.folder / f"sent-{digest[:16]}{_suffix(file)}"
     try:
@@ -180,29 +180,34 @@ def give(case: Case, one: Reminder, present: datetime, how: str) -> None:
 def _refuse_time(case: Case, when: datetime) -> None:
     if when > datetime.now(UTC):
         raise UsageFault(
-            _("It can't have been sent in the future: {time}").format(time=when.isoformat()), _("Nothing was changed.")
+            _("It can't have been sent in the future: {time}").format(time=when.isoformat()),
+            _("Nothing was changed."),
+            _("As in: {example}").format(example="--at 2026-11-22T09:30+07:00"),
         )
     if case.facts.detected and format_time(when) < case.facts.detected:
         raise UsageFault(
             _("It can't have been sent before the incident was detected: {time}").format(time=when.isoformat()),
             _("Nothing was changed."),
+            f"ungcuu case update {case.id} --detected-at TIME --reason TEXT",
         )
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, again: str) -> bytes:
     try:
         with file.open("rb") as source:
             data = source.read(MOST_BYTES + 1)
     except OSError as error:
         raise ControllerFault(
-            _("{path} can't be read: {error}").format(path=file, error=error.strerror), _("Nothing was changed.")
+            _("{path} can't be read: {error}").format(path=file, error=error.strerror), _("Nothing was changed."), again
         ) from error
     if len(data) > MOST_BYTES:
         raise ControllerFault(
-            _("{path} is larger than {size} bytes").format(path=file, size=MOST_BYTES), _("Nothing was changed.")
+            _("{path} is larger than {size} bytes").format(path=file, size=MOST_BYTES), _("Nothing was changed."), again
         )
     if not data:
-        raise ControllerFault(_("{path} is empty: it proves nothing.").format(path=file), _("Nothing was changed."))
+        raise ControllerFault(
+            _("{path} is empty: it proves nothing.").format(path=file), _("Nothing was changed."), again
+        )
     return data
 
 

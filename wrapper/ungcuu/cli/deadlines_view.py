@@ -89,13 +89,13 @@ def show(context: Context, clocks: Book, site: ReportingSite, present: datetime,
         assert clock.due is not None  # noqa: S101  (it is pressing)
         when = f"{remaining(clock.due, present)} ({shown_time(_text(clock.due))})"
         bad = clock.due < present
-        context.out.line(f"! {lead}{when}  {clock.key}: {clock.stage.title}", "bad" if bad else "warn")
+        context.out.item(f"! {lead}{when}  {clock.key}: {clock.stage.title}", "bad" if bad else "warn")
         if clock.uncertain:
             context.out.line("    " + _("(nobody has ruled out that personal data leaked)"))
         if clock.acknowledged:
             context.out.line("    " + _("acknowledged by {who}").format(who=clock.acknowledged))
         for role in clock.missing:
-            context.out.line("    → " + recipient(site, role))
+            context.out.item("    → " + recipient(site, role))
 
 
 def as_data(clock: Clock) -> dict[str, object]:

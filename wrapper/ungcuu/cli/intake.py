@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ungcuu.case.case import Case
+    from ungcuu.core.phrases import Coded
     from ungcuu.core.settings import Settings
     from ungcuu.run.verb import Context
 
@@ -55,7 +56,14 @@ def without_case(settings: Settings, hosts: Sequence[str]) -> tuple[str, ...]:
 
 
 def open_for(
-    context: Context, hosts: Sequence[str], title: str, severity: str, *, detected: datetime | None, by: str, way: str
+    context: Context,
+    hosts: Sequence[str],
+    title: str | Coded,
+    severity: str,
+    *,
+    detected: datetime | None,
+    by: str,
+    way: str,
 ) -> Case:
     """Open a case with what the options state, else with what is given here; say what is still to be stated.
 
@@ -89,6 +97,7 @@ def open_for(
 
 def at_isolation(context: Context) -> None:
     """Open a case for hosts that are being cut off and have none. Whatever fails here is said and holds nothing up."""
+    from ungcuu.core.phrases import CaseTitle, phrase
     from ungcuu.core.terminal import clean
 
     if context.options["no_case"] or context.case:
@@ -97,7 +106,7 @@ def at_isolation(context: Context) -> None:
         hosts = without_case(context.settings, context.hosts)
         if hosts:
             # Opened before the cut has ended: "was cut off" would be false of one that failed.
-            title = context.reason or _("Isolation of the host was ordered")
+            title = context.reason or phrase(CaseTitle.ISOLATED)
             severity = severity_by_scan(context.settings, hosts)
             open_for(context, hosts, title, severity, detected=_detected(context), by="", way="")
     except (UngcuuError, OSError, ValueError) as error:

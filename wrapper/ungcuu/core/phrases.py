@@ -222,6 +222,13 @@ class Change(Worded):
     RELEASE_NOTED = "release_noted", N_("release noted")
 
 
+class CaseTitle(Worded):
+    """What a case is called that nobody gave a title. ``title`` is the message id of what was found."""
+
+    FOUND = "case_found", N_("{title}: {place}")
+    ISOLATED = "case_isolated", N_("Isolation of the host was ordered")
+
+
 def code_of(value: object) -> str:
     """Return the code of a change; the first format wrote the same words with spaces."""
     return str(value or "").replace(" ", "_")

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from ungcuu.core.i18n import N_, _
-from ungcuu.core.phrases import Change, Detail, Proof, Reason, Side, Worded
+from ungcuu.core.phrases import CaseTitle, Change, Detail, Proof, Reason, Side, Worded
 
 _HOLE, _LETTERS = re.compile(r"\{\w+\}"), re.compile("[A-Za-z]")
 _VALUE = re.compile(r"\\\{(\w+)\\\}")
@@ -78,7 +78,7 @@ def templates() -> Mapping[str, str]:
     """The words of every code, in English."""
     from ungcuu.core import check_phrases as checks  # not before something is shown: a cut can't wait for it
 
-    families: tuple[type[Worded], ...] = (Side, Proof, Detail, Reason, Change, *checks.FAMILIES)
+    families: tuple[type[Worded], ...] = (Side, Proof, Detail, Reason, Change, CaseTitle, *checks.FAMILIES)
     return {str(code): code.words for family in families for code in family}
 
 
@@ -97,6 +97,8 @@ def _filled(coded: Mapping[str, Any], depth: int, translate: Callable[[str], str
         return "…"
     code = str(coded.get("code") or "")
     values = {str(name): _shown(one, depth + 1, translate) for name, one in coded.items() if name != "code"}
+    if title := values.get("title"):  # of a finding: what its rule is called
+        values["title"] = translate(title)
     if known := templates().get(code):
         return translate(known).format_map(_Values(values))
     listed = ", ".join(f"{name} {one}" for name, one in values.items())

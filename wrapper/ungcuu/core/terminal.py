@@ -11,6 +11,7 @@ A compromised host chooses the names of its files, processes and accounts. Whate
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -19,6 +20,9 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 LIMIT = 4000  # characters of one cleaned text; a host may answer with megabytes
+_NUMBER_GAP = re.compile(r"(?<=\d) (?=\d)")  # of a telephone number, or of a day and its time: no place to break
+_HELD = "\x1f"  # stands for it while a line is broken; no cleaned text has it
+_NARROWEST = 28  # columns in which a text may still go on below its own beginning
 MOST_MARKS = 3  # combining marks on one letter; decomposed Vietnamese needs two
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -138,21 +142,56 @@ class Screen:
     def entry(self, word: str, text: object, style: str = "") -> None:
         """Write one row of a list: a word, and a text that goes on below itself on a narrow terminal."""
         first, cleaned = f"  {clean(word)}  ", clean(text)
-        rows = self._wrapped(" " * width(first) + cleaned) if self.terminal else [" " * width(first) + cleaned]
-        for number, row in enumerate(rows or [first]):
-            self._put(self._styled(first + row[width(first) :] if number == 0 else row, style) + "\n")
+        rows = self._beside(first, cleaned).splitlines() if self.terminal else [first + cleaned]
+        for row in rows:
+            self._put(self._styled(row, style) + "\n")
 
     def note(self, text: object) -> None:
         """Write what is happening, one line or several."""
         self.block(text)
 
     def table(self, rows: Iterable[Iterable[object]], indent: str = "  ") -> None:
-        """Write rows in columns of equal width; the last column is not padded."""
+        """Write rows in columns of equal width; the last column is not padded.
+
+        Where a terminal is too narrow for a row, columns go on in a second line of it, and the last one below itself.
+        """
         cells = [[clean(cell) for cell in row] for row in rows]
         widths = [max(map(width, column)) for column in zip(*cells, strict=True)] if cells else []
+        lines = self._columns(widths, len(indent)) if self.terminal else [range(len(widths))]
         for row in cells:
-            padded = [cell + " " * (most - width(cell)) for cell, most in zip(row[:-1], widths, strict=False)]
-            self._put(indent + "  ".join([*padded, row[-1]]).rstrip() + "\n")
+            for number, columns in enumerate(lines):
+                start = indent + "    " * bool(number)
+                start += "".join(row[at] + " " * (widths[at] - width(row[at]) + 2) for at in columns[:-1])
+                last = row[columns[-1]] if columns else ""
+                whole = not self.terminal or columns[-1:] != range(len(row))[-1:]
+                self._put((start + last).rstrip() + "\n" if whole or not last else self._beside(start, last))
+
+    def _columns(self, widths: list[int], indent: int) -> list[range]:
+        """Return which columns stand in which line of a row; the last column may be shortened to go on below itself."""
+        lines, begin, used = list[range](), 0, indent
+        for at, most in enumerate(widths):
+            needed = min(most, _NARROWEST) if at == len(widths) - 1 else most
+            if at > begin and used + needed > self.room:
+                lines.append(range(begin, at))
+                begin, used = at, indent + 4
+            used += most + 2
+        return [*lines, range(begin, len(widths))]
+
+    def item(self, text: object, style: str = "") -> None:
+        """Write one line of a list: "! case  when: what". On a terminal it goes on below its text."""
+        line = clean(text)
+        start = len(line) - len(line.lstrip(" !?✗→–"))
+        if not self.terminal or width(line) <= self.room:
+            return self._put(self._styled(line, style) + "\n")
+        for row in self._beside(line[:start], line[start:]).splitlines():
+            self._put(self._styled(row, style) + "\n")
+        return None
+
+    def _beside(self, first: str, text: str) -> str:
+        """Return a text that goes on below its own beginning, after ``first``."""
+        blank = " " * width(first)
+        rows = self._wrapped(blank + text) or [blank]
+        return "\n".join([first + rows[0][len(blank) :], *rows[1:]]) + "\n"
 
     def progress(self, text: object) -> None:
         """Show a line that the next output replaces; nothing where the stream is no terminal that can do it."""
@@ -175,14 +214,15 @@ class Screen:
         import textwrap
 
         indent = line[: len(line) - len(line.lstrip())]
-        return textwrap.wrap(
-            line.strip(),
+        rows = textwrap.wrap(
+            _NUMBER_GAP.sub(_HELD, line.strip()),
             max(self.room, len(indent) + 20),
             initial_indent=indent,
             subsequent_indent=indent,
             break_on_hyphens=False,
             break_long_words=False,  # a path stays whole
         )
+        return [row.replace(_HELD, " ") for row in rows]
 
     def _styled(self, text: str, style: str) -> str:
         code = _STYLES.get(style)

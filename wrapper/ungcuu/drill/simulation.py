@@ -189,10 +189,15 @@ def described(name: str, names: Mapping[str, str] | None = None) -> dict[str, An
         return {}
     one, plan = load(name), scenario.load(name)
     done = filled(one, {**variant(one), **(names or {})})
-    attacks = [f"{step.name}: {step.put or step.run or ' '.join(step.intruder)}" for step in done.attack]
+    attacks = [f"{step.name}: {step.put or step.run or _spoken(step.intruder)}" for step in done.attack]
     effects = [f"{it.name} ({place})" if (place := it.page or it.file) else it.name for it in done.effects]
     texts = {"title": str(plan.title), "story": str(plan.story)}
     return {**texts, "hosts": one.hosts, "attacks": attacks, "effects": effects}
+
+
+def _spoken(words: tuple[str, ...]) -> str:
+    """The words of an intruder's step without the addresses that only a played drill has."""
+    return " ".join(word for word in words if "{" not in word)
 
 
 def variant(simulation: Simulation, seed: int | None = None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ungcuu.core.clock import format_time, parse_time
-from ungcuu.core.i18n import _
+from ungcuu.core.i18n import _, language
 from ungcuu.core.phrases import code_of
 from ungcuu.core.sentences import shown, stands_alone
 from ungcuu.core.sentences import word as word_of
@@ -57,12 +57,17 @@ def shown_utc(text: str) -> str:
         return "–"
 
 
+def decimal(number: float) -> str:
+    """A number with one decimal, as the reader's language writes it."""
+    return f"{number:.1f}".replace(".", "," if language() == "vi" else ".")
+
+
 def shown_seconds(seconds: float | None) -> str:
     """A duration as people say it."""
     if seconds is None:
         return "–"
     if seconds < 120:
-        return _("{seconds} s").format(seconds=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}")
+        return _("{seconds} s").format(seconds=decimal(seconds) if seconds < 10 else f"{seconds:.0f}")
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 120:
         return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
@@ -81,7 +86,7 @@ def shown_bytes(count: object) -> str:
         if size < 1024 or unit == "GiB":
             break
         size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+    return f"{size:.0f} {unit}" if unit == "B" else f"{decimal(size)} {unit}"
 
 
 def word(value: object) -> str:

@@ -21,11 +21,14 @@ from ungcuu.core.i18n import _, language
 from ungcuu.core.templates import letter_environment
 from ungcuu.core.terminal import clean
 from ungcuu.hosts.reporting_site import ROLES, ReportingSite
+from ungcuu.report.chart import PRINTED
 from ungcuu.report.forms import Form, Material
 from ungcuu.report.model import tlp_of
 from ungcuu.report.overview import picture, root_lost
 
 BLANK = "………………………………"
+# Nghị định 30/2020, Phụ lục III: which letters stand for the kind of a document. All others are reports (BC).
+_KINDS = {"personal-data": "TB", "drill": "BB", "scenario": "PA"}
 _FIELD = re.compile(r"\bfield\.([a-z_]+)")
 
 
@@ -63,7 +66,7 @@ def frame_of(form: Form, material: Material) -> Frame:
         lost=tuple(row["text"] for row in root_lost(facts) if row["tone"] == "bad"),
         warnings=(*clocks.doubts, *clocks.notes),
         # The first notice goes out when there is hardly anything to draw yet.
-        picture="" if form.name == "initial" else picture(facts, material.runs),
+        picture="" if form.name == "initial" else picture(facts, material.runs, PRINTED),
     )
 
 
@@ -89,7 +92,7 @@ def filled(form: Form, frame: Frame) -> dict[str, Any]:
         "source": form.source,
         "above": own.above.upper(),
         "organisation": own.name.upper() or BLANK,
-        "number": _("No.: ……/{symbol}").format(symbol=own.symbol or "……"),
+        "number": _("No.: ……/{symbol}").format(symbol=_symbol(form.name, own.symbol) or "……"),
         "state": _("SOCIALIST REPUBLIC OF VIET NAM"),
         "motto": _("Independence - Freedom - Happiness"),
         "place_and_day": _("{place}, day …… month …… year ……").format(place=own.place or "……"),
@@ -106,10 +109,16 @@ def filled(form: Form, frame: Frame) -> dict[str, Any]:
         "signer": own.signer,
         "draft": _("DRAFT: an authorised person checks, completes, signs and sends it. Take this part out then."),
         "root_lost": list(frame.lost),
-        "picture_label": _("Course of events"),
+        "picture_label": _("Annex: course of events"),
         "picture": frame.picture,
         "warnings": list(frame.warnings),
     }
+
+
+def _symbol(name: str, stated: str) -> str:
+    """The symbol of a document: the site states that of its reports, and a notice or a record has its own letters."""
+    kind, dash, office = stated.partition("-")
+    return f"{_KINDS[name]}-{office}" if kind.strip() == "BC" and dash and name in _KINDS else stated
 
 
 def template_of(name: str, folder: Path | None) -> Path | None:

@@ -11,7 +11,8 @@ from ungcuu.case.record import Record
 from ungcuu.core.clock import parse_time
 from ungcuu.core.i18n import _
 from ungcuu.core.phrases import Change
-from ungcuu.report.chart import Bar, draw
+from ungcuu.core.sentences import shown as shown_value
+from ungcuu.report.chart import WIDTH, Bar, draw
 from ungcuu.report.extent import moments
 from ungcuu.report.format import (
     MOST_ROWS,
@@ -201,14 +202,14 @@ def _event_text(record: Record) -> str:
         return _(TITLES.get(str(data.get("phase")), ""))
     if record.kind == "case_closed" and data.get("forced"):
         return _("by force, although: {open}").format(open="; ".join(map(str, data.get("open") or ())))
-    for name in ("text", "title", "reason", "file", "verdict"):
+    for name in ("title_code", "text", "title", "reason", "file", "verdict"):
         if data.get(name):
-            return str(data[name])
+            return shown_value(data[name]) if name == "title_code" else str(data[name])
     return ""
 
 
-def picture(facts: Facts, all_runs: Sequence[RunRecords]) -> str:
-    """The course of events as an inline drawing."""
+def picture(facts: Facts, all_runs: Sequence[RunRecords], width: int = WIDTH) -> str:
+    """The course of events as an inline drawing, for a page or for a letter."""
     bars = []
     for one in all_runs:
         end = parse_time(one.run.finished) if one.run.finished else None
@@ -222,4 +223,4 @@ def picture(facts: Facts, all_runs: Sequence[RunRecords]) -> str:
         )
         if when
     ]
-    return draw(bars[-40:], marks, zone())
+    return draw(bars[-40:], marks, zone(), width)

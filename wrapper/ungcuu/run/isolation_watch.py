@@ -62,10 +62,10 @@ def report(context: Context, found: Sequence[Watched], mark: str = "") -> None:
     from ungcuu.run.failures import as_typed
 
     for one in found:
-        context.out.line(f"{mark}{one.host}: {one.text}", STYLES[one.look.state])
+        context.out.item(f"{mark}{one.host}: {one.text}", STYLES[one.look.state])
         if one.look.state != "silent":
             command = as_typed(one.next, context.settings.typed_inventory)
-            context.out.line(_("Next:      {command}").format(command=command), "strong")
+            context.out.prose(_("Next:      {command}").format(command=command), "strong")
 
 
 def check(context: Context, host: str, *, journal_says_so: bool = False) -> Watched | None:

@@ -53,6 +53,7 @@ def _run(context: Context) -> Result:
 def _confirm(context: Context, host: str, ids: list[str]) -> None:
     """Open a case for what a person says is an incident, detected when its first alert was raised."""
     from ungcuu.core.clock import parse_time
+    from ungcuu.core.phrases import CaseTitle, phrase
     from ungcuu.core.settings import machine_of
     from ungcuu.watch import store
     from ungcuu.watch.alerts import ORDER
@@ -63,7 +64,7 @@ def _confirm(context: Context, host: str, ids: list[str]) -> None:
     mine = sorted((known[key] for key in ids), key=lambda one: ORDER.index(one.sight.severity))
     worst = mine[0].sight
     first = parse_time(min(one.raised for one in mine))
-    title = f"{_(worst.title)}: {worst.place}"
+    title = phrase(CaseTitle.FOUND, title=worst.title, place=worst.place)
     hosts = (machine_of(host),)
     intake.open_for(context, hosts, title, worst.severity, detected=first, by="ungcuu watch", way="detection-system")
 

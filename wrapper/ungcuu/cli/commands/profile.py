@@ -35,15 +35,15 @@ def _check(context: Context) -> Result:
     for profile in profiles:
         _show(context, profile, [_("in use")] if profile.name in site.profiles else [])
         for doubt in profile.doubts(day):
-            context.out.line("  ! " + doubt, "warn")
+            context.out.item("  ! " + doubt, "warn")
         for text in profile.unverified:
-            context.out.line(f"  ? {text}", "quiet")
+            context.out.item(f"  ? {text}", "quiet")
     used = [profile for profile in profiles if profile.name in site.profiles]
     if (keys := [stage.key for profile in used for stage in profile.stages]) != list(dict.fromkeys(keys)):
         faults.append(_("Two profiles in use name the same stage; each name may stand once."))
     lacking = _contacts(context, used, site, day)
     for fault in faults:
-        context.out.line("✗ " + fault, "bad")
+        context.out.item("✗ " + fault, "bad")
     message = ngettext("{count} fault", "{count} faults", len(faults)).format(count=len(faults))
     data = {"profiles": [profile.name for profile in profiles], "faults": faults, "contacts_in_doubt": lacking}
     if faults:
@@ -85,11 +85,11 @@ def _show(context: Context, profile: Profile, marks: list[str]) -> None:
 
     until = f"{profile.valid_to:%d/%m/%Y}" if profile.valid_to else "…"
     span = f"{profile.valid_from:%d/%m/%Y} – {until}"
-    context.out.line("  ".join([profile.name, str(profile.title), span, *marks]), "strong")
+    context.out.item("  ".join([profile.name, str(profile.title), span, *marks]), "strong")
     for stage in profile.stages:
         to = ", ".join(_(ROLES[role]) for role in stage.recipients)
-        context.out.line(f"  {stage.key}: {stage.title}")
-        context.out.line(f"      {Paper(profile.name, stage, uncertain=False).due} → {to}", "quiet")
+        context.out.item(f"  {stage.key}: {stage.title}")
+        context.out.item(f"      {Paper(profile.name, stage, uncertain=False).due} → {to}", "quiet")
 
 
 def _contacts(context: Context, profiles: list[Profile], site: ReportingSite, day: date) -> list[str]:
@@ -104,7 +104,7 @@ def _contacts(context: Context, profiles: list[Profile], site: ReportingSite, da
             why = _("no deputy is named")
         if why:
             doubtful.append(role)
-            context.out.line(f"! {_(ROLES[role])}: {why}", "warn")
+            context.out.item(f"! {_(ROLES[role])}: {why}", "warn")
     return doubtful
 
 

@@ -35,24 +35,24 @@ def _run(context: Context) -> Result:
     if found.hosts:
         heads = [_("host"), _("audit"), _("patched"), _("backup"), _("restore proven"), _("exercise"), _("findings")]
         context.out.table([[*heads, _("open cases")], *(_row(row, present) for row in found.hosts)])
-        context.out.line(_("As this controller last recorded it; a host that was never enrolled is not in the table."))
+        context.out.prose(_("As this controller last recorded it; a host that was never enrolled is not in the table."))
     if found.drill:
         when, scenario, outcome = found.drill
         message = _("Last drill on disposable hosts: {scenario}, {outcome}, {age}")
         told = message.format(scenario=scenario, outcome=word(outcome), age=_age(when, present))
-        context.out.line(told, "" if outcome == "DONE" else "warn")
+        context.out.prose(told, "" if outcome == "DONE" else "warn")
     kit = standing(context.settings)
     if found.hosts:
         context.out.line(*_kit(kit, present))
     for case, clock in found.clocks[:_MOST]:
         assert clock.due is not None  # noqa: S101  (it is pressing)
         style = "bad" if clock.due < present else "warn"
-        context.out.line(f"! {case}  {remaining(clock.due, present)}  {clock.key}: {clock.stage.title}", style)
+        context.out.item(f"! {case}  {remaining(clock.due, present)}  {clock.key}: {clock.stage.title}", style)
     if len(found.clocks) > _MOST:
         context.out.line(_("… and {count} more: ungcuu case deadlines").format(count=len(found.clocks) - _MOST))
     for one in gone:
-        context.out.line("! " + one.text, "bad")
-        context.out.line("  " + one.next_command)
+        context.out.item("! " + one.text, "bad")
+        context.out.block("  " + one.next_command)
     for case in found.unreadable:
         message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case)
         context.out.line("! " + message, "bad")

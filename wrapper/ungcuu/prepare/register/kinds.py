@@ -119,7 +119,7 @@ KINDS: dict[str, Kind] = {
     ),
     "meeting": Kind(N_("review meeting"), {"attendees": Field("texts"), "minutes": Field()}),
     "task": Kind(N_("task")),
-    "unit": Kind(N_("unit"), {"hosts": Field("names"), "superior": Field()}, dated=False),
+    "unit": Kind(N_("department or subordinate unit"), {"hosts": Field("names"), "superior": Field()}, dated=False),
     "interval": Kind(
         N_("interval of a proof"),
         {"what": Field("choice", tuple(DAYS), required=True), "days": Field("days", required=True)},

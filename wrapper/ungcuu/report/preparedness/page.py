@@ -11,7 +11,7 @@ from ungcuu import __version__
 from ungcuu.case.facts import TITLES
 from ungcuu.case.lessons import ROOT_CAUSES
 from ungcuu.core.clock import format_time
-from ungcuu.core.i18n import N_, _, language
+from ungcuu.core.i18n import N_, _, language, ngettext
 from ungcuu.core.templates import html_environment
 from ungcuu.prepare.register.entry import Entry
 from ungcuu.prepare.register.kinds import KINDS
@@ -141,7 +141,9 @@ def row_at_a_glance(view: View, found: Sequence[Standing], code: str) -> dict[st
     deciding = [one for one in mine if one.state == state]
     one = min(deciding, key=lambda standing: standing.last or date.min)
     same = len(deciding) - 1
-    what = one.title(view.scope.names) + (f" (+{same})" if same else "")
+    what = one.title(view.scope.names)
+    if same:
+        what += ngettext(" and {count} more", " and {count} more", same).format(count=same)
     return {
         "code": code,
         "title": _(ROWS[code]),

@@ -17,6 +17,7 @@ from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time
 from ungcuu.core.errors import Tampered, UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.core.sentences import shown
 from ungcuu.core.settings import Settings
 from ungcuu.prepare.register.index import Index
 from ungcuu.recover.restore_points import Backups, RestorePoint, known_backups, load, parse_time
@@ -48,7 +49,8 @@ class CaseSummary:
     """One case, as its journal shows it. Times in the journal's form; empty where it did not happen."""
 
     id: str
-    title: str
+    stated_title: str
+    title_code: Mapping[str, Any]  # as in the case's facts: a board shows both languages
     hosts: tuple[str, ...]
     severity: str
     drill: bool
@@ -68,6 +70,11 @@ class CaseSummary:
     follow_ups: tuple[Mapping[str, str], ...] = ()
     personal_data: str = "unknown"
     apart: bool = False  # played by `drill run`, in a state folder of its own
+
+    @property
+    def title(self) -> str:
+        """The title in the reader's language."""
+        return shown(self.title_code) if self.title_code else self.stated_title
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,8 @@ def _summary(name: str, records: Sequence[Record]) -> CaseSummary:
     facts, lesson = derive(records), lessons_of(records)
     return CaseSummary(
         id=name,
-        title=facts.title,
+        stated_title=facts.stated_title,
+        title_code=dict(facts.title_code),
         hosts=facts.hosts,
         severity=facts.severity,
         drill=facts.drill,

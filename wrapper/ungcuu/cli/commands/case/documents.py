@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ungcuu.case.case import Case
     from ungcuu.run.verb import Context
 
-DOCUMENTS = "documents"  # below the case's folder: what people take from it, for the eyes of its owner alone
-
 
 def report(context: Context) -> Result:
     """Write the report, in the language of the command."""
@@ -80,6 +78,8 @@ def indicators(context: Context) -> Result:
 
 
 def _target(context: Context, case: Case, name: str) -> Path:
+    from ungcuu.case.case import DOCUMENTS
+
     return papers.target(context, case.folder / DOCUMENTS, name)
 
 
@@ -98,7 +98,7 @@ def verify(context: Context) -> Result:
     found = check(case)
     data = {"case": case.id, "folder": str(case.folder), **as_data(found)}
     for line in found.lines():
-        context.out.line("! " + line, "warn" if found.ok else "bad")
+        context.out.item("! " + line, "warn" if found.ok else "bad")
     data["missing"] = missing = [] if context.options["case_id"] else warn_of_missing(context)
     if not found.ok:
         return Result(Outcome.NOT_DONE, _("Case {case} was changed.").format(case=case.id), data, Exit.TAMPERED)

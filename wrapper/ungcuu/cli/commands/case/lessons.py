@@ -31,7 +31,7 @@ def lessons(context: Context) -> Result:
     message = _("Lessons of case {case} are recorded, with {count} follow-ups.").format(case=case.id, count=len(tasks))
     if earlier and cause not in ("not-found", "other"):
         text = _("The same root cause came before: {cause} ({cases})")
-        context.out.line(text.format(cause=_(ROOT_CAUSES[cause]), cases=", ".join(earlier)), "bad")
+        context.out.item(text.format(cause=_(ROOT_CAUSES[cause]), cases=", ".join(earlier)), "bad")
     return Result(message=message, data={"case": case.id, "tasks": tasks, "same_root_cause": earlier})
 
 

@@ -56,11 +56,11 @@ def warn_of_missing(context: Context) -> list[dict[str, object]]:
 
     gone = lost(context.settings)
     for one in gone:
-        context.out.line("! " + one.text, "bad")
-        context.out.line("  " + one.next_command)
+        context.out.item("! " + one.text, "bad")
+        context.out.block("  " + one.next_command)
     for case in unreadable(context.settings):
         message = _("case {case} can't be read: ungcuu case verify {case}").format(case=case.id)
-        context.out.line("! " + message, "bad")
+        context.out.item("! " + message, "bad")
     return [one.as_data() for one in gone]
 
 
@@ -87,10 +87,10 @@ def status(context: Context) -> Result:
     _show_facts(context, case)
     held = in_force(context.settings, facts, present)
     for one in held:
-        context.out.line(_("in force, as recorded: {measure}").format(measure=one.line), "warn" if one.doubt else "")
+        context.out.item(_("in force, as recorded: {measure}").format(measure=one.line), "warn" if one.doubt else "")
     isolation_watch.report(context, watched, "! ")
     for row in root_lost(facts):
-        context.out.line("! " + row["text"], row["tone"])
+        context.out.item("! " + row["text"], row["tone"])
     clocks, owed = _show_duties(context, case, present)
     missing = warn_of_missing(context)
     return Result(
@@ -112,7 +112,7 @@ def _show_facts(context: Context, case: Case) -> None:
     from ungcuu.report.format import word
 
     facts = case.facts
-    context.out.line(f"{case.id}  {facts.title}", "strong")
+    context.out.item(f"{case.id}  {facts.title}", "strong")
     context.out.table(
         [
             (_("phase"), _(_phase_title(facts.phase))),
@@ -146,11 +146,11 @@ def _show_duties(context: Context, case: Case, present: datetime) -> tuple[Book,
     owed = pressing(people(case.records(), present, clocks))
     for row in (row for row in owed if clocks.clock(row["key"]) is None):
         line = f"! {row['left']} ({row['due']})  {row['text']} ({row['state']})"
-        context.out.line(line, "bad" if row["tone"] == "bad" else "warn")
+        context.out.item(line, "bad" if row["tone"] == "bad" else "warn")
     for text in clocks.doubts:
-        context.out.line("  " + text, "quiet")
+        context.out.item("  " + text, "quiet")
     for obstacle in case.obstacles() if case.facts.phase != "closed" else ():
-        context.out.line("! " + obstacle, "warn")
+        context.out.item("! " + obstacle, "warn")
     return clocks, owed
 
 
@@ -162,11 +162,11 @@ def _show_troubles(context: Context, facts: Facts) -> dict[str, Any]:
     backups = {host: [row.text for row in alerts(context.settings.host_dir(host))] for host in facts.backed_up}
     for host, texts in backups.items():
         for text in texts:
-            context.out.line(f"! {host}: {text}", "warn")
+            context.out.item(f"! {host}: {text}", "warn")
     watch = {host: health.troubles(context.settings, host) for host in facts.hosts}
     for host, rows in watch.items():
         for trouble in rows:
-            context.out.line(f"! {host}: {trouble.text} → {trouble.command}", trouble.level)
+            context.out.item(f"! {host}: {trouble.text} → {trouble.command}", trouble.level)
     return {"backup_alerts": backups, "watch": {host: [vars(row) for row in rows] for host, rows in watch.items()}}
 
 
@@ -192,6 +192,7 @@ def _system(facts: Facts) -> str:
 def _progress(context: Context, facts: Facts) -> list[tuple[str, str]]:
     """What was done, whose outcome nobody knows, who works on a host now, and what may safely be typed next."""
     from ungcuu.case.next_step import next_command
+    from ungcuu.run.failures import as_typed
     from ungcuu.run.locks import holder
 
     done = dict.fromkeys(run.verb for run in facts.runs if run.outcome == "DONE")
@@ -201,7 +202,7 @@ def _progress(context: Context, facts: Facts) -> list[tuple[str, str]]:
         (_("done"), ", ".join(done) or "–"),
         (_("UNKNOWN"), ", ".join(unknown) or "–"),
         (_("at work now"), ", ".join(f"{host}: {_worker(found)}" for host, found in held.items()) or "–"),
-        (_("next"), next_command(facts)),
+        (_("next"), as_typed(next_command(facts), context.settings.typed_inventory)),
     ]
 
 

@@ -48,13 +48,15 @@ def open_(context: Context) -> Result:
         facts={"detected_way": known["way"]} | facts if known["way"] else facts,
     )
     for text in book_of(case).doubts:
-        context.out.line("  " + text, "quiet")
+        context.out.item("  " + text, "quiet")
     message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
     return Result(message=message.format(case=case.id, hosts=" ".join(context.hosts)), data=summary(case))
 
 
 def _confirmed(context: Context) -> Mapping[str, Any]:
     """What the finding states that a person confirms; nothing where none is named."""
+    from ungcuu.core.phrases import CaseTitle, phrase
+
     wanted = context.options["finding"]
     if not wanted and not context.options["title"]:
         raise UsageFault(
@@ -66,7 +68,7 @@ def _confirmed(context: Context) -> Mapping[str, Any]:
         return {"title": "", "severity": "high", "detected": None, "by": "", "way": ""}
     finding, scanned = intake.finding_of(context.settings, context.hosts[0], wanted)
     return {
-        "title": f"{_(str(finding.get('title')))}: {finding.get('path') or '–'}",
+        "title": phrase(CaseTitle.FOUND, title=str(finding.get("title")), place=str(finding.get("path") or "–")),
         "severity": str(finding.get("severity")),
         "detected": _time(scanned),
         "by": "ungcuu scan",

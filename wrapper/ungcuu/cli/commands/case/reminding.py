@@ -52,9 +52,9 @@ def _show(context: Context, case: Case, due: Sequence[Reminder], site: Reporting
     for one in due:
         assert one.clock.due is not None  # noqa: S101  (it is pressing)
         text = f"{case.id}  {one.clock.stage.title}: {remaining(one.clock.due, present)}"
-        context.out.line(("!! " if one.escalated else "! ") + text, "bad" if one.escalated else "warn")
+        context.out.item(("!! " if one.escalated else "! ") + text, "bad" if one.escalated else "warn")
         for role in one.clock.missing:
-            context.out.line("   " + recipient(site, role, deputy=one.escalated))
+            context.out.item("   " + recipient(site, role, deputy=one.escalated))
 
 
 def _sent(context: Context, case: Case, due: Sequence[Reminder], site: ReportingSite, present: datetime) -> bool:
@@ -70,12 +70,12 @@ def _sent(context: Context, case: Case, due: Sequence[Reminder], site: Reporting
         if why := str(row["why"]):
             words = Delivery(str(row["kind_of_address"]), why).words
             name = f"{row['address']} · {row['kind_of_address']}"
-            context.out.line("   " + _("{name}: NOT notified: {why}").format(name=name, why=words), "bad")
+            context.out.item("   " + _("{name}: NOT notified: {why}").format(name=name, why=words), "bad")
     for one in sent.given:
         give(case, one, present, "notification")
     if sent.nobody:
         message = _("Nobody is notified of the deadlines of {case}: the inventory has no watch_targets for its hosts.")
-        context.out.line("   " + message.format(case=case.id), "bad")
+        context.out.item("   " + message.format(case=case.id), "bad")
     return not sent.failed
 
 
@@ -90,12 +90,12 @@ def _choices(context: Context, case: Case) -> list[Choices]:
         try:
             if host not in context.site.hosts:
                 text = _("{host} is no longer in the inventory: its addresses are not known.")
-                context.out.line("   " + text.format(host=host), "warn")
+                context.out.item("   " + text.format(host=host), "warn")
                 continue
             website_facts.require(context.site, (host,), "notify")
             found.append(from_facts(context.site.variables(host)))
         except UngcuuError as error:
-            context.out.line("   " + error.what, "bad")
+            context.out.item("   " + error.what, "bad")
     return found
 
 
@@ -109,6 +109,6 @@ def _schedule(context: Context, calendar: str) -> Result:
         return Result(message=_("reminders are no longer sent") if gone else _("no reminders were scheduled"))
     timer = schedule.install(context.settings, context.site.inventory, calendar, words, spread="20s")
     if not schedule.lingers():
-        context.out.line(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
+        context.out.prose(_("It runs only while you are logged in. For always: loginctl enable-linger"), "warn")
     message = _("reminders of deadlines are sent: {calendar}").format(calendar=calendar)
     return Result(message=message, data={"schedule": {"calendar": calendar, "timer": str(timer)}})

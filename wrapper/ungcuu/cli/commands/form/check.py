@@ -41,7 +41,7 @@ def check(context: Context) -> Result:
         message = _("{path} uses {name}, which the form {form} does not have")
         faults += [message.format(path=template, name=k, form=name) for k in unknown]
     for fault in faults:
-        context.out.line("✗ " + fault, "bad")
+        context.out.item("✗ " + fault, "bad")
     message = ngettext("{count} fault", "{count} faults", len(faults)).format(count=len(faults))
     if faults:
         return Result(Outcome.NOT_DONE, message, {"faults": faults}, Exit.NOT_VERIFIED)

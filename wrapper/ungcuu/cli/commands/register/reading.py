@@ -25,7 +25,7 @@ def register_of(context: Context, *, quiet: bool = False) -> Register:
 
     found = store.load(context.settings, inventory_of(context.settings))
     for fault in found.faults if not quiet else ():
-        context.out.line(f"! {fault.text}", "bad")
+        context.out.item(f"! {fault.text}", "bad")
     return found
 
 
@@ -66,7 +66,7 @@ def view_of(context: Context, *, quiet: bool = False) -> View:
     scope = scope_of(register, hosts, several)
     known = gather(context.settings, scope.kept, site.inventory)
     for text in known.unread if not quiet else ():
-        context.out.line(f"! {text}", "bad")
+        context.out.item(f"! {text}", "bad")
     return View(register, known, scope, datetime.now(UTC), zone())
 
 
@@ -88,7 +88,7 @@ def list_(context: Context) -> Result:
     if rows:
         context.out.table([head, *rows])
     if not register.own and not register.faults:
-        context.out.line(_("The register {folder} is empty but for the legal texts that ungcuu knows.").format(
+        context.out.prose(_("The register {folder} is empty but for the legal texts that ungcuu knows.").format(
             folder=register.folder
         ))  # fmt: skip
     return Result(
@@ -102,6 +102,7 @@ def list_(context: Context) -> Result:
 def due(context: Context) -> Result:
     """Show what is due, the most pressing first."""
     from ungcuu.report.preparedness import due as dues
+    from ungcuu.run.failures import as_typed
 
     view, unit = view_of(context), context.options["unit"]
     found = [one for one in dues.due(view, context.options["days"]) if unit in (None, one.unit)]
@@ -111,8 +112,8 @@ def due(context: Context) -> Result:
         who = f" ({one.owner})" if one.owner else ""
         context.out.entry(when, f"{one.what}{who}", style)
         if one.why:
-            context.out.block(f"      {one.why}")
-        context.out.block(f"      {one.finish}")
+            context.out.block(f"      {as_typed(one.why, context.settings.typed_inventory)}")
+        context.out.block(f"      {as_typed(one.finish, context.settings.typed_inventory)}")
     late = sum(one.overdue(view.today) and not one.unknown for one in found)
     message = _("{all} due within {days} days, {late} of them overdue or never done.").format(
         all=len(found), days=context.options["days"], late=late
