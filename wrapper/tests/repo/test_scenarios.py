@@ -82,6 +82,15 @@ def test_each_command_of_a_plan_can_be_typed(name: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_confirms_the_very_name_that_it_is_about(name: str) -> None:
+    """A verb about one website is confirmed by that website's name. Seen failing with two_websites as it was."""
+    typed = [documented.words(command) for step in steps(name) for command in step.commands]
+    for words in typed:
+        if "--confirm-host" in words:
+            assert words[words.index("--confirm-host") + 1] == words[1], words
+
+
 @pytest.mark.parametrize(
     "command", ["ungcuu isolate web01 --mode ful", "ungcuu collect", "ungcuu restore web01 --clen"]
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import ABSENT, CRITICAL, GONE, HIGH, LOW, MEDIUM, Comparison
-from ungcuu.detect.coverage import not_read
+from ungcuu.detect.coverage import TOPICS, not_read
 from ungcuu.detect.findings import Do, Finding, Severity
 from ungcuu.hosts.deployed_files import ADMINISTRATOR
 
@@ -59,7 +59,7 @@ def database(comparison: Comparison) -> Iterator[Finding]:
         return
     before, now = comparison.before.of("database"), comparison.now.of("database")
     unknown = _unknown(comparison.before)
-    unread = not_read(comparison.now)
+    unread = _unread(comparison)
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if old == new or key[0] not in RULES or _is_left_out(comparison, key[0], old, new):
@@ -81,6 +81,13 @@ def database(comparison: Comparison) -> Iterator[Finding]:
             evidence={"set": key[0], "name": key[1]},
             action={"do": Do.RESTORE.value},
         )
+
+
+def _unread(comparison: Comparison) -> frozenset[str]:
+    """Topics of which nothing was read this time: all of them where the whole part broke off, as without a server."""
+    said = comparison.now.of("coverage")
+    broken_off = comparison.before is not None and comparison.before.of("coverage") and not said
+    return frozenset(TOPICS) if broken_off else not_read(comparison.now)
 
 
 def _unknown(before: Snapshot) -> frozenset[str]:

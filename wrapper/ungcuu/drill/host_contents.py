@@ -24,6 +24,9 @@ _QUERIES = {
     "options": "SELECT option_name, option_value FROM wp_options WHERE {option_name}",
     "triggers": "SELECT trigger_name, action_statement FROM information_schema.triggers WHERE {trigger_schema}",
     "events": "SELECT event_name, event_definition FROM information_schema.events WHERE {event_schema}",
+    # Tables that scenarios add.
+    "questions": "SELECT * FROM cau_hoi",
+    "prices": "SELECT * FROM gia.bang_gia",
     "accounts": "SELECT user, host FROM mysql.global_priv",
 }
 

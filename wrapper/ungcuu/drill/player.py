@@ -24,7 +24,8 @@ from typing import Any
 
 from ungcuu.core.atomic import make_private
 from ungcuu.core.debian import DEFAULT
-from ungcuu.core.errors import Exit
+from ungcuu.core.errors import Exit, Terminated
+from ungcuu.core.i18n import _
 from ungcuu.core.settings import Settings
 from ungcuu.drill.comparison import Contents, compare
 from ungcuu.drill.mailbox import Mailbox
@@ -33,12 +34,13 @@ from ungcuu.drill.record import DrillFailed, Lost, Phase, Proof, Report
 from ungcuu.drill.scenario import load as scenario_plan
 from ungcuu.drill.simulation import FOLDER, Effect, load, variant
 from ungcuu.drill.stage import Stage, eventually
-from ungcuu.drill.typist import Typist, make_inventory
+from ungcuu.drill.typist import Typist, list_websites, make_inventory
 from ungcuu.lab import Lab, LabError
 
 Say = Callable[[str], None]
 _Part = tuple[str, Callable[[Phase], None]]
 _FOUND = (Exit.OK, Exit.FOUND)
+_DATA, _DATA_HOURS = "data-72h", 72.0
 _WORK = "bao-cao-moi"
 _UPLOAD = f"/var/www/portal/wp-content/uploads/2026/{_WORK}.txt"
 
@@ -86,6 +88,7 @@ class Drill:
             ("notice", self._notice),
             ("contain", self._contain),
             ("collect", self._collect),
+            *((("data notice", self._notify_of_data),) if self.plan.personal_data == "yes" else ()),
             ("eradicate", self._eradicate),
             ("recover", self._recover),
             ("reassess", self._reassess),
@@ -100,7 +103,7 @@ class Drill:
 
     def _up_to_attack(self, debian: str, prepared: Prepared | None) -> tuple[_Part, ...]:
         return (
-            ("lab", lambda _: self._bring_up(debian, prepared)),
+            ("lab", lambda _phase: self._bring_up(debian, prepared)),
             ("prepare", lambda phase: self._prepare(phase, prepared is None)),
             ("attack", self._attack),
         )
@@ -113,6 +116,9 @@ class Drill:
             self.report.outcome = "DONE"
         except (DrillFailed, LabError) as failure:
             self.report.error = str(failure)
+        except (KeyboardInterrupt, Terminated):
+            self._stopped()
+            raise
         finally:
             self.mailbox.close()
         self._measure()
@@ -142,8 +148,13 @@ class Drill:
         if self.data.prepare:
             for step in self.data.prepare:
                 self.stage.do(step)
+            if self.data.websites:
+                self._list_websites()
             self._verb("backup", self.host, codes=_FOUND)
             self._verb("baseline", self.host)
+            if self.data.websites:  # each has a page of its own that the watch compares with
+                self._verb("watch", "approve", self.host)
+                self._verb("watch", "round", self.host, codes=_FOUND)
         self.moments["backup"] = time.time()
         self.good = self.stage.contents()
         self._remember_pages()
@@ -151,6 +162,10 @@ class Drill:
         self._work_honestly()
         self.before = self.stage.contents()
         self._remember_pages()
+
+    def _list_websites(self) -> None:
+        """From now on the inventory lists the host's websites, as a person does who found out about the second one."""
+        list_websites(self.typist.inventory, self.host, self.stage.source(self.data.websites))
 
     def _work_honestly(self) -> None:
         """What people write after the last backup: a restore loses it, and the drill says how much."""
@@ -194,7 +209,8 @@ class Drill:
 
     def _findings(self) -> list[Mapping[str, Any]]:
         scan = self._verb("scan", self.host, codes=_FOUND)
-        return [row["data"] for row in scan.get("records", []) if row.get("kind") == "finding"]
+        records = [row for run in scan.get("runs", [scan]) for row in run.get("records", [])]  # one run a website
+        return [row["data"] for row in records if row.get("kind") == "finding"]
 
     def _named_in(self, text: str) -> bool:
         return any(notice.place in text for notice in self.data.notice if notice.by == "watch" and notice.notified)
@@ -234,10 +250,25 @@ class Drill:
         self._prove(phase, f"dead: {effect.name}", dead, detail)
 
     def _collect(self, phase: Phase) -> None:
-        collected = self._verb("collect", self.host, "--profile", "triage")
+        collected = self._verb("collect", self.host, "--profile", self.data.collect)
         evidence = [row for row in collected.get("records", []) if row.get("kind") == "evidence"]
         self._prove(phase, "evidence was taken", bool(evidence), f"{len(evidence)} items")
         self._verify_case(phase)
+
+    def _notify_of_data(self, phase: Phase) -> None:
+        """A breach of personal data has its own clock, since the leak was noticed; a notice that was sent stops it."""
+        case = str(self.report.case)
+        rows = self._verb("case", "deadlines", case)["deadlines"]
+        clock: Mapping[str, Any] = next((row for row in rows if row["stage"] == _DATA), {})
+        hours = (_time(clock["due"]) - _time(clock["start"])).total_seconds() / 3600 if clock else 0.0
+        right = clock.get("state") == "running" and clock.get("start") == self._stamp("noticed").replace("+00:00", "Z")
+        self._prove(phase, "its clock runs since it was noticed", right and hours == _DATA_HOURS, f"{hours:.0f} hours")
+        form = self._verb("case", "form", case, "personal-data")
+        file = Path(str(form["file"]))
+        drafted = file.is_file() and file.stat().st_size > 0
+        self._prove(phase, "the notice is drafted", drafted, f"{form['entries']} fields are left for a person")
+        sent = self._verb("case", "sent", case, _DATA, str(file), "--channel", "drill")
+        self._prove(phase, "the notice stops the clock", sent["state"] == "sent", str(sent["sent"]))
 
     def _eradicate(self, phase: Phase) -> None:
         for words in self.data.eradicate:
@@ -321,14 +352,13 @@ class Drill:
         """The home page, an article and a picture: what must be the same at the end, as before or after honest work."""
         look = ["sh", "-c", "cd /var/www/portal && ls wp-content/uploads/*/*/*.png | head -n 1"]
         picture = "/" + self.stage.execute(self.host, look).stdout.decode().strip()
-        for path in ("/", "/?p=5", picture):
+        for path in ("/", "/?p=5", picture, *self.data.pages):
             eventually(partial(self._answers, path))
             self.pages.setdefault(path, set()).add(str(self._page(path).get("sha256")))
 
     def _page(self, path: str) -> dict[str, Any]:
         """Ask as the public: from intruder01, or from another machine where intruder01 alone is kept out."""
-        words = ("get", self.stage.address, self.stage.values["site"], path)
-        return dict(self.stage.intruder(*words, host="intruder01" if self.data.closes else "vault01"))
+        return self.stage.page(path, "intruder01" if self.data.closes else "vault01")
 
     def _answers(self, path: str) -> bool:
         return bool(self._page(path)["status"] != 0)
@@ -343,11 +373,18 @@ class Drill:
         for effect in self._ending(ends):
             self._prove(phase, f"gone: {effect.name}", not self.stage.there(effect), _where(effect))
 
-    def abandon(self) -> None:
+    def abandon(self, why: str = "the drill failed") -> None:
         """Close the case of a drill that failed, so that the next one on these hosts has a case of its own."""
         if self.report.error and self.report.case:
-            words = ("case", "close", self.report.case, "--force", "--reason", "the drill failed")
+            words = ("case", "close", self.report.case, "--force", "--reason", why)
             self._verb(*words, codes=tuple(Exit))
+
+    def _stopped(self) -> None:
+        """Leave no case open that nobody works on, and say what is left. A second Ctrl-C leaves it as it is."""
+        self.report.error = _("The drill was stopped.")
+        self.say(self.report.error)
+        self.abandon("the drill was stopped")
+        self.say(_("Its hosts are still there: UNGCUU_LAB_SLOT={slot} ungcuu lab down").format(slot=self.lab.slot))
 
     def _verify_case(self, phase: Phase) -> None:
         verified = self._verb("case", "verify", str(self.report.case))
@@ -375,8 +412,10 @@ class Drill:
             raise DrillFailed(f"{phase.name}: {name}: {detail}")
 
     def _response(self, words: tuple[str, ...]) -> None:
-        """A verb of the response: the host stands after its name."""
-        self._verb(words[0], self.host, *words[1:])
+        """A verb of the response: the host stands after its name, with one of its websites where /SITE comes next."""
+        verb, *rest = words
+        website = rest.pop(0) if rest and rest[0].startswith("/") else ""
+        self._verb(verb, self.host + website, *rest)
 
     def _verb(self, *words: str, codes: Any = (0,)) -> Mapping[str, Any]:
         return self.typist.verb(*words, codes=codes)
@@ -394,6 +433,10 @@ class Drill:
         self.report.seconds_to_notify = between("attacked", "notified")
         self.report.seconds_to_contain = between("detected", "contained")
         self.report.seconds_to_recover = between("contained", "recovered")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _place(row: Mapping[str, Any]) -> str:

@@ -136,8 +136,11 @@ class Simulation:
     host: str = "web01"
     names: tuple[Name, ...] = ()
     prepare: tuple[Step, ...] = ()
+    websites: str = ""
+    pages: tuple[str, ...] = ()
     rounds: int = 1
     console: tuple[Step, ...] = ()
+    collect: Literal["triage", "full"] = "triage"
     closes: bool = True
     refused: tuple[tuple[str, ...], ...] = ()
     repair: tuple[Step, ...] = ()

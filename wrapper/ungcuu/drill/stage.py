@@ -148,9 +148,10 @@ class Stage:
             raise DrillFailed(f"on {self.host}: {' '.join(words[3:])}: {said[:200]!r}")
         return said == "yes"
 
-    def page(self, path: str) -> dict[str, Any]:
-        """Return what a visitor on intruder01 gets."""
-        return dict(self.intruder("get", self.address, SITE, path))
+    def page(self, path: str, visitor: str = "intruder01") -> dict[str, Any]:
+        """Return what a visitor gets; ``//NAME/PATH`` is a page of another website of the host."""
+        name, path = (SITE, path) if not path.startswith("//") else path[2:].split("/", 1)
+        return dict(self.intruder("get", self.address, name, f"/{path.removeprefix('/')}", host=visitor))
 
     def session(self, name: str) -> dict[str, Any]:
         """Return what the intruder noted of a connection."""

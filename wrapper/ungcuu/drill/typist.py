@@ -28,6 +28,13 @@ def make_inventory(lab_inventory: Path, state: Path, target: str) -> Path:
     return folder
 
 
+def list_websites(inventory: Path, host: str, listed: bytes) -> None:
+    """Describe a host of the drill's inventory as the websites of a file."""
+    folder = inventory / "host_vars"
+    folder.mkdir()
+    (folder / f"{host}.yml").write_bytes(listed)
+
+
 @dataclass
 class Typist:
     """One operator with a state folder of their own; ``case`` is set once it is open."""
