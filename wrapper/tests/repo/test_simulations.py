@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ungcuu.drill.simulation import FOLDER, load, playable
+from ungcuu.drill.stage import FURTHER
 
 PLANS = {"scenario.yml", "simulation.yml"}
 PLAYED = sorted(
@@ -67,9 +68,9 @@ def test_each_simulation_is_whole(name: str) -> None:
     text = (FOLDER / name / "simulation.yml").read_text("utf-8")
     here = {path.name for path in PLAYED if path.parent.name == name}
     assert [file for file in sorted(here) if file not in text] == []
-    for step in (*one.prepare, *one.attack, *one.console, *one.repair):
+    for step in (*one.prepare, *one.attack, *one.console, *one.repair, *one.update):
         assert not {step.source, step.run} - {""} - here
-    known = {choice.name for choice in one.names} | {"address", "site", "marker", "intruder", "vault"}
+    known = {choice.name for choice in one.names} | {"address", "site", "marker", "intruder", "vault", *FURTHER}
     words = str(yaml.safe_load(text))
     assert set(re.findall(r"\{(\w+)\}", words)) <= known
     assert set(re.findall(r"@(\w+)@", "".join((FOLDER / name / file).read_text() for file in here))) <= known

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from ungcuu.cli.registry import find_verb
 from ungcuu.drill import intruder
 from ungcuu.drill.player import Drill
 from ungcuu.drill.record import DrillFailed, Phase, Report
@@ -33,8 +34,11 @@ def test_only_the_named_finding_gets_a_verdict() -> None:
     one = drill(Own("web.changed", "x.php", "the corrected release"))
     with mock.patch.object(Drill, "_findings", return_value=FOUND), mock.patch.object(Drill, "_verb") as verb:
         one._own_up(Phase("recover"))
-    words = ("case", "verdict", "UC-20260101-001", "f1", "false alarm", "--reason", "the corrected release")
+    words = ("case", "verdict", "UC-20260101-001", "f1", "false-alarm", "--reason", "the corrected release")
     verb.assert_called_once_with(*words)
+    # A word that the command does not take was typed here once.
+    taken = find_verb(["case", "verdict"]).arguments[-1].choices
+    assert words[4] in taken
 
 
 @pytest.mark.parametrize("place", ["z.php", "/"])

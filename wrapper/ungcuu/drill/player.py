@@ -72,7 +72,9 @@ class Drill:
         self.language = language
         self.report = Report(scenario, variant=chosen)
         self.mailbox = Mailbox()
-        inventory = make_inventory(settings.content / "inventory" / "lab", self.state, self.mailbox.target)
+        advisories = self.stage.source(self.data.advisories) if self.data.advisories else b""
+        lab_inventory = settings.content / "inventory" / "lab"
+        inventory = make_inventory(lab_inventory, self.state, self.mailbox.target, advisories)
         self.typist = Typist(inventory, self.state, slot, f"drill {scenario}", say)
         self.pages: dict[str, set[str]] = {}
         self.moments: dict[str, float] = {}
@@ -155,6 +157,7 @@ class Drill:
             if self.data.websites:  # each has a page of its own that the watch compares with
                 self._verb("watch", "approve", self.host)
                 self._verb("watch", "round", self.host, codes=_FOUND)
+        self._audit(phase, vulnerable=True)
         self.moments["backup"] = time.time()
         self.good = self.stage.contents()
         self._remember_pages()
@@ -166,6 +169,17 @@ class Drill:
     def _list_websites(self) -> None:
         """From now on the inventory lists the host's websites, as a person does who found out about the second one."""
         list_websites(self.typist.inventory, self.host, self.stage.source(self.data.websites))
+
+    def _audit(self, phase: Phase, *, vulnerable: bool) -> None:
+        """Ask an audit for the published hole: it must be named while it is there, and no more once it is closed."""
+        if not self.data.hole:
+            return
+        (audit,) = self._verb("audit", self.host, codes=_FOUND)["audits"]
+        parts = audit["application"]["parts"]
+        holes = {hole["id"]: part["name"] for part in parts for hole in part["vulnerabilities"]}
+        name = "an audit names the published hole" if vulnerable else "an audit no longer names the published hole"
+        detail = f"{self.data.hole}: {holes.get(self.data.hole, f'in none of {len(parts)} parts')}"
+        self._prove(phase, name, bool(parts) and (self.data.hole in holes) is vulnerable, detail)
 
     def _work_honestly(self) -> None:
         """What people write after the last backup: a restore loses it, and the drill says how much."""
@@ -297,7 +311,7 @@ class Drill:
                 str(row["id"]) for row in findings if re.fullmatch(own.rule, row["rule"]) and own.place in _place(row)
             ]
             self._prove(phase, f"a scan names people's own work: {own.rule}", len(ids) == 1, own.place)
-            self._verb("case", "verdict", str(self.report.case), ids[0], "false alarm", "--reason", own.why)
+            self._verb("case", "verdict", str(self.report.case), ids[0], "false-alarm", "--reason", own.why)
 
     def _reassess(self, phase: Phase) -> None:
         words = ["reassess", self.host, "--entry-closed", self.data.entry_closed]
@@ -325,6 +339,7 @@ class Drill:
         for ends in ("contain", "eradicate", "recover"):
             self._prove_ended(phase, ends)
         self._prove_as_before(phase)
+        self._audit(phase, vulnerable=False)
 
     def _prove_as_before(self, phase: Phase) -> None:
         """Compare the whole host with the time before the attack, and count what people lost. Isolation has ended."""

@@ -135,6 +135,8 @@ class Simulation:
     hosts: tuple[str, ...] = ("web01", "vault01", "intruder01")
     host: str = "web01"
     names: tuple[Name, ...] = ()
+    advisories: str = ""
+    hole: str = ""
     prepare: tuple[Step, ...] = ()
     websites: str = ""
     pages: tuple[str, ...] = ()
@@ -151,7 +153,9 @@ class Simulation:
     differs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an intruder who asks for more, or faster, than the bounds allow."""
+        """Refuse an intruder who asks for more, or faster, than the bounds allow, and a hole that no advisory names."""
+        if bool(self.advisories) != bool(self.hole):
+            raise Mismatch((), _("needs both or none of: {words}").format(words="advisories, hole"))
         steps = [*(step.intruder for step in (*self.prepare, *self.attack)), *(one.intruder for one in self.effects)]
         for words in (words for words in steps if words[:1] in (("guess",), ("ask",), ("flood",))):
             count, rate = words[-2:]

@@ -12,6 +12,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from ungcuu.drill.comparison import FOLDERS, Contents
@@ -20,6 +21,7 @@ from ungcuu.drill.simulation import FOLDER, Effect, Simulation, Step, filled
 from ungcuu.lab import Lab
 
 SITE = "portal.lab.test"
+FURTHER = ("second", "third", "fourth")
 MARKER = "UNGCUU-DRILL-MARKER"
 _PORT = "4444"
 _SESSION_LIFE = "900"
@@ -48,6 +50,8 @@ class Stage:
         self.address = lab.address(self.host)
         own = {"address": self.address, "site": SITE, "marker": MARKER}
         own |= {"intruder": lab.address("intruder01"), "vault": lab.address("vault01")}
+        # Further addresses that the intruder may take; the lab's network has no host there.
+        own |= {name: str(ip_address(own["intruder"]) + 5 + number) for number, name in enumerate(FURTHER, 1)}
         self.values = {**values, **own}
         self.simulation: Simulation = filled(simulation, self.values)
 

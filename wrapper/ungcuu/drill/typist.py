@@ -18,13 +18,19 @@ from ungcuu.drill.record import DrillFailed
 _DEADLINE = 1800
 
 
-def make_inventory(lab_inventory: Path, state: Path, target: str) -> Path:
-    """Copy the lab's inventory into the drill's state folder, with the address that the watch notifies."""
+def make_inventory(lab_inventory: Path, state: Path, target: str, advisories: bytes = b"") -> Path:
+    """Copy the lab's inventory into the drill's state folder, with the address that the watch notifies.
+
+    ``advisories``: the published holes by which an audit judges the parts of the application.
+    """
     folder = state / "inventory"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(lab_inventory, folder)
     with (folder / "group_vars" / "website.yml").open("a", encoding="utf-8") as file:
         file.write(f"watch_targets: [{json.dumps(target)}]\n")
+        if advisories:
+            file.write("website_advisories: advisories.json\n")
+            (folder / "advisories.json").write_bytes(advisories)
     return folder
 
 

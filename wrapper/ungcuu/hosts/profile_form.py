@@ -58,7 +58,8 @@ class Login:
     """Pages on which people log in, and how an attempt looks in the access log.
 
     ``failed`` and ``succeeded`` are patterns of ``METHOD PATH HTTP/VERSION" STATUS``: none where the application
-    answers all attempts alike. ``tries``: so many failed ones of one address in an hour are no typing errors.
+    answers all attempts alike. ``tries``: so many failed ones of one address in an hour are no typing errors, and as
+    many of addresses of one network that were each banned.
     """
 
     paths: Words

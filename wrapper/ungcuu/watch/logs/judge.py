@@ -17,6 +17,7 @@ from ungcuu.core.i18n import N_
 from ungcuu.core.terminal import clean
 from ungcuu.hosts.profile_form import Login
 from ungcuu.watch.alerts import Sight
+from ungcuu.watch.logs.guessers import TRIED, Guessers, network
 from ungcuu.watch.logs.lines import Line
 from ungcuu.watch.logs.memory import Memory, Tally
 from ungcuu.watch.sights import digest
@@ -24,7 +25,7 @@ from ungcuu.watch.sights import digest
 RULES = {
     "log.upload-then-post": N_("an address sent something, a program appeared, and the same address asked it"),
     "log.program-in-uploads": N_("a program in a folder for uploads answered to a POST"),
-    "log.guessed": N_("an address that had tried many wrong passwords logged in"),
+    "log.guessed": N_("somebody who had tried many wrong passwords logged in"),
     "log.sql-data": N_("an SQL injection was answered with much more data than usual"),
     "log.secret-file": N_("a file that no visitor should get was given to one"),
     "log.cut": N_("lines of an access log that were there have gone"),
@@ -80,9 +81,10 @@ class Batch:
 def judge(site: Site, batch: Batch, memory: Memory) -> list[Sight]:
     """Return what the lines show, and put into the memory what the next round needs."""
     secrets: list[Line] = []
+    guessers = Guessers(memory.tallies, site.login.tries if site.login else 0)
     for line in batch.lines:
         tally = memory.of(line.address, line.moment)
-        batch.seen += _login(site, line, tally)
+        batch.seen += _login(site, line, tally, guessers)
         batch.seen += _sent(site, line, tally, batch, memory)
         batch.seen += _injected(site, line, tally, memory)
         _counted(line, tally)
@@ -91,7 +93,7 @@ def judge(site: Site, batch: Batch, memory: Memory) -> list[Sight]:
             secrets.append(line)
     if batch.not_found:  # a site that answers everything with 200 says nothing about one file
         batch.seen += [_sight(site, "log.secret-file", one, one.path) for one in secrets[:20]]
-    batch.seen += _counts(site, memory)
+    batch.seen += _counts(site, memory, guessers)
     return batch.seen
 
 
@@ -116,14 +118,22 @@ def _time(moment: float) -> str:
     return format_time(datetime.fromtimestamp(moment, UTC))
 
 
-def _login(site: Site, line: Line, tally: Tally) -> Iterator[Sight]:
+def _login(site: Site, line: Line, tally: Tally, guessers: Guessers) -> Iterator[Sight]:
     if site.login is None or line.method != "POST" or _ours(site, line):
         return
     if any(re.match(pattern, line.attempt) for pattern in site.login.failed):
         tally.failed += 1
-    elif tally.failed >= site.login.tries and any(re.match(one, line.attempt) for one in site.login.succeeded):
-        what = f"{line.path} ({tally.failed} ×)"
-        yield _sight(site, "log.guessed", line, what)
+        guessers.note(line.address)
+    elif tally.failed >= min(TRIED, site.login.tries) and any(
+        re.match(one, line.attempt) for one in site.login.succeeded
+    ):
+        tried = f"{tally.failed} ×"
+        if tally.failed < site.login.tries:
+            beside = guessers.beside(line.address, line.moment)
+            if tally.failed + beside < site.login.tries:
+                return
+            tried += f", {network(line.address)}: {tally.failed + beside} ×"
+        yield _sight(site, "log.guessed", line, f"{line.path} ({tried})")
 
 
 def _ours(site: Site, line: Line) -> bool:
@@ -177,11 +187,12 @@ def _counted(line: Line, tally: Tally) -> None:
         tally.scanner = next((name for name in _SCANNERS if name in agent), "")
 
 
-def _counts(site: Site, memory: Memory) -> Iterator[Sight]:
+def _counts(site: Site, memory: Memory, guessers: Guessers) -> Iterator[Sight]:
     """What many requests together say: one sight a rule and week, whoever does it; addresses come and go."""
     tries = site.login.tries if site.login else 0
     failed = {name: one.failed for name, one in memory.tallies.items() if one.failed}
-    if tries and (max(failed.values(), default=0) >= tries or sum(failed.values()) >= SPREAD * tries):
+    one_network = max(failed.values(), default=0) >= tries or guessers.many()
+    if tries and (one_network or sum(failed.values()) >= SPREAD * tries):
         yield _many(site, memory, "log.brute-force", "medium", failed)
     injected = {name: one.injected for name, one in memory.tallies.items() if one.injected >= INJECTIONS}
     if injected:
