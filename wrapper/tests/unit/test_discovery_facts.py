@@ -88,6 +88,24 @@ def test_a_folder_whose_name_is_not_taken_says_which_sign_it_is(root: str, signs
     assert f"stands {signs}, which" in found.evidence[0]
 
 
+def test_what_was_not_compared_is_for_a_person() -> None:
+    """Seen failing: an arrow with nothing but the line of the file behind it."""
+    folder = dataclasses.replace(FOLDER, application_texts={"php": {}})
+    survey = dataclasses.replace(SURVEY, folders={key(SITE): folder})
+    found = [fault for fault in comparison.compare(survey, RIGHT) if fault.text.startswith("not compared")]
+    assert len(found) == 3
+    assert {fault.fix for fault in found} == {"Look whether it is right."}
+
+
+def test_what_php_writes_behind_a_link_is_backed_up() -> None:
+    """Seen failing: uploads that lie beside the web root stood in no restore point, and nobody said so."""
+    folder = dataclasses.replace(FOLDER, data=("/srv/Dateien/Bilder", "/etc/nginx/x"))
+    survey = dataclasses.replace(SURVEY, folders={key(SITE): folder})
+    found = {fact.name: fact for fact in facts(survey, SITE)}["website_config_paths"]
+    assert "/srv/Dateien/Bilder" in found.value
+    assert any("links out of the root: /srv/Dateien/Bilder" in word for word in found.evidence)
+
+
 def test_no_password_is_kept() -> None:
     """A draft is a file that people send to each other."""
     text = draft.text("web01", SURVEY, SITE, facts(SURVEY, SITE))

@@ -218,11 +218,14 @@ def _config_paths(survey: Survey, site: Website, app: Application | None) -> Fou
     paths += [_whole(path) for path in site.files]
     paths += [path for folders in folder.packages.values() for path in folders]
     paths += ["/".join(target.split("/")[:3]) for target in folder.outward.values() if target.startswith("/etc/")]
+    paths += folder.data
     paths += ["/".join(app.config.split("/")[:3])] if app and app.config.startswith("/etc/") else []
     kept = [path for path in _topmost(paths) if PATH.fullmatch(path) and ".." not in path.split("/")]
     kept = [path for path in kept if not _within(path, site.root) and not _within(site.root, path)]
     evidence = [_("web server, PHP and database")]
     evidence += [_("certificates and keys: {paths}").format(paths=", ".join(site.files))] if site.files else []
+    data = [path for path in folder.data if path in kept]
+    evidence += [_("written by PHP, behind links out of the root: {paths}").format(paths=", ".join(data))] * bool(data)
     evidence += [_("settings and data of the packages {names}").format(names=", ".join(folder.packages))] * bool(
         folder.packages
     )

@@ -56,6 +56,7 @@ class Folder:
     writable: tuple[str, ...] = ()
     recent: tuple[str, ...] = ()
     outward: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[str, ...] = ()  # folders that PHP may write and that links put outside of the root
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     connections: tuple[tuple[str, ...], ...] = ()  # of a hand-written site: file, engine, database, account
@@ -324,6 +325,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
         writable=tuple(path for path in _words(told.get("writable")) if RELATIVE.fullmatch(path)),
         recent=tuple(path for path in _words(told.get("recent")) if RELATIVE.fullmatch(path)),
         outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
+        data=tuple(path for path in _words(told.get("data")) if PATH.fullmatch(path)),
         packages=packages,
         jobs=_words(told.get("jobs")),
         connections=tuple(
