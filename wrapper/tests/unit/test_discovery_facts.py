@@ -67,6 +67,45 @@ def test_everything_of_a_good_answer_is_found() -> None:
     assert found == {**RIGHT, "website_config_paths": {"/etc/nginx", "/etc/php", "/etc/mysql", "/etc/ssl/a.pem"}}
 
 
+@pytest.mark.parametrize("root", ["/srv/Web/Öffentlich", "/srv/Cổng thông tin".replace(" ", "-"), "/srv/Tra\u0306ng"])
+def test_a_folder_may_be_named_in_any_language(root: str) -> None:
+    """Seen failing: `website_root` was "not found", and the application in it with it."""
+    site = dataclasses.replace(SITE, root=root)
+    survey = dataclasses.replace(SURVEY, folders={key(site): FOLDER})
+    assert {fact.name: fact.value for fact in facts(survey, site)}["website_root"] == root
+    assert reading._ask_site(survey, site)["root"] == root
+
+
+@pytest.mark.parametrize(
+    ("root", "signs"),
+    [("/srv/Lịch họp", "a blank"), ("/srv/a'b$c", "“'”, “$”"), ("/srv/../etc", "“..”"), ("/a\u202e", "“?”")],
+)
+def test_a_folder_whose_name_is_not_taken_says_which_sign_it_is(root: str, signs: str) -> None:
+    """Seen failing: "its path holds characters that are not taken" left the operator to guess."""
+    site = dataclasses.replace(SITE, root=root)
+    found = {fact.name: fact for fact in facts(SURVEY, site)}["website_root"]
+    assert found.value is None
+    assert f"stands {signs}, which" in found.evidence[0]
+
+
+def test_what_was_not_compared_is_for_a_person() -> None:
+    """Seen failing: an arrow with nothing but the line of the file behind it."""
+    folder = dataclasses.replace(FOLDER, application_texts={"php": {}})
+    survey = dataclasses.replace(SURVEY, folders={key(SITE): folder})
+    found = [fault for fault in comparison.compare(survey, RIGHT) if fault.text.startswith("not compared")]
+    assert len(found) == 3
+    assert {fault.fix for fault in found} == {"Look whether it is right."}
+
+
+def test_what_php_writes_behind_a_link_is_backed_up() -> None:
+    """Seen failing: uploads that lie beside the web root stood in no restore point, and nobody said so."""
+    folder = dataclasses.replace(FOLDER, data=("/srv/Dateien/Bilder", "/etc/nginx/x"))
+    survey = dataclasses.replace(SURVEY, folders={key(SITE): folder})
+    found = {fact.name: fact for fact in facts(survey, SITE)}["website_config_paths"]
+    assert "/srv/Dateien/Bilder" in found.value
+    assert any("links out of the root: /srv/Dateien/Bilder" in word for word in found.evidence)
+
+
 def test_no_password_is_kept() -> None:
     """A draft is a file that people send to each other."""
     text = draft.text("web01", SURVEY, SITE, facts(SURVEY, SITE))

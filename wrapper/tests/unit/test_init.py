@@ -72,3 +72,12 @@ def test_a_host_that_is_not_there_leaves_a_written_inventory(tmp_path: Path) -> 
     assert error["state"] == "The inventory stands as it was written. On web01: Nothing was touched."
     assert "Errno" not in error["what"]
     assert "controller. Then go on with: ungcuu init" in error["next"]
+
+
+def test_a_name_that_does_not_resolve_is_named(tmp_path: Path) -> None:
+    """Seen failing: "--management: “” is no list of addresses", of an option that nobody had given."""
+    code, document = init(tmp_path, "--address", "web01.invalid", "--contact", "mailto:a@example.gov.vn")
+    assert code == 4, document
+    assert "web01.invalid" in document["error"]["what"]
+    assert "--management" in document["error"]["next"]
+    assert list(tmp_path.iterdir()) == []

@@ -163,6 +163,8 @@ def _answers(context: Context) -> Answers:
         _require(context)
     address = _answer(context, "address", _("Address of the website's machine"), new_site.wrong_address)
     own = new_site.own_address(address, given["port"])
+    if not own:
+        _own_unknown(context, address)
     asked = _("Account with which the controller logs in")
     account = _answer(context, "account", asked, new_site.wrong_account, "ungcuu")
     asked = _("Addresses or networks that may reach SSH")
@@ -174,14 +176,28 @@ def _answers(context: Context) -> Answers:
     asked = _("Where to cut the host off without its help (switch and port); Enter alone for none")
     note = _answer(context, "switch_note", asked, new_site.wrong_note, "")
     if vault == new_site.HERE and not own:
-        raise Refused(
-            _("This machine's own address, as {address} sees it, can't be found.").format(address=address),
-            _("Nothing was touched."),
-            _("Check the address and the network, or name another vault with --vault."),
-        )
+        raise _unreachable(address, _("Check the address and the network, or name another vault with --vault."))
     key = Path(given["key"] or "~/.ssh/id_ed25519").expanduser().absolute()
     allowed = tuple(dict.fromkeys(new_site.words(management)))
     return new_site.Answers(given["name"], address, account, allowed, vault, contact, note, own, key, given["port"])
+
+
+def _own_unknown(context: Context, address: str) -> None:
+    """The host's address leads nowhere: a name that does not resolve, mostly. Without a terminal nothing else is asked.
+
+    Raises:
+        Refused: Who may reach SSH was left to be found.
+    """
+    fix = _("Check the address and the network, or name who may reach SSH with --management.")
+    fault = _unreachable(address, fix)
+    if not sys.stdin.isatty() and context.options["management"] is None:
+        raise fault
+    context.out.line(fault.what, "warn")
+
+
+def _unreachable(address: str, fix: str) -> Refused:
+    what = _("No way leads to {address}: the name does not resolve, or no network goes there.").format(address=address)
+    return Refused(what, _("Nothing was touched."), fix)
 
 
 def _answer(context: Context, name: str, question: str, wrong: Callable[[str], str], default: str | None = None) -> str:

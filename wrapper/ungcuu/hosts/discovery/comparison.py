@@ -154,7 +154,7 @@ def _user(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any]
 
 def _not_compared(fact: Found) -> Fault:
     why = "; ".join(fact.evidence) or _("not found on the host")
-    return Fault(fact.name, "warn", _("not compared: {why}").format(why=why))
+    return Fault(fact.name, "warn", _("not compared: {why}").format(why=why), _("Look whether it is right."))
 
 
 def _page(seen: Survey, site: Website, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:

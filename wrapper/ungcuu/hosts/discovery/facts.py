@@ -136,13 +136,24 @@ def name_of(survey: Survey, site: Website) -> str:
 
 def _root(site: Website, folder: Folder) -> Found:
     if not PATH.fullmatch(site.root) or ".." in site.root.split("/"):
-        return _missing(
-            "website_root", _("{place}: its path holds characters that are not taken").format(place=_places(site))
-        )
+        text = _("{place}: in “{path}” stands {signs}, which is not taken; give the folder another name")
+        return _missing("website_root", text.format(place=_places(site), path=_shown(site.root), signs=_signs(site)))
     if not folder.exists:
         return Found("website_root", site.root, Sure.GUESS, (_places(site), _("the folder does not exist")))
     owners = [_("it belongs to the Debian package {name}").format(name=name) for name in folder.packages]
     return Found("website_root", site.root, Sure.CERTAIN, (_places(site), *owners))
+
+
+def _signs(site: Website) -> str:
+    """What of a root's path can't be stated in an inventory, each sign once."""
+    signs = dict.fromkeys(sign for sign in _shown(site.root) if not PATH.fullmatch(f"/{sign}"))
+    words = [_("a blank") if sign == " " else f"“{sign}”" for sign in signs]
+    return ", ".join(words) or "“..”"
+
+
+def _shown(path: str) -> str:
+    """A path of the host's as it may stand in a line of text."""
+    return "".join(sign if sign.isprintable() else "?" for sign in path)[:400]
 
 
 def _user(survey: Survey, site: Website) -> Found:
@@ -207,11 +218,14 @@ def _config_paths(survey: Survey, site: Website, app: Application | None) -> Fou
     paths += [_whole(path) for path in site.files]
     paths += [path for folders in folder.packages.values() for path in folders]
     paths += ["/".join(target.split("/")[:3]) for target in folder.outward.values() if target.startswith("/etc/")]
+    paths += folder.data
     paths += ["/".join(app.config.split("/")[:3])] if app and app.config.startswith("/etc/") else []
     kept = [path for path in _topmost(paths) if PATH.fullmatch(path) and ".." not in path.split("/")]
     kept = [path for path in kept if not _within(path, site.root) and not _within(site.root, path)]
     evidence = [_("web server, PHP and database")]
     evidence += [_("certificates and keys: {paths}").format(paths=", ".join(site.files))] if site.files else []
+    data = [path for path in folder.data if path in kept]
+    evidence += [_("written by PHP, behind links out of the root: {paths}").format(paths=", ".join(data))] * bool(data)
     evidence += [_("settings and data of the packages {names}").format(names=", ".join(folder.packages))] * bool(
         folder.packages
     )

@@ -23,8 +23,11 @@ from ungcuu.remote.apache_config import Config
 SECONDS = 60.0  # for each of the two questions
 QUOTA = 32 << 20
 MOST_SITES = 40
-PATH = re.compile(r"/[A-Za-z0-9_.@+~:,=/-]{1,400}")  # also what a path may look like to be stated in an inventory
-RELATIVE = re.compile(r"[A-Za-z0-9_.@+~:,=-][A-Za-z0-9_.@+~:,=/-]{0,300}")
+# What a path may look like to be stated in an inventory: letters of every language, also with their marks as characters
+# of their own; no blank, quote or sign that a shell, systemd or a web server reads as anything else.
+_SIGNS = r"\w\u0300-\u036f.@+~:,="
+PATH = re.compile(rf"/[{_SIGNS}/-]{{1,400}}")
+RELATIVE = re.compile(rf"[{_SIGNS}-][{_SIGNS}/-]{{0,300}}")
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
@@ -53,6 +56,7 @@ class Folder:
     writable: tuple[str, ...] = ()
     recent: tuple[str, ...] = ()
     outward: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[str, ...] = ()  # folders that PHP may write and that links put outside of the root
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     connections: tuple[tuple[str, ...], ...] = ()  # of a hand-written site: file, engine, database, account
@@ -321,6 +325,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
         writable=tuple(path for path in _words(told.get("writable")) if RELATIVE.fullmatch(path)),
         recent=tuple(path for path in _words(told.get("recent")) if RELATIVE.fullmatch(path)),
         outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
+        data=tuple(path for path in _words(told.get("data")) if PATH.fullmatch(path)),
         packages=packages,
         jobs=_words(told.get("jobs")),
         connections=tuple(

@@ -17,6 +17,7 @@ from ungcuu.remote.discovery.pages import first_page
 
 FOLDERS = 20000  # of one website that are looked at
 WRITABLE = 60  # folders that are named
+LINKS = 4  # one behind the other that are followed
 RECENT = 30 * 86400.0
 
 
@@ -46,23 +47,48 @@ class Account:
 
 
 def writable(root: str, account: Account) -> list[str]:
-    """The topmost folders below a root that the account may write, relative to it; "." where that is the root."""
+    """The topmost folders below a root that the account may write, relative to it; "." where that is the root.
+
+    Links out of the root are followed, since the web server follows them: a folder with two names is named by both.
+    """
     found: list[str] = []
     if account.uid == 0 or not account.known:
         return found
     if account.writes(Path(root)):
         return ["."]
-    for count, (folder, folders, _files) in enumerate(os.walk(root)):
-        if count > FOLDERS or late():
-            left_out(root, "too many folders to look at all of them")
-            break
-        for name in sorted(folders):
-            place = Path(folder, name)
-            if place.is_symlink() or not account.writes(place):
-                continue
-            folders.remove(name)
-            found.append(str(place.relative_to(root)))
-    return found[:WRITABLE]
+    count = 0
+    ways: list[tuple[str, tuple[str, ...]]] = [(root, (os.path.realpath(root),))]
+    while ways:
+        way, targets = ways.pop(0)
+        for folder, folders, _files in os.walk(way):
+            if (count := count + 1) > FOLDERS or late():
+                left_out(root, "too many folders to look at all of them")
+                return sorted(found)[:WRITABLE]
+            for name in sorted(folders):
+                place = Path(folder, name)
+                target = os.path.realpath(place) if place.is_symlink() else ""
+                if target and not _leads_out(target, targets):
+                    continue
+                if account.writes(place):
+                    folders.remove(name)
+                    found.append(str(place.relative_to(root)))
+                elif target:
+                    ways.append((str(place), (*targets, target)))
+    return sorted(found)[:WRITABLE]
+
+
+def _leads_out(target: str, targets: tuple[str, ...]) -> bool:
+    """Whether a link leads neither back into where its own way came from, nor to what holds the root."""
+    if len(targets) > LINKS or len(Path(target).parts) < 3 or f"{targets[0]}/".startswith(f"{target}/"):
+        return False  # never the whole of /var
+    return not any(f"{target}/".startswith(f"{one}/") for one in targets)
+
+
+def outside(root: str, folders: list[str]) -> list[str]:
+    """Where the folders that PHP may write lie, of those that a link puts outside of the root."""
+    real = os.path.realpath(root)
+    places = {os.path.realpath(Path(root, folder)) for folder in folders}
+    return sorted(place for place in places if not f"{place}/".startswith(f"{real}/"))
 
 
 def recent(root: str) -> list[str]:
@@ -177,6 +203,7 @@ def site(
         "writable": folders,
         "recent": recent(root) if folders == ["."] else [],
         "outward": outward(root),
+        "data": outside(root, folders),
         "packages": {name: package_folders(name) for name in owned.get(root, [])},
         "connections": connections(root) if "php" in kinds and len(kinds) == 1 else [],
         "jobs": jobs(root, str(ask["user"])),
