@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ class Plant:
     """One thing that an intruder leaves: a shell script that makes it, and the path of the finding it must give."""
 
     run: str
-    path: str
+    path: str  # ``*`` stands for what the application draws by lot
     by_hand: str = ""  # what takes it away, where the product says that a person has to
+
+    def is_in(self, paths: Iterable[str]) -> bool:
+        """Return whether one of these paths of findings is this plant's."""
+        return any(fnmatchcase(path, self.path) for path in paths)
 
 
 @dataclass(frozen=True)
