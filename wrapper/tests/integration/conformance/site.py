@@ -65,6 +65,7 @@ class Stack:
     trees: tuple[str, ...]  # where every file comes back by a restore
     fleeting: tuple[str, ...]  # paths below them that the application makes again
     fleeting_tables: tuple[str, ...]
+    fleeting_rows: tuple[str, ...]  # expressions for the beginning of an INSERT: rows of a cache in a table with others
     schema: str
     password: str  # a shell script that gives the editor the password on standard input
     secret: str  # a shell script that shows the password of the database; empty where there is none
@@ -116,6 +117,7 @@ def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
         trees=tuple(data["trees"]),
         fleeting=tuple(data.get("fleeting", ())),
         fleeting_tables=tuple(data.get("fleeting_tables", ())),
+        fleeting_rows=tuple(data.get("fleeting_rows", ())),
         schema=data.get("schema", ""),
         password=data["password"],
         secret=data.get("secret", ""),
