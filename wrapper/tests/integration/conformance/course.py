@@ -247,9 +247,9 @@ class Course:
         for name in PLANTS:
             plant = self.stack.plants.get(name)
             words = f"impossible: {self.stack.impossible[name]}" if plant is None else ""
-            self.record.plants[name] = words or ("found" if plant and plant.path in seen else "missed")
+            self.record.plants[name] = words or ("found" if plant and plant.is_in(seen) else "missed")
         for name, plant in self.stack.beside.items():
-            self.record.plants[name] = "found" if plant.path in seen else "missed"
+            self.record.plants[name] = "found" if plant.is_in(seen) else "missed"
         missed = [name for name, words in self.record.plants.items() if words == "missed"]
         assert missed == [], (missed, sorted(seen))
         step.detail = f"{sum(words == 'found' for words in self.record.plants.values())} found"

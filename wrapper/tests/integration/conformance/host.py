@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +108,9 @@ class Host:
         )
         dump = self.run(_DUMP[self.stack.engine].format(name=name, without=without))
         tables: dict[str, list[str]] = {}
+        passing = re.compile("|".join(self.stack.fleeting_rows) or r"(?!)")
         for line in dump.splitlines():
-            if line.startswith("INSERT INTO "):
+            if line.startswith("INSERT INTO ") and not passing.match(line):
                 tables.setdefault(line.split()[2], []).append(line)
         return {table: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest() for table, lines in tables.items()}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ class Plant:
     """One thing that an intruder leaves: a shell script that makes it, and the path of the finding it must give."""
 
     run: str
-    path: str
+    path: str  # ``*`` stands for what the application draws by lot
     by_hand: str = ""  # what takes it away, where the product says that a person has to
+
+    def is_in(self, paths: Iterable[str]) -> bool:
+        """Return whether one of these paths of findings is this plant's."""
+        return any(fnmatchcase(path, self.path) for path in paths)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Stack:
     trees: tuple[str, ...]  # where every file comes back by a restore
     fleeting: tuple[str, ...]  # paths below them that the application makes again
     fleeting_tables: tuple[str, ...]
+    fleeting_rows: tuple[str, ...]  # expressions for the beginning of an INSERT: rows of a cache in a table with others
     schema: str
     password: str  # a shell script that gives the editor the password on standard input
     secret: str  # a shell script that shows the password of the database; empty where there is none
@@ -111,6 +117,7 @@ def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
         trees=tuple(data["trees"]),
         fleeting=tuple(data.get("fleeting", ())),
         fleeting_tables=tuple(data.get("fleeting_tables", ())),
+        fleeting_rows=tuple(data.get("fleeting_rows", ())),
         schema=data.get("schema", ""),
         password=data["password"],
         secret=data.get("secret", ""),
