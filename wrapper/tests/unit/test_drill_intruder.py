@@ -68,7 +68,7 @@ def site(tmp_path: Path) -> Iterator[type[Site]]:
     whole = intruder.http.client.HTTPConnection
 
     def to_server(_address: str, _port: int, **more: object) -> object:
-        return whole("127.0.0.1", server.server_port, **more)  # type: ignore[arg-type] # passed through
+        return whole("127.0.0.1", server.server_port, **more)
 
     patched = mock.patch.object(intruder.http.client, "HTTPConnection", to_server)
     with patched, mock.patch.object(intruder, "_SESSION", tmp_path / "session"):
@@ -143,7 +143,7 @@ def test_an_audit_names_the_hole_while_it_is_there(found: list[str], vulnerable:
 def test_no_audit_where_a_scenario_has_no_hole() -> None:
     one = drill([], hole="")
     one._audit(Phase("x"), vulnerable=True)
-    assert not one.typist.verb.called  # type: ignore[attr-defined] # a mock
+    assert not one.typist.verb.called
 
 
 def test_advisories_stand_beside_the_inventory_that_names_them(tmp_path: Path) -> None:

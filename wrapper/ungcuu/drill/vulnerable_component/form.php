@@ -1,0 +1,3 @@
+<?php
+// The form of the drill: nothing but its words.
+echo 'Gửi hồ sơ trực tuyến';
