@@ -278,3 +278,13 @@ def test_a_fault_while_drawing_ends_no_server(monkeypatch: pytest.MonkeyPatch) -
     finally:
         made.shutdown()
         made.server_close()
+
+
+def test_each_page_has_the_strictest_marking_of_what_it_shows(world: World) -> None:
+    """Seen failing: TLP:AMBER stood below a case that is TLP:RED, and nothing at the top."""
+    for tlp, wanted in (("GREEN", "AMBER"), ("RED", "RED")):
+        with at(1):
+            open_case(world.settings, ["web01"], "x", tlp=tlp)
+        pages = board.pages(world.view(), world.settings, "en")
+        shown = [text for name, text in pages.items() if name != "index.html"]
+        assert shown and all(text.count(f"TLP:{wanted}") == 2 for text in shown)

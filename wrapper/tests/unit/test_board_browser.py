@@ -14,7 +14,8 @@ from browser import PROGRAM, Browser
 from officeworld import Office
 
 from ungcuu.core.i18n import set_language
-from ungcuu.report import board
+from ungcuu.report import board, write_report
+from ungcuu.report.preparedness import page as summary
 
 AXE = Path(__file__).resolve().parents[3] / ".check/axe/axe_playwright_python/axe.min.js"
 WIDTHS = (390, 1280)
@@ -114,3 +115,15 @@ def test_the_browser_keeps_the_policy_and_loads_nothing(browser: Browser, folder
     spoilt.unlink()
     assert browser.run("window.evil === undefined") is True
     assert browser.run("performance.getEntriesByType('resource').length") == 0
+
+
+def test_a_telephone_shows_the_reports_in_whole_words(browser: Browser, tmp_path: Path) -> None:
+    """Seen failing: states stood letter below letter, and the drawing was two centimetres high with nothing to read."""
+    office, path = Office(tmp_path / "office"), tmp_path / "summary.html"
+    path.write_text(summary.render(office.view(), summary.Quarter(2026, 4)), "utf-8")
+    for report in (path, *write_report(office.incident, "vi")):
+        browser.open(report.as_uri(), 390)
+        assert browser.run("document.documentElement.scrollWidth") <= 390
+        tall = browser.run("Math.max(0, ...[...document.querySelectorAll('.chip')].map(one => one.offsetHeight))")
+        drawn = browser.run("Math.min(760, ...[...document.querySelectorAll('.picture')].map(one => one.clientWidth))")
+        assert tall <= 60 and drawn == 760

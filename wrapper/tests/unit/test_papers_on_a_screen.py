@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -50,6 +52,15 @@ def shown(office: Office, verb: str, **options: object) -> list[str]:
     report = flow.execute(request, office.settings, screen, lambda *_: None)
     screen.block(report.document.get("message") or "")
     return out.getvalue().splitlines()
+
+
+def failed(office: Office, verb: str, **options: object) -> dict[str, str]:
+    found = find_verb(verb.split())
+    request = flow.Request(found, (), with_defaults(found, options))
+    error: dict[str, str] = flow.execute(request, office.settings, Screen(io.StringIO()), lambda *_: None).document[
+        "error"
+    ]
+    return error
 
 
 @pytest.mark.parametrize("language", ["en", "vi"])
@@ -117,3 +128,35 @@ def test_how_many_more_decide_a_row_is_said_in_words(office: Office) -> None:
     found = standings(office.view())
     rows = {code: page.row_at_a_glance(office.view(), found, code)["deciding"] for code in ROWS}
     assert rows["P1"].endswith(" and 1 more") and not [text for text in rows.values() if "(+" in text]
+
+
+def test_a_template_that_is_not_used_or_does_not_work_is_named_in_the_reader_s_language(office: Office) -> None:
+    """Seen failing: a PDF left the site's own template out without a word, and the fault was told in the letter's."""
+    template = office.inventory / "reporting" / "initial.docx"
+    template.write_bytes(b"no document")
+    known = {"case_id": office.incident.id, "form": "initial", "language": "vi"}
+    lines = shown(office, "case form", **known, format="html")
+    assert "initial.docx is for DOCX alone" in " ".join(lines)
+    assert failed(office, "case form", **known, format="docx")["what"].startswith("The template ")
+
+
+def test_every_paper_that_fails_names_what_to_type_next(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing: two of them named nothing, and where the disk was full another name in the same folder."""
+    assert failed(office, "register import", file="/nowhere/t.csv")["next"] == "ungcuu register import FILE"
+    assert failed(office, "case deadlines", ics="/nowhere/d.ics")["next"] == "ungcuu case deadlines --ics FILE"
+
+    def full(path: Path, _text: str | bytes) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("ungcuu.core.atomic.put_new", full)
+    wanted = {"case_id": office.incident.id, "form": "initial", "output": "/srv/papers/initial.docx"}
+    assert failed(office, "case form", **wanted)["next"] == "df -h /srv/papers"
+
+
+def test_a_case_that_is_opened_names_a_command_that_works(office: Office) -> None:
+    """Seen failing without ``as_typed``: "Next: ungcuu isolate" was of another inventory."""
+    office.settings = replace(office.settings, typed_inventory="elsewhere")
+    verb = find_verb(["case", "open"])
+    request = flow.Request(verb, ("web02",), with_defaults(verb, {"title": "x"}))
+    told = flow.execute(request, office.settings, Screen(io.StringIO()), lambda *_: None).document["message"]
+    assert str(told).endswith("Next: ungcuu -i elsewhere isolate web02")

@@ -8,10 +8,12 @@ from unittest import mock
 
 import pytest
 
+from ungcuu.core import i18n
 from ungcuu.core.errors import ControllerFault, UsageFault
 from ungcuu.core.settings import Settings
 from ungcuu.drill import host_contents, series
 from ungcuu.drill.comparison import FROM_PACKAGE, Contents, compare
+from ungcuu.drill.deeds import DEEDS
 from ungcuu.drill.simulation import Simulation, described, filled, load, playable, variant
 from ungcuu.drill.stage import FURTHER
 from ungcuu.hosts.data_files import read_text
@@ -158,4 +160,14 @@ def test_several_scenarios_share_hosts_that_are_prepared_once_and_put_back(tmp_p
 def test_what_a_letter_says_of_an_attack_has_no_hole_of_a_template(name: str) -> None:
     """Seen failing: the record of a drill, to be signed, had "upload {address} {site}"."""
     told = described(name)
+    assert {one.name for one in (*load(name).attack, *load(name).effects)} <= set(DEEDS), "ungcuu/drill/deeds.py"
     assert told["attacks"] and not [text for text in (*told["attacks"], *told["effects"]) if "{" in text]
+
+
+def test_a_vietnamese_record_says_what_was_done_in_vietnamese() -> None:
+    """Seen failing: "payload: the SSH key" stood in English in a letter to be signed."""
+    i18n.set_language("vi")
+    try:
+        assert any(text.startswith("khóa SSH (") for text in described("webshell")["effects"])
+    finally:
+        i18n.set_language("en")

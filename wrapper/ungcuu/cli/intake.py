@@ -73,6 +73,7 @@ def open_for(
     """
     from ungcuu.case.case import open_case
     from ungcuu.cli.deadlines_view import site_of, stated
+    from ungcuu.run.failures import as_typed
 
     options = context.options
     facts = stated(context, hosts)
@@ -88,10 +89,11 @@ def open_for(
         facts=facts | ({"detected_way": options["way"]} if options.get("way") else {}),
     )
     message = _("Case {case} is opened for {hosts}; its deadlines run: ungcuu case status {case}")
-    context.out.line(message.format(case=case.id, hosts=" ".join(hosts)), "strong")
+    told = message.format(case=case.id, hosts=" ".join(hosts))
+    context.out.line(as_typed(told, context.settings.typed_inventory), "strong")
     if case.facts.personal_data == "unknown" or not case.facts.detected_way:
         text = _("Record what becomes known: ungcuu case update {case} --personal-data … --way … --reason TEXT")
-        context.out.line("  " + text.format(case=case.id))
+        context.out.line("  " + as_typed(text.format(case=case.id), context.settings.typed_inventory))
     return case
 
 

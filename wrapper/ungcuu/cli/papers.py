@@ -10,10 +10,11 @@ from ungcuu.core.i18n import _, ngettext
 from ungcuu.run.verb import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from ungcuu.report.forms import Form
-    from ungcuu.report.letter import Frame
     from ungcuu.run.verb import Context
 
 
@@ -53,23 +54,32 @@ def keep(path: Path, text: str | bytes, option: str = "--output") -> Path:
 
 
 def _unwritable(path: Path, error: OSError, option: str = "--output") -> ControllerFault:
+    import errno
+
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # another name in the same folder would help nobody
     return ControllerFault(
         _("{path} can't be written: {error}").format(path=path, error=error.strerror),
         _("Nothing was changed."),
-        f"{option} {path.with_stem(path.stem + '-2')}",
+        f"df -h {path.parent}" if full else f"{option} {path.with_stem(path.stem + '-2')}",
     )
 
 
-def letter(context: Context, draft: Form, frame: Frame) -> str | bytes:
-    """Return a letter in the form that was asked for; a PDF is printed from the same page as the HTML."""
+def letter(context: Context, name: str, values: Mapping[str, Any]) -> str | bytes:
+    """Return a letter in the form that was asked for; a PDF is printed from the same page as the HTML.
+
+    ``values`` are in the letter's language; what goes wrong here is said in the screen's.
+    """
     from ungcuu.hosts.reporting_site import folder_of
     from ungcuu.report import render
     from ungcuu.report.document import print_pdf
-    from ungcuu.report.letter import as_docx, filled, template_of
+    from ungcuu.report.letter import as_docx, template_of
 
-    values = filled(draft, frame)
+    template = template_of(name, folder_of(context.settings))
     if context.options["format"] == "docx":
-        return as_docx(values, template_of(draft.name, folder_of(context.settings)))
+        return as_docx(values, template)
+    if template is not None:
+        told = _("{path} is for DOCX alone: this letter has the layout of ungcuu. A word processor prints the DOCX.")
+        context.out.prose(told.format(path=template), "warn")
     text = render(values, "form.html.j2")
     return text if context.options["format"] == "html" else print_pdf(text)
 

@@ -196,8 +196,8 @@ def described(name: str, names: Mapping[str, str] | None = None) -> dict[str, An
         return {}
     one, plan = load(name), scenario.load(name)
     done = filled(one, {**variant(one), **(names or {})})
-    attacks = [f"{step.name}: {step.put or step.run or _spoken(step.intruder)}" for step in done.attack]
-    effects = [f"{it.name} ({place})" if (place := it.page or it.file) else it.name for it in done.effects]
+    attacks = [f"{_(step.name)}: {step.put or step.run or _spoken(step.intruder)}" for step in done.attack]
+    effects = [f"{_(it.name)} ({place})" if (place := it.page or it.file) else _(it.name) for it in done.effects]
     texts = {"title": str(plan.title), "story": str(plan.story)}
     return {**texts, "hosts": one.hosts, "attacks": attacks, "effects": effects}
 

@@ -17,7 +17,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ungcuu import __version__
-from ungcuu.case.case import Case
+from ungcuu.case.case import TLP, Case
 from ungcuu.case.clocks import read_book
 from ungcuu.case.facts import TITLES
 from ungcuu.core import i18n
@@ -76,6 +76,7 @@ def _render(template: str, context: Mapping[str, Any], view: View) -> str:
         "style": style,
         "policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         "refresh": REFRESH_SECONDS,
+        "tlp": max(["AMBER", *(case.tlp for case in _shown_cases(view))], key=TLP.index),
         "drawn_up": f"{shown_time(format_time(view.now), view.zone)} ({zone_name(view.now)})",
         "languages": LANGUAGE_NAMES,
     }

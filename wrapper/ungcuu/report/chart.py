@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 960, 330, 70, 22, 46
@@ -100,7 +101,7 @@ def _bar(bar: Bar, axis: Axis, y: int, last: datetime) -> list[str]:
     start, end = axis.x(bar.start), axis.x(bar.end or last)
     width = max(end - start, 3.0)
     colour = _FILL.get(bar.tone, _FILL["warn"])
-    length = f"{(bar.end - bar.start).total_seconds():.0f} s" if bar.end else "?"
+    length = _("{seconds} s").format(seconds=f"{(bar.end - bar.start).total_seconds():.0f}") if bar.end else "?"
     dash = "" if bar.end else ' stroke-dasharray="3 3" fill-opacity="0.25"'
     return [
         _text(axis.left - 12, y + 14, bar.label, "label", "end"),

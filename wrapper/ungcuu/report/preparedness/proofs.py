@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ungcuu.case.case import list_ids
+from ungcuu.case.case import TLP, list_ids
 from ungcuu.case.facts import derive, from_host, hosts_of
 from ungcuu.case.index import OPERATIONS, lost
 from ungcuu.case.journal import NAME, read_records
@@ -69,6 +69,7 @@ class CaseSummary:
     lesson: Mapping[str, str] = field(default_factory=dict)
     follow_ups: tuple[Mapping[str, str], ...] = ()
     personal_data: str = "unknown"
+    tlp: str = "AMBER"
     apart: bool = False  # played by `drill run`, in a state folder of its own
 
     @property
@@ -229,6 +230,7 @@ def _summary(name: str, records: Sequence[Record]) -> CaseSummary:
         | dict.fromkeys(facts.lost, "lost"),
         open_findings=len(facts.open_findings),
         personal_data=facts.personal_data,
+        tlp=facts.tlp if facts.tlp in TLP else "RED",
         root_cause=lesson.root_cause if lesson else "",
         lesson=asdict(lesson) if lesson else {},
         follow_ups=tuple(asdict(one) for one in follow_ups(records)),

@@ -39,14 +39,15 @@ def form(context: Context) -> Result:
     from ungcuu.cli.deadlines_view import site_of
     from ungcuu.core.i18n import in_language
     from ungcuu.report.forms import Material, form
-    from ungcuu.report.letter import frame_of
+    from ungcuu.report.letter import context_of
 
     case, name, present = chosen(context), context.options["form"], datetime.now(UTC)
     site = site_of(context)
     with in_language(context.options["language"]):  # the letter's, whatever the screen speaks
         material = Material(case.records(), case.facts, site, book_of(case, present), present)
         draft = form(name, material)
-        data = papers.letter(context, draft, frame_of(draft, material))
+        values = context_of(draft, material)
+    data = papers.letter(context, name, values)
     target = _target(context, case, f"{name}.{context.options['format']}")
     result = papers.letter_kept(context, draft, target, data)
     return Result(message=result.message, data={"case": case.id, **result.data})

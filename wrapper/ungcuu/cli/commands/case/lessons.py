@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.cli.commands.case.management import chosen
 from ungcuu.core.errors import UsageFault
-from ungcuu.core.i18n import _
+from ungcuu.core.i18n import _, ngettext
 from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ def lessons(context: Context) -> Result:
         for one in list_cases(context.settings)
         if one.id != case.id and (known := lessons_of(one.records())) and known.root_cause == cause
     ]
-    message = _("Lessons of case {case} are recorded, with {count} follow-ups.").format(case=case.id, count=len(tasks))
+    message = ngettext(
+        "Lessons of case {case} are recorded, with {count} follow-up.",
+        "Lessons of case {case} are recorded, with {count} follow-ups.",
+        len(tasks),
+    ).format(case=case.id, count=len(tasks))
     if earlier and cause not in ("not-found", "other"):
         text = _("The same root cause came before: {cause} ({cases})")
         context.out.item(text.format(cause=_(ROOT_CAUSES[cause]), cases=", ".join(earlier)), "bad")

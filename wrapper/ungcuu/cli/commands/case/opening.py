@@ -21,6 +21,7 @@ def open_(context: Context) -> Result:
     from ungcuu.case.case import current, open_case, parse_when
     from ungcuu.case.reporting import book_of
     from ungcuu.cli.deadlines_view import site_of, stated
+    from ungcuu.run.failures import as_typed
 
     options = context.options
     busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
@@ -50,7 +51,8 @@ def open_(context: Context) -> Result:
     for text in book_of(case).doubts:
         context.out.item("  " + text, "quiet")
     message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
-    return Result(message=message.format(case=case.id, hosts=" ".join(context.hosts)), data=summary(case))
+    told = message.format(case=case.id, hosts=" ".join(context.hosts))
+    return Result(message=as_typed(told, context.settings.typed_inventory), data=summary(case))
 
 
 def _confirmed(context: Context) -> Mapping[str, Any]:

@@ -87,7 +87,9 @@ def deadlines(context: Context) -> Result:
         put(target, text)
     except OSError as error:
         raise ControllerFault(
-            _("{path} can't be written: {error}").format(path=target, error=error.strerror), _("Nothing was changed.")
+            _("{path} can't be written: {error}").format(path=target, error=error.strerror),
+            _("Nothing was changed."),
+            "ungcuu case deadlines --ics FILE",
         ) from error
     return Result(message=_("Calendar: {file}").format(file=target), data=data | {"file": str(target)})
 

@@ -154,7 +154,7 @@ def _draft(
     """Fill in a letter in its own language, whatever the screen speaks, and write it."""
     from ungcuu.cli.deadlines_view import site_of
     from ungcuu.core.i18n import in_language
-    from ungcuu.report.letter import Frame
+    from ungcuu.report.letter import Frame, filled
     from ungcuu.report.preparedness.letters import recipient
 
     site, options = site_of(context), context.options
@@ -162,7 +162,8 @@ def _draft(
         made = draft(site)
         to = (recipient(site, options["to"]),)
         frame = Frame(site, to, case=about, drill=practice, warnings=doubts())
-        data = papers.letter(context, made, frame)
+        values = filled(made, frame)
+    data = papers.letter(context, made.name, values)
     folder = context.settings.state / "documents"
     target = papers.target(context, folder, f"{made.name}-{about}.{options['format']}")
     return papers.letter_kept(context, made, target, data)

@@ -115,7 +115,9 @@ def _text_of(path: Path, most: int) -> str:
             data = file.read(most + 1)
     except OSError as error:
         raise UsageFault(
-            _("{path} can't be read: {error}").format(path=path, error=error.strerror), _("Nothing was changed.")
+            _("{path} can't be read: {error}").format(path=path, error=error.strerror),
+            _("Nothing was changed."),
+            "ungcuu register import FILE",
         ) from error
     if len(data) > most:
         raise UsageFault(
