@@ -153,6 +153,24 @@ def test_what_a_site_states_is_kept_also_behind_its_links() -> None:
     assert [left["why"] for left in planned.left] == [phrase(Left.CONFIGURATION), phrase(Left.KEPT_CODE)]
 
 
+def test_a_plan_says_in_words_why_something_is_left() -> None:
+    """Seen failing: a column of `{}` and of codes."""
+    from ungcuu.cli.commands import eradicate
+
+    found = {
+        "id": "1",
+        "rule": "web.changed",
+        "severity": "critical",
+        "path": "/x",
+        "advice": "restore-file",
+        "why": {},
+    }
+    assert eradicate._left(found)["why"] == "ungcuu restore --path brings this file back from a clean point"
+    assert eradicate._left({**found, "why": phrase(Left.UNJUDGED)})["why"] == quarantine.why_left(
+        {"why": phrase(Left.UNJUDGED)}
+    )
+
+
 def test_a_place_that_only_a_pattern_allows_is_no_shelter() -> None:
     """An intruder who reads the profile puts a web shell where some sites have their configuration."""
     own = OwnFiles.of("/var/www/portal", (), profiles.load("wordpress"))

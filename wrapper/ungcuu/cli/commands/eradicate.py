@@ -82,7 +82,14 @@ def _details(ctx: Context) -> Mapping[str, object]:
         {"do": order.do.value, "path": order.path, "rule": order.rule, "finding": order.finding}
         for order in planned.orders
     ]
-    return {"orders": orders, "left": [dict(row) for row in planned.left], "in_quarantine": kept, **changes}
+    return {"orders": orders, "left": [_left(row) for row in planned.left], "in_quarantine": kept, **changes}
+
+
+def _left(row: Mapping[str, object]) -> dict[str, object]:
+    """A finding that is left, for a person: the reason in words."""
+    from ungcuu.recover.quarantine import why_left
+
+    return {**{name: row.get(name) for name in ("id", "rule", "severity", "path")}, "why": why_left(row)}
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:
