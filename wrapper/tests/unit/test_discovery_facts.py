@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ungcuu.core.settings import Settings
+from ungcuu.detect.scan import TREES
 from ungcuu.hosts import new_site, websites
 from ungcuu.hosts.discovery import choice, comparison, draft, reading, several
 from ungcuu.hosts.discovery.facts import Found, Sure, facts, headings, usable
@@ -86,6 +87,20 @@ def test_a_folder_whose_name_is_not_taken_says_which_sign_it_is(root: str, signs
     found = {fact.name: fact for fact in facts(SURVEY, site)}["website_root"]
     assert found.value is None
     assert f"stands {signs}, which" in found.evidence[0]
+
+
+def test_a_neighbour_that_no_scan_sees_is_named() -> None:
+    """Seen failing: a web shell beside the website, and "nothing was found" without a word of that folder."""
+    assert set(comparison.SCANNED) <= set(TREES)
+    other = Website("nginx", ("b.vn",), ((80, False),), "/srv/b", "", (), ("f:9",))
+    inside = Website("nginx", ("c.vn",), ((80, False),), "/var/www/c", "", (), ("f:12",))
+    survey = dataclasses.replace(SURVEY, websites=(SITE, other, inside))
+
+    def said(**more: Any) -> list[str]:
+        return [fault.text for fault in comparison.compare(survey, {**RIGHT, **more}) if fault.name == "websites"]
+
+    assert said() == ["scan does not look at another website of this host: b.vn in /srv/b"]
+    assert said(host_state_trees=["/srv/b"]) == said(websites=[{"website_root": "/srv/b"}]) == []
 
 
 def test_what_was_not_compared_is_for_a_person() -> None:

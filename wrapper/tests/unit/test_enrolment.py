@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from ungcuu.hosts import enrolment, ssh
+from ungcuu.run.verb import Context
 
 NOW = 1_790_000_000.0
 GOOD = {
@@ -103,3 +107,18 @@ def test_the_key_is_pinned_under_the_address_too() -> None:
     """Plain ansible-playbook looks a host up by its address: it would refuse what `enrol` accepted."""
     target = ssh.Target("web01", "192.0.2.10", 2222, "ungcuu", Path("key"), Path("known_hosts"))
     assert enrolment.names(target) == ("web01", "[192.0.2.10]:2222")
+
+
+def test_the_key_that_answers_is_not_offered_for_pasting(tmp_path: Path) -> None:
+    """Seen failing: the refusal ended with the fingerprint that was just seen, ready to be pasted uncompared."""
+    from ungcuu.cli.commands import enrol
+    from ungcuu.core.errors import Refused
+
+    out = SimpleNamespace(line=lambda *_words: None)
+    context = cast(Context, SimpleNamespace(host="web01", options={"fingerprint": None}, out=out))
+    seen = key(tmp_path, "new")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Refused) as refusal:
+        patch.setattr("sys.stdin", StringIO())
+        enrol._confirm(context, seen, [])
+    assert seen.fingerprint not in refusal.value.fix
+    assert "--fingerprint SHA256:…" in refusal.value.fix

@@ -7,6 +7,7 @@ import errno
 import os
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from casebook import settings_in
@@ -46,6 +47,24 @@ def test_a_refused_baseline_names_its_option(tmp_path: Path) -> None:
         load("baseline").after(ctx, result)
     assert "/var/www/portal/x.php" in refusal.value.what
     assert "ungcuu baseline web01 --accept ID" in refusal.value.fix
+
+
+@pytest.mark.parametrize(
+    ("application", "rule", "named"),
+    [("php", "upload.code", 1), ("wordpress", "upload.code", 0), ("php", "web.changed", 0)],
+)
+def test_a_refused_baseline_says_where_code_of_the_application_s_own_is_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: str, rule: str, named: int
+) -> None:
+    """Seen failing: sixty compiled templates, and no other way than to accept each by its id."""
+    site = SimpleNamespace(variables=lambda _host: {"website_application": application})
+    monkeypatch.setattr(Context, "site", site)
+    ctx = context(tmp_path, "baseline")
+    data = {"host": "web01", "severity": "critical", "rule": rule, "path": "/var/www/portal/tmp/x.php"}
+    result = RunResult("baseline", Outcome.NOT_DONE, {}, (Report("finding", data, "web01"),))
+    with pytest.raises(Refused) as refusal:
+        load("baseline").after(ctx, result)
+    assert refusal.value.fix.count("website_profile_facts") == named
 
 
 def test_a_clean_restore_takes_the_first_sign_from_the_case(tmp_path: Path) -> None:

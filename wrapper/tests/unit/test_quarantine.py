@@ -20,7 +20,7 @@ from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.findings import RULES, Do
 from ungcuu.detect.records import IDENTITY, fits
 from ungcuu.detect.scan import Subject
-from ungcuu.hosts import remote_program
+from ungcuu.hosts import profiles, remote_program
 from ungcuu.recover import quarantine
 from ungcuu.recover.own_files import OwnFiles
 from ungcuu.recover.quarantine import Choice, Order, Planned, Taken
@@ -119,7 +119,7 @@ def test_a_file_without_which_the_website_is_down_is_left_to_restore() -> None:
 
     Seen failing with `why_kept` left out of `_order`.
     """
-    own = OwnFiles.of("/var/www/portal", ("data", "uploads"), "nukeviet")
+    own = OwnFiles.of("/var/www/portal", ("data", "uploads"), profiles.load("nukeviet"))
     root = "/var/www/portal"
     code = {"path": f"{root}/data/config/ip.php", "type": "file", "sha256": "b" * 64, "area": "upload", "mode": 0o644}
     good = known(file=[code])
@@ -136,9 +136,46 @@ def test_a_file_without_which_the_website_is_down_is_left_to_restore() -> None:
     assert [order.path for order in named.orders] == [f"{root}/data/config/config_global.php"], "a person said so"
 
 
+def test_what_a_site_states_is_kept_also_behind_its_links() -> None:
+    """Seen failing: the settings of an application without a profile were moved away, and the website was down."""
+    facts = {"needed": ["config/connect.php"], "writable": {"code": ["config", "tmp"]}}
+    own = OwnFiles.of("/srv/web", ("config", "tmp", "img"), profiles.of_site("php", facts))
+    links = [
+        {"path": f"/srv/web/{name}", "type": "link", "uid": 0, "target": f"../data/{name}"}
+        for name in ("config", "tmp")
+    ]
+    code = [
+        {"path": f"/srv/data/{name}", "type": "file", "sha256": "b" * 64, "area": "upload", "mode": 0o644}
+        for name in ("config/connect.php", "tmp/cache.php")
+    ]
+    paths = ("/srv/data/config/connect.php", "/srv/data/tmp/cache.php", "/srv/data/tmp/shell.php")
+    rows = [row(path=path) | {"id": f"{number:016x}"} for number, path in enumerate(paths)]
+    planned = quarantine.plan({"findings": rows}, Choice(), known(file=[*links, *code]), NOW, own)
+    assert [order.path for order in planned.orders] == ["/srv/data/tmp/shell.php"]
+    assert [left["why"] for left in planned.left] == [phrase(Left.CONFIGURATION), phrase(Left.KEPT_CODE)]
+
+
+def test_a_plan_says_in_words_why_something_is_left() -> None:
+    """Seen failing: a column of `{}` and of codes."""
+    from ungcuu.cli.commands import eradicate
+
+    found = {
+        "id": "1",
+        "rule": "web.changed",
+        "severity": "critical",
+        "path": "/x",
+        "advice": "restore-file",
+        "why": {},
+    }
+    assert eradicate._left(found)["why"] == "ungcuu restore --path brings this file back from a clean point"
+    assert eradicate._left({**found, "why": phrase(Left.UNJUDGED)})["why"] == quarantine.why_left(
+        {"why": phrase(Left.UNJUDGED)}
+    )
+
+
 def test_a_place_that_only_a_pattern_allows_is_no_shelter() -> None:
     """An intruder who reads the profile puts a web shell where some sites have their configuration."""
-    own = OwnFiles.of("/var/www/portal", (), "wordpress")
+    own = OwnFiles.of("/var/www/portal", (), profiles.load("wordpress"))
     for path in ("/etc/wordpress/config-x.php", "/var/www/wp-config.php"):
         assert own.why_kept(path, known()) == {}, path
         assert own.why_kept(path, None) == phrase(Left.CONFIGURATION)
@@ -147,7 +184,7 @@ def test_a_place_that_only_a_pattern_allows_is_no_shelter() -> None:
 
 def test_without_a_baseline_code_of_the_website_waits_for_a_person() -> None:
     """A core file with a line of an intruder's in it is still what the website starts with."""
-    own = OwnFiles.of("/var/www/portal/", ("uploads",), "")
+    own = OwnFiles.of("/var/www/portal/", ("uploads",), None)
     rows = [
         row(path=f"/var/www/portal/{name}") | {"id": name.ljust(16, "0")} for name in ("index.php", "uploads/x.php")
     ]

@@ -190,6 +190,19 @@ def test_a_program_that_the_baseline_knows_may_stay_by_its_hash_alone(agent: Any
     assert not agent[0]._writable(root, site, {"data/other.php": known})["passed"]
 
 
+def test_what_lies_behind_a_link_was_not_staged(agent: Any, tmp_path: Path) -> None:
+    """Seen failing: the live folder was judged for the restore point's, and its own cache refused every restore."""
+    live, stage = tmp_path / "live", tmp_path / "stage"
+    (live / "img").mkdir(parents=True)
+    (live / "img/cache.php").write_text("<?php echo 1;", "utf-8")
+    (stage / "uploads").mkdir(parents=True)
+    (stage / "uploads/shell.php").write_text("<?php system($_GET[0]);", "utf-8")
+    (stage / "sites").symlink_to(live)
+    (stage / "own").symlink_to(stage / "uploads")
+    proof = agent[0]._writable(stage, {"writable_paths": ["sites/img", "own", "uploads"]}, {})
+    assert names(proof) == ["uploads/shell.php"]
+
+
 def test_hostile_names_come_out_harmless(agent: Any, unpack: Any) -> None:
     """File names are shown to an operator: no control character of theirs may reach the terminal."""
     root = unpack((member("var/www/portal/up/\x1b[2Jx.php"), b"<?php 1;"))

@@ -133,3 +133,23 @@ def test_a_host_whose_tests_failed_is_not_hardened(tmp_path: Path, monkeypatch: 
     assert result is not None
     assert result.outcome is Outcome.NOT_DONE
     assert [ctx.host_results[host].outcome.value for host in ctx.hosts] == ["DONE", "NOT DONE"]
+
+
+def test_what_harden_counts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing: "106 changes" in one line and "17 changes", of steps, in the next."""
+    from ungcuu.cli.commands import harden
+    from ungcuu.core.errors import Outcome
+    from ungcuu.run.events import Report
+    from ungcuu.run.tally import RunResult
+
+    monkeypatch.setattr(harden, "_keep_cards", lambda _ctx: None)
+    monkeypatch.setattr(verify, "verify", lambda *_given, **_more: [])
+    monkeypatch.setattr("ungcuu.prepare.hardening.tested_roles", lambda *_given: [])
+    ctx = SimpleNamespace(
+        hosts=("web01",), settings=None, site=None, options={"no_verify": False}, counted=lambda _host: None,
+        verb=SimpleNamespace(playbook="harden"),
+    )  # fmt: skip
+    changes = tuple(Report("change", {"item": str(n)}, "web01") for n in range(106))
+    result = harden.after(cast(Context, ctx), RunResult("harden", Outcome.DONE, {}, changes))
+    assert result is not None
+    assert result.message == "Files, packages and settings changed: 106; 0 checks passed, 0 skipped."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,31 @@ class Policy:
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""
         return any(path == area or path.startswith(area + "/") for area in self.writable)
+
+    def behind_links(self, now: Snapshot) -> Policy:
+        """Return the same with each folder also by the path behind root's links: a reading names files by that."""
+        return replace(self, writable=_both(self.writable, now), code=_both(self.code, now))
+
+
+def _both(paths: tuple[str, ...], now: Snapshot) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*paths, *(behind_links(path, now) for path in paths))))
+
+
+def behind_links(path: str, now: Snapshot) -> str:
+    """Return where an absolute path leads, by the links that a reading reports and that are root's."""
+    done, rest, hops = "", path.strip("/").split("/"), 0
+    while rest:
+        here = f"{done}/{rest.pop(0)}"
+        row = now.file(here)
+        if row and row.get("type") == "link" and row.get("uid") == 0 and row.get("target") and hops < _HOPS:
+            target = posixpath.normpath(posixpath.join(done or "/", str(row["target"])))
+            done, rest, hops = "", [*target.strip("/").split("/"), *rest], hops + 1
+        else:
+            done = here
+    return done
+
+
+_HOPS = 40
 
 
 @dataclass(frozen=True)

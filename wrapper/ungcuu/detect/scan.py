@@ -250,7 +250,8 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     config = subject.reader_config() | {"known": _known_programs(against)}
     look = second_reader.look_on_host(subject.target, config)
     confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
-    claimed = Comparison(subject.policy(), against.snapshot if against else None, snapshot)
+    policy = subject.policy().behind_links(snapshot)
+    claimed = Comparison(policy, against.snapshot if against else None, snapshot)
     packages = package_check.check(subject.state, claimed, subject.past.patched_versions, subject.package_sources)
     backup = vault_view.compare(snapshot, _vault_view(subject))
     comparison = packages.comparison

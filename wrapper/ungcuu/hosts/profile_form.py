@@ -307,6 +307,8 @@ class SiteFacts:
     """What a site states of an application that no profile knows: ``website_profile_facts`` of its inventory."""
 
     config: Config | None = None
+    writable: Writable = Writable()
+    needed: Words = ()
     data: Data = Data()
     components: tuple[Component, ...] = ()
     release: Release | None = None

@@ -75,7 +75,8 @@ class Profile:
         stated: SiteFacts = build(SiteFacts, facts)
         components = (*self.components, *stated.components)
         release = stated.release or self.release
-        known = {name: getattr(stated, name) for name in ("config", "data", "secrets", "accounts", "trial")}
+        names = ("config", "writable", "needed", "data", "secrets", "accounts", "trial")
+        known = {name: getattr(stated, name) for name in names}
         return dataclasses.replace(self, components=components, release=release, **known)
 
     def gaps(self) -> dict[str, list[str]]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from ungcuu.core.check_phrases import Left
 from ungcuu.core.phrases import Coded, phrase
+from ungcuu.detect import comparison
 from ungcuu.detect.baseline import Snapshot
-from ungcuu.hosts import profiles
+from ungcuu.hosts.profiles import Profile
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,27 @@ class OwnFiles:
     code: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, root: str, writable: tuple[str, ...], application: str) -> OwnFiles:
+    def of(cls, root: str, writable: tuple[str, ...], profile: Profile | None) -> OwnFiles:
         """Gather it; an application without a profile has no patterns."""
         root = root.rstrip("/")
 
         def below(names: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(posixpath.normpath(posixpath.join(root, name)) for name in names)
 
-        if application not in profiles.known():
+        if profile is None:
             return cls(root, below(writable))
-        profile = profiles.load(application)
         config = profile.config.paths if profile.config else ()
         return cls(root, below(writable), below((*config, *profile.needed)), below(profile.writable.code))
+
+    def behind_links(self, known: Snapshot | None) -> OwnFiles:
+        """Return the same with each place also by the path behind the links that the baseline knows in it."""
+        if known is None:
+            return self
+
+        def both(paths: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*paths, *(comparison.behind_links(path, known) for path in paths))))
+
+        return OwnFiles(self.root, both(self.writable), both(self.needed), both(self.code))
 
     def why_kept(self, path: str, known: Snapshot | None) -> Coded:
         """Why a file is not moved away unless a person names it; an empty phrase for one that may go."""

@@ -117,9 +117,9 @@ def plan(
     """
     stamp = stamp or datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     rows = _chosen(document.get("findings", []), choice)
-    orders, left = [], []
+    orders, left, own = [], [], (own or OwnFiles()).behind_links(known)
     for row in rows:
-        order = _order(row, choice, known, stamp, own or OwnFiles())
+        order = _order(row, choice, known, stamp, own)
         if isinstance(order, Order):
             orders.append(order)
         else:

@@ -114,12 +114,13 @@ def _writable(root: Path, site: dict[str, Any], vouched_for: dict[str, str]) -> 
     """Program code where only content belongs is how a web shell looks.
 
     ``vouched_for`` maps paths to SHA-256: programs that the application keeps there, for which the vault's baseline,
-    or a person, vouches.
+    or a person, vouches. A folder to which a link leads out of the stage is a live one: nothing of it was staged here.
     """
-    wrong, right = [], 0
+    wrong, right, real = [], 0, os.path.realpath(root)
     for below in site.get("writable_paths", []):
         folder = root / below
-        if folder.is_dir() and not folder.is_symlink():
+        staged = not folder.is_symlink() and os.path.realpath(folder).startswith(real + "/")
+        if folder.is_dir() and staged:
             for entry in _walk(folder):
                 if entry.is_file(follow_symlinks=False) and stage_rules.is_program(entry.name, _head(entry.path)):
                     name = str(Path(entry.path).relative_to(root))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,8 +156,21 @@ def _refuse_doubts(ctx: Context, result: RunResult) -> None:
             _(
                 "Answer them (scan shows all). One that a person has found to be legitimate: ungcuu baseline {host} "
                 "--accept ID --owner NAME --until DAY --reason TEXT (--accept as often as there are such findings)"
-            ).format(host=host),
+            ).format(host=host)
+            + _own_code(ctx, host, found),
         )
+
+
+def _own_code(ctx: Context, host: str, found: Sequence[Mapping[str, Any]]) -> str:
+    """What helps where an application that no profile knows keeps PHP of its own in a writable folder."""
+    if not any(row.get("rule") == "upload.code" for row in found):
+        return ""
+    if (ctx.site.variables(host).get("website_application") or "php") != "php":
+        return ""
+    return " " + _(
+        "Folders in which the application itself keeps PHP: website_profile_facts, writable, code "
+        "(docs/how-to/site-facts.md)."
+    )
 
 
 VERB = Verb(

@@ -50,6 +50,7 @@ def _preflight(ctx: Context) -> None:
 def _details(ctx: Context) -> Mapping[str, object]:
     """What --plan shows: each order, what is left for others, what is in quarantine, and what the host says to it."""
     from ungcuu.detect import baseline
+    from ungcuu.hosts import profiles
     from ungcuu.recover import quarantine
     from ungcuu.recover.own_files import OwnFiles
     from ungcuu.run import foretold
@@ -74,14 +75,21 @@ def _details(ctx: Context) -> Mapping[str, object]:
     own = OwnFiles.of(
         str(facts.get("website_root", "")),
         tuple(map(str, facts.get("website_writable_paths") or ())),
-        str(facts.get("website_application", "")),
+        profiles.of_site(str(facts.get("website_application", "")), facts.get("website_profile_facts")),
     )
     planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
     orders = [
         {"do": order.do.value, "path": order.path, "rule": order.rule, "finding": order.finding}
         for order in planned.orders
     ]
-    return {"orders": orders, "left": [dict(row) for row in planned.left], "in_quarantine": kept, **changes}
+    return {"orders": orders, "left": [_left(row) for row in planned.left], "in_quarantine": kept, **changes}
+
+
+def _left(row: Mapping[str, object]) -> dict[str, object]:
+    """A finding that is left, for a person: the reason in words."""
+    from ungcuu.recover.quarantine import why_left
+
+    return {**{name: row.get(name) for name in ("id", "rule", "severity", "path")}, "why": why_left(row)}
 
 
 def _after(ctx: Context, result: RunResult) -> Result | None:

@@ -59,7 +59,7 @@ def after(ctx: Context, result: RunResult) -> Result | None:
         _mark_failed(ctx, {check.host for check in bad})
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)
-    message = _("{changes} changes; {passed} checks passed, {skipped} skipped.").format(
+    message = _("Files, packages and settings changed: {changes}; {passed} checks passed, {skipped} skipped.").format(
         changes=len(changes), passed=passed, skipped=left
     )
     return Result(message=message, data=data)

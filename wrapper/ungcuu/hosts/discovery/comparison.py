@@ -109,6 +109,7 @@ def compare(seen: Survey, variables: Mapping[str, Any]) -> list[Fault]:
         *_settings(found, variables),
         *_database(seen, found, variables),
         *_paths(seen, found, variables),
+        *_unscanned(seen, site, variables),
         *([] if root else _writable(seen, found, variables)),
     ]
 
@@ -242,6 +243,24 @@ def _paths(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any
         yield Fault(
             "website_config_paths", "warn", text, _("Add to website_config_paths: {paths}").format(paths=lacking)
         )
+
+
+SCANNED = ("/etc", "/opt", "/usr/local", "/var/www")  # of all hosts; a web root may lie in them
+
+
+def _unscanned(seen: Survey, site: Website, variables: Mapping[str, Any]) -> Iterator[Fault]:
+    """Other websites of the host, of whose folders no scan takes notice."""
+    stated = [one.get("website_root") for one in _list(variables, "websites") if isinstance(one, Mapping)]
+    trees = [*SCANNED, *map(str, stated), *map(str, _list(variables, "host_state_trees")), site.root]
+    left = {
+        one.root: _("{name} in {root}").format(name=one.label, root=one.root)
+        for one in choice.served(seen)
+        if one.root and not any(_covers(tree, one.root) for tree in trees)
+    }
+    if left:
+        text = _("scan does not look at another website of this host: {names}").format(names="; ".join(left.values()))
+        fix = _("List it in websites (docs/how-to/several-websites.md), or add its folder to host_state_trees.")
+        yield Fault("websites", "warn", text, fix)
 
 
 def _covers(folder: str, path: str) -> bool:

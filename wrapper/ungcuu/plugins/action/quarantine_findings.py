@@ -60,7 +60,7 @@ class ActionModule(DocumentedAction):
             accounts_kept=(subject.target.user,),
         )
         document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.name)
-        own = OwnFiles.of(subject.web_root, subject.writable, subject.application)
+        own = OwnFiles.of(subject.web_root, subject.writable, subject.profile)
         planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
         told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
         lost = (root_loss.standing if check else root_loss.keep)(subject.state, subject.host)

@@ -13,22 +13,25 @@ from ungcuu.remote.host_state.marks import media_marks
 from ungcuu.remote.host_state.reading import emit, escaped
 
 CODE_NAME = re.compile(rb"\.(?:php\d?|phtml|pht|phps|phar|inc|cgi|pl|py|sh|asp|aspx|jsp|so)(?:\.|$)", re.I)
+ROOT = 0
 SERVER_NAME = re.compile(rb"^(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", re.I)
 
 
 def web_files(sums: dict[bytes, tuple[str, str]]) -> None:
-    """The document root: code with its hash, writable paths by content."""
+    """The document root: code with its hash, writable paths by content. A link may stand anywhere in their paths."""
     root = os.path.realpath(os.fsencode(CONFIG["web_root"]))
-    writable = [os.path.join(root, os.fsencode(name)) for name in CONFIG["web_writable"]]
-    roots = [root] + [os.path.realpath(path) for path in writable if os.path.islink(path)]
-    writable += roots[1:]
+    named = [os.path.join(root, os.fsencode(name)) for name in CONFIG["web_writable"]]
+    behind = {real for path in named if (real := os.path.realpath(path)) != path}
+    writable = [*named, *sorted(behind)]
     for path, info in linked_roots(root, writable):
+        behind.discard(path)
         inside = any(path == area or path.startswith(area + b"/") for area in writable)
-        if not inside:
+        # The link itself, where root put it, is code: where it leads is compared with the baseline.
+        if not inside or (path in named and stat.S_ISLNK(info.st_mode) and info.st_uid == ROOT):
             emit_path(path, info, "web", sums, marks=True)
         else:
             upload(path, info, sums)
-    for extra in roots[1:]:
+    for extra in sorted(behind):
         for path, info in entries(extra, []):
             upload(path, info, sums)
 
@@ -43,7 +46,7 @@ def linked_roots(root: bytes, writable: list[bytes]) -> Iterator[tuple[bytes, os
         done.add(here)
         for path, info in entries(here, []):
             yield path, info
-            if stat.S_ISLNK(info.st_mode) and info.st_uid == 0 and path not in writable and len(done) < 64:
+            if stat.S_ISLNK(info.st_mode) and info.st_uid == ROOT and path not in writable and len(done) < 64:
                 target = os.path.realpath(path)
                 if os.path.isdir(target) and not (root + b"/").startswith(target + b"/"):
                     pending.append(target)
