@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ungcuu.case.facts import derive
-from ungcuu.case.journal import Journal, read_records, verify
+from ungcuu.case.derivation import derive
+from ungcuu.case.journal import Journal, read_records
+from ungcuu.case.journal_check import verify
 
 
 def main(count: int) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu.case.journal import Journal, VerifyResult, verify
+from ungcuu.case.journal import Journal
+from ungcuu.case.journal_check import VerifyResult, verify
 
 Make = Callable[..., Journal]
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from casebook import FINDINGS, Book, clock_of, collect, contain, found, settings_in, write_case
 
+from ungcuu.case import derivation
 from ungcuu.case import facts as case_facts
 from ungcuu.case.case import Case, current, find, list_cases, open_case, parse_when
-from ungcuu.case.facts import derive
+from ungcuu.case.derivation import derive
 from ungcuu.case.integrity import check
 from ungcuu.case.journal import Journal
 from ungcuu.case.record import Record
@@ -236,7 +237,7 @@ def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
 def test_records_of_any_shape_are_survived() -> None:
     """Journals outlive versions, and hosts send what they like."""
     odd: list[Any] = [None, "", "x", 5, 1.5, True, [], {}, ["a"], {"a": 1}, {"data": {}}, {"data": 5}]
-    kinds = [name.removeprefix("_on_") for name in dir(case_facts._Fold) if name.startswith("_on_")]
+    kinds = [name.removeprefix("_on_") for name in dir(derivation._Fold) if name.startswith("_on_")]
     records = [
         record("case_opened", {"hosts": ["web01"], "title": "x"}),
         record("run_started", {"verb": "scan", "hosts": "web01"}),

@@ -14,7 +14,8 @@ from test_report import NOW, Reader
 from ungcuu.case.case import Case
 from ungcuu.case.facts import payload
 from ungcuu.case.integrity import check
-from ungcuu.case.journal import read_records, verify
+from ungcuu.case.journal import read_records
+from ungcuu.case.journal_check import verify
 from ungcuu.contain import proofs
 from ungcuu.core.i18n import set_language
 from ungcuu.core.phrases import Proof, Side, phrase

@@ -15,7 +15,8 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu.case.journal import Journal, read_records, verify
+from ungcuu.case.journal import Journal, read_records
+from ungcuu.case.journal_check import verify
 from ungcuu.cli import registry
 from ungcuu.core.errors import Exit, Locked, Outcome, Refused, Terminated
 from ungcuu.core.settings import Settings

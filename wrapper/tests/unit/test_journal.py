@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from journal_made import Make, check, filled, make
 
 from ungcuu.case import journal as module
-from ungcuu.case.journal import Journal, VerifyResult, read_records
+from ungcuu.case.journal import Journal, read_records
+from ungcuu.case.journal_check import VerifyResult
 from ungcuu.core import clock, signing
 from ungcuu.core.errors import JournalError, Tampered
 from ungcuu.core.settings import Settings

@@ -13,7 +13,8 @@ from journal_made import Make, check, filled, make
 
 from ungcuu.case import journal as module
 from ungcuu.case import record as record_module
-from ungcuu.case.journal import Journal, verify
+from ungcuu.case.journal import Journal
+from ungcuu.case.journal_check import verify
 from ungcuu.core import clock, signing
 from ungcuu.core.errors import Tampered
 

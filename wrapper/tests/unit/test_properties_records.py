@@ -24,7 +24,8 @@ from property_data import TEXTS, line, rows, trees
 from ungcuu.case.evidence import readers
 from ungcuu.case.evidence.store import Store
 from ungcuu.case.integrity import manifest_rows
-from ungcuu.case.journal import NAME, Journal, read_head, verify
+from ungcuu.case.journal import NAME, Journal, read_head
+from ungcuu.case.journal_check import verify
 from ungcuu.core.errors import JournalError
 
 VAULT = Path(__file__).parents[3] / "roles/backup_vault/files"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ungcuu.case.case import Case, list_cases, open_case
-from ungcuu.case.journal import verify
+from ungcuu.case.journal_check import verify
 from ungcuu.core.errors import Locked, UngcuuError
 from ungcuu.core.settings import Settings
 from ungcuu.run import locks

@@ -15,7 +15,8 @@ from typing import Any
 import content
 import pytest
 
-from ungcuu.case.journal import read_records, verify
+from ungcuu.case.journal import read_records
+from ungcuu.case.journal_check import verify
 from ungcuu.cli import registry
 from ungcuu.cli.commands import resume
 from ungcuu.core.errors import Exit, Undetermined

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu.case.facts import derive
+from ungcuu.case.derivation import derive
 from ungcuu.case.record import Record, genesis
 from ungcuu.contain import isolation_state
 from ungcuu.core.errors import Tampered

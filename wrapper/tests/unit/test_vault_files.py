@@ -9,7 +9,7 @@ import pwd
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -205,6 +205,65 @@ def test_a_view_waits_while_the_set_changes_and_for_no_other_view(store: Store) 
         fcntl.flock(lock, fcntl.LOCK_SH)  # as another view holds it
         assert made.wait(10)
         worker.join()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_view_leaves_no_descriptor_open(store: Store) -> None:
+    """The lock on its folder goes with it: held on, no later run would take the folder for a leftover."""
+    store.view(FIRST)
+    before = open_files()
+    (store.path / "views/left").mkdir()
+    store.view(FIRST)
+    assert open_files() == before
+
+
+def test_one_temporary_folder_is_made_at_a_time(store: Store) -> None:
+    """Between its making and its lock another run would remove it as a leftover."""
+    made = threading.Event()
+
+    def temporary() -> None:
+        with store.trusted.temporary(store.path) as folder:
+            facts = folder.stat()
+            assert (facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)) == (0, NOBODY.pw_gid, 0o750)
+            made.set()
+
+    store.view(FIRST)
+    with (store.path / "views.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        worker = threading.Thread(target=temporary)
+        worker.start()
+        assert not made.wait(0.3)
+        assert list((store.path / "views").iterdir()) == []
+    assert made.wait(10)
+    worker.join()
+
+
+def test_a_list_is_written_when_its_files_are_on_the_disk(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut a list must not name a pack that never reached the disk."""
+    third, index, pack, arrived = "ab" * 32, "cd" * 32, "ef" * 32, tmp_path / "arrived"
+    store.files.make_folders(arrived, writable=False)
+    new = store.files.Files(frozenset(), frozenset([index]), frozenset([third]), frozenset([pack]))
+    for path in new.paths()[1:]:
+        (arrived / path).write_text(path)
+    steps: list[set[str]] = []
+    points = store.set / "points"
+
+    def flush(paths: Iterable[Path]) -> None:
+        listed = {"listed"} if (points / f"{third}.json").exists() else set()
+        steps.append({str(path) for path in paths} | listed)
+
+    monkeypatch.setattr(store.trusted, "flush", flush)
+    store.trusted.add(store.path, arrived, new)
+    first, second, last = steps
+    assert first == {str(arrived / path) for path in new.paths()[1:]}
+    assert {str(store.set / "data" / pack[:2]), str(store.set / "index"), str(store.set / "snapshots")} <= second
+    assert "listed" not in first | second
+    assert last == {str(points), "listed"}
 
 
 def test_points_are_those_with_a_list_and_a_snapshot(store: Store) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from ungcuu.core.errors import StepFailed
 from ungcuu.core.settings import Settings
 from ungcuu.detect import heuristics
 from ungcuu.hosts.remote_program import program
+from ungcuu.hosts.ssh import Target
 from ungcuu.watch import alerts, rehearsal, store
 from ungcuu.watch.alerts import Alert, Sight
 from ungcuu.watch.choices import Choices
@@ -142,3 +144,11 @@ def test_silence_is_an_alert(settings: Settings, raised: bool) -> None:
     assert "seen by this controller" in compose("web01", [silent], "main").text
     rehearsal.keep(settings, one, rehearsal.Outcome(1.0, 1.0, ""), CHOICES, "an")
     assert store.load(settings, "web01").alerts[silent.sight.id].gone, "the next good one ends it"
+
+
+@pytest.mark.parametrize("answer", [b"[" * 4000, b"[]", b"", b'{"done": "x", "why": ""}'])
+def test_an_answer_of_another_form_is_a_failed_step(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nested one was an internal error of ungcuu."""
+    monkeypatch.setattr(rehearsal, "run_program", lambda *_, **_more: answer)
+    with pytest.raises(StepFailed):
+        rehearsal.ask(Target("web01", "192.0.2.1"), "plant", rehearsal.Planted("web01", "/var/www", "x"))

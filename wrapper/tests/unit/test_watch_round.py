@@ -144,6 +144,18 @@ def test_a_watch_that_stopped_is_said(world: World) -> None:
     assert (trouble.level, "ungcuu watch round web01") == ("bad", trouble.command)
 
 
+def test_a_host_that_is_held_all_the_time_is_not_looked_at(world: World) -> None:
+    """A run that hung held the host for days; its rounds did nothing, and counted as looks."""
+    world.round()
+    world.round()
+    with store.changing(world.settings, "web01") as known:
+        for minutes in range(5, 65, 5):
+            late = datetime.now(UTC) + timedelta(minutes=minutes)
+            known.rounds.append(known.rounds[-1] | {"time": format_time(late), "busy": True})
+    (trouble,) = health.troubles(world.settings, "web01", late)
+    assert (trouble.level, "ungcuu watch round web01") == ("bad", trouble.command)
+
+
 def test_a_host_without_a_watch_is_said(world: World) -> None:
     (trouble,) = health.troubles(world.settings, "web02")
     assert trouble.level == "warn"

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from ungcuu.case.facts import TITLES, VERDICTS, Facts, derive
+from ungcuu.case.derivation import derive
+from ungcuu.case.facts import TITLES, VERDICTS, Facts
 from ungcuu.case.journal import NAME, Journal, read_records
 from ungcuu.case.record import Record
 from ungcuu.core.atomic import make_private

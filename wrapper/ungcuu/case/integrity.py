@@ -18,7 +18,8 @@ from pathlib import Path
 from ungcuu.case import timestamp
 from ungcuu.case.case import DOCUMENTS, Case
 from ungcuu.case.facts import from_host, payload
-from ungcuu.case.journal import NAME, VerifyResult, snapshot, verify_snapshot
+from ungcuu.case.journal import NAME, snapshot
+from ungcuu.case.journal_check import VerifyResult, verify_snapshot
 from ungcuu.case.record import Record
 from ungcuu.core.errors import Tampered
 from ungcuu.core.i18n import _

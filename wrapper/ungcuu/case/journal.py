@@ -9,8 +9,8 @@ The protocol, which docs/explanation/evidence-and-journal.md explains to a third
 4. ``sig`` is Ed25519, base64, over the 64 characters of ``hash``.
 5. ``heads/<case>.json`` names the last record and is signed over the canonical JSON of ``case hash seq time``. It is
    replaced atomically after the record is on disk, so it may lag by one record after a kill, never lead.
-6. Who checks a journal reads it and its head as one (:func:`snapshot`): what is being written must not look like
-   tampering.
+6. Who checks a journal (:mod:`ungcuu.case.journal_check`) reads it and its head as one (:func:`snapshot`): what is
+   being written must not look like tampering.
 7. A line without its line feed was torn by a kill or a full disk: it is set aside in a file of its own, and that is
    recorded. Everything else that does not fit is tampering, and nothing is appended to it.
 """
@@ -38,7 +38,7 @@ from ungcuu.core.atomic import make_private, put, sync_folder, write_all, write_
 from ungcuu.core.clock import now
 from ungcuu.core.errors import JournalError, Tampered
 from ungcuu.core.i18n import _
-from ungcuu.core.signing import canonical, public_key, signed, signing_key
+from ungcuu.core.signing import canonical, signed, signing_key
 
 NAME = "journal.jsonl"
 MAX_RECORD = 1 << 20  # bytes of one line; larger things are evidence, not records
@@ -47,18 +47,6 @@ STILL_SECONDS = 10.0  # how long who reads waits for a moment in which nobody wr
 
 _HEAD_KEYS = {"case", "hash", "seq", "time"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-
-
-@dataclass(frozen=True)
-class VerifyResult:
-    """What a check of a journal found. ``first_bad`` is the sequence number where it stops being trustworthy."""
-
-    ok: bool
-    records: int
-    first_bad: int | None = None
-    problem: str = ""
-    notes: tuple[str, ...] = ()
-    head_hash: str = ""
 
 
 # --- the journal --------------------------------------------------------------------------------------------------
@@ -104,7 +92,7 @@ class Journal:
 
     @property
     def public(self) -> Ed25519PublicKey:
-        """The key with which :func:`verify` checks this journal."""
+        """The key with which :func:`ungcuu.case.journal_check.verify` checks this journal."""
         return self._key.public_key()
 
     def append(self, kind: str, data: Mapping[str, Any]) -> Record:
@@ -119,7 +107,7 @@ class Journal:
             return self._append(kind, data)
 
     def records(self) -> list[Record]:
-        """All records, oldest first. Signatures are the business of :func:`verify`."""
+        """All records, oldest first. Signatures are the business of :func:`ungcuu.case.journal_check.verify`."""
         return read_records(self.folder)
 
     @contextlib.contextmanager
@@ -198,7 +186,7 @@ class Journal:
     def _trusted_last(self, line: bytes) -> Record:
         """The last whole record, checked against its signature and the head; a head that lags is renewed."""
         head = read_head(self.head_path)
-        if head is not None and (problem := _head_problem(head, self.case, self.public)):
+        if head is not None and (problem := head_problem(head, self.case, self.public)):
             raise self._tampered(problem)
         if not line:
             if head is not None:
@@ -244,7 +232,7 @@ class Journal:
         )
 
 
-# --- reading and checking -----------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -296,7 +284,7 @@ def snapshot(folder: Path, head: Path) -> Snapshot:
     end = time.monotonic() + STILL_SECONDS
     while True:
         with _held_still(head.with_suffix(".lock")) as held:
-            before, data, problem, after = _bytes(head), *_journal_bytes(folder), _bytes(head)
+            before, data, problem, after = _bytes(head), *journal_bytes(folder), _bytes(head)
         torn = bool(data) and not (data or b"").endswith(b"\n")
         if held or (before == after and not torn) or time.monotonic() > end:
             return Snapshot(data, None if after is None else _mapping(after), after or b"", problem)
@@ -349,86 +337,16 @@ def _mapping(data: bytes) -> Mapping[str, Any]:
     return head if isinstance(head, dict) else {}
 
 
-def _journal_bytes(folder: Path) -> tuple[bytes | None, str]:
+def journal_bytes(folder: Path) -> tuple[bytes | None, str]:
+    """Return what a journal holds, or None and why it can't be read."""
     try:
         return (folder / NAME).read_bytes(), ""
     except OSError as error:
         return None, _("the journal can't be read: {error}").format(error=error.strerror)
 
 
-def verify(
-    folder: Path,
-    public: Ed25519PublicKey | Path,
-    head: Mapping[str, Any] | Path | None,
-    *,
-    case: str | None = None,
-) -> VerifyResult:
-    """Check every record of the journal in ``folder``, its chain, its signatures and its head; change nothing.
-
-    ``case`` is the name the chain is bound to, by default the folder's. A head given as a path is read together with
-    the journal; see :func:`snapshot`.
-    """
-    seen = snapshot(folder, head) if isinstance(head, Path) else Snapshot(*_only_data(folder, head))
-    return verify_snapshot(seen, public, case or folder.name)
-
-
-def _only_data(
-    folder: Path, head: Mapping[str, Any] | None
-) -> tuple[bytes | None, Mapping[str, Any] | None, bytes, str]:
-    data, problem = _journal_bytes(folder)
-    return data, head, b"", problem
-
-
-def verify_snapshot(seen: Snapshot, public: Ed25519PublicKey | Path, case: str) -> VerifyResult:
-    """Check a journal and its head as they were read; see :func:`verify`."""
-    key = public_key(public) if isinstance(public, Path) else public
-    if seen.data is None:
-        return VerifyResult(False, 0, 1, seen.problem)
-    *lines, torn = seen.data.split(b"\n")
-    digests, bad = _check_chain(lines, case, key)
-    if bad:
-        return VerifyResult(False, len(digests) - 1, len(digests), bad)
-    count = len(digests) - 1
-    if torn:
-        return VerifyResult(False, count, count + 1, _("the last record is torn"))
-    return _check_head(seen.head, digests, case, key)
-
-
-def _check_chain(lines: list[bytes], case: str, key: Ed25519PublicKey) -> tuple[list[str], str]:
-    """Hashes of the good records, the genesis first, and what is wrong with the next one."""
-    digests = [genesis(case)]
-    for line in lines:
-        record, problem = unseal(line + b"\n", key)
-        if record is not None and record.seq != len(digests):
-            problem = _("record {seq} stands in its place").format(seq=record.seq)
-        elif record is not None and record.prev != digests[-1]:
-            problem = _("it does not follow the record before it")
-        if record is None or problem:
-            return digests, problem
-        digests.append(record.hash)
-    return digests, ""
-
-
-def _check_head(head: Mapping[str, Any] | None, digests: list[str], case: str, key: Ed25519PublicKey) -> VerifyResult:
-    count = len(digests) - 1
-    if head is None:
-        return VerifyResult(False, count, count + 1, _("the head is missing: records at the end may be missing too"))
-    if problem := _head_problem(head, case, key):
-        return VerifyResult(False, count, count + 1, problem)
-    seq = head["seq"]
-    if seq > count:
-        problem = _("records {first} to {last} are missing at the end").format(first=count + 1, last=seq)
-        return VerifyResult(False, count, count + 1, problem)
-    if head["hash"] != digests[seq]:
-        return VerifyResult(False, count, seq, _("the head names another record of this number"))
-    if seq < count - 1:
-        problem = _("the head is old: it names record {seq} of {count}").format(seq=seq, count=count)
-        return VerifyResult(False, count, seq + 1, problem)
-    notes = () if seq == count else (_("the head is one record behind: a run was killed there"),)
-    return VerifyResult(True, count, notes=notes, head_hash=digests[-1])
-
-
-def _head_problem(head: Mapping[str, Any], case: str, key: Ed25519PublicKey) -> str:
+def head_problem(head: Mapping[str, Any], case: str, key: Ed25519PublicKey) -> str:
+    """Return what is wrong with a head; empty where it is one of this case, and signed."""
     body = {name: head.get(name) for name in _HEAD_KEYS}
     if set(head) != _HEAD_KEYS | {"sig"} or type(body["seq"]) is not int or body["seq"] < 1:
         return _("the head is damaged")

@@ -14,7 +14,8 @@ from typing import Any
 
 from ungcuu.case.case import Case
 from ungcuu.case.clocks import Clock, read_book
-from ungcuu.case.facts import derive, from_host, hosts_of
+from ungcuu.case.derivation import derive
+from ungcuu.case.facts import from_host, hosts_of
 from ungcuu.case.journal import NAME
 from ungcuu.case.record import marked
 from ungcuu.core.errors import UngcuuError

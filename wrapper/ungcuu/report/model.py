@@ -10,8 +10,9 @@ from typing import Any
 from ungcuu import __version__
 from ungcuu.case.case import TLP
 from ungcuu.case.clocks import read_book
+from ungcuu.case.derivation import derive
 from ungcuu.case.extent import CaseScope
-from ungcuu.case.facts import TITLES, Facts, derive, from_host
+from ungcuu.case.facts import TITLES, Facts, from_host
 from ungcuu.case.integrity import CaseCheck
 from ungcuu.case.record import Record
 from ungcuu.core.clock import format_time

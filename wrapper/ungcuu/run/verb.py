@@ -242,7 +242,7 @@ class Context:
         journal: None while there is none to write to. Prefer :meth:`record`.
         records: Everything that was reported so far, by playbooks and by the verb itself.
         confirm: Has the names of hosts typed before a dangerous verb; raises ``Refused``.
-        play: Runs a playbook inside this run; :mod:`ungcuu.run.flow` hands it in. Prefer :meth:`run_playbook`.
+        play: Runs a playbook inside this run; :mod:`ungcuu.run.play`, which flow hands in. Prefer :meth:`run_playbook`.
         laid_over: Inventories that Ansible reads after the site's own: the facts of the one website.
         shared: What one run of a command leaves to the next one of it, about another website of the same host.
         started: What the verb's ``start`` gave.

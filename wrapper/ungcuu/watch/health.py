@@ -36,7 +36,7 @@ def troubles(settings: Settings, host: str, moment: datetime | None = None) -> l
     if not known.rounds:
         return [Trouble(_("nothing watches this host"), "warn", "ungcuu watch install")]
     found = []
-    looked = [row for row in known.rounds if not row["why"]]
+    looked = [row for row in known.rounds if not row["why"] and not row["busy"]]
     if not looked or now - parse_time(looked[-1]["time"]) > patience(known.rounds):
         last = looked[-1]["time"] if looked else "–"
         text = _("the watch has not looked since {time}").format(time=last)

@@ -79,7 +79,7 @@ def ask(target: ssh.Target, do: str, planted: Planted) -> str:
     try:
         answer = json.loads(raw)
         done, why = str(answer["done"]), clean(str(answer["why"]), 200)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         done, why = "failed", type(error).__name__
     if done not in ("planted", "removed", "gone"):
         raise StepFailed(

@@ -6,6 +6,7 @@ takes the same steps backwards. A killed swap is undone by `undo`, whatever step
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
@@ -58,7 +59,7 @@ def swap(request: dict[str, Any]) -> dict[str, Any]:
         try:
             _swap_in(identity, state)
             state["health"] = _health(state["site"], broken)
-        except (RefusedError, OSError) as error:
+        except Exception as error:  # whatever it was: a website that is swapped by half must not stay
             say("step", text="put back what was live")
             state["failure"] = str(error)[:400]
             try:
@@ -263,7 +264,7 @@ def _copy(source: Path, target: Path) -> None:
 def _same(one: Path, other: Path) -> bool:
     if one.is_symlink() or other.is_symlink():
         return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
-    return other.is_file() and one.read_bytes() == other.read_bytes()
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def _swap_database(identity: str, facts: dict[str, Any], kept: Path) -> str:
@@ -386,7 +387,7 @@ def _newer(old: Path, new: Path, label: str) -> list[dict[str, Any]]:
             if (
                 not other.is_file()
                 or other.stat().st_size != path.stat().st_size
-                or other.read_bytes() != path.read_bytes()
+                or not filecmp.cmp(other, path, shallow=False)
             ):
                 found.append({"path": f"{label}/{relative}", "bytes": path.stat().st_size, "new": not other.exists()})
     return found

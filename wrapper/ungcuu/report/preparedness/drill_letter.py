@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ungcuu.case.case import Case, list_cases
-from ungcuu.case.facts import TITLES, Facts, derive, from_host
+from ungcuu.case.derivation import derive
+from ungcuu.case.facts import TITLES, Facts, from_host
 from ungcuu.case.index import OPERATIONS
 from ungcuu.case.journal import read_records
 from ungcuu.case.lessons import ROOT_CAUSES, follow_ups, lessons_of

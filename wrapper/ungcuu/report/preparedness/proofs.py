@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.case.case import TLP, list_ids
-from ungcuu.case.facts import derive, from_host, hosts_of
+from ungcuu.case.derivation import derive
+from ungcuu.case.facts import from_host, hosts_of
 from ungcuu.case.index import OPERATIONS, lost
 from ungcuu.case.journal import NAME, read_records
 from ungcuu.case.lessons import follow_ups, lessons_of

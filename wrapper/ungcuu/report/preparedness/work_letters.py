@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from ungcuu.case.case import Case
-from ungcuu.case.facts import derive, from_host, hosts_of
+from ungcuu.case.derivation import derive
+from ungcuu.case.facts import from_host, hosts_of
 from ungcuu.case.index import OPERATIONS
 from ungcuu.case.journal import read_records
 from ungcuu.core.clock import format_time
