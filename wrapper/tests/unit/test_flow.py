@@ -108,6 +108,16 @@ def test_a_fault_before_the_run_is_told_like_every_other(tmp_path: Path) -> None
     report = execute(settings_of(tmp_path), dataclasses.replace(NOTE, variables=raise_(ValueError("bug"))), "web01")
     assert report.code is Exit.FAULT
     assert "bug" in str(report.document["error"])
+    assert report.document["outcome"] == "NOT DONE"
+    assert "Nothing was changed." in str(report.document["error"])
+
+
+def test_a_fault_after_a_cut_began_leaves_it_unknown(tmp_path: Path) -> None:
+    """Seen failing: NOT DONE beside "may or may not have happened", with the cut already sent to the host."""
+    verb = dataclasses.replace(NOTE, start=lambda _ctx: "sent", intake=raise_(ValueError("bug")))
+    report = execute(settings_of(tmp_path), verb, "web01")
+    assert (report.document["outcome"], report.document["hosts"]) == ("UNKNOWN", {"web01": {"outcome": "UNKNOWN"}})
+    assert "may or may not" in str(report.document["error"])
 
 
 def test_a_dangerous_verb_is_confirmed_before_anything(tmp_path: Path) -> None:

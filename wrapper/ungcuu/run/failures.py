@@ -219,10 +219,19 @@ def with_options(command: str, verb: Verb, options: Mapping[str, object]) -> str
     return f"{command} {shlex.join(words)}" if words else command
 
 
+class _CutShort(UngcuuError):
+    """A fault of ungcuu in the middle of its work on a host."""
+
+    outcome = Outcome.UNKNOWN
+
+
 def fault_of(
-    verb: str, hosts: Sequence[str], fault: Exception, verbosity: int, *, read_only: bool = False
+    verb: str, hosts: Sequence[str], fault: Exception, verbosity: int, *, read_only: bool = False, begun: bool = True
 ) -> UngcuuError:
-    """Return the error for an exception that nobody foresaw, or that :mod:`ungcuu.hosts.ssh` raises by itself."""
+    """Return the error for an exception that nobody foresaw, or that :mod:`ungcuu.hosts.ssh` raises by itself.
+
+    ``begun``: something was sent to a host before it.
+    """
     from ungcuu.hosts.ssh import HostKeyRefused
 
     if read_only and isinstance(fault, OSError) and fault.errno in _OUR_DISK and fault.filename:
@@ -240,8 +249,9 @@ def fault_of(
             fault.next_command,
         )
     detail = "".join(traceback.format_exception(fault)) if verbosity else f"{type(fault).__name__}: {fault}"
-    return UngcuuError(
+    kind = _CutShort if begun and not read_only else UngcuuError
+    return kind(
         _("{verb} hit an internal error of ungcuu: {detail}").format(verb=verb, detail=clean(detail, 6000, lines=True)),
-        _("What was under way may or may not have happened."),
+        _("What was under way may or may not have happened.") if begun else _("Nothing was changed."),
         f"ungcuu {verb} {names} -v".replace("  ", " "),
     )

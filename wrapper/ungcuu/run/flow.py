@@ -92,7 +92,7 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     except UngcuuError as error:
         return failed(document, error, ())
     except Exception as fault:  # a fault of ungcuu while it read the inventory
-        return failed(document, _fault(first, fault), ())
+        return failed(document, _fault(first, fault, begun=False), ())
     reports: list[Report] = []
 
     def run(part: website_runs.Part) -> tuple[Mapping[str, object], Exit]:
@@ -125,6 +125,7 @@ def _execute_one(request: Request, part: website_runs.Part, first: Context, conf
 
 def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
     verb, out, confirm = ctx.verb, ctx.out, ctx.confirm
+    run = _Run(ctx, document)
     try:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
@@ -136,11 +137,11 @@ def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
         if verb.dangerous:
             confirm(verb, ctx.names)
         with working(out, begun):
-            return _Run(ctx, document).go()
+            return run.go()
     except UngcuuError as error:
         return failed(document, error, ctx.names)
     except Exception as fault:  # a fault of ungcuu, or a host's key that ssh refuses, before the run began
-        return failed(document, _fault(ctx, fault), ctx.names)
+        return failed(document, _fault(ctx, fault, begun=run.touched), ctx.names)
 
 
 def _name_unknown(ctx: Context, document: dict[str, object]) -> None:
@@ -202,7 +203,7 @@ class _Run:
         self.started = time.monotonic()
         self.result: RunResult | None = None
         self.error: UngcuuError | None = None
-        self.touched = False
+        self.touched = False  # something may have been sent to a host
 
     def go(self) -> Report:
         ctx = self.ctx
@@ -215,9 +216,11 @@ class _Run:
             if ctx.verb.preflight:
                 ctx.verb.preflight(ctx)
             if ctx.verb.start:
+                self.touched = True
                 ctx.started = ctx.verb.start(ctx)
             _begun.append(self.id)
             self._start()
+            self.touched = True
             outcome, code = self._guarded()
             with _uninterrupted():
                 self._finish(outcome, code)
@@ -409,7 +412,8 @@ def _stopped(ctx: Context, code: Exit) -> UngcuuError:
     )
 
 
-def _fault(ctx: Context, fault: Exception) -> UngcuuError:
+def _fault(ctx: Context, fault: Exception, *, begun: bool = True) -> UngcuuError:
     from ungcuu.run.failures import fault_of
 
-    return fault_of(ctx.verb.name, ctx.names, fault, ctx.settings.verbosity, read_only=ctx.verb.read_only)
+    verb, verbosity = ctx.verb, ctx.settings.verbosity
+    return fault_of(verb.name, ctx.names, fault, verbosity, read_only=verb.read_only, begun=begun)
