@@ -8,9 +8,9 @@ from unittest import mock
 
 import pytest
 
+from ungcuu.core import i18n
 from ungcuu.core.errors import ControllerFault, UsageFault
 from ungcuu.core.settings import Settings
-from ungcuu.core import i18n
 from ungcuu.drill import host_contents, series
 from ungcuu.drill.comparison import FROM_PACKAGE, Contents, compare
 from ungcuu.drill.deeds import DEEDS
