@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from ungcuu.case.case import Case
@@ -248,10 +248,18 @@ def _named(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     return f"{row.get('id')} ({titles.get(str(row.get('id')), row.get('title'))})"
 
 
+def _day(text: object) -> str:
+    """A day of the inventory as a letter writes it; what is none stays as it stands."""
+    try:
+        return shown_day(date.fromisoformat(str(text)))
+    except ValueError:
+        return str(text)
+
+
 def _waivers(rows: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> Iterator[str]:
     for row in rows:
         if row.get("status") == WAIVED:
-            yield f"{_named(row, titles)}: {row.get('owner')}, {row.get('expires')}, {row.get('reason')}"
+            yield f"{_named(row, titles)}: {row.get('owner')}, {_day(row.get('expires'))}, {row.get('reason')}"
 
 
 def _drift(document: Mapping[str, Any]) -> str:
