@@ -17,6 +17,7 @@ from ungcuu.case.facts import derive
 from ungcuu.case.integrity import check
 from ungcuu.case.journal import Journal
 from ungcuu.case.record import Record
+from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.errors import JournalError, Refused, UsageFault
 from ungcuu.core.settings import Settings
 
@@ -224,6 +225,18 @@ def test_a_host_may_not_steer_the_case(settings: Settings) -> None:
         }.items():
             book.report(kind, data)
     assert again(case).facts == before
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(-5, True), (5, False)])
+def test_what_changed_after_the_detection_is_no_first_sign(settings: Settings, minutes: int, known: bool) -> None:
+    """A cache that the website wrote while the case went on became the first sign of compromise. Seen failing."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        when = format_time(parse_time(again(case).facts.detected) + timedelta(minutes=minutes))
+        with book.run("scan"):
+            book.report("scan", {"complete": True, "clean": False, "first_sign": when, "counts": {"critical": 1}})
+    assert again(case).facts.first_sign == (when if known else "")
 
 
 def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
