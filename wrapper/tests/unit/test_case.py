@@ -462,3 +462,24 @@ def test_a_verdict_lapses_when_something_else_stands_there(settings: Settings) -
         assert again(case).facts.findings[0].state == "false alarm"
         book.report("finding", row | {"evidence": {"sha256": "b", "mtime": 2}})
     assert again(case).facts.findings[0].state == "open"
+
+
+def test_a_run_that_is_at_work_is_not_unknown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing: "UNKNOWN reassess web01" and "ungcuu resume web01" beside the run that was under way."""
+    from types import SimpleNamespace
+
+    from ungcuu.cli.commands.case import management
+
+    runs = (
+        case_facts.Run(verb="collect", hosts=("web01",), run="1", started="2026-01-01T00:00:00.000Z"),
+        case_facts.Run(verb="reassess", hosts=("web01",), run="2", started="2026-01-01T01:00:00.000Z"),
+    )
+    known = SimpleNamespace(hosts=("web01",), runs=runs, phase="recover", lost=(), case="UC-1", isolated=("web01",))
+    holders = {"web01": {"verb": "reassess", "user": "an"}}
+    monkeypatch.setattr("ungcuu.run.locks.holder", lambda _settings, host: holders.get(host))
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    assert (shown["UNKNOWN"], shown["next"]) == ("collect web01", "wait until it has ended")
+    holders.clear()
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    assert shown["UNKNOWN"] == "collect web01, reassess web01"
+    assert shown["next"] == "ungcuu resume web01"
