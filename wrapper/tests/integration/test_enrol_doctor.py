@@ -65,7 +65,8 @@ def test_key_is_pinned_only_when_confirmed(machines: Lab, site: Path, ungcuu: Ru
     before = logins(machines)
     code, document, _said = ungcuu("enrol", "web01", "-i", str(site))
     assert code == 4
-    assert fingerprint(machines) in document["error"]["next"]
+    assert fingerprint(machines) in document["error"]["what"]
+    assert fingerprint(machines) not in document["error"]["next"], "it would be pasted uncompared"
     code, _document, _said = ungcuu("enrol", "web01", "-i", str(site), "--fingerprint", "SHA256:" + "A" * 43)
     assert code == 9
     assert not (tmp_path / "known_hosts").exists()

@@ -18,6 +18,7 @@ from ungcuu.case.derivation import derive
 from ungcuu.case.integrity import check
 from ungcuu.case.journal import Journal
 from ungcuu.case.record import Record
+from ungcuu.core.clock import format_time, parse_time
 from ungcuu.core.errors import JournalError, Refused, UsageFault
 from ungcuu.core.settings import Settings
 
@@ -225,6 +226,18 @@ def test_a_host_may_not_steer_the_case(settings: Settings) -> None:
         }.items():
             book.report(kind, data)
     assert again(case).facts == before
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(-5, True), (5, False)])
+def test_what_changed_after_the_detection_is_no_first_sign(settings: Settings, minutes: int, known: bool) -> None:
+    """A cache that the website wrote while the case went on became the first sign of compromise. Seen failing."""
+    with clock_of() as clock:
+        case = open_case(settings, ["web01"], "x")
+        book = Book(case, clock)
+        when = format_time(parse_time(again(case).facts.detected) + timedelta(minutes=minutes))
+        with book.run("scan"):
+            book.report("scan", {"complete": True, "clean": False, "first_sign": when, "counts": {"critical": 1}})
+    assert again(case).facts.first_sign == (when if known else "")
 
 
 def test_a_record_names_the_host_that_it_came_from_whatever_it_says() -> None:
@@ -450,3 +463,24 @@ def test_a_verdict_lapses_when_something_else_stands_there(settings: Settings) -
         assert again(case).facts.findings[0].state == "false alarm"
         book.report("finding", row | {"evidence": {"sha256": "b", "mtime": 2}})
     assert again(case).facts.findings[0].state == "open"
+
+
+def test_a_run_that_is_at_work_is_not_unknown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing: "UNKNOWN reassess web01" and "ungcuu resume web01" beside the run that was under way."""
+    from types import SimpleNamespace
+
+    from ungcuu.cli.commands.case import management
+
+    runs = (
+        case_facts.Run(verb="collect", hosts=("web01",), run="1", started="2026-01-01T00:00:00.000Z"),
+        case_facts.Run(verb="reassess", hosts=("web01",), run="2", started="2026-01-01T01:00:00.000Z"),
+    )
+    known = SimpleNamespace(hosts=("web01",), runs=runs, phase="recover", lost=(), case="UC-1", isolated=("web01",))
+    holders = {"web01": {"verb": "reassess", "user": "an"}}
+    monkeypatch.setattr("ungcuu.run.locks.holder", lambda _settings, host: holders.get(host))
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    assert (shown["UNKNOWN"], shown["next"]) == ("collect web01", "wait until it has ended")
+    holders.clear()
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    assert shown["UNKNOWN"] == "collect web01, reassess web01"
+    assert shown["next"] == "ungcuu resume web01"

@@ -227,7 +227,9 @@ class _Fold:
         if not under_way or data.get("complete") is not True:
             return
         self._forget_unseen(host)
-        if not self._facts.first_sign and (when := _utc(data.get("first_sign"))):
+        when = _utc(data.get("first_sign"))
+        # What changed after somebody had noticed is no first sign: `restore --clean` would take a point of that time.
+        if when and not self._facts.first_sign and when <= self._facts.detected:
             self._facts = replace(self._facts, first_sign=when, first_sign_by="host")
 
     def _forget_unseen(self, host: str) -> None:

@@ -9,11 +9,12 @@ from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ungcuu.case.case import Case
     from ungcuu.case.clocks import Book
-    from ungcuu.case.facts import Facts
+    from ungcuu.case.facts import Facts, Run
     from ungcuu.case.index import Lost
     from ungcuu.run.isolation_watch import Watched
 
@@ -196,14 +197,27 @@ def _progress(context: Context, facts: Facts) -> list[tuple[str, str]]:
     from ungcuu.run.locks import holder
 
     done = dict.fromkeys(run.verb for run in facts.runs if run.outcome == "DONE")
-    unknown = [f"{run.verb} {' '.join(run.hosts)}" for run in facts.runs if run.outcome in ("UNKNOWN", "")]
     held = {host: found for host in facts.hosts if (found := holder(context.settings, host))}
+    still = [run for run in facts.runs if not run.finished and any(_works(run, held.get(host)) for host in run.hosts)]
+    unknown = [
+        f"{run.verb} {' '.join(run.hosts)}"
+        for run in facts.runs
+        if run.outcome in ("UNKNOWN", "") and run not in still[-1:]
+    ]
     return [
         (_("done"), ", ".join(done) or "–"),
         (_("UNKNOWN"), ", ".join(unknown) or "–"),
         (_("at work now"), ", ".join(f"{host}: {_worker(found)}" for host, found in held.items()) or "–"),
-        (_("next"), as_typed(next_command(facts), context.settings.typed_inventory)),
+        (
+            _("next"),
+            _("wait until it has ended") if still else as_typed(next_command(facts), context.settings.typed_inventory),
+        ),
     ]
+
+
+def _works(run: Run, found: Mapping[str, object] | None) -> bool:
+    """Whether a run that has no end is the one that holds its host now."""
+    return found is not None and found.get("verb") == run.verb
 
 
 def _worker(found: dict[str, object]) -> str:
