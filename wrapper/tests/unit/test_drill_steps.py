@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from ungcuu.cli import registry
 from ungcuu.drill import intruder
 from ungcuu.drill.player import Drill
 from ungcuu.drill.record import DrillFailed, Phase, Report
@@ -29,12 +30,14 @@ def drill(*own: Own) -> Drill:
 
 
 def test_only_the_named_finding_gets_a_verdict() -> None:
-    """Seen failing with every finding excused."""
+    """Seen failing with every finding excused, and with a verdict that the verb does not know."""
     one = drill(Own("web.changed", "x.php", "the corrected release"))
     with mock.patch.object(Drill, "_findings", return_value=FOUND), mock.patch.object(Drill, "_verb") as verb:
         one._own_up(Phase("recover"))
-    words = ("case", "verdict", "UC-20260101-001", "f1", "false alarm", "--reason", "the corrected release")
+    words = ("case", "verdict", "UC-20260101-001", "f1", "false-alarm", "--reason", "the corrected release")
     verb.assert_called_once_with(*words)
+    verdict = next(one for one in registry.load("case").verbs if one.name == "verdict")
+    assert words[4] in verdict.arguments[-1].choices
 
 
 @pytest.mark.parametrize("place", ["z.php", "/"])

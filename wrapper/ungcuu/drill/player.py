@@ -154,7 +154,6 @@ class Drill:
             self._verb("baseline", self.host)
             if self.data.websites:  # each has a page of its own that the watch compares with
                 self._verb("watch", "approve", self.host)
-                self._verb("watch", "round", self.host, codes=_FOUND)
         self.moments["backup"] = time.time()
         self.good = self.stage.contents()
         self._remember_pages()
@@ -297,7 +296,7 @@ class Drill:
                 str(row["id"]) for row in findings if re.fullmatch(own.rule, row["rule"]) and own.place in _place(row)
             ]
             self._prove(phase, f"a scan names people's own work: {own.rule}", len(ids) == 1, own.place)
-            self._verb("case", "verdict", str(self.report.case), ids[0], "false alarm", "--reason", own.why)
+            self._verb("case", "verdict", str(self.report.case), ids[0], "false-alarm", "--reason", own.why)
 
     def _reassess(self, phase: Phase) -> None:
         words = ["reassess", self.host, "--entry-closed", self.data.entry_closed]
