@@ -30,7 +30,7 @@ def drill(*own: Own) -> Drill:
 
 
 def test_only_the_named_finding_gets_a_verdict() -> None:
-    """Seen failing with every finding excused."""
+    """Seen failing with every finding excused, and with a verdict that the verb does not know."""
     one = drill(Own("web.changed", "x.php", "the corrected release"))
     with mock.patch.object(Drill, "_findings", return_value=FOUND), mock.patch.object(Drill, "_verb") as verb:
         one._own_up(Phase("recover"))

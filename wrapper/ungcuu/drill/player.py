@@ -156,7 +156,6 @@ class Drill:
             self._verb("baseline", self.host)
             if self.data.websites:  # each has a page of its own that the watch compares with
                 self._verb("watch", "approve", self.host)
-                self._verb("watch", "round", self.host, codes=_FOUND)
         self._audit(phase, vulnerable=True)
         self.moments["backup"] = time.time()
         self.good = self.stage.contents()
