@@ -1,20 +1,51 @@
-"""What a drill does on its hosts is done with the rights that an intruder of the website has."""
+"""What a drill does on its hosts is done with an intruder's rights, and what it looks for is gone only if it saw so."""
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
+import pytest
+
 from ungcuu.drill import stage
-from ungcuu.drill.simulation import load
+from ungcuu.drill.record import DrillFailed
+from ungcuu.drill.simulation import Effect, load
+
+
+def staged() -> stage.Stage:
+    lab = mock.Mock()
+    lab.address.return_value = "198.51.100.2"
+    return stage.Stage(lab, load("webshell"), {})
 
 
 def test_the_connection_outwards_belongs_to_the_website_s_account() -> None:
     """As root it made each host one where root was lost, which no response undoes. Seen failing before."""
-    lab = mock.Mock()
-    lab.address.return_value = "198.51.100.2"
-    one = stage.Stage(lab, load("webshell"), {})
+    one = staged()
     with mock.patch.object(one, "execute") as execute, mock.patch.object(stage, "eventually"):
         one.hold_sessions({"held", "outward"})
     started = [call.args[:2] for call in execute.call_args_list]
     (host, words), *others = [row for row in started if "call" in row[1]]
     assert (host, words[:4], others) == (one.host, ["runuser", "-u", "portal", "--"], [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "gone"), [({"in": True}, False), ({"in": False}, True), (DrillFailed("no python3"), False)]
+)
+def test_a_probe_that_failed_proves_nothing_gone(answer: Any, gone: bool) -> None:
+    """Seen failing: a program that broke down on the intruder's machine counted as an answer without the sign."""
+    one = staged()
+    effect = Effect("a login", "contain", intruder=("login",), has='"in": true')
+    told = {"side_effect": answer} if isinstance(answer, Exception) else {"return_value": answer}
+    with mock.patch.object(one, "intruder", **told):
+        assert one.gone(effect) is gone
+
+
+@pytest.mark.parametrize(("note", "gone"), [({"alive": True}, False), ({"alive": False}, True), ({}, False)])
+def test_a_session_is_gone_when_the_intruder_noted_its_end(note: dict[str, Any], gone: bool) -> None:
+    """Seen failing: a log that could not be read counted as a connection that had ended."""
+    one = staged()
+    with (
+        mock.patch.object(one, "session", return_value=note),
+        mock.patch.object(stage, "eventually", lambda look, *_: look()),
+    ):
+        assert one.gone(Effect("held", "contain", session="held")) is gone

@@ -385,7 +385,7 @@ class Drill:
 
     def _prove_ended(self, phase: Phase, ends: str) -> None:
         for effect in self._ending(ends):
-            self._prove(phase, f"gone: {effect.name}", not self.stage.there(effect), _where(effect))
+            self._prove(phase, f"gone: {effect.name}", self.stage.gone(effect), _where(effect))
 
     def abandon(self, why: str = "the drill failed") -> None:
         """Close the case of a drill that failed, so that the next one on these hosts has a case of its own."""

@@ -141,9 +141,21 @@ class Stage:
         if effect.process:
             return self._answer(["sh", "-c", _RUNS, "runs", effect.process])
         try:
-            return effect.has in json.dumps(self.intruder(*effect.intruder, host=effect.machine))
+            return self._seen(effect)
         except (DrillFailed, ValueError):
             return False
+
+    def gone(self, effect: Effect) -> bool:
+        """Whether an effect is there no more. A look that failed has seen nothing, so it proves nothing."""
+        if effect.session:  # read in mid-write it says nothing either
+            return eventually(lambda: "alive" in self.session(effect.session), 10) and not self.there(effect)
+        try:
+            return not (self._seen(effect) if effect.intruder else self.there(effect))
+        except (DrillFailed, ValueError):
+            return False
+
+    def _seen(self, effect: Effect) -> bool:
+        return effect.has in json.dumps(self.intruder(*effect.intruder, host=effect.machine))
 
     def _answer(self, words: Sequence[str]) -> bool:
         """What a look at the host says: yes or no. No answer is neither: a host that is down proves nothing."""
