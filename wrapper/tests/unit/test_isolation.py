@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -250,6 +251,15 @@ def test_first_cut_keeps_its_time(folder: Path) -> None:
     assert isolation_state.mark_released(folder, NOW)
     assert not isolation_state.mark_released(folder, NOW)
     assert isolation_state.isolated_since(folder) is None
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\0" * 40, b"[]", b'{"host": "web01"}', b'{"time": "soon"}'])
+def test_a_mark_that_cannot_be_read_still_says_that_the_host_is_isolated(tmp_path: Path, damaged: bytes) -> None:
+    """Seen failing: a disk that was full for a moment made an isolated host one that nobody looks after."""
+    mark = tmp_path / isolation_state.MARK
+    mark.write_bytes(damaged)
+    os.utime(mark, (NOW.timestamp(), NOW.timestamp()))
+    assert isolation_state.isolated_since(tmp_path) == NOW
 
 
 @pytest.mark.parametrize("page", [{"status": 200, "found": False}, {"status": 500, "found": False}, None])

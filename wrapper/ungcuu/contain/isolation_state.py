@@ -22,8 +22,13 @@ MOST_AGE = timedelta(hours=24)  # a re-assessment says nothing about what happen
 
 
 def isolated_since(folder: Path) -> datetime | None:
-    """Return when the host was cut off, or None where it is not isolated."""
-    return _time(_read(folder / MARK).get("time"))
+    """Return when the host was cut off, or None where it is not isolated.
+
+    A mark that can't be read still says that it was: since the file was written.
+    """
+    mark = folder / MARK
+    known = _time(_read(mark).get("time"))
+    return known or (datetime.fromtimestamp(mark.stat().st_mtime, UTC) if mark.exists() else None)
 
 
 def mode_of(folder: Path) -> str:
