@@ -461,5 +461,12 @@ def test_code_of_the_application_s_own_behind_a_link_is_taken_into_a_first_basel
     found = detectors.detect(Comparison(policy.behind_links(now), None, now, contents))
     code = sorted(one.path for one in found if one.rule == "upload.code")
     assert code == ["/data/tmp/page.php", "/files/a/tmp/x.php"]
+    again = Comparison(dataclasses.replace(policy, generated=policy.code).behind_links(now), snapshot(), now, contents)
+    later = sorted(one.path for one in detectors.detect(again) if one.rule == "upload.code")
+    assert later == code, "what is compiled anew is judged by its content. Seen failing: each page was critical"
+    known = Comparison(policy.behind_links(now), snapshot(), now, contents)
+    assert len([one for one in detectors.detect(known) if one.rule == "upload.code"]) == 3, (
+        "only where it is said to be"
+    )
     stolen = snapshot(file=[{**links[0], "uid": 33}, links[1], *rows])
     assert policy.behind_links(stolen).code == policy.code, "whose link it is decides"

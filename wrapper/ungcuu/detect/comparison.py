@@ -27,7 +27,8 @@ class Policy:
     ``expected`` maps the path of a file that ungcuu itself put there to its SHA-256 (the isolation's rule set);
     ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
     cut the host off, empty where it did not. ``known_good`` are SHA-256 sums of files that signed lists vouch for.
-    ``code`` are the writable folders in which the application keeps PHP of its own, as its profile says.
+    ``code`` are the writable folders in which the application keeps PHP of its own, as its profile says; ``generated``
+    those whose content it makes anew at any time.
     """
 
     host: str
@@ -39,10 +40,15 @@ class Policy:
     isolation: str = ""
     known_good: Set[str] = frozenset()
     code: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
 
     def holds_code(self, path: str) -> bool:
         """Whether the application keeps PHP there, though it may write there."""
         return any(path.startswith(area + "/") for area in self.code)
+
+    def compiles_to(self, path: str) -> bool:
+        """Whether the application makes PHP there anew at any time, as from its templates: no baseline can know it."""
+        return self.holds_code(path) and any(path.startswith(area + "/") for area in self.generated)
 
     def in_uploads(self, path: str) -> bool:
         """Whether the website itself may write there."""
@@ -50,7 +56,8 @@ class Policy:
 
     def behind_links(self, now: Snapshot) -> Policy:
         """Return the same with each folder also by the path behind root's links: a reading names files by that."""
-        return replace(self, writable=_both(self.writable, now), code=_both(self.code, now))
+        writable, code, generated = (_both(paths, now) for paths in (self.writable, self.code, self.generated))
+        return replace(self, writable=writable, code=code, generated=generated)
 
 
 def _both(paths: tuple[str, ...], now: Snapshot) -> tuple[str, ...]:

@@ -150,11 +150,13 @@ class Subject:
     def policy(self) -> Policy:
         """Return what is right on this host."""
         root, listed = self.web_root.rstrip("/"), known_good.sums(self.state)
-        own = self.profile.writable.code if self.profile else ()
-        areas, code = (tuple(f"{root}/{name.strip('/')}" for name in names) for names in (self.writable, own))
+        own = (self.profile.writable.code, self.profile.generated) if self.profile else ((), ())
+        named = (self.writable, *own)
+        areas, code, generated = (tuple(f"{root}/{name.strip('/')}" for name in names) for names in named)
         known = deployed_files.load(self.state, self.host)
         cut = self.past.isolation_mode()
-        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed, code)
+        made = (code, generated)
+        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed, *made)
 
 
 @dataclass(frozen=True)
@@ -269,6 +271,7 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
         "application": application(subject, snapshot, against),
         "content": verdicts.missing(),
         "files": {"read": len(snapshot.of("file")), "most": snapshot.most_files},
+        "compiled": sum(map(policy.compiles_to, asked)),
         "contents": {"asked": len(asked), "unread": len(bytes_of.wanted)},
     }
     return Judged(worst_first(found), checked)

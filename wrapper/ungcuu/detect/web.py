@@ -38,8 +38,10 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
         if not verdict.names and data and heuristics.only_remarks(data):
             return
         # A first baseline takes what the application itself keeps there, by its hash, as it takes the code elsewhere.
-        first = comparison.before is None and comparison.policy.holds_code(path)
-        if first and data and not verdicts.of_code(path, data).suspicious:
+        # What it compiles anew at any time no baseline knows: its content alone is judged, then and later.
+        policy = comparison.policy
+        own = policy.compiles_to(path) or (comparison.before is None and policy.holds_code(path))
+        if own and data and not verdicts.of_code(path, data).suspicious:
             return
         yield comparison.find(
             "upload.code",

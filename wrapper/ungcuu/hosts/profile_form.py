@@ -309,6 +309,7 @@ class SiteFacts:
     config: Config | None = None
     writable: Writable = Writable()
     needed: Words = ()
+    generated: Words = ()
     data: Data = Data()
     components: tuple[Component, ...] = ()
     release: Release | None = None

@@ -75,7 +75,7 @@ class Profile:
         stated: SiteFacts = build(SiteFacts, facts)
         components = (*self.components, *stated.components)
         release = stated.release or self.release
-        names = ("config", "writable", "needed", "data", "secrets", "accounts", "trial")
+        names = ("config", "writable", "needed", "generated", "data", "secrets", "accounts", "trial")
         known = {name: getattr(stated, name) for name in names}
         return dataclasses.replace(self, components=components, release=release, **known)
 
