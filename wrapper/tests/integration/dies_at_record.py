@@ -36,6 +36,7 @@ def append(journal: Journal, kind: str, data: Mapping[str, Any]) -> Record:
     return record
 
 
-whole, Journal.append = Journal.append, append  # type: ignore[method-assign]  # the run itself is the real one
+# The run itself is the real one.
+whole, Journal.append = Journal.append, append
 sys.argv[:2] = ["ungcuu"]
 main()

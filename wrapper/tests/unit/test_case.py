@@ -478,9 +478,9 @@ def test_a_run_that_is_at_work_is_not_unknown(settings: Settings, monkeypatch: p
     known = SimpleNamespace(hosts=("web01",), runs=runs, phase="recover", lost=(), case="UC-1", isolated=("web01",))
     holders = {"web01": {"verb": "reassess", "user": "an"}}
     monkeypatch.setattr("ungcuu.run.locks.holder", lambda _settings, host: holders.get(host))
-    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))
     assert (shown["UNKNOWN"], shown["next"]) == ("collect web01", "wait until it has ended")
     holders.clear()
-    shown = dict(management._progress(SimpleNamespace(settings=settings), known))  # type: ignore[arg-type]
+    shown = dict(management._progress(SimpleNamespace(settings=settings), known))
     assert shown["UNKNOWN"] == "collect web01, reassess web01"
     assert shown["next"] == "ungcuu resume web01"

@@ -26,8 +26,8 @@ CLOCK = {
 
 def drill() -> Drill:
     one = Drill.__new__(Drill)
-    one.said = []  # type: ignore[attr-defined]
-    one.say = one.said.append  # type: ignore[attr-defined]
+    one.said = []
+    one.say = one.said.append
     one.report = Report("x", case="UC-20260101-001")
     one.host, one.moments, one.lab = "web01", {"noticed": NOTICED}, mock.Mock(slot=7)
     one.mailbox = mock.Mock()
@@ -81,7 +81,7 @@ def test_a_drill_that_is_stopped_closes_its_case_and_says_what_is_left(stop: typ
     with mock.patch.object(Drill, "_verb") as verb, pytest.raises(stop):
         one._play([("notice", halt)])
     assert verb.call_args.args[:4] == ("case", "close", "UC-20260101-001", "--force")
-    assert any("UNGCUU_LAB_SLOT=7 ungcuu lab down" in text for text in one.said)  # type: ignore[attr-defined]
+    assert any("UNGCUU_LAB_SLOT=7 ungcuu lab down" in text for text in one.said)
 
 
 @pytest.mark.parametrize(

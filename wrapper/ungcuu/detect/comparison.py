@@ -28,7 +28,7 @@ class Policy:
     ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
     cut the host off, empty where it did not. ``known_good`` are SHA-256 sums of files that signed lists vouch for.
     ``code`` are the writable folders in which the application keeps PHP of its own, as its profile says; ``generated``
-    those whose content it makes anew at any time.
+    those whose content it makes again at any time.
     """
 
     host: str

@@ -38,7 +38,7 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
         if not verdict.names and data and heuristics.only_remarks(data):
             return
         # A first baseline takes what the application itself keeps there, by its hash, as it takes the code elsewhere.
-        # What it compiles anew at any time no baseline knows: its content alone is judged, then and later.
+        # What it compiles again at any time no baseline knows: its content alone is judged, then and later.
         policy = comparison.policy
         own = policy.compiles_to(path) or (comparison.before is None and policy.holds_code(path))
         if own and data and not verdicts.of_code(path, data).suspicious:

@@ -213,7 +213,7 @@ def _checked_line(row: Mapping[str, object]) -> str:
         count = _("{read} files were read, of at most {most} that are plausible.")
         text = f"{text} {count.format(read=files.get('read'), most=files.get('most'))}"
     if compiled := known.get("compiled"):
-        made = _("{count} files that the application made anew since the baseline were judged by their content alone.")
+        made = _("{count} files that the application made again since the baseline were judged by their content alone.")
         text = f"{text} {made.format(count=compiled)}"
     if known.get("content"):
         short = _("New code was judged by short rules alone: {library} is not installed beside Ansible.")
