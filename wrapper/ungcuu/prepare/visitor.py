@@ -32,16 +32,25 @@ class Visitor:
         self._doors = [(str(scheme), int(port)) for scheme, port in doors]
         seen = self.page()
         self._door = (str(seen["scheme"]), int(seen["port"]))
+        if seen["passed"]:
+            self._doors = [door for door in self._doors if door == self._door or self._is_own(*door)]
+
+    def _is_own(self, scheme: str, port: int) -> bool:
+        """Whether the website itself answers there: a server gives a name that it does not know to another website."""
+        return self.page(scheme=scheme, port=port)["passed"] is True
 
     def port(self, scheme: str) -> int:
         """The first port of the website that speaks ``http`` or ``https``; 0 where none does."""
         return next((port for known, port in self._doors if known == scheme), 0)
 
-    def page(self, tries: int = 1, pause: int = 0) -> dict[str, Any]:
-        """The health page, redirects followed, as ``ungcuu.remote.page.wait`` judges it: ``passed``, ``status``, …"""
+    def page(self, tries: int = 1, pause: int = 0, **door: Any) -> dict[str, Any]:
+        """The health page, redirects followed, as ``ungcuu.remote.page.wait`` judges it: ``passed``, ``status``, …
+
+        ``door``: one ``scheme`` with its ``port``, else the first that answers.
+        """
         asked = {name: self._site[f"website_health_{name}"] for name in ("path", "text")}
         order = {"do": "wait", "name": self._name, "ports": self._ports, "address": "127.0.0.1", "tries": tries}
-        return dict(self._ask(order | asked | {"pause": pause, "timeout": PATIENCE}))
+        return dict(self._ask(order | asked | door | {"pause": pause, "timeout": PATIENCE}))
 
     def get(self, path: str = "/", **options: Any) -> Answer:
         """One answer; ``options`` are those of ``ungcuu.remote.page.ask``.
