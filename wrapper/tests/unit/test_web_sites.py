@@ -167,6 +167,16 @@ def test_files_of_a_website_that_is_not_listed_any_more_are_left_over() -> None:
     assert flat["left_over"] == sorted([ours[1], kept[0]]) and flat["suffix"] == ""
 
 
+def test_a_run_about_one_website_leaves_what_protects_another() -> None:
+    """Seen failing: `harden web01/new` took the controls away from the website that had been there alone."""
+    flat, mine = "/etc/nginx/snippets/ungcuu-site.conf", "/etc/nginx/snippets/ungcuu-site-new.conf"
+    theirs, listed = "/etc/nginx/snippets/ungcuu-site-old.conf", [{"name": "old"}, {"name": "new"}]
+    alone = of_websites(listed, "new", [flat, mine], whole=False)
+    assert (alone["left_over"], alone["suffixes"]) == ([], ["-old", "-new", ""]), "its line in the server stays too"
+    assert of_websites(listed, "new", [flat, mine, theirs], whole=False)["left_over"] == [flat]
+    assert of_websites(listed, "old", [flat], whole=True)["left_over"] == [flat]
+
+
 def test_a_site_without_a_root_counts_as_another() -> None:
     rows = [site("a.vn", "/var/www/a", "8.2/www"), site("b.vn", "", "8.2/www")]
     found = web_sites.whose(web_sites.checked(rows), "a.vn", "/var/www/a")

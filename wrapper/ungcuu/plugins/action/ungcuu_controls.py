@@ -99,7 +99,7 @@ class ActionModule(DocumentedAction):
             sites, str(args.get("name") or ""), root, "modphp" in survey["has"], named_and_rooted(listed)
         )
         survey |= {"host": "host" in scopes}
-        survey |= of_websites(listed, str(args.get("website") or ""), reply.get("ours"))
+        survey |= of_websites(listed, str(args.get("website") or ""), reply.get("ours"), whole=survey["host"])
         decided = {"states": states, "enforced": enforced, "noticeable": noticeable, "packages": sorted(packages)}
         unset = not_set([control for control in catalogue if control.id in enforced], survey, whose)
         return result | survey | decided | whose | {"changed": False, "ungcuu": unset}
@@ -110,11 +110,18 @@ def named_and_rooted(listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(str(one["website_name"]), str(one["website_root"])) for one in listed if one.get("website_root")]
 
 
-def of_websites(listed: list[dict[str, Any]], website: str, ours: object) -> dict[str, Any]:
-    """How files for one website are named, and which of them belong to none that the inventory knows any more."""
+def of_websites(listed: list[dict[str, Any]], website: str, ours: object, *, whole: bool = True) -> dict[str, Any]:
+    """How files for one website are named, and which of them belong to none that the inventory knows any more.
+
+    Files without a name are of a time when the host was one website. A run about one website alone (not ``whole``) lets
+    them be while another one has none of its own yet: they are what protects that one.
+    """
     suffixes = [f"-{one['name']}" for one in listed if one.get("name")] or [""]
     found = [str(path) for path in ours] if isinstance(ours, list) else []
     forms = {path: form for path in found if (form := _OF_WEBSITE.fullmatch(path))}
+    others = {suffix for suffix in suffixes if suffix != f"-{website}"}
+    if not whole and others - {form[1] for form in forms.values()}:
+        suffixes.append("")
     return {
         "websites": listed,
         "suffix": f"-{website}" if website else "",
