@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from killed_verbs import CONFIRM, ROWS, prepare, settings, words
 
-from ungcuu.case.journal import Journal, read_records, verify
+from ungcuu.case.journal import Journal, read_records
+from ungcuu.case.journal_check import verify
 from ungcuu.lab import Lab
 from ungcuu.run.resume import open_runs
 
