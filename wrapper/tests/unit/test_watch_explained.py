@@ -6,7 +6,7 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from watched import CRITICAL, HIGH, MEDIUM, World, world
+from watched_site import CRITICAL, HIGH, MEDIUM, World, world
 
 from ungcuu.cli import registry
 from ungcuu.core.clock import format_time

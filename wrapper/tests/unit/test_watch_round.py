@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from watched import HIGH, MEDIUM, World, world
+from watched_site import HIGH, MEDIUM, World, world
 
 from ungcuu.cli import main, registry
 from ungcuu.core.clock import format_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def read(monkeypatch: pytest.MonkeyPatch, root: Path, *writable: str, owner: int
     monkeypatch.setattr(web, "CONFIG", {"web_root": str(root), "web_writable": list(writable)})
     monkeypatch.setattr(web, "ROOT", os.getuid() if owner is None else owner)
     monkeypatch.setattr(files, "SEEN", set())
+    monkeypatch.setattr(reading, "STARTED", time.monotonic())  # else the time since the first test of the run counts
     for module in (files, web, reading):
         monkeypatch.setattr(module, "emit", emit)
     web.web_files({})
