@@ -315,23 +315,32 @@ def run_each(
     """
     from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+    ended: dict[str, RunResult] = {}
+
     def one(runner: Runner) -> RunResult:
         result = runner.run(variables, partial(_about, runner.hosts[0], on_event), deadline, check)
+        ended[runner.hosts[0]] = result
         on_end(runner.hosts[0], result)
         return result
 
     runners = [Runner(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
+    stopped: BaseException | None = None
+    futures: list[Future[RunResult]] = []
     with ThreadPoolExecutor(max_workers=min(FORKS, len(runners))) as pool:
-        futures: list[Future[RunResult]] = []
         try:
             futures.extend(pool.submit(one, runner) for runner in runners)
             wait(futures)
         except BaseException as error:
+            stopped = error
             for runner in runners:
                 runner.cancel("interrupted")
-            results = [future.result() for future in futures] + [one(runner) for runner in runners[len(futures) :]]
-            return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=error)
+    if stopped is None:
         return _merged(playbook, [future.result() for future in futures])
+    for future in futures:
+        future.result()  # what broke down is raised
+    # A run may have begun without its future in our hands. The pool has waited for it, so what has no end never began.
+    results = [ended.get(runner.hosts[0]) or one(runner) for runner in runners]
+    return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=stopped)
 
 
 def _about(host: str, on_event: OnEvent, event: Event) -> None:
