@@ -112,9 +112,9 @@ def test_a_title_that_nobody_typed_is_in_the_reader_s_language(
     assert find(office.settings, case.id).facts.title == en
     assert en in drawn["en/index.html"]
     i18n.set_language("vi")
-    told = find(office.settings, case.id).facts.title
-    assert told == (vi or f"{i18n._(WHAT)}: /a.php") and (told != en or isinstance(title, str))
-    assert told in drawn["vi/index.html"]
+    title = find(office.settings, case.id).facts.title
+    assert title == (vi or f"{i18n._(WHAT)}: /a.php") and (title != en or isinstance(title, str))
+    assert title in drawn["vi/index.html"]
 
 
 def test_a_case_of_an_earlier_release_keeps_its_title(office: Office) -> None:

@@ -75,7 +75,7 @@ def backup(site: Site, _: argparse.Namespace) -> dict[str, Any]:
 
 
 def _count(value: object) -> int:
-    """A number that the host gives and that nothing is decided by; 0 for what is none."""
+    """A number from the host that no decision depends on; 0 where it is not a number."""
     return value if type(value) is int and 0 <= value < 1 << 62 else 0
 
 

@@ -1,4 +1,4 @@
-"""UNGCUU-DRILL-MARKER: knocks at the vault with each key that lies on the host. Whoever is let in only says so."""
+"""UNGCUU-DRILL-MARKER: tries to log in to the vault with each key on the host. A login that works only says so."""
 
 import socket
 import subprocess
