@@ -67,6 +67,15 @@ def test_a_name_that_is_not_typed_starts_nothing(tmp_path: Path, keys: bytes) ->
     assert not (tmp_path / "state").exists(), "no lock, no journal"
 
 
+@pytest.mark.parametrize("keys", [CTRL_C, CTRL_D], ids=["ctrl-c", "end of input"])
+def test_a_case_whose_questions_are_not_answered_is_not_opened(tmp_path: Path, keys: bytes) -> None:
+    inventory = str(content.make(tmp_path).content / "inventory" / "site")
+    code, shown = at_question(tmp_path, "What happened, in one line", keys, "-i", inventory, "case", "open", "web01")
+    assert code == 130, shown
+    assert "Nothing was changed." in shown and "fault" not in shown
+    assert not list((tmp_path / "state").glob("cases/*"))
+
+
 @pytest.mark.skipif(not Path(SSHD).exists(), reason="sshd is not installed")
 def test_a_fingerprint_that_is_not_confirmed_pins_nothing(tmp_path: Path) -> None:
     """Seen failing like the one above."""

@@ -1,4 +1,4 @@
-"""Cases that are opened by what somebody does: nothing is asked, nothing is invented, and nothing holds a cut up."""
+"""Cases that are opened, by a person or by what somebody does: nothing is invented, and nothing holds a cut up."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ungcuu.core.clock import format_time
 from ungcuu.core.errors import Exit, JournalError
 from ungcuu.core.i18n import set_language
 from ungcuu.core.terminal import Screen
+from ungcuu.drill import scenario
 from ungcuu.run.verb import Context
 from ungcuu.watch import alerts, store
 from ungcuu.watch.alerts import Sight
@@ -127,6 +128,49 @@ def test_a_confirmed_finding_opens_a_case(office: Office) -> None:
     scanned(office, "web02")
     typed(office, "case", "open", "web02", "--finding", "3f0a", code=Exit.USAGE)
     typed(office, "case", "open", "web02", code=Exit.USAGE)
+
+
+def test_a_person_who_typed_no_title_is_asked(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong answer is asked for again, and Enter alone leaves open what a person does not know."""
+    answers = [
+        "",
+        "Cờ bạc trên trang chủ",
+        "yesterday",
+        "2026-11-22T09:30+07:00",
+        "",
+        "maybe",
+        "notice-from-others",
+        "",
+        "no",
+    ]
+    asked: list[str] = []
+
+    def ask(_out: object, question: str, _state: str) -> str:
+        asked.append(question)
+        return answers.pop(0)
+
+    monkeypatch.setattr("ungcuu.core.asking.ask", ask)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    verb, out = find_verb(["case", "open"]), io.StringIO()
+    options = with_defaults(verb, {"system": "Cổng"})
+    verb.run(Context(office.settings, verb, Screen(out), ("web01",), options=options))
+    facts = newest(office).facts
+    assert not answers and len(asked) == 9 and len(set(asked)) == 6
+    assert (facts.title, facts.detected) == ("Cờ bạc trên trang chủ", "2026-11-22T02:30:00.000Z")
+    assert (facts.detected_way, facts.detected_by, facts.severity) == ("notice-from-others", "", "high")
+    assert (facts.personal_data, facts.system) == ("no", "Cổng")
+    assert "Not a time: yesterday" in out.getvalue() and "One of these" in out.getvalue()
+
+
+def test_the_case_of_an_exercise_is_called_as_its_scenario_in_the_reader_s_language(office: Office) -> None:
+    """Seen failing with the title in the language in which the drill was played."""
+    told = typed(office, "case", "open", "web01", "--scenario", "webshell")
+    facts = find(office.settings, told["case"]).facts
+    plan = scenario.load("webshell")
+    assert facts.drill and facts.severity == plan.severity and facts.title == f"Drill: {plan.title.en}"
+    set_language("vi")
+    assert facts.title == f"Diễn tập: {plan.title.vi}"
+    typed(office, "case", "open", "web02", "--scenario", "nobody", code=Exit.USAGE)
 
 
 def test_a_confirmed_alert_opens_a_case_from_the_time_of_the_alert(office: Office) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +27,7 @@ from ungcuu.core.terminal import Screen
 from ungcuu.hosts.reporting_site import ReportingSite, load
 from ungcuu.report import render
 from ungcuu.report.forms import NAMES, Material, form
-from ungcuu.report.letter import as_docx, context_of
+from ungcuu.report.letter import as_docx, as_page, context_of
 from ungcuu.run import flow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -250,6 +251,51 @@ def test_a_template_that_asks_for_what_it_may_not_have_is_an_error(settings: Set
         letter(case, "initial", path)
     report = run(settings, ["case", "form"], case_id=case.id, form="initial")
     assert report.code is Exit.CONTROLLER and not (case.folder / "documents").is_dir()
+
+
+def own_page(settings: Settings, text: str, name: str = "letter") -> Path:
+    assert settings.inventory is not None
+    path = settings.inventory / "reporting" / f"{name}.html.j2"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_the_site_s_own_page_is_the_one_of_html_and_pdf(settings: Settings) -> None:
+    """Seen failing with the page of ungcuu for each HTML, whatever the site brought."""
+    case = write_case(settings)
+    own_page(settings, "<p>Trang riêng: {{ field.description }}</p><i>{{ nobody }}</i>")
+    report = run(settings, ["form", "check"])
+    faults = " ".join(report.document["faults"])
+    assert report.code is Exit.NOT_VERIFIED and "nobody" in faults and "detected" in faults
+    report = run(settings, ["case", "form"], case_id=case.id, form="initial", format="html")
+    assert report.code is Exit.CONTROLLER, "a name that it does not get is an error"
+    own_page(settings, "<p>Trang riêng: {% for row in fields %}{{ row.value }} {% endfor %}</p>")
+    assert run(settings, ["form", "check"]).code is Exit.OK
+    report = run(settings, ["case", "form"], case_id=case.id, form="initial", format="html")
+    page = Path(str(report.document["file"])).read_text("utf-8")
+    assert page.startswith("<p>Trang riêng: ") and "Liên kết cờ bạc" in page and "CỘNG HÒA" not in page
+
+
+def test_a_value_is_no_markup_in_the_site_s_own_page_either(settings: Settings) -> None:
+    """Seen failing with a sandbox that does not escape."""
+    case = write_case(settings)
+    known = material(case)
+    context = context_of(form("initial", known), known)
+    page = as_page(context | {"case": "<script>x</script>\x1b[2J"}, own_page(settings, "{{ case }}"))
+    assert page.startswith("&lt;script&gt;x&lt;/script&gt;") and "\x1b" not in page
+    for text in ("{{ case.__class__.__mro__ }}", "{{ nobody }}", "{% if %}"):
+        with pytest.raises(ControllerFault, match=r"letter\.html\.j2"):
+            as_page(context, own_page(settings, text))
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+def test_a_pdf_is_printed_from_the_site_s_own_docx(settings: Settings) -> None:
+    case = write_case(settings)
+    own_template(settings, "Mẫu riêng: {{ field.description }} {{ organisation }}")
+    report = run(settings, ["case", "form"], case_id=case.id, form="initial", format="pdf")
+    assert report.code is Exit.OK, report.document
+    data = Path(str(report.document["file"])).read_bytes()
+    assert data.startswith(b"%PDF-") and "LibreOffice".encode("utf-16-be").hex().upper().encode() in data
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04"])

@@ -136,7 +136,7 @@ def test_a_template_that_is_not_used_or_does_not_work_is_named_in_the_reader_s_l
     template.write_bytes(b"no document")
     known = {"case_id": office.incident.id, "form": "initial", "language": "vi"}
     lines = shown(office, "case form", **known, format="html")
-    assert "initial.docx is for DOCX alone" in " ".join(lines)
+    assert "initial.docx is not used for this letter" in " ".join(lines)
     assert failed(office, "case form", **known, format="docx")["what"].startswith("The template ")
 
 

@@ -65,23 +65,37 @@ def _unwritable(path: Path, error: OSError, option: str = "--output") -> Control
 
 
 def letter(context: Context, name: str, values: Mapping[str, Any]) -> str | bytes:
-    """Return a letter in the form that was asked for; a PDF is printed from the same page as the HTML.
+    """Return a letter in the form that was asked for, by the site's own template where it has one.
 
-    ``values`` are in the letter's language; what goes wrong here is said in the screen's.
+    A PDF is printed from the page that the HTML is, or, by a site's own DOCX, with LibreOffice. ``values`` are in the
+    letter's language; what goes wrong here is said in the screen's.
     """
     from ungcuu.hosts.reporting_site import folder_of
     from ungcuu.report import render
-    from ungcuu.report.document import print_pdf
-    from ungcuu.report.letter import as_docx, template_of
+    from ungcuu.report.document import print_docx, print_pdf
+    from ungcuu.report.letter import PAGE, as_docx, as_page, template_of
 
-    template = template_of(name, folder_of(context.settings))
-    if context.options["format"] == "docx":
+    wanted, folder = context.options["format"], folder_of(context.settings)
+    template, page = template_of(name, folder), template_of(name, folder, PAGE)
+    if wanted == "docx":
         return as_docx(values, template)
-    if template is not None:
-        told = _("{path} is for DOCX alone: this letter has the layout of ungcuu. A word processor prints the DOCX.")
-        context.out.prose(told.format(path=template), "warn")
-    text = render(values, "form.html.j2")
-    return text if context.options["format"] == "html" else print_pdf(text)
+    if page is None and template is not None:
+        printed = print_docx(as_docx(values, template)) if wanted == "pdf" else None
+        if printed is not None:
+            return printed
+        _say_not_used(context, template)
+    text = render(values, "form.html.j2") if page is None else as_page(values, page)
+    return text if wanted == "html" else print_pdf(text)
+
+
+def _say_not_used(context: Context, template: Path) -> None:
+    """Say that a letter does not have the layout of the site's own template, and what would help."""
+    said = _("{path} is not used for this letter, which has the layout of ungcuu.").format(path=template)
+    if context.options["format"] == "pdf":
+        helps = _("With LibreOffice installed it is: apt install libreoffice-writer-nogui")
+    else:
+        helps = _("A page needs a template of its own: {path}").format(path=template.with_suffix(".html.j2"))
+    context.out.prose(f"{said} {helps}", "warn")
 
 
 def letter_kept(context: Context, draft: Form, path: Path, data: str | bytes) -> Result:

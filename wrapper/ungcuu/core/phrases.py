@@ -2,7 +2,8 @@
 
 1. In a record a phrase is ``{"code": "port_state", "address": …, "port": 80, …}``. Only a name and a side are a code
    alone: any other text in a record is a host's or a person's.
-2. A value is a number, a text, a phrase or a list of them. Texts of hosts and of people are values, never templates.
+2. A value is a number, a text, a phrase, a text in each language (``{"en": …, "vi": …}``) or a list of them. Texts of
+   hosts and of people are values, never templates.
 3. A code keeps its meaning for good: records outlive releases. One that is no longer written stays here.
 4. Those of checks, trials, controls and scans stand in :mod:`ungcuu.core.check_phrases`: a cut has no use for them.
 5. :mod:`ungcuu.core.sentences` makes the words, and reads what records of the first format hold: English sentences.
@@ -223,10 +224,14 @@ class Change(Worded):
 
 
 class CaseTitle(Worded):
-    """What a case is called that nobody gave a title. ``title`` is the message id of what was found."""
+    """What a case is called that nobody gave a title.
+
+    ``title`` is the message id of what was found; of a scenario, its title in each language.
+    """
 
     FOUND = "case_found", N_("{title}: {place}")
     ISOLATED = "case_isolated", N_("Isolation of the host was ordered")
+    SCENARIO = "case_scenario", N_("Drill: {title}")
 
 
 def code_of(value: object) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from ungcuu.core.i18n import N_, _
+from ungcuu.core.i18n import LANGUAGES, N_, _, language
 from ungcuu.core.phrases import CaseTitle, Change, Detail, Proof, Reason, Side, Worded
 
 _HOLE, _LETTERS = re.compile(r"\{\w+\}"), re.compile("[A-Za-z]")
@@ -84,6 +84,8 @@ def templates() -> Mapping[str, str]:
 
 def _shown(value: object, depth: int, translate: Callable[[str], str]) -> str:
     if isinstance(value, Mapping):
+        if value.keys() == set(LANGUAGES):
+            return str(value[language() if translate is _ else LANGUAGES[0]])
         return _filled(value, depth, translate)
     if isinstance(value, list | tuple):
         separator = "; " if any(isinstance(one, Mapping) for one in value) else ", "

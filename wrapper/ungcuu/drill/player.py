@@ -66,7 +66,6 @@ class Drill:
         self.stage = Stage(self.lab, simulation, chosen)
         self.data = self.stage.simulation
         self.plan = scenario_plan(scenario)
-        self.title = self.plan.title.vi if language == "vi" else self.plan.title.en
         self.host = self.data.host
         self.say = say
         self.language = language
@@ -229,7 +228,7 @@ class Drill:
         return any(notice.place in text for notice in self.data.notice if notice.by == "watch" and notice.notified)
 
     def _open_case(self) -> None:
-        words = ["--title", self.title, "--drill", "--severity", self.plan.severity]
+        words = ["--scenario", self.plan.id, "--severity", self.plan.severity]
         words += ["--personal-data", self.plan.personal_data]
         words += ["--detected-by", "ungcuu " + ", ".join(self.report.noticed_by)]
         words += ["--detected-at", self._stamp("noticed"), "--first-sign", self._stamp("attack")]

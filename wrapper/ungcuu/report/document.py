@@ -92,12 +92,40 @@ def print_pdf(text: str) -> bytes:
     with private_folder() as folder:
         source, target = folder / "report.html", folder / "report.pdf"
         source.write_text(text, encoding="utf-8", errors="backslashreplace")
-        run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
-        try:
-            run([program, "-q", str(source), str(target)], check=True, capture_output=True, timeout=PDF_SECONDS)
-            return target.read_bytes()
-        except (subprocess.SubprocessError, OSError) as error:
-            raise ControllerFault(_("weasyprint failed: {error}").format(error=error)) from error
+        return _printed([program, "-q", str(source), str(target)], target)
+
+
+def print_docx(letter: bytes) -> bytes | None:
+    """Turn a DOCX into a PDF with LibreOffice, in a folder of its own; None where that is not installed.
+
+    Raises:
+        ControllerFault: The program failed.
+    """
+    program = shutil.which("soffice")
+    if program is None:
+        return None
+    with private_folder() as folder:
+        source, target = folder / "letter.docx", folder / "letter.pdf"
+        source.write_bytes(letter)
+        # A profile of its own: the one of the person may be in use, and says what opens beside the document.
+        profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+        command = [program, profile, "--headless", "--convert-to", "pdf", "--outdir", str(folder), str(source)]
+        return _printed(command, target)
+
+
+def _printed(command: list[str], target: Path) -> bytes:
+    """What a program made of a document.
+
+    Raises:
+        ControllerFault: It failed, or made nothing.
+    """
+    run: Callable[..., subprocess.CompletedProcess[bytes]] = subprocess.run
+    try:
+        run(command, check=True, capture_output=True, timeout=PDF_SECONDS)
+        return target.read_bytes()
+    except (subprocess.SubprocessError, OSError) as error:
+        name = Path(command[0]).name
+        raise ControllerFault(_("{program} failed: {error}").format(program=name, error=error)) from error
 
 
 def _lacks_fonts() -> bool:

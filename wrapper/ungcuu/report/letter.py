@@ -30,6 +30,7 @@ BLANK = "………………………………"
 # Nghị định 30/2020, Phụ lục III: which letters stand for the kind of a document. All others are reports (BC).
 _KINDS = {"personal-data": "TB", "drill": "BB", "scenario": "PA"}
 _FIELD = re.compile(r"\bfield\.([a-z_]+)")
+DOCX, PAGE = ".docx", ".html.j2"  # what a site's own template ends with
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,14 @@ def _symbol(name: str, stated: str) -> str:
     return f"{_KINDS[name]}-{office}" if kind.strip() == "BC" and dash and name in _KINDS else stated
 
 
-def template_of(name: str, folder: Path | None) -> Path | None:
-    """Return the site's own template of a form, else its own for all letters; None where it has none."""
+def template_of(name: str, folder: Path | None, ending: str = DOCX) -> Path | None:
+    """Return the site's own template of a form, else its own for all letters; None where it has none.
+
+    ``ending`` is ``DOCX``, or ``PAGE`` for the one of HTML and PDF.
+    """
     if folder is None:
         return None
-    return next((path for path in (folder / f"{name}.docx", folder / "letter.docx") if path.exists()), None)
+    return next((path for path in (folder / f"{name}{ending}", folder / f"letter{ending}") if path.exists()), None)
 
 
 def as_docx(context: Mapping[str, Any], template: Path | None = None) -> bytes:
@@ -147,26 +151,49 @@ def as_docx(context: Mapping[str, Any], template: Path | None = None) -> bytes:
     return made.getvalue()
 
 
+def as_page(context: Mapping[str, Any], template: Path) -> str:
+    """Return the letter as HTML by a site's own template.
+
+    Raises:
+        ControllerFault: The template can't be read, or asks for something that it does not get.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return letter_environment().from_string(_template_bytes(template).decode()).render(context)
+    except (TemplateError, ValueError, TypeError) as error:
+        raise _unusable(template, str(error)) from error
+
+
 def faults_of(template: Path, fields: Sequence[str], context: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return which fields of a form a template leaves out, and which names it uses that no letter has.
 
     Raises:
         ControllerFault: It can't be read as a template.
     """
-    from docxtpl import DocxTemplate
     from jinja2 import TemplateError
 
     try:
-        letter = DocxTemplate(io.BytesIO(_template_bytes(template)))
-        letter.init_docx()
-        text = letter.patch_xml(letter.get_xml())
-        asked = letter.get_undeclared_template_variables(letter_environment())
+        text, asked = _source_of(template)
     except (TemplateError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise _unusable(template, str(error)) from error
     used = set(_FIELD.findall(text))
     lacking = [] if "fields" in asked else [key for key in fields if key not in used]
     unknown = sorted({*(asked - set(context)), *(f"field.{key}" for key in used - set(fields))})
     return lacking, unknown
+
+
+def _source_of(template: Path) -> tuple[str, set[str]]:
+    """The text of a template, and the names that it asks for."""
+    from docxtpl import DocxTemplate
+    from jinja2.meta import find_undeclared_variables
+
+    data = _template_bytes(template)
+    if template.name.endswith(PAGE):
+        return (text := data.decode()), find_undeclared_variables(letter_environment().parse(text))
+    letter = DocxTemplate(io.BytesIO(data))
+    letter.init_docx()
+    return letter.patch_xml(letter.get_xml()), letter.get_undeclared_template_variables(letter_environment())
 
 
 def _template_bytes(template: Path | None) -> bytes:

@@ -79,6 +79,7 @@ VERB = Verb(
                 Option("--first-sign", N_("Earliest trace of the intruder, where it is known"), metavar="TIME"),
                 Option("--tlp", N_("Who may read it (TLP 2.0)"), kind="choice", choices=_TLP, default="AMBER"),
                 Option("--drill", N_("Mark it as an exercise"), kind="flag", default=False),
+                Option("--scenario", N_("Scenario of the exercise, in place of a title"), metavar="NAME"),
                 *_FACTS,
             ),
             steps=(N_("Take the next case number and write the first record of its journal"),),

@@ -1,7 +1,12 @@
-"""`case open`: what is known of an incident when it is taken in, by a person or out of a confirmed finding."""
+"""`case open`: what is known of an incident when it is taken in, by a person or out of a confirmed finding.
+
+On a terminal a person who typed no title is asked, and for what else the reports need; Enter alone leaves it unknown.
+"""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ungcuu.cli import intake
@@ -11,7 +16,7 @@ from ungcuu.core.i18n import _
 from ungcuu.run.verb import Context, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -23,7 +28,6 @@ def open_(context: Context) -> Result:
     from ungcuu.cli.deadlines_view import site_of, stated
     from ungcuu.run.failures import as_typed
 
-    options = context.options
     busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
     if busy:
         host, case_id = next(iter(busy.items()))
@@ -32,7 +36,9 @@ def open_(context: Context) -> Result:
             _("Nothing was changed."),
             f"ungcuu case status {case_id}",
         )
-    known = _confirmed(context)
+    if not any(context.options[name] for name in ("title", "finding", "scenario")):
+        context = replace(context, options=_asked(context))
+    options, known = context.options, _known(context)
     facts = stated(context, context.hosts) | {"reporting": list(site_of(context).profiles)}
     typed = options["detected_at"]
     case = open_case(
@@ -45,7 +51,7 @@ def open_(context: Context) -> Result:
         detected_at=parse_when(typed) if typed else known["detected"],
         detected_by=options["detected_by"] or known["by"],
         first_sign=parse_when(options["first_sign"]) if options["first_sign"] else None,
-        drill=bool(options["drill"]),
+        drill=bool(options["drill"] or options["scenario"]),
         facts={"detected_way": known["way"]} | facts if known["way"] else facts,
     )
     for text in book_of(case).doubts:
@@ -55,17 +61,16 @@ def open_(context: Context) -> Result:
     return Result(message=as_typed(told, context.settings.typed_inventory), data=summary(case))
 
 
-def _confirmed(context: Context) -> Mapping[str, Any]:
-    """What the finding states that a person confirms; nothing where none is named."""
+def _known(context: Context) -> Mapping[str, Any]:
+    """What is known without being typed: of the finding that a person confirms, or of the scenario that is played."""
     from ungcuu.core.phrases import CaseTitle, phrase
+    from ungcuu.drill.scenario import load
 
-    wanted = context.options["finding"]
-    if not wanted and not context.options["title"]:
-        raise UsageFault(
-            _("What happened? A case needs a title, or the finding that is confirmed."),
-            _("Nothing was changed."),
-            "ungcuu case open HOST --title TEXT",
-        )
+    wanted, scenario = context.options["finding"], context.options["scenario"]
+    if scenario:
+        plan = load(scenario)
+        title = phrase(CaseTitle.SCENARIO, title={"en": plan.title.en, "vi": plan.title.vi})
+        return {"title": title, "severity": plan.severity, "detected": None, "by": "", "way": ""}
     if not wanted:
         return {"title": "", "severity": "high", "detected": None, "by": "", "way": ""}
     finding, scanned = intake.finding_of(context.settings, context.hosts[0], wanted)
@@ -76,6 +81,72 @@ def _confirmed(context: Context) -> Mapping[str, Any]:
         "by": "ungcuu scan",
         "way": "detection-system",
     }
+
+
+def _asked(context: Context) -> dict[str, Any]:
+    """The options with what a person answers for those that were not typed.
+
+    Raises:
+        UsageFault: There is nobody to ask.
+        Stopped: Ctrl-C in place of an answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageFault(
+            _("What happened? A case needs a title, or the finding that is confirmed."),
+            _("Nothing was changed."),
+            "ungcuu case open HOST --title TEXT",
+        )
+    unknown = _("not known")
+    questions: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+        ("title", _("What happened, in one line"), _wrong_title),
+        ("detected_at", _("When it was noticed, as in 2026-11-22T09:30; Enter alone for now"), _wrong_time),
+        ("detected_by", _("Who or what noticed it; Enter alone for not known"), lambda _typed: ""),
+        ("way", _listed(_("How it was noticed"), intake.WAYS, unknown), _one_of(intake.WAYS)),
+        ("severity", _listed(_("How bad it is"), intake.SEVERITIES, "high"), _one_of(intake.SEVERITIES)),
+        ("personal_data", _listed(_("Whether personal data leaked"), ("yes", "no"), unknown), _one_of(("yes", "no"))),
+    )
+    options = dict(context.options)
+    for key, question, wrong in questions:
+        if not options[key]:
+            options[key] = _answer(context, question, wrong)
+    return options
+
+
+def _answer(context: Context, question: str, wrong: Callable[[str], str]) -> str | None:
+    """What a person types, asked for again while it is wrong; None where it is left open."""
+    from ungcuu.core.asking import ask
+
+    while True:
+        typed = ask(context.out, question, _("Nothing was changed."))
+        if not (fault := wrong(typed)):
+            return typed or None
+        context.out.line(fault, "warn")
+
+
+def _listed(question: str, choices: Sequence[str], otherwise: str) -> str:
+    message = _("{question}: {choices}; Enter alone for {otherwise}")
+    return message.format(question=question, choices=", ".join(choices), otherwise=otherwise)
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    message = _("One of these, or Enter alone: {choices}").format(choices=", ".join(choices))
+    return lambda typed: "" if not typed or typed in choices else message
+
+
+def _wrong_title(typed: str) -> str:
+    return "" if typed else _("A case needs a title")
+
+
+def _wrong_time(typed: str) -> str:
+    from ungcuu.case.case import parse_when
+    from ungcuu.cli.deadlines_view import past
+
+    try:
+        if typed:
+            past(parse_when(typed))
+    except UsageFault as fault:
+        return fault.what
+    return ""
 
 
 def _time(text: str) -> datetime | None:

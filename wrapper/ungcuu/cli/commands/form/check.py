@@ -10,6 +10,7 @@ from ungcuu.run.verb import Context, Outcome, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from ungcuu.report.forms import Form
@@ -17,35 +18,46 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> Result:
     """Look at the template of each letter: what it leaves out, what it uses in vain, whether it can be filled in."""
-    from ungcuu.core.errors import ControllerFault
     from ungcuu.hosts.reporting_site import folder_of
-    from ungcuu.report.letter import as_docx, faults_of, template_of
+    from ungcuu.report.letter import DOCX, PAGE, template_of
 
     folder = folder_of(context.settings)
     faults: list[str] = []
     for draft, values in _empty(context):
-        name, template = draft.name, template_of(draft.name, folder)
-        if template is None:
-            context.out.line(f"{name}: " + _("the template that comes with ungcuu"))
-            continue
-        context.out.line(f"{name}: {template}")
-        try:
-            lacking, unknown = faults_of(template, [field.key for field in draft.fields], values)
-            if not unknown:
-                as_docx(values, template)
-        except ControllerFault as error:
-            faults.append(error.what)
-            continue
-        labels = {field.key: field.label for field in draft.fields}
-        faults += [_("{path} lacks: {name} ({label})").format(path=template, name=k, label=labels[k]) for k in lacking]
-        message = _("{path} uses {name}, which the form {form} does not have")
-        faults += [message.format(path=template, name=k, form=name) for k in unknown]
+        own = [path for ending in (DOCX, PAGE) if (path := template_of(draft.name, folder, ending)) is not None]
+        if not own:
+            context.out.line(f"{draft.name}: " + _("the template that comes with ungcuu"))
+        for template in own:
+            context.out.line(f"{draft.name}: {template}")
+            faults += _faults(template, draft, values)
     for fault in faults:
         context.out.item("✗ " + fault, "bad")
     message = ngettext("{count} fault", "{count} faults", len(faults)).format(count=len(faults))
     if faults:
         return Result(Outcome.NOT_DONE, message, {"faults": faults}, Exit.NOT_VERIFIED)
     return Result(message=message, data={"faults": faults})
+
+
+def _faults(template: Path, draft: Form, values: dict[str, Any]) -> list[str]:
+    """What is wrong with a site's own template of a letter, in sentences."""
+    from ungcuu.core.errors import ControllerFault
+    from ungcuu.report.letter import PAGE, as_docx, as_page, faults_of
+
+    try:
+        lacking, unknown = faults_of(template, [field.key for field in draft.fields], values)
+        if not unknown:
+            (as_page if template.name.endswith(PAGE) else as_docx)(values, template)
+    except ControllerFault as error:
+        return [error.what]
+    labels = {field.key: field.label for field in draft.fields}
+    missing, needless = (
+        _("{path} lacks: {name} ({label})"),
+        _("{path} uses {name}, which the form {form} does not have"),
+    )
+    return [
+        *(missing.format(path=template, name=key, label=labels[key]) for key in lacking),
+        *(needless.format(path=template, name=key, form=draft.name) for key in unknown),
+    ]
 
 
 def _empty(context: Context) -> Iterator[tuple[Form, dict[str, Any]]]:
