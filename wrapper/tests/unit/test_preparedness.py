@@ -26,7 +26,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.hosts.site import Site
 from ungcuu.prepare.register import store
 from ungcuu.report import board
-from ungcuu.report.format import zone
+from ungcuu.report.format import shown_place, zone
 from ungcuu.report.preparedness import page, plan
 from ungcuu.report.preparedness.due import Due, due, in_words
 from ungcuu.report.preparedness.plan import LAPSED, NEVER, NONE, OK, SOON, UNKNOWN, Standing, View, scope_of
@@ -123,16 +123,31 @@ def test_each_website_of_a_host_has_proofs_of_its_own(world: World) -> None:
     assert {len(row["cells"]) for row in rows} == {5}
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("operations 6", "nhật ký vận hành, bản ghi 6"),
+        ("UC-20261122-001 7", "UC-20261122-001, bản ghi 7"),
+        ("drill/UC-20261122-001 7", "diễn tập UC-20261122-001, bản ghi 7"),
+        ("restore point 4f2a 6", "restore point 4f2a 6"),
+        ("awareness-2026-01", "awareness-2026-01"),
+    ],
+)
+def test_where_a_record_stands_is_said_in_words(place: str, shown: str) -> None:
+    with i18n.in_language("vi"):
+        assert shown_place(place) == shown
+
+
 @pytest.mark.parametrize("outcome", ["NOT DONE", "UNKNOWN"])
 def test_a_run_that_was_not_done_proves_nothing_and_is_named(world: World, outcome: str) -> None:
     """Seen failing with the outcome left out of ``_by_tool``."""
     world.run("patch", outcome=outcome)
     found = world.state("patch", "web01")
-    assert found.state == NEVER and "operations 2" in found.detail
+    assert found.state == NEVER and "journal of operations, record 2" in found.detail
     world.run("patch", ago=0.5)
     world.run("patch", ago=0.2, outcome=outcome)
     found = world.state("patch", "web01")
-    assert found.state == OK and "operations 6" in found.detail
+    assert found.state == OK and "journal of operations, record 6" in found.detail
 
 
 def test_a_rolled_back_patch_and_a_run_of_the_lab_prove_nothing(world: World, tmp_path: Path) -> None:

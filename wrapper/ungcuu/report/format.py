@@ -22,6 +22,20 @@ _CODED = ("what", "action", "side")  # fields that hold a code; the name of a pr
 _ISO_UTC = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z\Z")
 
 
+_RECORD = re.compile(r"(?P<drill>drill/)?(?P<journal>operations|UC-\S+) (?P<number>\d+)\Z")
+
+
+def shown_place(place: str) -> str:
+    """Where a record stands, in words: of ``operations 6`` or ``UC-20261122-001 6``. What is neither stays as it is."""
+    if not (found := _RECORD.fullmatch(place)):
+        return place
+    journal, number = found["journal"], found["number"]
+    if journal != "operations":
+        said = _("drill {case}, record {number}") if found["drill"] else _("{case}, record {number}")
+        return said.format(case=journal, number=number)
+    return _("journal of operations, record {number}").format(number=number)
+
+
 def zone() -> tzinfo:
     """The local time of the report: UNGCUU_TIMEZONE, else Vietnam's."""
     name = os.environ.get("UNGCUU_TIMEZONE") or "Asia/Ho_Chi_Minh"

@@ -23,7 +23,7 @@ from ungcuu.core.settings import Settings
 from ungcuu.drill.scenario import SEEN_BY, Scenario, load, names
 from ungcuu.drill.techniques import TECHNIQUES
 from ungcuu.hosts.reporting_site import ReportingSite
-from ungcuu.report.format import shown_time, word
+from ungcuu.report.format import shown_place, shown_time, word
 from ungcuu.report.forms import Field, Form, reporter
 from ungcuu.report.preparedness.drill_trend import MEASURES, shown, target_of, values_of
 from ungcuu.report.preparedness.plan_letters import lines
@@ -127,7 +127,7 @@ def doubts(played: Played) -> tuple[str, ...]:
 def _exercise(played: Played, facts: Facts, scenario: Mapping[str, Any]) -> str:
     title = scenario["title"] if scenario else facts.title or played.scenario
     story = " ".join(scenario["story"].split()) if scenario else facts.reason
-    places = ", ".join(filter(None, [played.case, played.place]))
+    places = ", ".join(filter(None, [played.case, shown_place(played.place)]))
     return "\n".join(filter(None, [title, story, _("records: {places}").format(places=places) if places else ""]))
 
 
@@ -176,10 +176,10 @@ def _attacks(played: Played, scenario: Mapping[str, Any]) -> str:
 
 
 def _actions(played: Played, facts: Facts) -> str:
-    rows = (
-        f"{shown_time(one.run.started)} {run_title(one.run)}: {outline(one)} ({played.case} {one.run.seq})"
-        for one in by_run(played.records, facts)
-    )
+    rows = []
+    for one in by_run(played.records, facts):
+        record = shown_place(f"{played.case} {one.run.seq}")
+        rows.append(f"{shown_time(one.run.started)} {run_title(one.run)}: {outline(one)} ({record})")
     return lines(rows, 40)
 
 

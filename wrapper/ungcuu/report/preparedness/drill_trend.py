@@ -23,7 +23,7 @@ from ungcuu.core.i18n import N_, _, language
 from ungcuu.core.settings import Settings
 from ungcuu.core.templates import html_environment
 from ungcuu.drill import scenario
-from ungcuu.report.format import shown_day, shown_seconds, shown_time, word, zone, zone_name
+from ungcuu.report.format import shown_day, shown_place, shown_seconds, shown_time, word, zone, zone_name
 from ungcuu.report.preparedness.proofs import DRILL
 from ungcuu.report.preparedness.trend_chart import Point, draw
 from ungcuu.report.timeline import harmless
@@ -265,5 +265,5 @@ def _row(one: Drill) -> dict[str, str]:
     measured = "; ".join(f"{_(MEASURES[name][0])}: {shown(name, value)}" for name, value in one.values.items())
     return {
         "time": shown_time(one.time), "outcome": word(one.outcome), "tone": "good" if one.outcome == "DONE" else "bad",
-        "measured": measured or "–", "case": one.case, "place": one.place, "error": one.error,
+        "measured": measured or "–", "case": one.case, "place": shown_place(one.place), "error": one.error,
     }  # fmt: skip # a table

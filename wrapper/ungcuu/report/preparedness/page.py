@@ -15,7 +15,7 @@ from ungcuu.core.i18n import N_, _, language, ngettext
 from ungcuu.core.templates import html_environment
 from ungcuu.prepare.register.entry import Entry
 from ungcuu.prepare.register.kinds import KINDS
-from ungcuu.report.format import deed, shown_day, shown_seconds, shown_time, word, zone_name
+from ungcuu.report.format import deed, shown_day, shown_place, shown_seconds, shown_time, word, zone_name
 from ungcuu.report.preparedness.due import Due, due, in_words
 from ungcuu.report.preparedness.period import Quarter
 from ungcuu.report.preparedness.plan import (
@@ -156,7 +156,7 @@ def row_at_a_glance(view: View, found: Sequence[Standing], code: str) -> dict[st
 
 def _days(one: Standing) -> dict[str, str]:
     age = _("{days} days").format(days=one.age) if one.age is not None else ""
-    return {"last": shown_day(one.last), "age": age, "lapses": shown_day(one.lapses), "place": one.place}
+    return {"last": shown_day(one.last), "age": age, "lapses": shown_day(one.lapses), "place": shown_place(one.place)}
 
 
 def _detail(view: View, one: Standing) -> dict[str, str]:

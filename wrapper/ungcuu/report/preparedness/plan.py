@@ -12,7 +12,7 @@ from ungcuu.core.i18n import N_, _
 from ungcuu.prepare.register.entry import Entry
 from ungcuu.prepare.register.kinds import DAYS
 from ungcuu.prepare.register.store import Register
-from ungcuu.report.format import shown_day, shown_seconds, word
+from ungcuu.report.format import shown_day, shown_place, shown_seconds, word
 from ungcuu.report.preparedness.proofs import FROM_VAULT, VERBS, CaseSummary, Known, Proof
 
 OK, SOON, LAPSED, NEVER, UNKNOWN, NONE = "ok", "soon", "lapsed", "never", "unknown", "none"
@@ -212,7 +212,9 @@ def _by_tool(view: View, one: Requirement, unit: str = "", host: str = "") -> St
     notes = [_words(good)] if good else []
     if last is not None and last is not good and (good is None or last.time > good.time):
         text = _("tried again on {day}: {outcome} ({place})") if good else _("tried on {day}: {outcome} ({place})")
-        notes.append(text.format(day=shown_day(view.day(last.time)), outcome=_outcome(last), place=last.place))
+        notes.append(
+            text.format(day=shown_day(view.day(last.time)), outcome=_outcome(last), place=shown_place(last.place))
+        )
     day = view.day(good.time) if good else None
     place = good.place if good else ""
     return _judged(view, one, _Found(day, place, "; ".join(filter(None, notes))), unit, host)

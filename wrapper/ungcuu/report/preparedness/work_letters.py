@@ -25,7 +25,7 @@ from ungcuu.hosts.reporting_site import ReportingSite
 from ungcuu.prepare.audit import FAIL, NOT_ASSESSED, STATUSES, WAIVED
 from ungcuu.prepare.controls import Control
 from ungcuu.prepare.patch_view import find as find_result
-from ungcuu.report.format import shown_day, shown_time, word
+from ungcuu.report.format import shown_day, shown_place, shown_time, word
 from ungcuu.report.forms import Field, Form, reporter
 from ungcuu.report.preparedness.period import Period
 from ungcuu.report.preparedness.plan import View
@@ -115,7 +115,7 @@ def _runs(done: Sequence[Patched]) -> str:
 
 
 def _run(one: Patched) -> str:
-    text = f"{shown_time(one.proof.time)} {one.proof.host}: {word(one.proof.outcome)} ({one.proof.place})"
+    text = f"{shown_time(one.proof.time)} {one.proof.host}: {word(one.proof.outcome)} ({shown_place(one.proof.place)})"
     result = one.result
     if not result:
         return text + "; " + _("what was changed is not recorded")
@@ -200,7 +200,7 @@ def audit(
     titles = {one.id: one.title_vi if language() == "vi" else one.title for one in catalogue}
     counts = document.get("counts") or {}
     host = str(document.get("host") or "")
-    when = shown_time(_utc(str(document.get("time") or ""))) + (f" ({place})" if place else "")
+    when = shown_time(_utc(str(document.get("time") or ""))) + (f" ({shown_place(place)})" if place else "")
     score = _("{passed} of {all} controls that apply hold ({score} %).").format(
         passed=counts.get("pass"), all=document.get("of"), score=document.get("score")
     )
