@@ -12,7 +12,8 @@ from casebook import settings_in
 from ungcuu.case.case import Case
 from ungcuu.case.integrity import check
 from ungcuu.core.settings import Settings
-from ungcuu.report import build, render
+from ungcuu.report.document import render
+from ungcuu.report.model import build
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 

@@ -14,7 +14,8 @@ from browser import PROGRAM, Browser
 from officeworld import Office
 
 from ungcuu.core.i18n import set_language
-from ungcuu.report import board, write_report
+from ungcuu.report import board
+from ungcuu.report.document import write_report
 from ungcuu.report.preparedness import page as summary
 
 AXE = Path(__file__).resolve().parents[3] / ".check/axe/axe_playwright_python/axe.min.js"

@@ -16,7 +16,8 @@ from ungcuu.case.evidence.extent import Scope
 from ungcuu.case.extent import READ, as_data, intruders, scope_of_case
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
-from ungcuu.report import build, render
+from ungcuu.report.document import render
+from ungcuu.report.model import build
 
 SHELL = f"{ROOT}/wp-content/uploads/2026/11/logo.php"
 

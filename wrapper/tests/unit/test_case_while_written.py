@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ungcuu import report
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.evidence.store import Store
 from ungcuu.case.export import export_case
@@ -111,7 +110,7 @@ def test_a_true_alarm_is_given_while_a_run_writes(case: Case) -> None:
 
 def test_a_pdf_that_fails_leaves_the_report_as_it_was(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen failing with the HTML put first: "report.html was changed"."""
-    (first,) = report.write_report(case)
+    (first,) = document.write_report(case)
     before = first.read_bytes()
     case.note("something new")
 
@@ -120,7 +119,7 @@ def test_a_pdf_that_fails_leaves_the_report_as_it_was(case: Case, monkeypatch: p
 
     monkeypatch.setattr(document, "print_pdf", fail)
     with pytest.raises(ControllerFault):
-        report.write_report(case, pdf=True)
+        document.write_report(case, pdf=True)
     assert first.read_bytes() == before
     assert check(case).ok
     assert [path.name for path in case.folder.glob(".report*")] == []

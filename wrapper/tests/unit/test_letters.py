@@ -25,7 +25,7 @@ from ungcuu.core.i18n import set_language
 from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen
 from ungcuu.hosts.reporting_site import ReportingSite, load
-from ungcuu.report import render
+from ungcuu.report.document import render
 from ungcuu.report.forms import NAMES, Material, form
 from ungcuu.report.letter import as_docx, as_page, context_of
 from ungcuu.run import flow

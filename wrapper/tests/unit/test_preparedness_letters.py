@@ -27,7 +27,8 @@ from ungcuu.drill import scenario
 from ungcuu.drill.simulation import described
 from ungcuu.hosts.reporting_site import ReportingSite, load
 from ungcuu.prepare import controls
-from ungcuu.report import render, response_plan
+from ungcuu.report import response_plan
+from ungcuu.report.document import render
 from ungcuu.report.forms import Form
 from ungcuu.report.letter import Frame, as_docx, filled
 from ungcuu.report.preparedness import drill_letter, letters, plan_letters, work_letters

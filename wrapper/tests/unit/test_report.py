@@ -14,9 +14,10 @@ from ungcuu.case.case import open_case
 from ungcuu.case.integrity import check
 from ungcuu.case.record import Record
 from ungcuu.core.settings import Settings
-from ungcuu.report import build, render
+from ungcuu.report.document import render
 from ungcuu.report.format import MOST_ROWS
 from ungcuu.report.labels import LABELS
+from ungcuu.report.model import build
 
 __all__ = ["settings"]
 

@@ -22,8 +22,10 @@ from ungcuu.core import i18n
 from ungcuu.core.settings import Settings
 from ungcuu.recover import restore_points
 from ungcuu.report import document as printing
-from ungcuu.report import shown_bytes, shown_seconds, timeline, write_report
+from ungcuu.report import timeline
 from ungcuu.report.chart import WIDTH
+from ungcuu.report.document import write_report
+from ungcuu.report.format import shown_bytes, shown_seconds
 from ungcuu.report.labels import DEEDS, LABELS
 
 __all__ = ["settings"]

@@ -14,7 +14,8 @@ from ungcuu.core.errors import Tampered
 from ungcuu.detect import baseline, root_loss
 from ungcuu.detect.findings import RULES, Finding, Severity, finding
 from ungcuu.hosts import ssh
-from ungcuu.report import build, render
+from ungcuu.report.document import render
+from ungcuu.report.model import build
 from ungcuu.report.overview import root_lost as form_lines
 
 HOST = "web01"

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from ungcuu.core.clock import TIME_FORM, parse_time
 from ungcuu.core.errors import JournalError
 from ungcuu.core.i18n import _
-from ungcuu.core.signing import canonical, signed
+from ungcuu.core.signing import canonical, canonical_of_parsed, signed
 
 _TRAILER = re.compile(rb',"hash":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\}\n\Z')
 _BODY_KEYS = {"data", "kind", "prev", "seq", "time"}
@@ -71,7 +71,7 @@ def unseal(line: bytes, key: Ed25519PublicKey | None) -> tuple[Record | None, st
         return None, _("its signature is wrong")
     try:
         body = json.loads(text)
-        fits = isinstance(body, dict) and _well_formed(body) and canonical(body) == text
+        fits = isinstance(body, dict) and _well_formed(body) and canonical_of_parsed(body) == text
     except (ValueError, RecursionError, JournalError):
         fits = False
     return (Record(**body, hash=digest, sig=sig), "") if fits else (None, _("it is not a record"))

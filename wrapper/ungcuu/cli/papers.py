@@ -71,8 +71,7 @@ def letter(context: Context, name: str, values: Mapping[str, Any]) -> str | byte
     letter's language; what goes wrong here is said in the screen's.
     """
     from ungcuu.hosts.reporting_site import folder_of
-    from ungcuu.report import render
-    from ungcuu.report.document import print_docx, print_pdf
+    from ungcuu.report.document import print_docx, print_pdf, render
     from ungcuu.report.letter import PAGE, as_docx, as_page, template_of
 
     wanted, folder = context.options["format"], folder_of(context.settings)

@@ -32,9 +32,18 @@ def canonical(value: Mapping[str, Any]) -> bytes:
         JournalError: the value can't be written as JSON.
     """
     try:
-        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return canonical_of_parsed(_plain(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(_("A record can't be written as JSON: {error}").format(error=repr(error))) from error
+
+
+def canonical_of_parsed(value: object) -> bytes:
+    """The same of a value that JSON was parsed to: nothing in it has to be made plain first.
+
+    Raises:
+        ValueError: it holds NaN or an infinity.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.replace("\x7f", "\\u007f").encode("ascii")
 
 

@@ -28,7 +28,7 @@ from ungcuu.case.extent import held_evidence, root_of, skews
 from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.record import Record
 from ungcuu.core.terminal import clean
-from ungcuu.report import attempt, deed, pairs
+from ungcuu.report.format import attempt, deed, pairs
 from ungcuu.report.labels import EVENTS
 
 MOST = 500_000  # entries from one item of a host; beyond that the table says that it was cut

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def report(context: Context) -> Result:
     """Write the report, in the language of the command."""
     from ungcuu.core.i18n import language
-    from ungcuu.report import write_report
+    from ungcuu.report.document import write_report
 
     case = chosen(context)
     written = write_report(case, language(), pdf=bool(context.options["pdf"]))
@@ -56,7 +56,8 @@ def form(context: Context) -> Result:
 def timeline(context: Context) -> Result:
     """Write the timeline as CSV or JSON lines."""
     from ungcuu.case.case import parse_when
-    from ungcuu.report import timeline, zone
+    from ungcuu.report import timeline
+    from ungcuu.report.format import zone
 
     case, options = chosen(context), context.options
     since, until = (parse_when(options[name]) if options[name] else None for name in ("since", "until"))

@@ -109,8 +109,7 @@ def status(context: Context) -> Result:
 
 
 def _show_facts(context: Context, case: Case) -> None:
-    from ungcuu.report import shown_seconds, shown_time, zone_name
-    from ungcuu.report.format import word
+    from ungcuu.report.format import shown_seconds, shown_time, word, zone_name
 
     facts = case.facts
     context.out.item(f"{case.id}  {facts.title}", "strong")
