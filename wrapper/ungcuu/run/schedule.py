@@ -129,18 +129,24 @@ def remove(words: Sequence[str]) -> bool:
     return True
 
 
-def standing_still() -> dict[str, str]:
-    """Return the timers set up here that do not run, or whose last run failed, each with what starts it again."""
+def standing_still() -> dict[str, tuple[str, bool]]:
+    """Return the timers set up here that do not run or whose last run failed: what helps or shows why, and True.
+
+    A timer of which systemd says nothing is not known to run: how to ask again, and False.
+    """
     scope = [] if os.geteuid() == 0 else ["--user"]
     found = {}
     for timer in sorted(_unit(("", "")).parent.glob("ungcuu-*.timer")):
         if _BY_THE_CLOCK not in timer.read_text("utf-8", "replace"):
             continue  # one of a host's own
         service = timer.with_suffix(".service").name
-        if _asked([*scope, "is-active", timer.name]) not in ("active", ""):
-            found[timer.name] = " ".join(["systemctl", *scope, "enable", "--now", timer.name])
+        state = _asked([*scope, "is-active", timer.name])
+        if not state:
+            found[timer.name] = (" ".join(["systemctl", *scope, "is-active", timer.name]), False)
+        elif state != "active":
+            found[timer.name] = (" ".join(["systemctl", *scope, "enable", "--now", timer.name]), True)
         elif _asked([*scope, "is-failed", service]) == "failed":
-            found[service] = " ".join(["systemctl", *scope, "status", service])
+            found[service] = (" ".join(["systemctl", *scope, "status", service]), True)
     return found
 
 

@@ -121,8 +121,11 @@ def _timers() -> list[Check]:
     """A timer that stopped sends no reminder and starts no drill, which looks like a quiet week."""
     from ungcuu.run import schedule
 
-    still = schedule.standing_still()
-    return [entry(_("timer"), "bad", _("{name} does not run").format(name=name), fix) for name, fix in still.items()]
+    stands, silent = _("{name} does not run"), _("whether {name} runs is not known: systemd does not answer")
+    return [
+        entry(_("timer"), "bad" if known else "warn", (stands if known else silent).format(name=name), fix)
+        for name, (fix, known) in schedule.standing_still().items()
+    ]
 
 
 def _names(context: Context) -> list[Check]:
