@@ -14,12 +14,15 @@ from ungcuu.remote import site_config
 from ungcuu.remote.site_config import Token
 
 ARGUMENTS = 4000  # characters that the arguments of one call may take
-_CALL = re.compile(r"\b(?:new\s+\\?(PDO|mysqli)|(mysqli_connect))\s*\(", re.I)
+_CALL = re.compile(r"\b(?:new\s+\\?(?P<made>PDO|mysqli)|(?P<called>mysqli_connect|pg_p?connect))\s*\(", re.I)
+# The older way: a connection first, then its database.
+_CHOSEN = re.compile(r"(?:\bmysqli_select_db\s*\(\s*\$\w+\s*,|->\s*select_db\s*\()", re.I)
 _DSN = re.compile(r"(mysql|pgsql):")
 _NAMED = re.compile(r"\bdbname=([A-Za-z0-9_$-]{1,64})(?:[;\s]|$)")
 # A connection whose account stands elsewhere, such as in the settings of a framework.
 _ALONE = re.compile(r"""["'](mysql|pgsql):[^"']{0,200}?\bdbname=([A-Za-z0-9_$-]{1,64})[^"']{0,200}["']""")
 _INSIDE = re.compile(r"""\{?(\$[A-Za-z_]\w*)((?:\[["']?\w+["']?\])*)\}?""")
+_USER = re.compile(r"\buser=([^;\s]+)")
 _UNKNOWN = "\0"
 
 
@@ -43,14 +46,24 @@ def _calls(text: str, known: Mapping[str, str]) -> Iterator[list[str]]:
     for match in _CALL.finditer(text):
         given = [_value(words, known) for words in _arguments(text[match.end() : match.end() + ARGUMENTS])]
         given += [""] * (4 - len(given))
-        if (match[1] or "").lower() == "pdo":
-            engine, name = _DSN.match(given[0]), _NAMED.search(given[0])
-            user = given[1] or (re.search(r"\buser=([^;\s]+)", given[0]) or ["", ""])[1]
-            row = [engine[1], name[1], user] if engine and name else []
+        way, name = (match["made"] or match["called"]).lower(), _NAMED.search(given[0])
+        user = (_USER.search(given[0]) or ["", ""])[1]
+        if way == "pdo":
+            engine = _DSN.match(given[0])
+            row = [engine[1], name[1], given[1] or user] if engine and name else []
+        elif way.startswith("pg_"):
+            row = ["pgsql", name[1], user] if name else []
         else:
-            row = ["mysql", given[3], given[1]]
+            row = ["mysql", given[3] or _chosen(text, known), given[1]]
         if row and site_config.FORMS["name"].fullmatch(row[1]):
             yield [*row[:2], row[2] if site_config.FORMS["user"].fullmatch(row[2]) else ""]
+
+
+def _chosen(text: str, known: Mapping[str, str]) -> str:
+    """The one database that a file chooses for a connection; empty where it chooses none, or several."""
+    calls = (text[match.end() : match.end() + ARGUMENTS] for match in _CHOSEN.finditer(text))
+    names = {_value(words[0], known) for words in map(_arguments, calls)}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _arguments(text: str) -> list[list[Token]]:
