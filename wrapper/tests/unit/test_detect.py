@@ -15,6 +15,7 @@ from ungcuu.detect import detectors
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.comparison import Comparison, Policy
 from ungcuu.detect.findings import RULES, Severity, counts
+from ungcuu.detect.running import listeners
 
 
 def test_the_same_state_has_no_finding() -> None:
@@ -280,6 +281,35 @@ def test_listeners_and_processes() -> None:
         ("process.hidden", "critical"),
         ("process.website", "high"),
     }
+
+
+@pytest.mark.parametrize(
+    ("changed", "severity"),
+    [
+        ({}, "low"),
+        ({"mode": "full"}, "high"),
+        ({"port": 4444}, "high"),
+        ({"unit": "system.slice/x.service"}, "high"),
+        ({"script": "-"}, "high"),
+        ({"exe": "/usr/bin/php8.2"}, "high"),
+        ({"sha256": "b" * 64}, "high"),
+    ],
+)
+def test_the_notice_of_a_website_under_maintenance_is_no_stranger(changed: dict[str, Any], severity: str) -> None:
+    """Each scan of a host in maintenance named it as high. Seen failing without it, and with the unit's name alone."""
+    notice, unit = "/etc/ungcuu/maintenance.py", "/etc/systemd/system/ungcuu-maintenance.service"
+    door = {"proto": "tcp", "address": "::", "port": 80, "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0}
+    program = {"pid": 7, "start": "1", "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0, "deleted": False,
+               "script": notice,
+               "unit": "system.slice/ungcuu-maintenance.service"} | {
+        name: value for name, value in changed.items() if name in ("unit", "script", "exe")}  # fmt: skip # a table
+    door |= {name: value for name, value in changed.items() if name == "port"}
+    files = [file(notice, "system", sha256=changed.get("sha256", "a" * 64)), file(unit, "system", sha256="c" * 64)]
+    now = snapshot(listener=[door], process=[program], file=files)
+    known = {notice: "a" * 64, unit: "c" * 64}
+    policy = Policy("web01", ROOT, expected=known, isolation=changed.get("mode", "maintenance"))
+    (found,) = listeners(Comparison(policy, snapshot(), now))
+    assert found.severity.value == severity
 
 
 def test_code_in_an_applications_settings_is_no_mere_change() -> None:

@@ -11,6 +11,8 @@ from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import HIGH, LOW, MEDIUM, Comparison, is_expected
 from ungcuu.detect.findings import Finding
 
+# What roles/isolation puts up where it takes the website down.
+_NOTICE, _NOTICE_UNIT = "/etc/ungcuu/maintenance.py", "/etc/systemd/system/ungcuu-maintenance.service"
 _GUARDS = frozenset(
     f"{name}.service"
     for name in (
@@ -85,7 +87,7 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
         local = _is_loopback(address)
         if old is None and (port >= 32768 and proto.startswith("udp")):
             continue
-        trusted = local and row.get("exe") == "/usr/sbin/sshd"
+        trusted = (local and row.get("exe") == "/usr/sbin/sshd") or _is_notice(comparison, row, port)
         severity = LOW if trusted else MEDIUM if local or row.get("exe") == "/usr/sbin/nginx" else HIGH
         where = f"{proto} {address} port {port}"
         yield comparison.find(
@@ -97,6 +99,22 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
             expected=old.get("exe", "") if old is not None else phrase(Seen.CLOSED),
             seen=row.get("exe") or row.get("comm") or phrase(Seen.UNKNOWN_PROGRAM),
         )
+
+
+def _is_notice(comparison: Comparison, row: Row, port: int) -> bool:
+    """Whether this is the notice that stands for a website under maintenance: the files that were sent, and no other.
+
+    Somebody else's program at the same port would be of another unit, or the notice would not run.
+    """
+    if comparison.policy.isolation != "maintenance" or port not in comparison.policy.ports:
+        return False
+    runs = any(
+        one.get("unit") == f"system.slice/{_NOTICE_UNIT.rpartition('/')[2]}"
+        and one.get("script") == _NOTICE
+        and one.get("exe") == row.get("exe")
+        for one in comparison.now.processes
+    )
+    return runs and all(is_expected(comparison, path) for path in (_NOTICE, _NOTICE_UNIT))
 
 
 def _is_loopback(address: str) -> bool:
