@@ -13,6 +13,7 @@ from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Ver
 
 if TYPE_CHECKING:
     from ungcuu.watch.alerts import Alert
+    from ungcuu.watch.outside.zone import Zone
     from ungcuu.watch.round import Round
 
 _EVERY, _WEEKLY = "*:0/5", "Tue 09:30"
@@ -176,9 +177,19 @@ def _approve(context: Context) -> Result:
             (_("security headers"), ", ".join(around.headers) or "–"),
             (_("TLS, A to F"), around.grade or "–"),
             (_("addresses"), ", ".join(around.addresses) or "–"),
+            *_zone_rows(around.zone),
         ]
     )
     return Result(message=_("{host}: the page is approved as it is now").format(host=host))
+
+
+def _zone_rows(zone: Zone | None) -> list[tuple[str, str]]:
+    """What was approved of the zone in which the website's name stands."""
+    if zone is None or not zone.name:
+        return [(_("zone"), _("none was found: name servers are not watched"))]
+    titles = ((_("name servers"), zone.servers), (_("mail servers"), zone.mail), (_("certificates by"), zone.issuers))
+    rows = [(title, _("not known") if found is None else ", ".join(found) or "–") for title, found in titles]
+    return [(_("zone"), zone.name), *rows]
 
 
 def _ping(context: Context, done: list[Round]) -> dict[str, bool]:

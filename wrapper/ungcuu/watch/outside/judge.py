@@ -32,6 +32,9 @@ RULES = {
     "outside.headers": N_("security headers that the approved page had are no longer sent"),
     "outside.tls": N_("the quality of TLS is worse than it was when the page was approved"),
     "outside.addresses": N_("the name of the website leads to addresses that were not approved"),
+    "outside.name-servers": N_("the website's zone is served by name servers that were not approved, or by none"),
+    "outside.mail-servers": N_("mail to the website's zone goes to machines that were not approved, or to none"),
+    "outside.issuers": N_("other authorities than approved may issue certificates for the website's zone"),
     "outside.certificate": N_("the certificate has expired, expires soon, or names another site"),
     "outside.security-txt": N_("security.txt has expired: nobody should rely on it"),
 }
