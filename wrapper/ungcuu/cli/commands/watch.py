@@ -145,7 +145,7 @@ def _read(this: Round) -> dict[str, object] | None:
 def _approve(context: Context) -> Result:
     """Keep the health page, as a plain visitor gets it now, as what it must look like."""
     from ungcuu.core.errors import Refused
-    from ungcuu.watch.outside import asking, judge, look, surroundings
+    from ungcuu.watch.outside import appearance, asking, judge, look, surroundings
     from ungcuu.watch.outside.visitors import OTHERS, PLAIN
 
     host = context.name_of(context.host)
@@ -165,6 +165,7 @@ def _approve(context: Context) -> Result:
     features = page.first.features
     around = surroundings.around(site, page.first)
     look.approve(context.settings, host, features, around)
+    without = appearance.approve(context.settings, host, site)
     shown = {"title": features.title, "programs of": sorted(features.program_hosts), "words": len(features.words)}
     about = {"links to": sorted(features.link_hosts), "surroundings": around.document()}
     context.record("approved_page", {"path": site.path, **shown, **about}, host)
@@ -178,6 +179,10 @@ def _approve(context: Context) -> Result:
             (_("TLS, A to F"), around.grade or "–"),
             (_("addresses"), ", ".join(around.addresses) or "–"),
             *_zone_rows(around.zone),
+            (
+                _("picture"),
+                _("none: {why}").format(why=without) if without else _("kept; one an hour is compared with it"),
+            ),
         ]
     )
     return Result(message=_("{host}: the page is approved as it is now").format(host=host))

@@ -27,6 +27,7 @@ RULES = {
     "outside.hidden-pages": N_("links to pages of the site are shown to search engines alone"),
     "outside.other-text": N_("search engines are given another text than visitors"),
     "outside.not-approved": N_("the page is no longer the one that was approved"),
+    "outside.picture": N_("the page looks different from the one that was approved"),
     "outside.new-programs": N_("the page loads programs of machines that the approved page did not"),
     "outside.new-links": N_("the page links to machines to which the approved page did not"),
     "outside.headers": N_("security headers that the approved page had are no longer sent"),
