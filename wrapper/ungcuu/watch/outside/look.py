@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu.core.atomic import put_json
+from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.clock import now
 from ungcuu.core.errors import ControllerFault, StepFailed
 from ungcuu.core.i18n import _
@@ -198,4 +198,6 @@ def load_approved(settings: Settings, host: str) -> Approved | None:
 def approve(settings: Settings, host: str, features: Features, around: Surroundings) -> Path:
     """Keep the page as it is now, and what surrounds it, as the approved one."""
     document = {"format": 1, "time": now(), "features": features.document(), "surroundings": around.document()}
-    return put_json(approved_path(settings, host), document)
+    path = approved_path(settings, host)
+    make_private(path.parent)  # nothing else may be known of the host yet
+    return put_json(path, document)
