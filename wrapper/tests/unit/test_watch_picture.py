@@ -52,10 +52,9 @@ class Page(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[Web]:
-    server = Web()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Web() as server:
+        yield server
+        server.shutdown()
 
 
 @pytest.fixture
