@@ -224,7 +224,7 @@ class ActionModule(DocumentedAction):
             row["name"]: new_account_secrets(row) for row in answer["accounts"][:50] if _NAME.fullmatch(row["name"])
         }
         if not fresh:
-            return {"changed": False, "left": left, "ungcuu": []}
+            return {"changed": False, "left": left, "ungcuu": [_rotated([], left)] if left else []}
         known = store.read()
         store.write(known | {"pending_accounts": fresh, "pending_since": _now()})
         sent = [{"name": name} | {k: v for k, v in row.items() if k != "private_key"} for name, row in fresh.items()]
