@@ -194,6 +194,25 @@ def test_a_parser_that_complains_of_everything_ends(
     assert (len(found[0]["detail"]["names"]), found[0]["detail"]["more"]) == (20, 40)
 
 
+@pytest.mark.parametrize("status", [255, 0])
+def test_a_parser_that_dies_is_a_finding(
+    status: int, site: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What had not reached it was written once more when its input was closed. Seen failing: the whole check ended."""
+    (tmp_path / "root").mkdir()
+    for number in range(3000):
+        (tmp_path / "root" / f"{number}.php").write_bytes(b"<?php\n" + b" " * 100)
+    real = subprocess.Popen
+    code = f"import sys\nsys.stdin.buffer.readline()\nsys.stderr.write('out of memory')\nsys.exit({status})\n"
+
+    def start(_command: object, **options: Any) -> Any:
+        return real([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(site.check.subprocess, "Popen", start)
+    found = site.check._syntax(tmp_path / "root")
+    assert (found["passed"], found["detail"]) == (False, {"code": "parser_stopped", "said": "out of memory"})
+
+
 def test_a_tree_of_any_depth_is_walked(site: SimpleNamespace, tmp_path: Path) -> None:
     """A backup chooses how deep it is; the check ended with Python's own limit, and no answer."""
     here = os.open(tmp_path, os.O_RDONLY)
