@@ -247,7 +247,7 @@ class ActionModule(DocumentedAction):
         lines = str(done.get("stdout", ""))[-_MOST_BYTES:].strip().splitlines()
         try:
             document = json.loads(lines[-1]) if lines else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             document = {}
         answer: dict[str, Any] = document if isinstance(document, dict) else {}
         if answer.get("event") != "done":
