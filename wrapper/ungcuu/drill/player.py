@@ -14,6 +14,7 @@ contain = named → contained and proven; recover = contained → the site serve
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,7 +139,6 @@ class Drill:
         """Make the hosts what an operator has before an incident: hardened, backed up, recorded, watched."""
         self._close_left()
         self._verb("harden", self.host)
-        # A baseline of an earlier machine may still be known: the new one, signed next, is what the point is judged by.
         self._verb("backup", self.host, codes=_FOUND)
         self._verb("baseline", self.host)
         self._verb("watch", "approve", self.host)
@@ -147,10 +147,10 @@ class Drill:
     def _close_left(self) -> None:
         """End what drills left that failed or were killed: their hosts are gone.
 
-        An open case bars a baseline of the new hosts, and an alert that is known already is not raised by them.
+        An open case bars a baseline of the new hosts, an alert that is known already is not raised by them, and one
+        that was isolated would count as isolated still.
         """
-        for known in (self.state / "hosts").glob("*/watch.json"):
-            known.unlink()
+        shutil.rmtree(self.state / "hosts", ignore_errors=True)
         if any((self.state / "cases").glob("UC-*")):
             for row in self._verb("case", "list")["cases"]:
                 if row["phase"] != "closed":
