@@ -167,6 +167,18 @@ def quarantine_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     return Scenario({"paths": ["/var/www/portal/x.php"]}, changes=True, variables=variables, state=lambda: list(taken))
 
 
+def passwords_of_all(folder: Path) -> dict[str, Any]:
+    """What `rotate_credentials` is asked for where every account gets a new password."""
+    return {
+        "what": "accounts",
+        "accounts": [],
+        "keep": ["ungcuu"],
+        "state": str(folder),
+        "store": str(folder / "secrets.yml"),
+        "store_password": str(folder / "password"),
+    }
+
+
 @scenario
 def rotate_credentials(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
     rotated: list[str] = []
@@ -181,15 +193,7 @@ def rotate_credentials(tmp_path: Path, _: pytest.MonkeyPatch) -> Scenario:
             answer["accounts"] = [{"name": "mai", "proofs": []}]
         return {"stdout": json.dumps(answer)}
 
-    arguments = {
-        "what": "accounts",
-        "accounts": [],
-        "keep": ["ungcuu"],
-        "state": str(tmp_path),
-        "store": str(tmp_path / "secrets.yml"),
-        "store_password": str(tmp_path / "password"),
-    }
-    return Scenario(arguments, host, changes=True, state=lambda: list(rotated))
+    return Scenario(passwords_of_all(tmp_path), host, changes=True, state=lambda: list(rotated))
 
 
 @scenario

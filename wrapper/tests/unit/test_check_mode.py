@@ -19,7 +19,7 @@ from typing import Any
 import plugin_runs
 import pytest
 from plugin_runs import NAMES, Host, answering
-from plugin_scenarios import GROUP, SCENARIOS, dropins_here, file_of, people
+from plugin_scenarios import GROUP, SCENARIOS, dropins_here, file_of, passwords_of_all, people
 
 from ungcuu.remote import accounts, code_owner
 
@@ -159,14 +159,7 @@ def test_an_unlock_and_a_release_are_foretold(tmp_path: Path, monkeypatch: pytes
 
 
 def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
-    arguments = {
-        "what": "accounts",
-        "accounts": [],
-        "keep": ["ungcuu"],
-        "state": str(tmp_path),
-        "store": str(tmp_path / "secrets.yml"),
-        "store_password": str(tmp_path / "password"),
-    }
+    arguments = passwords_of_all(tmp_path)
     nobody = {"stdout": json.dumps({"event": "done", "accounts": [], "left": []})}
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
 

@@ -49,3 +49,14 @@ def test_a_session_is_gone_when_the_intruder_noted_its_end(note: dict[str, Any],
         mock.patch.object(stage, "eventually", lambda look, *_: look()),
     ):
         assert one.gone(Effect("held", "contain", session="held")) is gone
+
+
+@pytest.mark.parametrize(
+    ("said", "gone"), [(b"no\n", True), (b"yes\n", False), (b"", False), (b"sh: not found", False)]
+)
+@pytest.mark.parametrize("place", [{"file": "/var/www/portal/x.php", "has": "M"}, {"process": "xmrig"}])
+def test_a_host_that_does_not_answer_proves_nothing_gone(place: dict[str, str], said: bytes, *, gone: bool) -> None:
+    """Seen failing with any answer but "yes" taken for "no": a host that was down had neither file nor process."""
+    one = staged()
+    with mock.patch.object(one, "execute", return_value=mock.Mock(stdout=said)):
+        assert one.gone(Effect("a plant", "eradicate", **place)) is gone

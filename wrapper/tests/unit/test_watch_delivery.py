@@ -24,7 +24,7 @@ from ungcuu.watch import alerts, notice, store
 from ungcuu.watch.alerts import Sight
 from ungcuu.watch.choices import Choices
 from ungcuu.watch.delivery import Delivery, send
-from ungcuu.watch.message import compose, trial
+from ungcuu.watch.message import Message, compose, trial
 
 EVIL = "/var/www/\x1b[31mhttp://evil.example/\u202e<a href='x'>@all www.evil.example\nnext"
 SECRET = "Kh0ngChoAiBiet"
@@ -191,3 +191,36 @@ def test_a_damaged_file_is_named(settings: Settings) -> None:
     path.write_text('{"alerts": [{}]}')
     with pytest.raises(ControllerFault, match=r"watch\.json"):
         store.load(settings, "web01")
+
+
+def test_how_the_page_differs_is_seen_in_the_mail(
+    settings: Settings, mailbox: tuple[str, _Mailbox], hook: _Hook
+) -> None:
+    address, box = mailbox
+    row = Sight("p1", "web01", "outside", "outside.picture", "medium", "a title", "/: 60 %")
+    with store.changing(settings, "web01") as known:
+        known.alerts, _raised = alerts.merge(known.alerts, [row], set(), now())
+    (settings.host_dir("web01") / "page_difference.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert [sent.delivery.ok for sent in notice.dispatch(settings, "web01", Choices((address, hook.address)))] == [
+        True
+    ] * 2
+    (mail,) = box.mails
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["page_difference.png"]
+    assert "p1" in mail.get_body(("plain",)).get_content()
+
+
+def test_a_server_that_takes_no_pictures_gets_the_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Seen failing with one try: the alert was not delivered at all."""
+    from apprise.plugins.custom_json import NotifyJSON
+
+    tried: list[object] = []
+
+    def notify(_self: object, *, attach: object, **_words: object) -> bool:
+        tried.append(attach)
+        return attach is None
+
+    monkeypatch.setattr(NotifyJSON, "notify", notify)
+    shown = tmp_path / "page.png"
+    shown.write_bytes(b"x")
+    assert send("json://127.0.0.1/hook", Message("t", "x", (shown,))).ok
+    assert tried == [[str(shown)], None]

@@ -9,10 +9,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.terminal import clean
 from ungcuu.watch.message import Message
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 INVALID, REFUSED = "invalid", "refused"
 _WORDS = {
@@ -54,10 +58,21 @@ def send(address: str, message: Message) -> Delivery:
         if target is None:
             return Delivery(kind, INVALID)
         try:
-            taken = target.notify(body=message.text, title=message.title, body_format=apprise.NotifyFormat.TEXT)
+            taken = _taken(target, message, [str(path) for path in message.pictures if path.is_file()])
         except Exception:  # whatever a plugin raises on what a server answers; the text may hold the address
             taken = False
-    return Delivery(kind, "" if taken is True else REFUSED)
+    return Delivery(kind, "" if taken else REFUSED)
+
+
+def _taken(target: NotifyBase, message: Message, pictures: list[str]) -> bool:
+    """Whether it was taken; a server that does not take pictures gets the words alone."""
+    from apprise import NotifyFormat
+
+    for attached in (pictures, []) if pictures else ([],):
+        words = {"body": message.text, "title": message.title, "body_format": NotifyFormat.TEXT}
+        if target.notify(**words, attach=attached or None) is True:
+            return True
+    return False
 
 
 @contextmanager

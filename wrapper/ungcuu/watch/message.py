@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from ungcuu.core.clock import parse_time
 from ungcuu.core.i18n import N_, _
@@ -36,10 +37,11 @@ _SURE = {
 
 @dataclass(frozen=True)
 class Message:
-    """One notification: a line for its title and a plain text."""
+    """One notification: a line for its title, a plain text, and pictures (PNG files) that go with it."""
 
     title: str
     text: str
+    pictures: tuple[Path, ...] = ()
 
 
 def compose(host: str, alerts: Sequence[Alert], tier: str) -> Message:

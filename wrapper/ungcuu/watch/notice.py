@@ -6,9 +6,10 @@ controller that dies in between sends a message twice rather than never.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ungcuu.core.i18n import in_language
 from ungcuu.core.settings import Settings
@@ -17,6 +18,7 @@ from ungcuu.watch.alerts import TIERS, Alert
 from ungcuu.watch.choices import Choices
 from ungcuu.watch.delivery import Delivery, send
 from ungcuu.watch.message import Message, compose
+from ungcuu.watch.outside.appearance import difference_path
 
 Send = Callable[[str, Message], Delivery]
 
@@ -56,13 +58,19 @@ def dispatch(
         for number, address in enumerate(choices.of_tier(tier), 1):
             if rows := alerts.due(known.values(), choices, tier, number, now):
                 with in_language(choices.language):
-                    message = compose(host, rows, tier)
+                    message = replace(compose(host, rows, tier), pictures=_pictures(settings, rows))
                 ids = tuple(one.sight.id for one in rows)
                 sent.append(Sent(tier, number, ids, send(address, message)))
     if any(row.delivery.ok for row in sent):
         with store.changing(settings, host) as present:
             _mark(present.alerts, sent, now)
     return sent
+
+
+def _pictures(settings: Settings, rows: Sequence[Alert]) -> tuple[Path, ...]:
+    """Where it is seen how a page differs from the approved one."""
+    hosts = dict.fromkeys(one.sight.host for one in rows if one.sight.rule == "outside.picture")
+    return tuple(difference_path(settings, host) for host in hosts)
 
 
 def _mark(present: dict[str, Alert], sent: list[Sent], now: datetime) -> None:

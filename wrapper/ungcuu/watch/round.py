@@ -32,6 +32,7 @@ from ungcuu.watch.choices import Choices, from_facts
 from ungcuu.watch.explained import explain, needed, own_times
 from ungcuu.watch.logs.look import LogView
 from ungcuu.watch.logs.look import look as look_at_logs
+from ungcuu.watch.outside import appearance
 from ungcuu.watch.outside.asking import Site
 from ungcuu.watch.outside.look import View, look, site_of, together
 from ungcuu.watch.rehearsal import named
@@ -210,6 +211,8 @@ def _view(context: Context, host: str, site: Site, notes: dict[str, Any]) -> Vie
         return View(why=error.what)
     if not view.why:
         notes[key] = view.again
+        looks = f"picture {name}"
+        notes[looks] = appearance.compare(context.settings, name, site, notes.get(looks) or {}, view)
     return view
 
 

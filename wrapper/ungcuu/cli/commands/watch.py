@@ -13,6 +13,7 @@ from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Ver
 
 if TYPE_CHECKING:
     from ungcuu.watch.alerts import Alert
+    from ungcuu.watch.outside.zone import Zone
     from ungcuu.watch.round import Round
 
 _EVERY, _WEEKLY = "*:0/5", "Tue 09:30"
@@ -144,7 +145,7 @@ def _read(this: Round) -> dict[str, object] | None:
 def _approve(context: Context) -> Result:
     """Keep the health page, as a plain visitor gets it now, as what it must look like."""
     from ungcuu.core.errors import Refused
-    from ungcuu.watch.outside import asking, judge, look, surroundings
+    from ungcuu.watch.outside import appearance, asking, judge, look, surroundings
     from ungcuu.watch.outside.visitors import OTHERS, PLAIN
 
     host = context.name_of(context.host)
@@ -164,6 +165,7 @@ def _approve(context: Context) -> Result:
     features = page.first.features
     around = surroundings.around(site, page.first)
     look.approve(context.settings, host, features, around)
+    without = appearance.approve(context.settings, host, site)
     shown = {"title": features.title, "programs of": sorted(features.program_hosts), "words": len(features.words)}
     about = {"links to": sorted(features.link_hosts), "surroundings": around.document()}
     context.record("approved_page", {"path": site.path, **shown, **about}, host)
@@ -176,9 +178,23 @@ def _approve(context: Context) -> Result:
             (_("security headers"), ", ".join(around.headers) or "–"),
             (_("TLS, A to F"), around.grade or "–"),
             (_("addresses"), ", ".join(around.addresses) or "–"),
+            *_zone_rows(around.zone),
+            (
+                _("picture"),
+                _("none: {why}").format(why=without) if without else _("kept; one an hour is compared with it"),
+            ),
         ]
     )
     return Result(message=_("{host}: the page is approved as it is now").format(host=host))
+
+
+def _zone_rows(zone: Zone | None) -> list[tuple[str, str]]:
+    """What was approved of the zone in which the website's name stands."""
+    if zone is None or not zone.name:
+        return [(_("zone"), _("none was found: name servers are not watched"))]
+    titles = ((_("name servers"), zone.servers), (_("mail servers"), zone.mail), (_("certificates by"), zone.issuers))
+    rows = [(title, _("not known") if found is None else ", ".join(found) or "–") for title, found in titles]
+    return [(_("zone"), zone.name), *rows]
 
 
 def _ping(context: Context, done: list[Round]) -> dict[str, bool]:

@@ -119,11 +119,16 @@ def _compare_surroundings(
         text = _("headers, TLS and addresses: approve the page again (ungcuu watch approve {host})")
         view.unseen.append(text.format(host=host))
         return
-    present = surroundings.around(site, front)
+    present = surroundings.around(site, front, before)
     view.grade = present.grade
     view.sights += surroundings.worse(host, before, present)
     if before.addresses and not present.addresses:
         view.unseen.append(_("the addresses of {name}: this controller could not resolve it").format(name=site.name))
+    if before.zone is None:
+        view.unseen.append(_("name servers: approve the page again (ungcuu watch approve {host})").format(host=host))
+    elif before.zone.name and (silent := present.zone.silent if present.zone else []):
+        text = _("records of {zone}: the resolver did not answer ({kinds})")
+        view.unseen.append(text.format(zone=before.zone.name, kinds=", ".join(silent)))
 
 
 def _front(site: asking.Site) -> judge.Looked:

@@ -1,6 +1,7 @@
-"""What surrounds the page: security headers, the quality of TLS, the addresses of its name; compared with the approved.
+"""What surrounds the page: security headers, the quality of TLS, addresses and zone of its name.
 
-A person approves them with the page. What is worse than then is found; what was never good is a matter for ``audit``.
+A person approves them with the page, and later ones are compared with these. What is worse than then is found; what was
+never good is a matter for ``audit``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from ungcuu.remote import page
 from ungcuu.watch.alerts import Sight
-from ungcuu.watch.outside import judge
+from ungcuu.watch.outside import judge, zone
 from ungcuu.watch.outside.asking import SECONDS, Answer, Site
+from ungcuu.watch.outside.zone import Zone
 
 GRADES = "ABCF"
 _RESOLVE = 5.0
@@ -29,6 +31,7 @@ class Surroundings:
     headers: tuple[str, ...] = ()
     grade: str = ""
     addresses: tuple[str, ...] = ()
+    zone: Zone | None = None  # None where it was approved before zones were looked at
 
     def document(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -41,12 +44,14 @@ def from_document(row: Mapping[str, Any]) -> Surroundings:
     Raises:
         KeyError, TypeError: It is something else.
     """
-    return Surroundings(tuple(map(str, row["headers"])), str(row["grade"]), tuple(map(str, row["addresses"])))
+    known = zone.from_document(row["zone"]) if row.get("zone") is not None else None
+    return Surroundings(tuple(map(str, row["headers"])), str(row["grade"]), tuple(map(str, row["addresses"])), known)
 
 
-def around(site: Site, front: Answer) -> Surroundings:
-    """Look at what surrounds the page that a plain visitor got."""
-    return Surroundings(front.headers, _grade(site, front), _addresses(site.name))
+def around(site: Site, front: Answer, before: Surroundings | None = None) -> Surroundings:
+    """Look at what surrounds the page that a plain visitor got; ``before`` is what was approved."""
+    known = before.zone.name if before and before.zone else ""
+    return Surroundings(front.headers, _grade(site, front), _addresses(site.name), zone.look(site.name, known))
 
 
 def worse(host: str, before: Surroundings, now: Surroundings) -> Iterator[Sight]:
@@ -58,6 +63,8 @@ def worse(host: str, before: Surroundings, now: Surroundings) -> Iterator[Sight]
         yield judge.sight(host, "outside.tls", severity, place)
     if before.addresses and (new := sorted({*now.addresses} - {*before.addresses})):
         yield judge.sight(host, "outside.addresses", "high", ", ".join(new))
+    if before.zone and now.zone:
+        yield from zone.worse(host, before.zone, now.zone)
 
 
 def _grade(site: Site, front: Answer) -> str:
