@@ -26,15 +26,15 @@ _TRIES = 20
 
 
 @contextmanager
-def private_folder(*parts: str) -> Iterator[Path]:
+def private_folder(*parts: str, base: Path | None = None) -> Iterator[Path]:
     """Give a folder of this work alone, in memory where the system offers that, and remove it afterwards.
 
-    ``parts`` are folders to make in it, mode 0700.
+    ``parts`` are folders to make in it, mode 0700. ``base``: where it is made instead.
 
     Raises:
         OSError: it can't be made.
     """
-    base = _base()
+    base = base or _base()
     remove_left(base)
     folder, lock = _make(base)
     try:
@@ -87,7 +87,7 @@ def _is_taken(folder: Path) -> bool:
 def _is_left(folder: Path) -> bool:
     """Remove a folder if it is ours, its maker is dead and no process works in it; the answer says whether."""
     facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o077:
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o066:
         return False
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:

@@ -57,10 +57,7 @@ def send(address: str, message: Message) -> Delivery:
         target = apprise.Apprise.instantiate(address, suppress_exceptions=True)
         if target is None:
             return Delivery(kind, INVALID)
-        try:
-            taken = _taken(target, message, [str(path) for path in message.pictures if path.is_file()])
-        except Exception:  # whatever a plugin raises on what a server answers; the text may hold the address
-            taken = False
+        taken = _taken(target, message, [str(path) for path in message.pictures if path.is_file()])
     return Delivery(kind, "" if taken else REFUSED)
 
 
@@ -70,7 +67,11 @@ def _taken(target: NotifyBase, message: Message, pictures: list[str]) -> bool:
 
     for attached in (pictures, []) if pictures else ([],):
         words = {"body": message.text, "title": message.title, "body_format": NotifyFormat.TEXT}
-        if target.notify(**words, attach=attached or None) is True:
+        try:
+            taken = target.notify(**words, attach=attached or None)
+        except Exception:  # whatever a plugin raises on what a server answers; the text may hold the address
+            taken = False
+        if taken is True:
             return True
     return False
 

@@ -22,6 +22,7 @@ from ungcuu.core.atomic import held, make_private
 from ungcuu.core.clock import format_time, now, parse_time
 from ungcuu.core.errors import InventoryError, Locked, UngcuuError
 from ungcuu.core.i18n import _
+from ungcuu.core.settings import Settings
 from ungcuu.hosts import ssh
 from ungcuu.run import locks, website_runs
 from ungcuu.run.ledger import Recorder, open_ledger
@@ -39,6 +40,7 @@ from ungcuu.watch.rehearsal import named
 
 FULL_EVERY = timedelta(hours=1)  # database, accounts and processes have no marks: a full scan looks at them
 BLIND_AFTER = 2
+_PICTURE = "picture "  # and the website: what its last picture showed, in the notes
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Round:
     """What one round did. ``looked``: the sources of alerts that were looked at whole. ``why`` it could not look.
 
     ``partly``: the host was scanned, and did not report everything; the next round scans again. ``accepted``: what a
-    person accepted for as long as today, which raises no alert.
+    person accepted for as long as today, which raises no alert. ``answering``: the websites that gave a page.
     """
 
     host: str
@@ -60,6 +62,7 @@ class Round:
     accepted: list[dict[str, Any]] = field(default_factory=list)
     logs: LogView | None = None
     outside: View | None = None
+    answering: list[tuple[str, Site]] = field(default_factory=list)
     seen: list[Sight] = field(default_factory=list)
     raised: list[Alert] = field(default_factory=list)
     sent: list[notice.Sent] = field(default_factory=list)
@@ -132,7 +135,17 @@ def _go(context: Context, host: str, full: bool) -> Round:
     _notify(context, this, choices, ledger)
     with store.changing(context.settings, host) as known:
         known.rounds.append(this.row())
+    _take_pictures(context.settings, this)
     return this
+
+
+def _take_pictures(settings: Settings, this: Round) -> None:
+    """Look at the pages of the websites where that is due; the next round says what was seen."""
+    for name, site in this.answering:
+        kept = store.load(settings, this.host).notes.get(_PICTURE + name) or {}
+        found = appearance.look(settings, name, site, kept)
+        with store.changing(settings, this.host) as known:
+            known.notes[_PICTURE + name] = found
 
 
 def _look(parts: Sequence[Context], this: Round, notes: dict[str, Any], full: bool) -> None:
@@ -194,6 +207,10 @@ def _look_from_outside(parts: Sequence[Context], this: Round, notes: dict[str, A
         this.outside = View(why=_("the host is isolated"))
         return
     views = [_view(one, this.host, site, notes) for one, site in sites]
+    answering = (not view.why and all(sight.rule != "outside.silent" for sight in view.sights) for view in views)
+    this.answering = [
+        (one.name_of(this.host), site) for (one, site), good in zip(sites, answering, strict=True) if good
+    ]
     this.outside = views[0] if len(views) == 1 else together(views)
     this.seen += this.outside.sights
     if this.outside.whole:
@@ -211,8 +228,7 @@ def _view(context: Context, host: str, site: Site, notes: dict[str, Any]) -> Vie
         return View(why=error.what)
     if not view.why:
         notes[key] = view.again
-        looks = f"picture {name}"
-        notes[looks] = appearance.compare(context.settings, name, site, notes.get(looks) or {}, view)
+        appearance.known(context.settings, name, site, notes.get(_PICTURE + name) or {}, view)
     return view
 
 

@@ -191,7 +191,9 @@ def _approve(context: Context) -> Result:
 def _zone_rows(zone: Zone | None) -> list[tuple[str, str]]:
     """What was approved of the zone in which the website's name stands."""
     if zone is None or not zone.name:
-        return [(_("zone"), _("none was found: name servers are not watched"))]
+        unasked = zone is None or zone.silent
+        none, silent = _("none was found: name servers are not watched"), _("not known: the resolver did not answer")
+        return [(_("zone"), silent if unasked else none)]
     titles = ((_("name servers"), zone.servers), (_("mail servers"), zone.mail), (_("certificates by"), zone.issuers))
     rows = [(title, _("not known") if found is None else ", ".join(found) or "–") for title, found in titles]
     return [(_("zone"), zone.name), *rows]

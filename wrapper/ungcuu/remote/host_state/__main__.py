@@ -104,6 +104,7 @@ def main() -> None:
         except OutOfTimeError:
             emit("limit", section=name)
         except Exception as problem:
-            emit("failed", section=name, why=type(problem).__name__)
+            silent = type(problem) is LookupError  # what must be there gave nothing
+            emit("failed", section=name, why="no-answer" if silent else type(problem).__name__)
         emit("section", name=name, seconds=round(time.monotonic() - begun, 3))
     emit("end", seconds=round(time.monotonic() - STARTED, 2), time=int(time.time()))

@@ -1,6 +1,7 @@
 """Whether the health page still looks as it did when a person approved it: a picture once an hour.
 
-It costs some seconds, by which no other alert may come later: what the last one showed holds until the next.
+One takes some seconds, by which no other alert may come later: it is taken at the end of a round, and the next rounds
+say what it showed until there is another one.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from ungcuu.watch.outside.look import View
 
 EVERY, AFTER_A_FINDING = timedelta(hours=1), timedelta(minutes=10)
-_SILENT = "outside.silent"
 
 
 def approved_path(settings: Settings, host: str) -> Path:
     """Return where the picture of the approved page is kept."""
-    return settings.host_dir(host) / "approved_page.png"
+    return settings.host_dir(host) / "approved_page.png"  # beside approved_page.json
 
 
 def difference_path(settings: Settings, host: str) -> Path:
@@ -37,41 +37,53 @@ def difference_path(settings: Settings, host: str) -> Path:
 def approve(settings: Settings, host: str, site: Site) -> str:
     """Keep a picture of the page as it is now as the approved one; return why there is none, empty where there is."""
     path = approved_path(settings, host)
-    make_private(path.parent)
-    path.unlink(missing_ok=True)  # that of an earlier page must not stand for this one
     try:
+        make_private(path.parent)
+        path.unlink(missing_ok=True)  # that of an earlier page must not stand for this one
         put(path, picture.take(site))
-    except picture.NoPictureError as error:
+    except (picture.NoPictureError, OSError) as error:
         return str(error)
     return ""
 
 
-def compare(settings: Settings, host: str, site: Site, kept: Mapping[str, Any], view: View) -> dict[str, Any]:
-    """Compare the page with its approved picture where that is due, into ``view``; return what to keep for later.
-
-    ``kept`` is what the last round returned.
-    """
+def known(settings: Settings, host: str, site: Site, kept: Mapping[str, Any], view: View) -> None:
+    """Add to ``view`` what the last picture showed, and why none could be taken; ``kept`` is what :func:`look` gave."""
     path = approved_path(settings, host)
     if not path.is_file():
-        if picture.program() and (settings.host_dir(host) / "approved_page.json").is_file():
+        if picture.program() and path.with_suffix(".json").is_file():
             view.unseen.append(_("its picture: approve the page again (ungcuu watch approve {host})").format(host=host))
+        return
+    last = _of_this(path, kept)
+    if why := last.get("why"):
+        view.unseen.append(_("its picture: {why}").format(why=why))
+    if differs := last.get("differs"):
+        view.sights.append(judge.sight(host, "outside.picture", "medium", f"{site.path}: {differs} %", site.path))
+
+
+def look(settings: Settings, host: str, site: Site, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a picture and compare it where that is due; return what to keep for the next rounds.
+
+    It takes some seconds, up to a minute and a half: after everything that an alert could wait for.
+    """
+    path, now = approved_path(settings, host), datetime.now(UTC)
+    if not path.is_file():
         return {}
-    differs, now = int(kept.get("differs") or 0), datetime.now(UTC)
-    pause = AFTER_A_FINDING if differs else EVERY
-    last = parse_time(str(kept["time"])) if kept else datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    if now - last >= pause:
-        try:
-            if any(one.rule == _SILENT for one in view.sights):
-                raise picture.NoPictureError(_("the website does not answer"))
-            differs = _differs(settings, host, site, path.read_bytes())
-            kept = {"time": format_time(now), "differs": differs}
-        except (picture.NoPictureError, OSError) as error:
-            view.unseen.append(_("its picture: {why}").format(why=error))
-            view.whole = view.whole and not differs
-    if differs:
-        place = f"{site.path}: {differs} %"
-        view.sights.append(judge.sight(host, "outside.picture", "medium", place, site.path))
-    return dict(kept)
+    last = _of_this(path, kept)
+    tried = parse_time(str(last["time"])) if last else datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    differs = int(last.get("differs") or 0)
+    if now - tried < (AFTER_A_FINDING if differs else EVERY):
+        return dict(last)
+    try:
+        found: dict[str, Any] = {"differs": _differs(settings, host, site, path.read_bytes())}
+    except (picture.NoPictureError, OSError) as error:
+        found = {"differs": differs, "why": str(error)}  # what was seen before is not disproven
+    return {"time": format_time(now), **found}
+
+
+def _of_this(path: Path, kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was kept about this approved picture; nothing where it was another one."""
+    made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return kept if kept and parse_time(str(kept["time"])) >= made.replace(microsecond=0) else {}
 
 
 def _differs(settings: Settings, host: str, site: Site, before: bytes) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ungcuu.core.atomic import put_json
+from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.clock import now
 from ungcuu.core.errors import ControllerFault, StepFailed
 from ungcuu.core.i18n import _
@@ -21,6 +21,7 @@ from ungcuu.watch.outside import asking, judge, surroundings, vantage
 from ungcuu.watch.outside.features import Features, from_document
 from ungcuu.watch.outside.surroundings import Surroundings
 from ungcuu.watch.outside.visitors import GOOGLEBOT, OTHERS, PLAIN
+from ungcuu.watch.outside.zone import not_compared
 
 SAMPLE = 4  # pages of the sitemap in one round
 _AGAIN = 8  # pages that had a finding, to be asked for again: only a look may say that it has gone
@@ -90,8 +91,8 @@ def look(settings: Settings, host: str, site: asking.Site, again: list[str], oth
         view.unseen.append(_("the approved page: none was approved (ungcuu watch approve {host})").format(host=host))
     else:
         view.sights += judge.changed(host, front, approved.features)
-        _compare_surroundings(host, site, front.first, approved.surroundings, view)
-    seen = other is None or _from_elsewhere(host, site, front, other, view)
+    seen = approved is None or _compare_surroundings(host, site, front.first, approved.surroundings, view)
+    seen = (other is None or _from_elsewhere(host, site, front, other, view)) and seen
     view.whole = _sample(host, site, again, view) and seen
     security_txt = asking.ask(site, "/.well-known/security.txt", PLAIN)
     view.sights += judge.ending(host, asking.certificate(site), security_txt, datetime.now(UTC))
@@ -112,23 +113,31 @@ def _from_elsewhere(host: str, site: asking.Site, front: judge.Looked, other: ss
 
 def _compare_surroundings(
     host: str, site: asking.Site, front: asking.Answer, before: Surroundings | None, view: View
-) -> None:
+) -> bool:
+    """Compare what surrounds the page; whether all that was approved could be looked at."""
     if front.status != 200:
-        return
+        return before is None
+    again = _("approve the page again (ungcuu watch approve {host})").format(host=host)
     if before is None:
-        text = _("headers, TLS and addresses: approve the page again (ungcuu watch approve {host})")
-        view.unseen.append(text.format(host=host))
-        return
+        view.unseen.append(_("headers, TLS and addresses: {what}").format(what=again))
+        return True
     present = surroundings.around(site, front, before)
     view.grade = present.grade
     view.sights += surroundings.worse(host, before, present)
-    if before.addresses and not present.addresses:
+    whole = not before.addresses or bool(present.addresses)
+    if not whole:
         view.unseen.append(_("the addresses of {name}: this controller could not resolve it").format(name=site.name))
-    if before.zone is None:
-        view.unseen.append(_("name servers: approve the page again (ungcuu watch approve {host})").format(host=host))
-    elif before.zone.name and (silent := present.zone.silent if present.zone else []):
+    if before.zone is None or present.zone is None:
+        view.unseen.append(_("name servers: {what}").format(what=again))
+        return whole
+    silent, unapproved = not_compared(before.zone, present.zone)
+    if silent:
         text = _("records of {zone}: the resolver did not answer ({kinds})")
-        view.unseen.append(text.format(zone=before.zone.name, kinds=", ".join(silent)))
+        view.unseen.append(text.format(zone=before.zone.name or site.name, kinds=", ".join(silent)))
+    if unapproved:
+        text = _("records of {zone} ({kinds}): {what}")
+        view.unseen.append(text.format(zone=present.zone.name, kinds=", ".join(unapproved), what=again))
+    return whole and not silent
 
 
 def _front(site: asking.Site) -> judge.Looked:
@@ -198,4 +207,6 @@ def load_approved(settings: Settings, host: str) -> Approved | None:
 def approve(settings: Settings, host: str, features: Features, around: Surroundings) -> Path:
     """Keep the page as it is now, and what surrounds it, as the approved one."""
     document = {"format": 1, "time": now(), "features": features.document(), "surroundings": around.document()}
-    return put_json(approved_path(settings, host), document)
+    path = approved_path(settings, host)
+    make_private(path.parent)  # nothing else may be known of the host yet
+    return put_json(path, document)

@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,8 +33,10 @@ from ungcuu.watch.outside.asking import Site
 
 BRIGHTNESS, COURSE = 0.15, 0.35  # shares from which on it is another page
 WIDTH, HEIGHT = 1280, 1600  # pixels
-_TIME, _SETTLED = 60, 8000  # seconds for all, milliseconds of its own clock for what a page does by itself
+_TIME = 40  # seconds for all
+_LOADED, _SETTLED = 15_000, 8000  # milliseconds: a page that never ends is taken as it is; for what one does by itself
 _LARGEST = 20 << 20  # bytes
+_HOME = "home"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable")
 _QUIET = (
@@ -41,11 +44,17 @@ _QUIET = (
     "--mute-audio", "--disable-sync", "--disable-background-networking", "--disable-component-update",
     "--disable-extensions", "--disable-quic", "--no-pings", "--disable-dev-shm-usage", "--deny-permission-prompts",
     "--force-device-scale-factor=1",
+    # Rules for names do not hold for what a page sends by WebRTC: without this it could reach this network by UDP.
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
 )  # fmt: skip # a table
 
 
 class NoPictureError(Exception):
     """Why there is no picture, in words."""
+
+
+class _EndlessError(NoPictureError):
+    """Chromium did not end: another door of the same website would take as long."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,8 @@ def take(site: Site) -> bytes:
     for scheme, port in page.doors(list(site.ports)):
         try:
             return _taken(site, address, scheme, port)
+        except _EndlessError:
+            raise
         except NoPictureError as error:
             why = error
     raise why
@@ -93,9 +104,9 @@ def _taken(site: Site, address: str, scheme: str, port: int) -> bytes:
     rules = ", ".join([*(f"MAP {name} {where}" for name in sorted(site.names)), "MAP * ~NOTFOUND"])
     name = site.name if port == page.USUAL[scheme] else f"{site.name}:{port}"
     with _folder() as folder:
-        shot = folder / "page.png"
+        shot = folder / _HOME / "page.png"
         words = [f"--host-resolver-rules={rules}", "--ignore-certificate-errors", f"--window-size={WIDTH},{HEIGHT}"]
-        words += [f"--virtual-time-budget={_SETTLED}", f"--screenshot={shot}", "--lang=vi"]
+        words += [f"--timeout={_LOADED}", f"--virtual-time-budget={_SETTLED}", f"--screenshot={shot}", "--lang=vi"]
         _run(folder, [*words, f"{scheme}://{name}{quote(site.path, safe='/?&=%:;,+@~')}"])
         return _read(shot)  # of a page that did not load, none is made
 
@@ -112,7 +123,7 @@ def compare(before: bytes, now: bytes) -> Compared:
     with _folder() as folder:
         document = folder / "pictures.html"
         document.write_text(text, "utf-8")
-        _give(document)
+        document.chmod(0o644)
         said = _run(folder, ["--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", document.as_uri()])
         try:
             answer = json.loads(said[said.index(b"{") : said.rindex(b"}") + 1])
@@ -132,17 +143,20 @@ def _address(site: Site) -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder of Chromium's own, which belongs to whoever runs it."""
-    with private_folder("home") as folder:
-        _give(folder / "home")
-        _give(folder)
+    """A folder of ours, with a home in it that belongs to whoever runs Chromium.
+
+    Nothing is written here into that home: another one's process could have put a link there.
+    """
+    if os.geteuid() != 0:
+        with private_folder(_HOME) as folder:
+            yield folder
+        return
+    nobody = pwd.getpwnam("nobody")
+    # Not below root's own runtime folder, which nobody else can enter.
+    with private_folder(_HOME, base=Path(tempfile.gettempdir())) as folder:
+        os.chown(folder / _HOME, nobody.pw_uid, nobody.pw_gid)
+        folder.chmod(0o711)
         yield folder
-
-
-def _give(path: Path) -> None:
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
 def _run(folder: Path, words: Sequence[str]) -> bytes:
@@ -153,14 +167,17 @@ def _run(folder: Path, words: Sequence[str]) -> bytes:
     """
     if (found := program()) is None:
         raise NoPictureError(_("Chromium is not installed"))
-    command = [found, *_QUIET, f"--user-data-dir={folder / 'home' / 'profile'}", *words]
-    environment = {"HOME": str(folder / "home"), "PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": str(folder / "home")}
+    home = str(folder / _HOME)
+    command = [found, *_QUIET, f"--user-data-dir={home}/profile", *words]
+    environment = {"HOME": home, "PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": home}
     started: subprocess.Popen[bytes] | None = None
     try:
         started = _start(command, environment)
         said, _errors = started.communicate(timeout=_TIME)
-    except (OSError, KeyError, subprocess.TimeoutExpired) as error:
-        raise NoPictureError(_("Chromium did not end: {error}").format(error=type(error).__name__)) from error
+    except subprocess.TimeoutExpired as error:
+        raise _EndlessError(_("Chromium did not end within {seconds} s").format(seconds=_TIME)) from error
+    except (OSError, KeyError) as error:
+        raise NoPictureError(_("Chromium did not start: {error}").format(error=type(error).__name__)) from error
     finally:
         if started is not None:
             with contextlib.suppress(ProcessLookupError):

@@ -27,7 +27,10 @@ Records = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Zone:
-    """``name`` is the zone's, empty where none was found. A kind of record is None where the resolver said nothing."""
+    """``name`` is the zone's, empty where there is none. A kind of record is None where the resolver said nothing.
+
+    Of a name that no public zone has, each kind is known to be empty: see :data:`NONE`.
+    """
 
     name: str = ""
     servers: Records | None = None
@@ -37,7 +40,10 @@ class Zone:
     @property
     def silent(self) -> list[str]:
         """Return the kinds of records that are not known."""
-        return [kind for field, kind in _KINDS.items() if self.name and getattr(self, field) is None]
+        return [kind for field, kind in _KINDS.items() if getattr(self, field) is None]
+
+
+NONE = Zone("", (), (), ())
 
 
 def from_document(row: Mapping[str, Any]) -> Zone:
@@ -53,32 +59,43 @@ def from_document(row: Mapping[str, Any]) -> Zone:
 def look(name: str, known: str = "", resolver: Resolver | None = None) -> Zone:
     """Return the zone of a name; ``known`` is the zone in which it stood when it was approved.
 
-    The resolver is this machine's, unless another one is given.
+    The resolver is this machine's, unless another one is given. Where it is silent, no kind of record is known.
     """
     from dns.exception import DNSException
     from dns.resolver import Resolver
 
     if _is_private(name):
-        return Zone()
+        return NONE
     try:
         asked = resolver or Resolver()
         zone = known or _zone_of(name, asked)
     except (DNSException, OSError, ValueError):
         return Zone(known)
-    return Zone(zone, **{field: _records(asked, zone, kind) for field, kind in _KINDS.items()}) if zone else Zone()
+    return Zone(zone, **{field: _records(asked, zone, kind) for field, kind in _KINDS.items()}) if zone else NONE
 
 
 def worse(host: str, before: Zone, now: Zone) -> Iterator[Sight]:
-    """Yield what differs from what was approved; of what is not known, nothing."""
-    rows = (("servers", "outside.name-servers", "high"), ("mail", "outside.mail-servers", "medium"))
-    for field, rule, severity in rows:
+    """Yield what differs from what was approved; of what is not known, nothing. Fewer of a kind is no finding."""
+    rules = {
+        "servers": ("outside.name-servers", "high"),
+        "mail": ("outside.mail-servers", "medium"),
+        "issuers": ("outside.issuers", "medium"),
+    }
+    for field, (rule, severity) in rules.items():
         old, new = getattr(before, field), getattr(now, field)
-        strange = sorted({*(new or ())} - {*(old or ())})
-        if old and new is not None and (strange or not new):
+        # Where nobody is named, any authority may issue certificates: to name one is stricter.
+        if old is None or new is None or (field == "issuers" and not old):
+            continue
+        strange = sorted({*new} - {*old})
+        if strange or (old and not new):
             place = f"{now.name}: {', '.join(map(judge.named, strange)) or '–'}"
             yield judge.sight(host, rule, severity, place, now.name)
-    if before.issuers and now.issuers is not None and (gone := sorted({*before.issuers} ^ {*now.issuers})):
-        yield judge.sight(host, "outside.issuers", "medium", f"{now.name}: {', '.join(gone)}", now.name)
+
+
+def not_compared(before: Zone, now: Zone) -> tuple[list[str], list[str]]:
+    """Return the kinds that were approved and are not known now, and those that were not known when it was approved."""
+    silent = [kind for kind in now.silent if kind not in before.silent]
+    return silent, [kind for kind in before.silent if kind not in now.silent and now.name]
 
 
 def _is_private(name: str) -> bool:
@@ -95,7 +112,8 @@ def _zone_of(name: str, resolver: Resolver) -> str:
     while len(at) > 2:  # a top-level domain, and the root's empty label
         try:
             answer = resolver.resolve(at, "SOA", raise_on_no_answer=False, lifetime=SECONDS, search=False)
-            if answer.rrset is not None:
+            # Behind an alias the answer is of the zone that the alias names, which is somebody else's.
+            if answer.rrset is not None and answer.rrset.name == at:
                 return at.to_text(omit_final_dot=True).lower()
         except NXDOMAIN:
             pass
@@ -113,4 +131,5 @@ def _records(resolver: Resolver, zone: str, kind: str) -> Records | None:
         return ()
     except (DNSException, OSError, ValueError):
         return None
-    return tuple(sorted({row.to_text().lower().rstrip(".")[:253] for row in answer.rrset or ()})[:_MOST])
+    rows = answer.rrset if answer.rrset is not None and answer.canonical_name == answer.qname else ()
+    return tuple(sorted({row.to_text().lower().rstrip(".")[:253] for row in rows})[:_MOST])
