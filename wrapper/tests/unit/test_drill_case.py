@@ -127,3 +127,27 @@ def test_a_page_of_another_website_is_asked_for_under_its_name(path: str, asked:
 def test_the_drill_s_own_inventory_lists_the_websites(tmp_path: Path) -> None:
     list_websites(tmp_path, "web01", json.dumps({"websites": []}).encode())
     assert json.loads((tmp_path / "host_vars/web01.yml").read_bytes()) == {"websites": []}
+
+
+def test_the_case_of_a_drill_that_failed_bars_no_later_drill(tmp_path: Path) -> None:
+    """Seen failing: after one failed proof `drill run` ended at its baseline each time, until the case was closed."""
+    one = drill()
+    one.state = tmp_path
+    asked: list[tuple[str, ...]] = []
+    rows = [{"case": "UC-20261129-001", "phase": "recover"}, {"case": "UC-20261129-002", "phase": "closed"}]
+
+    def verb(*words: str, codes: object = ()) -> dict[str, Any]:
+        asked.append(words)
+        return {"cases": rows} if words == ("case", "list") else {}
+
+    with mock.patch.object(one, "_verb", verb):
+        one.harden()
+        assert asked[0][0] == "harden", "a drill's first case needs no look"
+        asked.clear()
+        (tmp_path / "cases/UC-20261129-001").mkdir(parents=True)
+        one.harden()
+    assert asked[:3] == [
+        ("case", "list"),
+        ("case", "close", "UC-20261129-001", "--force", "--reason", "its hosts were made again"),
+        ("harden", one.host),
+    ]

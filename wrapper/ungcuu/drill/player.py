@@ -136,12 +136,21 @@ class Drill:
 
     def harden(self) -> None:
         """Make the hosts what an operator has before an incident: hardened, backed up, recorded, watched."""
+        self._close_left()
         self._verb("harden", self.host)
         # A baseline of an earlier machine may still be known: the new one, signed next, is what the point is judged by.
         self._verb("backup", self.host, codes=_FOUND)
         self._verb("baseline", self.host)
         self._verb("watch", "approve", self.host)
         self._verb("watch", "round", self.host, codes=_FOUND)
+
+    def _close_left(self) -> None:
+        """Close the cases of drills that failed or were killed: their hosts are gone, and bar a baseline of these."""
+        if any((self.state / "cases").glob("UC-*")):
+            for row in self._verb("case", "list")["cases"]:
+                if row["phase"] != "closed":
+                    words = ("case", "close", row["case"], "--force", "--reason", "its hosts were made again")
+                    self._verb(*words, codes=tuple(Exit))
 
     def _prepare(self, phase: Phase, harden: bool) -> None:
         if harden:

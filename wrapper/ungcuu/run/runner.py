@@ -329,7 +329,9 @@ def run_each(
     with ThreadPoolExecutor(max_workers=min(FORKS, len(runners))) as pool:
         try:
             futures.extend(pool.submit(one, runner) for runner in runners)
-            wait(futures)
+            # Again and again: a Ctrl-C that arrives just before an endless wait is noticed when it ends, not before.
+            while wait(futures, timeout=POLL_SECONDS).not_done:
+                pass
         except BaseException as error:
             stopped = error
             for runner in runners:
