@@ -164,6 +164,14 @@ def test_nothing_to_rotate_is_foretold(tmp_path: Path) -> None:
     assert plugin_runs.run("rotate_credentials", arguments, lambda *_: nobody, check=True)["changed"] is False
 
 
+def test_a_run_that_rotates_nothing_records_what_it_left(tmp_path: Path) -> None:
+    """Every account of a host may be one for a person. Seen failing: the run ended without a word of them."""
+    left = [{"code": "account_other", "account": "Backdoor"}]
+    answer = {"stdout": json.dumps({"event": "done", "accounts": [], "left": left})}
+    found = plugin_runs.run("rotate_credentials", passwords_of_all(tmp_path), lambda *_: answer)
+    assert (found["changed"], [row["data"]["left"] for row in found["ungcuu"]]) == (False, [left])
+
+
 def test_who_may_write_the_code_is_foretold_each_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Taken, opened and given back; as root the owner changes too."""
     root, folder = tmp_path / "portal", tmp_path / "portal/uploads"

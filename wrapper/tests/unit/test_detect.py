@@ -293,17 +293,25 @@ def test_listeners_and_processes() -> None:
         ({"script": "-"}, "high"),
         ({"exe": "/usr/bin/php8.2"}, "high"),
         ({"sha256": "b" * 64}, "high"),
+        ({"proto": "udp"}, "high"),
+        ({"proto": "tcp6"}, "low"),
+        ({"holder": "system.slice/x.service"}, "high"),
+        ({"holder": ""}, "high"),
     ],
 )
 def test_the_notice_of_a_website_under_maintenance_is_no_stranger(changed: dict[str, Any], severity: str) -> None:
-    """Each scan of a host in maintenance named it as high. Seen failing without it, and with the unit's name alone."""
+    """Each scan of a host in maintenance named it as high. Seen failing without it, and with the unit's name alone.
+
+    Seen failing, too, where any Python at the port passed as the notice while the notice ran, and any protocol.
+    """
     notice, unit = "/etc/ungcuu/maintenance.py", "/etc/systemd/system/ungcuu-maintenance.service"
     door = {"proto": "tcp", "address": "::", "port": 80, "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0}
     program = {"pid": 7, "start": "1", "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0, "deleted": False,
                "script": notice,
                "unit": "system.slice/ungcuu-maintenance.service"} | {
         name: value for name, value in changed.items() if name in ("unit", "script", "exe")}  # fmt: skip # a table
-    door |= {name: value for name, value in changed.items() if name == "port"}
+    door |= {name: value for name, value in changed.items() if name in ("port", "proto")}
+    door["unit"] = changed.get("holder", program["unit"])
     files = [file(notice, "system", sha256=changed.get("sha256", "a" * 64)), file(unit, "system", sha256="c" * 64)]
     now = snapshot(listener=[door], process=[program], file=files)
     known = {notice: "a" * 64, unit: "c" * 64}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ungcuu.remote.discovery.connections import opened
@@ -57,3 +59,18 @@ def test_a_setting_with_two_values_is_none() -> None:
         "/i.php": "<?php new PDO('mysql:dbname='.$n);",
     }
     assert opened(both) == []
+
+
+def test_a_file_full_of_calls_is_read_in_time() -> None:
+    """Whoever may write a file chooses what stands in it. Seen failing: more than a minute for these 8 KiB."""
+    calls = "new mysqli(1); " * 250 + "$c->select_db([" * 250
+    begun = time.monotonic()
+    assert opened({"/i.php": f"<?php {calls}"}) == []
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(("times", "found"), [(20, [["/i.php", "mysql", "n", "u"]]), (21, [])])
+def test_one_database_chosen_often_is_found_up_to_a_bound(times: int, found: list[list[str]]) -> None:
+    """Beyond it nobody looked whether the next call chooses another. Seen failing: any number was read."""
+    code = "<?php $c = new mysqli('localhost', 'u', 'p');" + "$c->select_db('n');" * times
+    assert opened({"/i.php": code}) == found

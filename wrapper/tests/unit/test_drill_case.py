@@ -145,7 +145,11 @@ def test_the_case_of_a_drill_that_failed_bars_no_later_drill(tmp_path: Path) -> 
         assert asked[0][0] == "harden", "a drill's first case needs no look"
         asked.clear()
         (tmp_path / "cases/UC-20261129-001").mkdir(parents=True)
+        known = tmp_path / "hosts/web01/watch.json"
+        known.parent.mkdir(parents=True)
+        known.touch()
         one.harden()
+    assert not known.exists(), "an alert of the failed drill is not raised again"
     assert asked[:3] == [
         ("case", "list"),
         ("case", "close", "UC-20261129-001", "--force", "--reason", "its hosts were made again"),

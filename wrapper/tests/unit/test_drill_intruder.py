@@ -102,6 +102,26 @@ def test_who_got_in_adds_an_account_and_keeps_the_session(site: type[Site]) -> N
     assert parse_qs(site.seen[-1][2])["role"] == ["administrator"]
 
 
+def test_silence_is_no_answer_to_whether_somebody_gets_in(tmp_path: Path) -> None:
+    """Seen failing: a timeout said `"in": false`, so a host that was down, or a blocked address, proved it gone."""
+    session = tmp_path / "session"
+    session.write_text("logged=in")
+    silent = mock.patch.object(intruder.http.client.HTTPConnection, "request", side_effect=TimeoutError)
+    with silent, mock.patch.object(intruder, "_SESSION", session):
+        with pytest.raises(SystemExit, match="no answer: TimeoutError"):
+            intruder.login("a", "s", "bientap:short")
+        with pytest.raises(SystemExit, match="no answer: TimeoutError"):
+            intruder.inside("a", "s", "127.0.0.1")
+
+
+def test_a_session_is_looked_at_from_an_address_that_containing_does_not_block() -> None:
+    """Seen failing: it was asked for from the address that had been blocked just before, which proves nothing."""
+    plan = load("brute_force")
+    blocked = {word for step in plan.contain for word in step}
+    looks = [one.intruder[3] for one in plan.effects if one.intruder[:1] == ("inside",)]
+    assert looks and not blocked.intersection(looks)
+
+
 def test_an_attachment_is_sent_as_browsers_send_it(site: type[Site]) -> None:
     content = base64.b64encode(b"<?php // x").decode()
     assert intruder.send("a", "s", "/take.php", "attachment", f"a.php={content}")["status"] == 403
@@ -115,7 +135,7 @@ def test_further_addresses_are_no_host_s_and_of_the_lab_s_network() -> None:
         name, "198.51.100.36"
     )
     values = Stage(lab, load("flood"), {}).values
-    assert [values[name] for name in FURTHER] == ["198.51.100.42", "198.51.100.43", "198.51.100.44"]
+    assert [values[name] for name in FURTHER] == ["198.51.100.42", "198.51.100.43", "198.51.100.44", "198.51.100.45"]
 
 
 def drill(found: list[str], hole: str = "H-1") -> Drill:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +15,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from ungcuu.core.check_phrases import FROM_CHECKS
 
 PROGRAM = Path(__file__).parents[3] / "roles/website_backup/files"
 KEY = b"ssh-ed25519 AAAA" + b"C" * 64 + b" an\n"
@@ -107,6 +111,64 @@ def test_an_account_whose_folder_of_keys_is_a_link_is_named(
     assert listed(site)["left"] == [{"code": "account_linked", "account": "an"}]
 
 
+def test_a_folder_in_the_place_of_a_file_of_keys_hides_no_other(site: SimpleNamespace, person: SimpleNamespace) -> None:
+    """`mkdir ~/.ssh/authorized_keys`, the key in authorized_keys2. Seen failing: "no keys", and nobody heard of it."""
+    ssh = Path(person.pw_dir, ".ssh")
+    (ssh / "authorized_keys").mkdir()
+    (ssh / "authorized_keys2").write_bytes(KEY)
+    assert listed(site) == {"accounts": [{"name": "an", "password": False, "keys": True}], "left": []}
+    answer = rotated(site)
+    assert answer["key_files"] == [f"{ssh}/authorized_keys2"]
+    assert [proof["passed"] for proof in answer["proofs"]] == [True]
+
+
+@pytest.mark.parametrize(
+    "text", [b"#\n" * (1 << 19) + KEY, KEY.replace(b" AAAA", b"\tAAAA"), KEY.replace(b"ssh-ed25519", b"ED25519")]
+)
+def test_a_key_as_sshd_reads_it_is_a_key(site: SimpleNamespace, person: SimpleNamespace, text: bytes) -> None:
+    """Behind more than is read, after a tab, with the kind's short name. Seen failing: "no keys"."""
+    Path(person.pw_dir, ".ssh/authorized_keys").write_bytes(text)
+    assert listed(site)["accounts"] == [{"name": "an", "password": False, "keys": True}]
+
+
+def test_keys_that_cannot_be_read_are_named(
+    site: SimpleNamespace, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen failing: a file that gives an error counted as none."""
+    Path(person.pw_dir, ".ssh/authorized_keys").write_bytes(KEY)
+    real = os.open
+
+    def refuse(path: Any, *given: Any, **options: Any) -> int:
+        if path == "authorized_keys":
+            raise OSError(errno.EIO, "the disk")
+        return real(path, *given, **options)
+
+    monkeypatch.setattr(site.accounts.os, "open", refuse)
+    assert listed(site) == {"accounts": [], "left": [{"code": "account_unread", "account": "an"}]}
+
+
+def test_an_account_that_is_not_rotated_is_named(
+    site: SimpleNamespace, person: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An odd name, and what comes after the fiftieth. Seen failing: both were dropped, and nobody heard of it."""
+    Path(person.pw_dir, ".ssh/authorized_keys").write_bytes(KEY)
+    people = [SimpleNamespace(**vars(person) | {"pw_name": name}) for name in ("Backdoor", "a\x1b[2J", "x" * 300)]
+    people += [SimpleNamespace(**vars(person) | {"pw_name": f"p{number}"}) for number in range(52)]
+    monkeypatch.setattr(site.accounts.pwd, "getpwall", lambda: people)
+    answer = listed(site)
+    assert [row["name"] for row in answer["accounts"]] == [f"p{number}" for number in range(50)]
+    assert {row["code"] for row in answer["left"]} == {"account_other"}
+    assert [row["account"] for row in answer["left"]] == ["Backdoor", "a?[2J", "x" * 64, "p50", "p51"]
+    people += [SimpleNamespace(**vars(person) | {"pw_name": f"p{number}"}) for number in range(52, 400)]
+    left = listed(site)["left"]
+    assert (len(left), left[-1]) == (50, {"code": "accounts_more", "count": 3 + 350 - 49})
+
+
+def test_codes_of_what_is_left_have_words(site: SimpleNamespace) -> None:
+    codes = set(re.findall(r'"code": "(accounts?_[a-z]+)"', Path(site.accounts.__file__).read_text(encoding="utf-8")))
+    assert len(codes) == 5 and codes <= FROM_CHECKS
+
+
 def test_a_parser_that_complains_of_everything_ends(
     site: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -130,6 +192,25 @@ def test_a_parser_that_complains_of_everything_ends(
     assert found, "it hangs"
     assert found[0]["passed"] is False
     assert (len(found[0]["detail"]["names"]), found[0]["detail"]["more"]) == (20, 40)
+
+
+@pytest.mark.parametrize("status", [255, 0])
+def test_a_parser_that_dies_is_a_finding(
+    status: int, site: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What had not reached it was written once more when its input was closed. Seen failing: the whole check ended."""
+    (tmp_path / "root").mkdir()
+    for number in range(3000):
+        (tmp_path / "root" / f"{number}.php").write_bytes(b"<?php\n" + b" " * 100)
+    real = subprocess.Popen
+    code = f"import sys\nsys.stdin.buffer.readline()\nsys.stderr.write('out of memory')\nsys.exit({status})\n"
+
+    def start(_command: object, **options: Any) -> Any:
+        return real([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(site.check.subprocess, "Popen", start)
+    found = site.check._syntax(tmp_path / "root")
+    assert (found["passed"], found["detail"]) == (False, {"code": "parser_stopped", "said": "out of memory"})
 
 
 def test_a_tree_of_any_depth_is_walked(site: SimpleNamespace, tmp_path: Path) -> None:

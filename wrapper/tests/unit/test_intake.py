@@ -19,7 +19,7 @@ from ungcuu.cli import intake
 from ungcuu.cli.registry import find_verb, with_defaults
 from ungcuu.contain import early
 from ungcuu.core.clock import format_time
-from ungcuu.core.errors import Exit, JournalError
+from ungcuu.core.errors import Exit, JournalError, Refused
 from ungcuu.core.i18n import set_language
 from ungcuu.core.terminal import Screen
 from ungcuu.drill import scenario
@@ -160,6 +160,30 @@ def test_a_person_who_typed_no_title_is_asked(office: Office, monkeypatch: pytes
     assert (facts.detected_way, facts.detected_by, facts.severity) == ("notice-from-others", "", "high")
     assert (facts.personal_data, facts.system) == ("no", "Cổng")
     assert "Not a time: yesterday" in out.getvalue() and "One of these" in out.getvalue()
+
+
+def test_a_case_that_was_opened_while_a_person_answered_stays_the_only_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`isolate` in another window opens one. Seen failing: the host had two, and what followed went into either."""
+
+    def ask(_out: object, question: str, _state: str) -> str:
+        if not list_open(office):
+            isolated(office, "web01", reason="Cờ bạc trên trang chủ")
+        return "Cờ bạc" if question.startswith("What happened") else ""
+
+    monkeypatch.setattr("ungcuu.core.asking.ask", ask)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    verb = find_verb(["case", "open"])
+    context = Context(office.settings, verb, Screen(io.StringIO()), ("web01",), options=with_defaults(verb, {}))
+    assert verb.run is not None
+    with pytest.raises(Refused, match="already has an open case"):
+        verb.run(context)
+    assert len(list_open(office)) == 1
+
+
+def list_open(office: Office) -> list[Case]:
+    return [case for case in list_cases(office.settings) if case.facts.phase != "closed"]
 
 
 def test_the_case_of_an_exercise_is_called_as_its_scenario_in_the_reader_s_language(office: Office) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -405,6 +406,22 @@ def test_ansible_does_not_take_the_register_for_hosts(world: World) -> None:
     (world.inventory / "register" / "unit-x.yml").write_text("website:\n  hosts:\n    evil01:\n", "utf-8")
     site = Site.load(Settings(world.settings.state, world.settings.content, "an", world.inventory))
     assert list(site.hosts) == ["web01"]
+
+
+def test_a_drill_that_failed_names_the_command_that_removes_its_hosts() -> None:
+    """Seen failing: `ungcuu lab down` alone is about another lab; a drill's hosts are in slot 15."""
+    from ungcuu.cli.commands import _drill_run
+    from ungcuu.drill.record import Report
+
+    played = mock.MagicMock()
+    played.play.return_value = [Report("flood", error="torn")]
+    options = {"scenario": "flood", "all": False, "random": False, "seed": None, "debian": "13"}
+    context = mock.Mock(options=options | {"keep": False, "blind": False})
+    kept = mock.patch.object(_drill_run, "_keep"), mock.patch("ungcuu.drill.series.Series", return_value=played)
+    with kept[0], kept[1], mock.patch.dict("os.environ"):
+        os.environ.pop("UNGCUU_LAB_SLOT", None)
+        assert "UNGCUU_LAB_SLOT=15 ungcuu lab down" in _drill_run._run(context).message
+    assert not played.lab.down.called
 
 
 def test_each_drill_is_kept_in_the_journal(world: World, tmp_path: Path) -> None:

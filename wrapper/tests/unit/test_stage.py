@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -38,6 +41,29 @@ def test_a_probe_that_failed_proves_nothing_gone(answer: Any, gone: bool) -> Non
     told = {"side_effect": answer} if isinstance(answer, Exception) else {"return_value": answer}
     with mock.patch.object(one, "intruder", **told):
         assert one.gone(effect) is gone
+
+
+@pytest.mark.parametrize("words", [("login", "127.0.0.1", "s", "bientap:x"), ("inside", "127.0.0.1", "s", "127.0.0.1")])
+def test_a_website_that_does_not_answer_proves_nobody_gone(words: tuple[str, ...], tmp_path: Path) -> None:
+    """The real program, asking where nobody listens. Seen failing: it answered that nobody gets in."""
+    one, session = staged(), tmp_path / "session"
+    session.write_text("logged=in")
+
+    def execute(_host: str, command: list[str], program: bytes) -> Any:
+        text = (
+            program.decode().replace("/run/ungcuu-drill-session", str(session)).replace("address, 80,", "address, 1,")
+        )
+        done = subprocess.run(
+            [sys.executable, *command[command.index("-") :]], input=text.encode(), capture_output=True, check=False
+        )
+        if done.returncode:
+            raise DrillFailed(done.stderr.decode())
+        return done
+
+    with mock.patch.object(one, "execute", execute):
+        assert not one.gone(Effect("somebody", "contain", intruder=words, has='": true'))
+        with pytest.raises(DrillFailed, match="no answer"):
+            one.intruder(*words)
 
 
 @pytest.mark.parametrize(("note", "gone"), [({"alive": True}, False), ({"alive": False}, True), ({}, False)])

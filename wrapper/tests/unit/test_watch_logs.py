@@ -84,6 +84,15 @@ def test_an_intruder_who_goes_on_from_the_next_address_when_one_is_banned() -> N
     assert "2001:db8::/64: 37 ×" in judged([*six, *late])["log.guessed"]
 
 
+def test_visitors_of_a_socket_that_takes_both_kinds_of_addresses_are_not_one_network() -> None:
+    """With `ipv6only=off` a log holds ::ffff:a.b.c.d. Seen failing: all were one ::/64, and a slip was critical."""
+    rows = [row for number in range(3) for row in tries(11, who=f"::ffff:203.0.{number}.7")]
+    late = [*tries(4, who="::ffff:192.0.2.9"), line("/wp-login.php", "POST", 302, at=90, who="::ffff:192.0.2.9")]
+    assert "log.guessed" not in judged([*rows, *late])
+    one = parse(line(who="::FFFF:c000:0209").encode())
+    assert one is not None and one.address == "192.0.2.9", "under the name by which it is blocked"
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -156,6 +156,58 @@ def test_a_host_that_is_held_all_the_time_is_not_looked_at(world: World) -> None
     assert (trouble.level, "ungcuu watch round web01") == ("bad", trouble.command)
 
 
+def pinged(world: World, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> bool:
+    """Whether a round with these changes lets the outside address know; its own address, so that none is asked."""
+    this = world.round()
+    for name, value in changes.items():
+        setattr(this, name, value)
+    monkeypatch.setattr("ungcuu.watch.round.go", lambda *_words, **_more: this)
+    monkeypatch.setattr("ungcuu.watch.ping.ping", lambda _address: True)
+    verb = registry.find_verb(["watch", "round"])
+    context = Context(world.settings, verb, Screen(io.StringIO()), hosts=("web01",), options={"full": False})
+    facts = {"watch_ping_address": "https://ping.invalid/x"}
+    context.__dict__["site"] = Site(world.settings.state, world.settings, {"web01": facts}, {"website": ("web01",)})
+    assert verb.run is not None
+    return bool(verb.run(context).data["pinged"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "heard"),
+    [
+        ({}, True),
+        ({"outside": View(unseen=["the approved page: none"])}, True),
+        ({"busy": "backup"}, True),
+        ({"why": "timed out"}, False),
+        ({"partly": True}, False),
+        ({"outside": View(why="the website answers 503: it is busy")}, False),
+    ],
+)
+def test_who_listens_for_the_watch_hears_of_whole_rounds_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], *, heard: bool
+) -> None:
+    """Seen failing: a host under load that did not report everything, and a website not looked at, pinged as well."""
+    assert pinged(world, monkeypatch, **changes) is heard
+
+
+def test_an_isolated_host_is_still_watched(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ungcuu.case.host_past.HostPast.isolation_mode", lambda _self: "full")
+    assert pinged(world, monkeypatch, outside=View(why="the host is isolated"))
+
+
+def test_a_host_that_is_held_for_long_is_heard_of_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen failing: a run that hung held the host for days, and each round that did nothing pinged."""
+    world.round()
+    with store.changing(world.settings, "web01") as known:
+        row = known.rounds[-1]
+        known.rounds[:] = [row | {"time": ago(minutes), "busy": minutes < 30} for minutes in range(30, 0, -5)]
+    with locks.hold(world.settings, ("web01",), "patch", ""):
+        assert not pinged(world, monkeypatch)
+
+
+def ago(minutes: int) -> str:
+    return format_time(datetime.now(UTC) - timedelta(minutes=minutes))
+
+
 def test_a_host_without_a_watch_is_said(world: World) -> None:
     (trouble,) = health.troubles(world.settings, "web02")
     assert trouble.level == "warn"

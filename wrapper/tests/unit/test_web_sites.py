@@ -177,6 +177,13 @@ def test_a_run_about_one_website_leaves_what_protects_another() -> None:
     assert of_websites(listed, "old", [flat], whole=True)["left_over"] == [flat]
 
 
+def test_a_run_about_the_first_website_replaces_what_was_made_for_it() -> None:
+    """Seen failing: `harden web01/old` kept zz-ungcuu.conf, which PHP reads after its own new file."""
+    flat, listed = "/etc/php/8.2/fpm/pool.d/zz-ungcuu.conf", [{"name": "old"}, {"name": "new"}]
+    alone = of_websites(listed, "old", [flat], whole=False)
+    assert (alone["left_over"], alone["suffixes"]) == ([flat], ["-old", "-new"])
+
+
 def test_a_site_without_a_root_counts_as_another() -> None:
     rows = [site("a.vn", "/var/www/a", "8.2/www"), site("b.vn", "", "8.2/www")]
     found = web_sites.whose(web_sites.checked(rows), "a.vn", "/var/www/a")

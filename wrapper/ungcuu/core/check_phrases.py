@@ -61,6 +61,12 @@ class Check(Worded):
         "account_linked",
         N_("{account}: its folder of keys is a link; look where it leads, and replace the keys there by hand"),
     )
+    ACCOUNT_UNREAD = "account_unread", N_("{account}: its keys can't be read; look at them, and replace them by hand")
+    ACCOUNT_OTHER = (
+        "account_other",
+        N_("{account}: an unusual name, or one account too many; replace its password and its keys by hand"),
+    )
+    ACCOUNTS_MORE = "accounts_more", N_("{count} more accounts, too many to be named; look at them by hand")
     WEBSITE_WITHOUT_DATABASE = (
         "website_without_database",
         N_("the website: it has no database, and passwords in its own files are not known to ungcuu"),

@@ -25,7 +25,7 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
     "account": {"name": str, "uid": str, "gid": str, "home": str, "shell": str, "password": str, "digest": str},
     "group": {"name": str, "gid": str, "members": list},
     "unit": {"name": str, "path": str, "state": str, "active": str, "type": str, "transient": bool, "main": list},
-    "listener": {"proto": str, "address": str, "port": int, "exe": str, "comm": str, "uid": int},
+    "listener": {"proto": str, "address": str, "port": int, "exe": str, "comm": str, "uid": int, "unit": str},
     "process": {"pid": int, "start": str, "exe": str, "comm": str, "uid": int, "deleted": bool, "replaced": bool,
                 "argv": str, "website": bool, "ppid": int, "unit": str, "session": str, "script": str, "loaded": list,
                 "forced": str, "sha256": str},

@@ -87,7 +87,7 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
         local = _is_loopback(address)
         if old is None and (port >= 32768 and proto.startswith("udp")):
             continue
-        trusted = (local and row.get("exe") == "/usr/sbin/sshd") or _is_notice(comparison, row, port)
+        trusted = (local and row.get("exe") == "/usr/sbin/sshd") or _is_notice(comparison, row)
         severity = LOW if trusted else MEDIUM if local or row.get("exe") == "/usr/sbin/nginx" else HIGH
         where = f"{proto} {address} port {port}"
         yield comparison.find(
@@ -101,17 +101,18 @@ def listeners(comparison: Comparison) -> Iterator[Finding]:
         )
 
 
-def _is_notice(comparison: Comparison, row: Row, port: int) -> bool:
+def _is_notice(comparison: Comparison, row: Row) -> bool:
     """Whether this is the notice that stands for a website under maintenance: the files that were sent, and no other.
 
-    Somebody else's program at the same port would be of another unit, or the notice would not run.
+    Its unit runs the script that was sent, and is the one that holds this very socket.
     """
-    if comparison.policy.isolation != "maintenance" or port not in comparison.policy.ports:
+    if comparison.policy.isolation != "maintenance" or row.get("port") not in comparison.policy.ports:
+        return False
+    unit = f"system.slice/{_NOTICE_UNIT.rpartition('/')[2]}"
+    if row.get("unit") != unit or row.get("proto") not in ("tcp", "tcp6"):
         return False
     runs = any(
-        one.get("unit") == f"system.slice/{_NOTICE_UNIT.rpartition('/')[2]}"
-        and one.get("script") == _NOTICE
-        and one.get("exe") == row.get("exe")
+        one.get("unit") == unit and one.get("script") == _NOTICE and one.get("exe") == row.get("exe")
         for one in comparison.now.processes
     )
     return runs and all(is_expected(comparison, path) for path in (_NOTICE, _NOTICE_UNIT))

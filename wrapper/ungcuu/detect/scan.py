@@ -252,7 +252,8 @@ def judge(subject: Subject, snapshot: baseline.Snapshot, against: baseline.Basel
     config = subject.reader_config() | {"known": _known_programs(against)}
     look = second_reader.look_on_host(subject.target, config)
     confirmed = second_reader.compare(subject.target, config, snapshot, look, time.monotonic() - begun)
-    policy = subject.policy().behind_links(snapshot)
+    # Who is root now could lead a folder that may hold code to the uploads: the links are those that a person signed.
+    policy = subject.policy().behind_links(against.snapshot if against else snapshot)
     claimed = Comparison(policy, against.snapshot if against else None, snapshot)
     packages = package_check.check(subject.state, claimed, subject.past.patched_versions, subject.package_sources)
     backup = vault_view.compare(snapshot, _vault_view(subject))

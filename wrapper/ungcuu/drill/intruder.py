@@ -51,6 +51,13 @@ def _asked(
     return {**found, "sha256": hashlib.sha256(content).hexdigest(), "text": content.decode("utf-8", "replace")}
 
 
+def _heard(answer: dict[str, object]) -> dict[str, object]:
+    """The answer; where nothing answered, whether somebody gets in is not known, and this program ends."""
+    if answer["status"] == 0:
+        raise SystemExit(f"no answer: {answer['error']}")
+    return answer
+
+
 def get(address: str, name: str, path: str, agent: str = "Mozilla/5.0") -> dict[str, object]:
     """One request, read as a visitor would."""
     return _asked(address, name, f"GET {path}", User_Agent=agent)
@@ -95,7 +102,7 @@ def _let_in(address: str, name: str, account: str, source: str = "") -> dict[str
 
 def login(address: str, name: str, account: str) -> dict[str, object]:
     """Whether a password logs in."""
-    answer = _let_in(address, name, account)
+    answer = _heard(_let_in(address, name, account))
     return {"in": answer["in"], "status": answer["status"]}
 
 
@@ -129,7 +136,7 @@ def enter(address: str, name: str, account: str, source: str, own: str) -> dict[
 def inside(address: str, name: str, source: str) -> dict[str, object]:
     """Whether the kept session still opens the administration."""
     cookie = _SESSION.read_text("ascii")
-    answer = _asked(address, name, "GET /wp-admin/profile.php", source=source, Cookie=cookie)
+    answer = _heard(_asked(address, name, "GET /wp-admin/profile.php", source=source, Cookie=cookie))
     return {"inside": answer["status"] == 200}
 
 

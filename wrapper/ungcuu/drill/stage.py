@@ -21,7 +21,7 @@ from ungcuu.drill.simulation import FOLDER, Effect, Simulation, Step, filled
 from ungcuu.lab import Lab
 
 SITE = "portal.lab.test"
-FURTHER = ("second", "third", "fourth")
+FURTHER = ("second", "third", "fourth", "fifth")
 MARKER = "UNGCUU-DRILL-MARKER"
 _PORT = "4444"
 _SESSION_LIFE = "900"

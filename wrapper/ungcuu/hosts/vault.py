@@ -26,7 +26,7 @@ def ask(vault: str, variables: Mapping[str, Any], action: str, host: str) -> dic
     """
     try:
         document = json.loads(_run(vault, variables, [PROGRAM, action, host]))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and document.get("outcome") == "DONE" else None
 

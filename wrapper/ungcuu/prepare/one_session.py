@@ -139,7 +139,7 @@ class OneSession(SshBackend):  # type: ignore[misc]
     def _read(self) -> dict[str, Any]:
         assert self._session and self._session.stdout  # noqa: S101 - a pipe, see _start
         line = self._session.stdout.readline(_LONGEST)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             if line.endswith(b"\n") and isinstance(found := json.loads(line), dict):
                 return found
         raise NoAnswer(f"{self.hostname} has hung up, or said something else than an answer")

@@ -33,11 +33,15 @@ class Visitor:
         seen = self.page()
         self._door = (str(seen["scheme"]), int(seen["port"]))
         if seen["passed"]:
-            self._doors = [door for door in self._doors if door == self._door or self._is_own(*door)]
+            self._doors = [door for door in self._doors if door == self._door or not self._is_neighbours(*door)]
 
-    def _is_own(self, scheme: str, port: int) -> bool:
-        """Whether the website itself answers there: a server gives a name that it does not know to another website."""
-        return self.page(scheme=scheme, port=port)["passed"] is True
+    def _is_neighbours(self, scheme: str, port: int) -> bool:
+        """Whether another website's page stands there: a server gives a name that it does not know to another website.
+
+        An error or a redirect may be this website's own broken door, and that is what the tests are to find.
+        """
+        seen = self.page(scheme=scheme, port=port)
+        return seen["status"] == 200 and seen["passed"] is not True
 
     def port(self, scheme: str) -> int:
         """The first port of the website that speaks ``http`` or ``https``; 0 where none does."""

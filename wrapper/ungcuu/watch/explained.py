@@ -11,10 +11,11 @@ it says no more than that a file is new or changed: code that looks malicious is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.journal import read_records
@@ -82,7 +83,7 @@ def _times(records: Iterable[Record], host: str) -> Iterator[tuple[float, float]
     begun: dict[str, float] = {}
     for record in records:
         run = str(payload(record).get("run"))
-        if record.kind == "run_started" and host in map(machine_of, hosts_of(payload(record))):
+        if record.kind == "run_started" and _is_on(host, payload(record)):
             begun[run] = parse_time(record.time).timestamp()
         elif record.kind == "run_finished" and run in begun:
             yield begun.pop(run), parse_time(record.time).timestamp()
@@ -108,13 +109,24 @@ def done_on(records: Iterable[Record], host: str, web_root: str) -> Iterator[Wor
     begun: dict[str, str] = {}
     for record in records:
         data = payload(record)
-        if record.kind == "run_started" and data.get("verb") in _CHANGING and host in hosts_of(data):
+        if record.kind == "run_started" and data.get("verb") in _CHANGING and _is_on(host, data):
             begun[str(data.get("run"))] = record.time
         elif record.kind == "run_finished" and (start := begun.pop(str(data.get("run")), "")):
-            outcomes = data.get("outcomes")
-            if isinstance(outcomes, dict) and outcomes.get(host) == "DONE":
+            if _was_done(data.get("outcomes"), host):
                 yield Work(f"ungcuu {data['verb']} {start}", parse_time(start), parse_time(record.time))
         elif record.kind == "deployment" and data.get("host") == host:
             name = clean(f"{data['by']} {record.time}: {data['reason']}", 200)
             begin, end = parse_time(record.time), parse_time(str(data["until"]))
             yield Work(name, begin, end, web_root.rstrip("/") + "/", high=DEPLOYED)
+
+
+def _is_on(host: str, data: Mapping[str, Any]) -> bool:
+    """Whether a record is about a machine, or about one of its websites (``web01/portal``)."""
+    return host in map(machine_of, hosts_of(data))
+
+
+def _was_done(outcomes: object, host: str) -> bool:
+    """Whether all that a run did on a machine was done, for each of its websites that it was about."""
+    rows = outcomes.items() if isinstance(outcomes, dict) else ()
+    here = [outcome for name, outcome in rows if machine_of(str(name)) == host]
+    return bool(here) and all(outcome == "DONE" for outcome in here)

@@ -36,10 +36,8 @@ def troubles(settings: Settings, host: str, moment: datetime | None = None) -> l
     if not known.rounds:
         return [Trouble(_("nothing watches this host"), "warn", "ungcuu watch install")]
     found = []
-    looked = [row for row in known.rounds if not row["why"] and not row["busy"]]
-    if not looked or now - parse_time(looked[-1]["time"]) > patience(known.rounds):
-        last = looked[-1]["time"] if looked else "–"
-        text = _("the watch has not looked since {time}").format(time=last)
+    if has_stopped(known.rounds, now):
+        text = _("the watch has not looked since {time}").format(time=_last_look(known.rounds) or "–")
         found.append(Trouble(text, "bad", f"ungcuu watch round {host}"))
     if count := known.rounds[-1]["undelivered"]:
         text = _("{count} messages of the last round were not delivered").format(count=count)
@@ -48,6 +46,16 @@ def troubles(settings: Settings, host: str, moment: datetime | None = None) -> l
         text = _("{count} alerts wait for somebody to acknowledge them").format(count=len(waiting))
         found.append(Trouble(text, "warn", f"ungcuu watch report {host}"))
     return found
+
+
+def has_stopped(rounds: Sequence[dict[str, Any]], moment: datetime) -> bool:
+    """Whether no round has looked for longer than :func:`patience`: none came, none could, or another run was there."""
+    last = _last_look(rounds)
+    return not last or moment - parse_time(last) > patience(rounds)
+
+
+def _last_look(rounds: Sequence[dict[str, Any]]) -> str:
+    return next((str(row["time"]) for row in reversed(rounds) if not row["why"] and not row["busy"]), "")
 
 
 def patience(rounds: Sequence[dict[str, Any]]) -> timedelta:

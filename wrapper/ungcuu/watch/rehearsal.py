@@ -13,7 +13,7 @@ import json
 import posixpath
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -113,13 +113,19 @@ class Outcome:
 
 
 def seen(settings: Settings, planted: Planted, choices: Choices) -> Outcome:
-    """Return what the watch has made of the file so far."""
-    for alert in store.load(settings, planted.host).alerts.values():
-        if alert.sight.title == TITLE and posixpath.basename(alert.sight.place) == planted.name:
-            wanted = {f"main/{number}" for number in range(1, len(choices.targets) + 1)}
-            took = max((alert.delivered[one] for one in wanted), default="") if wanted <= alert.delivered.keys() else ""
-            return Outcome(_after(planted, alert.raised), _after(planted, took) if took else None, alert.sight.id)
-    return Outcome()
+    """Return what the watch has made of the file so far; where several alerts name it, of one that was delivered."""
+    wanted = {f"main/{number}" for number in range(1, len(choices.targets) + 1)}
+    found = []
+    for alert in _of(planted, store.load(settings, planted.host).alerts.values()):
+        took = max((alert.delivered[one] for one in wanted), default="") if wanted <= alert.delivered.keys() else ""
+        delivered = _after(planted, took) if took else None
+        found.append(Outcome(_after(planted, alert.raised), delivered, alert.sight.id))
+    return next((one for one in found if one.delivered is not None), found[0] if found else Outcome())
+
+
+def _of(planted: Planted, known: Iterable[Alert]) -> list[Alert]:
+    """The alerts of one planted file: each website of a host that sees it may raise its own."""
+    return [one for one in known if one.sight.title == TITLE and posixpath.basename(one.sight.place) == planted.name]
 
 
 def _after(planted: Planted, moment: str) -> float:
@@ -149,7 +155,6 @@ def keep(settings: Settings, planted: Planted, outcome: Outcome, choices: Choice
         rows = [] if outcome.good(choices) else [silent]
         known.alerts, raised = alerts.merge(known.alerts, rows, {"rehearsal"}, moment)
         known.notes.pop("rehearsal", None)
-        if outcome.alert in known.alerts:
-            acknowledged = alerts.acknowledge(known.alerts[outcome.alert], by, "rehearsal", False, moment)
-            known.alerts[outcome.alert] = acknowledged
+        for alert in _of(planted, known.alerts.values()):
+            known.alerts[alert.sight.id] = alerts.acknowledge(alert, by, "rehearsal", False, moment)
     return raised

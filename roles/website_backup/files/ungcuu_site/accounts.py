@@ -3,7 +3,8 @@
 1. The management account, and whatever shares its user id, is never touched: a mistake here would lock the owner out.
 2. Who has no password or no key gets none. A locked account stays locked: unlocking it later gives the new ones.
 3. Homes belong to people who may be the intruder: no link in them is followed. sshd follows them, so a link in the
-   place of a file of keys counts as one and is set aside; an account whose folder of keys is a link is named as left.
+   place of a file of keys counts as one and is set aside. Named as left is an account whose folder of keys is a link,
+   whose keys can't be read, that has an odd name, or for which there is no room.
 4. Secrets come on standard input; the answer holds names, digests and proofs.
 """
 
@@ -25,30 +26,47 @@ from ungcuu_site.common import AREA, RefusedError, last_words, locked, now, run
 _NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
 _PUBLIC = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
 _SECRET = re.compile(r"[A-Za-z0-9]{24,128}")
-_KEY_LINE = re.compile(rb"(?:^|\s)(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]+ +AAAA", re.M)
+# sshd also takes a tab, and the short name of a kind. One sign before the blanks: 1 MiB of others is looked at once.
+_KEY_LINE = re.compile(rb"[A-Za-z0-9][ \t]+AAAA[A-Za-z0-9+/]{16}")
 _FILES = ("authorized_keys", "authorized_keys2")
 _LOCKED = ".ungcuu-locked"  # the name that `ungcuu lock` gives these files
 _MOST = 50
+_MOST_LEFT = 50
 _LARGEST = 1 << 20
 
 
 def listed(request: dict[str, Any]) -> dict[str, Any]:
     """Who has a password or keys to rotate, and who is left alone, with the reason."""
     kept = {entry.pw_uid for entry in pwd.getpwall() if entry.pw_name in request["keep"]}
-    wanted, found, left = [str(name) for name in request["accounts"]], [], []
+    wanted, found = [str(name) for name in request["accounts"]], []
+    left: list[dict[str, Any]] = []
     for entry in pwd.getpwall():
         if wanted and entry.pw_name not in wanted:
             continue
         if _is_linked(entry) and entry.pw_uid not in kept:
-            left.append({"code": "account_linked", "account": entry.pw_name})
-        has = {"password": _is_set(_field(entry.pw_name)), "keys": _has_keys(entry)}
+            left.append({"code": "account_linked", "account": _shown(entry.pw_name)})
+        has = {"password": _is_set(_field(entry.pw_name)), "keys": False}
+        try:
+            has["keys"] = _has_keys(entry)
+        except OSError:
+            if entry.pw_uid not in kept:
+                left.append({"code": "account_unread", "account": _shown(entry.pw_name)})
         if not any(has.values()):
             continue
         if entry.pw_uid in kept:
-            left.append({"code": "account_manages", "account": entry.pw_name})
-        elif _NAME.fullmatch(entry.pw_name):
+            left.append({"code": "account_manages", "account": _shown(entry.pw_name)})
+        elif _NAME.fullmatch(entry.pw_name) and len(found) < _MOST:
             found.append({"name": entry.pw_name} | has)
-    return {"accounts": found[:_MOST], "left": left}
+        else:
+            left.append({"code": "account_other", "account": _shown(entry.pw_name)})
+    if len(left) > _MOST_LEFT:
+        left[_MOST_LEFT - 1 :] = [{"code": "accounts_more", "count": len(left) - _MOST_LEFT + 1}]
+    return {"accounts": found, "left": left}
+
+
+def _shown(name: str) -> str:
+    """A name as it may be printed: whoever can make accounts chose it."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)[:64]
 
 
 def rotate(request: dict[str, Any]) -> dict[str, Any]:
@@ -123,12 +141,20 @@ def _folder(entry: pwd.struct_passwd) -> Iterator[int | None]:
 
 
 def _read(name: str, folder: int) -> bytes:
+    """The beginning of a regular file; nothing of what is none, or is not there."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except OSError:
-        return b""
-    with os.fdopen(descriptor, "rb") as handle:
-        return handle.read(_LARGEST)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):  # nothing, a link, a socket
+            return b""
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        with os.fdopen(descriptor, "rb", closefd=False) as handle:
+            return handle.read(_LARGEST)
+    finally:
+        os.close(descriptor)
 
 
 def _is_linked(entry: pwd.struct_passwd) -> bool:
@@ -149,13 +175,18 @@ def _names() -> list[str]:
 
 
 def _has_keys(entry: pwd.struct_passwd) -> bool:
-    try:
-        with _folder(entry) as folder:
-            return folder is not None and any(
-                _KEY_LINE.search(_read(name, folder)) or _is_link(name, folder) for name in _names()
-            )
-    except OSError:
-        return False
+    """Whether a file of keys holds one, is a link, or is too long to be read whole.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with _folder(entry) as folder:
+        return folder is not None and any(_may_hold_keys(name, folder) for name in _names())
+
+
+def _may_hold_keys(name: str, folder: int) -> bool:
+    text = _read(name, folder)
+    return len(text) == _LARGEST or _KEY_LINE.search(text) is not None or _is_link(name, folder)
 
 
 def _set_key(entry: pwd.struct_passwd, public: str, aside: Path, proofs: list[dict[str, Any]]) -> list[str]:

@@ -168,13 +168,16 @@ def _syntax(root: Path) -> dict[str, Any]:
             parser = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=errors, cwd="/")
         except FileNotFoundError:
             return _proof(name, None, {"code": "no_php_command"})
-        with parser, contextlib.suppress(BrokenPipeError):
-            assert parser.stdin is not None
-            for program in programs:
-                _give(program, ascii(str(program.relative_to(root)))[1:-1], parser.stdin)
+        whole = False
+        with contextlib.suppress(BrokenPipeError):  # outside: closing its input writes what is left once more
+            with parser:
+                assert parser.stdin is not None
+                for program in programs:
+                    _give(program, ascii(str(program.relative_to(root)))[1:-1], parser.stdin)
+            whole = True
         output.seek(0)
         errors.seek(0)
-        if parser.returncode:
+        if parser.returncode or not whole:
             return _proof(name, {"code": "parser_stopped", "said": last_words(errors.read(_MOST_SAID))}, {})
         wrong = _named([line.decode("utf-8", "replace").rstrip("\n") for line in output])
         return _proof(name, wrong, {"code": "parsed", "count": len(programs)})

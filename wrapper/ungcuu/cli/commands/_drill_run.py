@@ -74,7 +74,8 @@ def _run(context: Context) -> Result:
     if not context.options["keep"] and not (failed and len(reports) == 1):
         series.lab.down()
     if failed and len(reports) == 1:
-        message = _("The drill failed. Its hosts are still there to look at; 'ungcuu lab down' removes them.")
+        message = _("The drill failed. Its hosts are still there to look at; this removes them: {command}")
+        message = message.format(command=f"UNGCUU_LAB_SLOT={slot} ungcuu lab down")
         return Result(Outcome.NOT_DONE, message, data, Exit.NOT_VERIFIED)
     message = "\n".join(map(_words, reports))
     if failed:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ungcuu.core.errors import Outcome, Refused, UngcuuError, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Hosts, Option, Phase, Result, Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ungcuu.watch.rehearsal import Planted
 
 _MOST = 240
@@ -25,18 +27,30 @@ def _check(context: Context) -> None:
 
 
 def _preflight(context: Context) -> None:
-    """Refuse hosts of which nothing is known, or that are isolated: nobody looks there from outside."""
-    from ungcuu.hosts import website_facts, websites
+    """Refuse hosts without a website that is described: there is no folder to plant a file in."""
+    from ungcuu.hosts import website_facts
 
     website_facts.require(context.site, context.hosts, "watch")
     for host in context.hosts:
-        known = context.site.variables(host)
-        if websites.listed(known) or not known.get("website_root"):
+        if not _website(context, host).get("website_root"):
             raise Refused(
-                _("{host}: no single website is described; there is no folder to plant a file in.").format(host=host),
+                _("{host}: no website is described; there is no folder to plant a file in.").format(host=host),
                 _("Nothing was touched."),
                 f"ungcuu doctor {host}",
             )
+
+
+def _website(context: Context, host: str) -> Mapping[str, Any]:
+    """What is known of the website at which a file is planted: of several the first one of the list.
+
+    Raises:
+        InventoryError: The list is wrong.
+    """
+    from ungcuu.hosts import websites
+
+    listed = websites.of_host(context.site, host)
+    site = websites.laid_over(context.site, host, listed[0].name) if listed else context.site
+    return site.variables(host)
 
 
 def _run(context: Context) -> Result:
@@ -51,7 +65,7 @@ def _run(context: Context) -> Result:
     rows: dict[str, dict[str, object]] = {}
     try:
         for host in context.hosts:
-            one = rehearsal.place(host, context.site.variables(host))
+            one = rehearsal.place(host, _website(context, host))
             with store.changing(context.settings, host) as known:
                 known.notes["rehearsal"] = one.sum
             planted[host] = one  # before it is there: a connection that is lost midway may leave it
@@ -103,9 +117,9 @@ VERB = Verb(
     phase=Phase.DETECT,
     summary=N_("Plant a harmless file, and see whether its alert arrives; silence is an alert"),
     description=N_(
-        "The file does nothing and is readable by root alone, in the first writable folder of the website. It is "
-        "removed afterwards and its alert acknowledged. Until then a scan shows it as critical. No round is started: "
-        "what is tried is the watch as it runs."
+        "The file does nothing and is readable by root alone, in the first writable folder of the website; of a host "
+        "with several websites, of the first one in its list. It is removed afterwards and its alert acknowledged. "
+        "Until then a scan shows it as critical. No round is started: what is tried is the watch as it runs."
     ),
     takes_lock=False,
     hosts=Hosts.MANY,

@@ -81,8 +81,9 @@ def _host(context: Context, host: str, stopped: threading.Event) -> list[Check]:
             break
         try:
             checks += look(context, host)
-        except (OSError, ValueError, UngcuuError) as error:
-            checks.append(entry(look.__name__.strip("_"), "bad", str(error)))
+        except Exception as error:  # also a fault of ungcuu: the looks at other hosts must not be lost with it
+            text = str(error) if isinstance(error, OSError | ValueError | UngcuuError) else repr(error)
+            checks.append(entry(look.__name__.strip("_"), "bad", text))
     return checks
 
 

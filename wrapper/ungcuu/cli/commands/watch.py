@@ -200,7 +200,7 @@ def _zone_rows(zone: Zone | None) -> list[tuple[str, str]]:
 
 
 def _ping(context: Context, done: list[Round]) -> dict[str, bool]:
-    """Let the outside addresses know that the round was done; one that was not done whole stays silent."""
+    """Let the outside addresses know of each round that looked whole and delivered what was due; else stay silent."""
     from ungcuu.watch.choices import from_facts
     from ungcuu.watch.ping import ping
 
@@ -208,12 +208,31 @@ def _ping(context: Context, done: list[Round]) -> dict[str, bool]:
     known: dict[str, bool] = {}
     for this in done:
         address = from_facts(context.site.variables(this.host)).ping
-        if not address or this.why or this.undelivered:
+        if not address or this.undelivered or not _looked(context, this):
             continue
         answered[this.host] = known[address] = known[address] if address in known else ping(address)
         if not answered[this.host]:
             context.out.line(_("{host}: watch_ping_address did not answer").format(host=this.host), "warn")
     return answered
+
+
+def _looked(context: Context, this: Round) -> bool:
+    """Whether the watch of a host sees what it has to: the host could be looked at, was read whole, and so its website.
+
+    A round that left the host to another run counts until :mod:`ungcuu.watch.health` says that nobody looks any more:
+    a backup is no alarm. A host that is isolated answers nobody from outside.
+    """
+    from datetime import UTC, datetime
+
+    from ungcuu.case.host_past import HostPast
+    from ungcuu.watch import health, store
+
+    if this.busy:
+        return not health.has_stopped(store.load(context.settings, this.host).rounds, datetime.now(UTC))
+    if this.why or this.partly:
+        return False
+    blind = this.outside is not None and this.outside.why
+    return not blind or bool(HostPast(context.settings.state, this.host).isolation_mode())
 
 
 def _install(context: Context) -> Result:

@@ -155,7 +155,7 @@ def _asked(target: ssh.Target, question: Mapping[str, Any]) -> Mapping[str, Any]
     raw = remote_program.run_program(target, "discovery", question, SECONDS, QUOTA)
     try:
         found = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise StepFailed(

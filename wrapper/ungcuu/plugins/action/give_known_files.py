@@ -78,6 +78,6 @@ class ActionModule(DocumentedAction):
             return {"reason": str(error)[:300], "lost": True}
         try:
             answer = json.loads(done.get("stdout", "").strip().splitlines()[-1])
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             answer = None
         return answer if isinstance(answer, dict) else {"reason": str(done.get("stderr", ""))[-300:]}

@@ -224,7 +224,7 @@ class ActionModule(DocumentedAction):
             row["name"]: new_account_secrets(row) for row in answer["accounts"][:50] if _NAME.fullmatch(row["name"])
         }
         if not fresh:
-            return {"changed": False, "left": left, "ungcuu": []}
+            return {"changed": False, "left": left, "ungcuu": [_rotated([], left)] if left else []}
         known = store.read()
         store.write(known | {"pending_accounts": fresh, "pending_since": _now()})
         sent = [{"name": name} | {k: v for k, v in row.items() if k != "private_key"} for name, row in fresh.items()]
@@ -247,7 +247,7 @@ class ActionModule(DocumentedAction):
         lines = str(done.get("stdout", ""))[-_MOST_BYTES:].strip().splitlines()
         try:
             document = json.loads(lines[-1]) if lines else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             document = {}
         answer: dict[str, Any] = document if isinstance(document, dict) else {}
         if answer.get("event") != "done":

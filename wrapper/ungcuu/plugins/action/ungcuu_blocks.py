@@ -68,7 +68,7 @@ class ActionModule(DocumentedAction):
         said = self._low_level_execute_command("nft -j list table inet ungcuu_block") if known else {}
         try:
             listing = json.loads(str(said.get("stdout", ""))[: 4 << 20] or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             listing = {}
         rows = blocks.counters(listing if isinstance(listing, dict) else {}, known)
         return {

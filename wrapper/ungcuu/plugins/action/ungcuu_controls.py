@@ -113,14 +113,16 @@ def named_and_rooted(listed: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def of_websites(listed: list[dict[str, Any]], website: str, ours: object, *, whole: bool = True) -> dict[str, Any]:
     """How files for one website are named, and which of them belong to none that the inventory knows any more.
 
-    Files without a name are of a time when the host was one website. A run about one website alone (not ``whole``) lets
-    them be while another one has none of its own yet: they are what protects that one.
+    Files without a name are of a time when the host was one website, the first that is listed. A run about another one
+    alone (not ``whole``) lets them be while one has none of its own yet: they are what protects it. A run about the
+    first one replaces them: they are read after its new ones, and would stand above them.
     """
     suffixes = [f"-{one['name']}" for one in listed if one.get("name")] or [""]
     found = [str(path) for path in ours] if isinstance(ours, list) else []
     forms = {path: form for path in found if (form := _OF_WEBSITE.fullmatch(path))}
     others = {suffix for suffix in suffixes if suffix != f"-{website}"}
-    if not whole and others - {form[1] for form in forms.values()}:
+    is_first = suffixes[0] == f"-{website}"
+    if not (whole or is_first) and others - {form[1] for form in forms.values()}:
         suffixes.append("")
     return {
         "websites": listed,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from ungcuu.remote import site_config
 from ungcuu.remote.site_config import Token
 
 ARGUMENTS = 4000  # characters that the arguments of one call may take
+MOST = 20  # calls of one file that are read; whoever may write a file may fill it with them
 _CALL = re.compile(r"\b(?:new\s+\\?(?P<made>PDO|mysqli)|(?P<called>mysqli_connect|pg_p?connect))\s*\(", re.I)
 # The older way: a connection first, then its database.
 _CHOSEN = re.compile(r"(?:\bmysqli_select_db\s*\(\s*\$\w+\s*,|->\s*select_db\s*\()", re.I)
@@ -43,7 +45,8 @@ def _settings(sources: Mapping[str, str]) -> dict[str, str]:
 
 
 def _calls(text: str, known: Mapping[str, str]) -> Iterator[list[str]]:
-    for match in _CALL.finditer(text):
+    chosen: str | None = None
+    for match in islice(_CALL.finditer(text), MOST):
         given = [_value(words, known) for words in _arguments(text[match.end() : match.end() + ARGUMENTS])]
         given += [""] * (4 - len(given))
         way, name = (match["made"] or match["called"]).lower(), _NAMED.search(given[0])
@@ -54,16 +57,22 @@ def _calls(text: str, known: Mapping[str, str]) -> Iterator[list[str]]:
         elif way.startswith("pg_"):
             row = ["pgsql", name[1], user] if name else []
         else:
-            row = ["mysql", given[3] or _chosen(text, known), given[1]]
+            if not given[3] and chosen is None:
+                chosen = _chosen(text, known)
+            row = ["mysql", given[3] or chosen or "", given[1]]
         if row and site_config.FORMS["name"].fullmatch(row[1]):
             yield [*row[:2], row[2] if site_config.FORMS["user"].fullmatch(row[2]) else ""]
 
 
 def _chosen(text: str, known: Mapping[str, str]) -> str:
-    """The one database that a file chooses for a connection; empty where it chooses none, or several."""
-    calls = (text[match.end() : match.end() + ARGUMENTS] for match in _CHOSEN.finditer(text))
-    names = {_value(words[0], known) for words in map(_arguments, calls)}
-    return names.pop() if len(names) == 1 else ""
+    """The one database that a file chooses for a connection; empty where it chooses none, several or too often."""
+    names: set[str] = set()
+    for number, match in enumerate(_CHOSEN.finditer(text)):
+        if number < MOST:
+            names.add(_value(_arguments(text[match.end() : match.end() + ARGUMENTS])[0], known))
+        if number >= MOST or len(names) > 1:
+            return ""
+    return names.pop() if names else ""
 
 
 def _arguments(text: str) -> list[list[Token]]:

@@ -28,14 +28,14 @@ def processes(sums: dict[bytes, tuple[str, str]]) -> None:
     """One record a process; threads of the kernel, this program and what has ended are left out."""
     users = {row[0]: row[2] for row in colon_rows(b"/etc/passwd", 7)}
     website = users.get(CONFIG["web_user"], "-1")
-    root = unit_path(1).removesuffix("/init.scope")
+    root = units_root()
     for pid in sorted(map(int, filter(str.isdigit, os.listdir("/proc"))))[:MOST]:
         try:
             record = process(pid, sums)
         except (OSError, IndexError, ValueError):
             continue
         if record is not None and pid != os.getpid():
-            unit = unit_path(pid).removeprefix(root).strip("/")
+            unit = unit_of(pid, root)
             shown = {"unit": unit, "session": session_state(unit), "website": str(record["uid"]) == website}
             emit("process", **record, **shown)
             remember(record, unit)
@@ -115,6 +115,16 @@ def program_digest(folder: str) -> str:
     except OSError:
         return ""
     return digest.hexdigest()
+
+
+def units_root() -> str:
+    """Below which control group the units are: on a machine of its own below none."""
+    return unit_path(1).removesuffix("/init.scope")
+
+
+def unit_of(pid: int, root: str) -> str:
+    """The unit that a process belongs to, as ``system.slice/nginx.service``."""
+    return unit_path(pid).removeprefix(root).strip("/")
 
 
 def unit_path(pid: int) -> str:

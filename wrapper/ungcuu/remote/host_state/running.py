@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ungcuu.remote.host_state.processes import unit_of, units_root
 from ungcuu.remote.host_state.reading import CHUNK, demand, emit, escaped, read_small, run
 
 
@@ -30,19 +31,29 @@ def units() -> None:
     demand(known)
 
 
-def socket_owners() -> dict[str, tuple[str, str]]:
-    """Socket inode → (program, name) of one process that holds it."""
-    owners: dict[str, tuple[str, str]] = {}
+def socket_owners() -> dict[str, tuple[str, str, str]]:
+    """Socket inode → (program, name, unit) of one process that holds it."""
+    owners: dict[str, tuple[str, str, str]] = {}
+    root = units_root()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            links = [_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
             exe = escaped(os.fsencode(os.readlink(f"/proc/{pid}/exe")))
         except OSError:
             continue
-        for link in links:
-            if link.startswith("socket:["):
-                owners.setdefault(link[8:-1], (exe, escaped(read_small(f"/proc/{pid}/comm".encode()).strip())))
+        held = [link[8:-1] for link in links if link.startswith("socket:[")]
+        if held:
+            owner = (exe, escaped(read_small(f"/proc/{pid}/comm".encode()).strip()), unit_of(int(pid), root))
+            owners.update((inode, owner) for inode in held if inode not in owners)
     return owners
+
+
+def _link(path: str) -> str:
+    """Where it leads; empty where it was closed meanwhile: a program that opens and closes files has sockets still."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
 
 
 def address(text: str, six: bool) -> str:
@@ -64,9 +75,9 @@ def listeners() -> None:
             row = line.split()
             if len(row) > 9 and row[3] == waiting:
                 host, _, port = row[1].partition(":")
-                exe, comm = owners.get(row[9], ("", ""))
-                where = address(host, proto.endswith("6"))
-                emit("listener", proto=proto, address=where, port=int(port, 16), exe=exe, comm=comm, uid=int(row[7]))
+                exe, comm, unit = owners.get(row[9], ("", "", ""))
+                where = {"proto": proto, "address": address(host, proto.endswith("6")), "port": int(port, 16)}
+                emit("listener", **where, exe=exe, comm=comm, uid=int(row[7]), unit=unit)
 
 
 def modules() -> None:

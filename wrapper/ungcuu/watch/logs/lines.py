@@ -68,11 +68,21 @@ def parse(raw: bytes) -> Line | None:
         return None
     address, when, method, target, protocol, status, size, agent = found.groups()
     try:
-        name = str(ipaddress.ip_address(address))
+        name = _plain(address)
         moment = _seconds(when)
     except ValueError:
         return None
     return Line(name, moment, method, target, protocol, int(status), 0 if size == "-" else int(size), agent or "")
+
+
+def _plain(text: str) -> str:
+    """Return an address as it is written once; ``::ffff:192.0.2.1`` of a socket that takes both kinds is 192.0.2.1.
+
+    Raises:
+        ValueError: There is no such address.
+    """
+    address = ipaddress.ip_address(text)
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 @functools.lru_cache(maxsize=4096)

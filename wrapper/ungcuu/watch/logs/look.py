@@ -127,7 +127,7 @@ class Answer:
             document = json.loads(raw)
             ages = {str(name): float(age) for name, age in document["files"].items()}
             return cls(tuple(_rows(document["logs"])), ages)
-        except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error) as error:
             raise StepFailed(
                 _("{host} did not answer as expected: {why}").format(host=host, why=type(error).__name__),
                 "",

@@ -23,21 +23,15 @@ if TYPE_CHECKING:
 
 def open_(context: Context) -> Result:
     """Open a case, unless a host has an open one."""
-    from ungcuu.case.case import current, open_case, parse_when
+    from ungcuu.case.case import open_case, parse_when
     from ungcuu.case.reporting import book_of
     from ungcuu.cli.deadlines_view import site_of, stated
     from ungcuu.run.failures import as_typed
 
-    busy = {host: found.id for host in context.hosts if (found := current(context.settings, host))}
-    if busy:
-        host, case_id = next(iter(busy.items()))
-        raise Refused(
-            _("{host} already has an open case: {case}").format(host=host, case=case_id),
-            _("Nothing was changed."),
-            f"ungcuu case status {case_id}",
-        )
+    _refuse_second(context)
     if not any(context.options[name] for name in ("title", "finding", "scenario")):
         context = replace(context, options=_asked(context))
+        _refuse_second(context)  # an isolation that began while the person answered has opened one
     options, known = context.options, _known(context)
     facts = stated(context, context.hosts) | {"reporting": list(site_of(context).profiles)}
     typed = options["detected_at"]
@@ -59,6 +53,23 @@ def open_(context: Context) -> Result:
     message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
     told = message.format(case=case.id, hosts=" ".join(context.hosts))
     return Result(message=as_typed(told, context.settings.typed_inventory), data=summary(case))
+
+
+def _refuse_second(context: Context) -> None:
+    """Refuse a second open case of a host.
+
+    Raises:
+        Refused: A host has an open case.
+    """
+    from ungcuu.case.case import current
+
+    for host in context.hosts:
+        if found := current(context.settings, host):
+            raise Refused(
+                _("{host} already has an open case: {case}").format(host=host, case=found.id),
+                _("Nothing was changed."),
+                f"ungcuu case status {found.id}",
+            )
 
 
 def _known(context: Context) -> Mapping[str, Any]:
