@@ -41,7 +41,16 @@ def test_only_the_named_finding_gets_a_verdict() -> None:
     assert words[4] in taken
 
 
-@pytest.mark.parametrize("place", ["z.php", "/"])
+def test_what_belongs_to_the_host_gets_a_verdict_for_each_website_that_found_it() -> None:
+    """Seen failing with one finding asked for: a host of two websites could own up to nothing of its own."""
+    found = [{"id": name, "rule": "config.web", "path": "/etc/nginx/gia.conf"} for name in ("f1", "f2")]
+    found.append({"id": "f3", "rule": "config.web", "path": "/etc/nginx/gia.conf.old"})
+    with mock.patch.object(Drill, "_findings", return_value=found), mock.patch.object(Drill, "_verb") as verb:
+        drill(Own("config.web", "/etc/nginx/gia.conf", "hardened"))._own_up(Phase("recover"))
+    assert [call.args[3] for call in verb.call_args_list] == ["f1", "f2"]
+
+
+@pytest.mark.parametrize("place", ["z.php", ""])
 def test_work_that_no_scan_sees_or_that_two_findings_fit_fails_the_drill(place: str) -> None:
     one = drill(Own("web.changed", place, "the corrected release"))
     found = mock.patch.object(Drill, "_findings", return_value=FOUND)

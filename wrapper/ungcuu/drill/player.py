@@ -316,14 +316,17 @@ class Drill:
         self._prove_ended(phase, "recover")
 
     def _own_up(self, phase: Phase) -> None:
-        """Say of each finding that is people's own work that it is: each must be there, and no other is excused."""
+        """Say of each finding that is people's own work that it is: each must be there, and no other is excused.
+
+        What belongs to the host is found by the scan of each of its websites.
+        """
         findings = self._findings()
         for own in self.data.own:
-            ids = [
-                str(row["id"]) for row in findings if re.fullmatch(own.rule, row["rule"]) and own.place in _place(row)
-            ]
-            self._prove(phase, f"a scan names people's own work: {own.rule}", len(ids) == 1, own.place)
-            self._verb("case", "verdict", str(self.report.case), ids[0], "false-alarm", "--reason", own.why)
+            rows = [one for one in findings if re.fullmatch(own.rule, one["rule"]) and _place(one).endswith(own.place)]
+            one_place = len({_place(one) for one in rows}) == 1
+            self._prove(phase, f"a scan names people's own work: {own.rule}", one_place, own.place)
+            for row in rows:
+                self._verb("case", "verdict", str(self.report.case), str(row["id"]), "false-alarm", "--reason", own.why)
 
     def _reassess(self, phase: Phase) -> None:
         words = ["reassess", self.host, "--entry-closed", self.data.entry_closed]
