@@ -188,8 +188,8 @@ def list_open(office: Office) -> list[Case]:
 
 def test_the_case_of_an_exercise_is_called_as_its_scenario_in_the_reader_s_language(office: Office) -> None:
     """Seen failing with the title in the language in which the drill was played."""
-    told = typed(office, "case", "open", "web01", "--scenario", "webshell")
-    facts = find(office.settings, told["case"]).facts
+    opened = typed(office, "case", "open", "web01", "--scenario", "webshell")
+    facts = find(office.settings, opened["case"]).facts
     plan = scenario.load("webshell")
     assert facts.drill and facts.severity == plan.severity and facts.title == f"Drill: {plan.title.en}"
     set_language("vi")

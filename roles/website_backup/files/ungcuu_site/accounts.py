@@ -141,7 +141,7 @@ def _folder(entry: pwd.struct_passwd) -> Iterator[int | None]:
 
 
 def _read(name: str, folder: int) -> bytes:
-    """The beginning of a regular file; nothing of what is none, or is not there."""
+    """The first bytes of a regular file; empty where the file is missing or is not a regular file."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
