@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from ungcuu.case import journal as journal_module
-from ungcuu.case.case import Case, open_case
+from ungcuu.case.case import Case, find, open_case
 from ungcuu.case.journal import Journal
 from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
 from ungcuu.core.check_phrases import Check, Left
@@ -282,3 +282,7 @@ def recover(book: Book) -> None:
 def settings_in(folder: Path) -> Settings:
     """Settings with their state below a folder."""
     return Settings(state=folder, content=folder, operator="lan.nguyen")
+
+
+def again(case: Case) -> Case:
+    return find(case.settings, case.id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from casebook import write_case
-from test_preparedness import NOW, World, at
+from preparedness_world import NOW, World, at
 
 from ungcuu.case import lessons
 from ungcuu.case.case import Case, find, open_case

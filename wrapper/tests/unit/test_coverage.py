@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_detect import found, only, snapshot
+from detected import found, only, snapshot
 from test_reassess import GOOD, SAID, scan
 
 from ungcuu.cli.commands import doctor

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preparedness_world import World, at, typed
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
-from test_preparedness import World, at, typed
 from test_report import ATTACKS
 
 from ungcuu.core.errors import Exit

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_preparedness import NOW, World, at
+from preparedness_world import NOW, World, at
 
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.lessons import record as record_lessons

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from officeworld import Office
-from test_preparedness import typed
+from preparedness_world import typed
 
 from ungcuu.case.case import Case, find, list_cases, open_case
 from ungcuu.case.reporting import book_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_detect import POLICY, ROOT, file, found, snapshot
+from detected import POLICY, ROOT, file, found, snapshot
 
 from ungcuu.core.check_phrases import Seen
 from ungcuu.core.phrases import phrase

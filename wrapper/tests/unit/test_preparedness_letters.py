@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from docx import Document
 from officeworld import AUDIT, Office
+from preparedness_world import World, at, typed
 from test_letters import HOSTILE, text_of
-from test_preparedness import World, at, typed
 from test_report import ATTACKS
 
 from ungcuu.case.case import open_case
