@@ -50,9 +50,18 @@ def tried(lab: Lab, name: str) -> dict[str, Any]:
     profile = profiles.load(name)
     assert profile.trial is not None
     order = {
-        "name": site, "root": root, "user": "www-data", "path": path, "text": "", "ports": [80], "application": name,
-        "deep": True, "only": ["login"], "trial": dataclasses.asdict(profile.trial), "markers": profile.detect.markers,
-    }  # fmt: skip # a table
+        "name": site,
+        "root": root,
+        "user": "www-data",
+        "path": path,
+        "text": "",
+        "ports": [80],
+        "application": name,
+        "deep": True,
+        "only": ["login"],
+        "trial": dataclasses.asdict(profile.trial),
+        "markers": profile.detect.markers,
+    }
     done = lab.exec(HOST, python_command(), question("website_probe", order))
     assert done.returncode == 0, done.stderr.decode()
     return answer_in(done.stdout.decode())

@@ -114,12 +114,22 @@ def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
     target = f"ungcuu-vault@{copied.address(FIRST)}"
     config = f"{STORE}/web01/repository/config"
     wanted = (
-        "put /etc/issue /web01/repository/data/issue", "rm /web01/repository/config", "mkdir /web01/new",
-        "rename /web01/ledger.json /web01/gone.json", "chmod 777 /web01/repository/config", "rm /web01/ledger.json",
-        "symlink /etc/passwd /web01/repository/data/passwd", "get /etc/passwd /tmp/loot", "ls /etc/ungcuu-vault",
-        "get /../../../../etc/passwd /tmp/loot", "get /var/lib/ungcuu-vault/account/id_ed25519 /tmp/loot",
-        "ls /web01/incoming", "ls /web01/arrived", "ls /web01/sets", "ls /web01/views",
-    )  # fmt: skip # a table
+        "put /etc/issue /web01/repository/data/issue",
+        "rm /web01/repository/config",
+        "mkdir /web01/new",
+        "rename /web01/ledger.json /web01/gone.json",
+        "chmod 777 /web01/repository/config",
+        "rm /web01/ledger.json",
+        "symlink /etc/passwd /web01/repository/data/passwd",
+        "get /etc/passwd /tmp/loot",
+        "ls /etc/ungcuu-vault",
+        "get /../../../../etc/passwd /tmp/loot",
+        "get /var/lib/ungcuu-vault/account/id_ed25519 /tmp/loot",
+        "ls /web01/incoming",
+        "ls /web01/arrived",
+        "ls /web01/sets",
+        "ls /web01/views",
+    )
     reads = f"{AS_ACCOUNT} sh -c \"echo 'get /web01/ledger.json /tmp/read' | sftp -q -b - {OPTIONS} {target}\""
     run(copied, SECOND, reads)
     for words in wanted:

@@ -39,8 +39,12 @@ def test_the_vault_s_account_is_ours_only_as_it_was_made(changed: str) -> None:
     Seen failing with each of the conditions of `_is_vault_account` taken out.
     """
     row = account("ungcuu-backup", home="/nonexistent", password="locked", digest="") | {"shell": "/bin/sh"}
-    row |= {"password": {"password": "set"}, "shell": {"shell": "/bin/bash"}, "uid": {"uid": "33"},
-            "home": {"home": "/tmp"}}.get(changed, {})  # fmt: skip
+    row |= {
+        "password": {"password": "set"},
+        "shell": {"shell": "/bin/bash"},
+        "uid": {"uid": "33"},
+        "home": {"home": "/tmp"},
+    }.get(changed, {})
     files = [file(path, "system", sha256=("b" if path == changed else "a") * 64) for path in VAULT_FILES]
     policy = dataclasses.replace(POLICY, expected=dict.fromkeys(VAULT_FILES, "a" * 64))
     web = account("www-data", uid="33")
@@ -113,10 +117,16 @@ def test_the_notice_of_a_website_under_maintenance_is_no_stranger(changed: dict[
     """
     notice, unit = "/etc/ungcuu/maintenance.py", "/etc/systemd/system/ungcuu-maintenance.service"
     door = {"proto": "tcp", "address": "::", "port": 80, "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0}
-    program = {"pid": 7, "start": "1", "exe": "/usr/bin/python3.11", "comm": "python3", "uid": 0, "deleted": False,
-               "script": notice,
-               "unit": "system.slice/ungcuu-maintenance.service"} | {
-        name: value for name, value in changed.items() if name in ("unit", "script", "exe")}  # fmt: skip # a table
+    program = {
+        "pid": 7,
+        "start": "1",
+        "exe": "/usr/bin/python3.11",
+        "comm": "python3",
+        "uid": 0,
+        "deleted": False,
+        "script": notice,
+        "unit": "system.slice/ungcuu-maintenance.service",
+    } | {name: value for name, value in changed.items() if name in ("unit", "script", "exe")}
     door |= {name: value for name, value in changed.items() if name in ("port", "proto")}
     door["unit"] = changed.get("holder", program["unit"])
     files = [file(notice, "system", sha256=changed.get("sha256", "a" * 64)), file(unit, "system", sha256="c" * 64)]

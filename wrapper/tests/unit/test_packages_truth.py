@@ -26,8 +26,18 @@ def snapshot(version: str, *rows: dict[str, Any]) -> Snapshot:
 
 
 def row(path: str = PATH, digest: str = SUM, mode: int = 0o755, **more: object) -> dict[str, Any]:
-    return {"path": path, "area": "program", "type": "file", "mode": mode, "uid": 0, "gid": 0, "sha256": digest,
-            "package": "bash", "package_ok": True, **more}  # fmt: skip # a table
+    return {
+        "path": path,
+        "area": "program",
+        "type": "file",
+        "mode": mode,
+        "uid": 0,
+        "gid": 0,
+        "sha256": digest,
+        "package": "bash",
+        "package_ok": True,
+        **more,
+    }
 
 
 def comparison(*rows: dict[str, Any]) -> Comparison:

@@ -112,9 +112,17 @@ def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
 
 def judged(**more: Any) -> dict[str, Any]:
     verdict = {
-        "verdict": "clean", "why": "", "time": "2026-02-03T01:31:00Z", "files": 2610, "bytes": 53 << 20, "code": 2285,
-        "rules": 20, "baseline": {"taken": "2026-02-01T10:00:00.123Z", "sha256": "ab" * 32}, "suspects": [], "total": 0,
-    }  # fmt: skip # a table
+        "verdict": "clean",
+        "why": "",
+        "time": "2026-02-03T01:31:00Z",
+        "files": 2610,
+        "bytes": 53 << 20,
+        "code": 2285,
+        "rules": 20,
+        "baseline": {"taken": "2026-02-01T10:00:00.123Z", "sha256": "ab" * 32},
+        "suspects": [],
+        "total": 0,
+    }
     whole = {"shrunk": [], "lacks": [], "missing": [], "missing_total": 0, "entries": []}
     return GOOD | {"verdict": verdict | more.pop("verdict", {}), "whole": whole | more.pop("whole", {}), **more}
 

@@ -100,9 +100,14 @@ def site(name: str, root: str, *pools: str, server: str = "nginx") -> dict[str, 
     """One site as a host names it."""
     listens = [{"address": "127.0.0.1", "port": 80, "tls": False, "default": False}]
     return {
-        "names": [name], "roots": [root], "aliases": [], "pools": list(pools), "listens": listens,
-        "file": f"/etc/nginx/sites-available/{name}.conf", "server": server,
-    }  # fmt: skip # a table
+        "names": [name],
+        "roots": [root],
+        "aliases": [],
+        "pools": list(pools),
+        "listens": listens,
+        "file": f"/etc/nginx/sites-available/{name}.conf",
+        "server": server,
+    }
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,20 @@ _PHASE_OF_VERB = {
 _SCANS = ("scan", "reassess")
 # Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
 _OURS = {
-    "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
-    "outside", "root_lost_override", "root_regained", "case_updated", "sweep",
-}  # fmt: skip # a table
+    "case_opened",
+    "case_closed",
+    "phase",
+    "detected",
+    "first_sign",
+    "run_started",
+    "run_finished",
+    "verdict",
+    "outside",
+    "root_lost_override",
+    "root_regained",
+    "case_updated",
+    "sweep",
+}
 
 
 def derive(records: Iterable[Record]) -> Facts:

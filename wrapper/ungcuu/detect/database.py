@@ -45,10 +45,16 @@ _NEW_SETS = frozenset(
     }
 )
 _TOPICS: Mapping[str, str] = {
-    "administrator": "administrators", "role": "administrators", "capability": "administrators",
-    "application-password": "tokens", "token": "tokens", "option": "persistence", "scheduled-job": "persistence",
-    "content": "content", "script": "content",
-}  # fmt: skip # a table
+    "administrator": "administrators",
+    "role": "administrators",
+    "capability": "administrators",
+    "application-password": "tokens",
+    "token": "tokens",
+    "option": "persistence",
+    "scheduled-job": "persistence",
+    "content": "content",
+    "script": "content",
+}
 _STOCK_ROLES = frozenset({"editor", "author", "shop_manager"})
 _SECRET = re.compile(r" secret=(\w+)$")
 

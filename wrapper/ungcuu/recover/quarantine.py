@@ -240,10 +240,17 @@ class Taken:
     def record(self, host: str) -> dict[str, Any]:
         """Return it as the journal's ``quarantine`` record."""
         return {
-            "id": self.order.id, "host": host, "finding": self.order.finding, "rule": self.order.rule,
-            "do": self.order.do.value, "path": self.order.path, "outcome": self.outcome, "why": self.why,
-            "known": dict(self.known), "inverse": undo(host, self.order) if self.outcome == "done" else "",
-        }  # fmt: skip # a table
+            "id": self.order.id,
+            "host": host,
+            "finding": self.order.finding,
+            "rule": self.order.rule,
+            "do": self.order.do.value,
+            "path": self.order.path,
+            "outcome": self.outcome,
+            "why": self.why,
+            "known": dict(self.known),
+            "inverse": undo(host, self.order) if self.outcome == "done" else "",
+        }
 
 
 def undo(host: str, order: Order) -> str:

@@ -72,9 +72,20 @@ def _run(context: Context) -> Result:
 def _host(context: Context, host: str, stopped: threading.Event) -> list[Check]:
     """Run every look until it is stopped; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
-        _application, _backup, _vault, _watch,
-    ]  # fmt: skip # a table
+        _variables,
+        _allow_list,
+        _login,
+        _card,
+        _containment,
+        _vantage,
+        _blocks,
+        _lock,
+        _baseline,
+        _application,
+        _backup,
+        _vault,
+        _watch,
+    ]
     checks: list[Check] = []
     for look in looks:
         if stopped.is_set():

@@ -62,8 +62,10 @@ def _make(context: Context) -> Result:
     found = contents.gather(context.site, settings, Path.home())
     whole = sealed.seal(contents.pack(found), _passphrase(context, twice=True))
     digest = hashlib.sha256(whole).hexdigest()
-    pages = {path.with_name(f"{path.name}.{code}.html"): text
-             for code, text in sheets(context.site, settings, found, path, digest).items()}  # fmt: skip # one table
+    pages = {
+        path.with_name(f"{path.name}.{code}.html"): text
+        for code, text in sheets(context.site, settings, found, path, digest).items()
+    }
     try:
         for page, text in pages.items():
             put(page, text)
@@ -82,8 +84,9 @@ def _make(context: Context) -> Result:
         file=path, count=len(found.files), size=len(whole) >> 10, sheets=", ".join(page.name for page in pages)
     )
     data = {"file": str(path), "sha256": digest, "files": len(found.files), "lacks": list(found.lacks)}
-    return Result(message=message, data=data | {"sheets": [str(page) for page in pages]},
-                  code=Exit.FOUND if found.lacks else None)  # fmt: skip # one call
+    return Result(
+        message=message, data=data | {"sheets": [str(page) for page in pages]}, code=Exit.FOUND if found.lacks else None
+    )
 
 
 def _open(context: Context) -> Result:

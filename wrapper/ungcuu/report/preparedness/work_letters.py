@@ -212,20 +212,26 @@ def audit(
         Field("time", "3. " + _("Time of the audit, and its record"), True, when),
         Field("scope", "4. " + _("Checked against"), True, scope),
         Field("score", "5. " + _("Result"), True, score),
-        Field("counts", _("Controls by status"), False, "; ".join(
-            f"{_(name)}: {counts[name]}" for name in STATUSES if counts.get(name)
-        )),
+        Field(
+            "counts",
+            _("Controls by status"),
+            False,
+            "; ".join(f"{_(name)}: {counts[name]}" for name in STATUSES if counts.get(name)),
+        ),
         Field("failed", "6. " + _("What fails"), False, lines(_rows(rows, FAIL, titles), 60)),
-        Field("not_assessed", "7. " + _("What was not assessed, and counts as not held"), False, lines(
-            _rows(rows, NOT_ASSESSED, titles), 60
-        )),
+        Field(
+            "not_assessed",
+            "7. " + _("What was not assessed, and counts as not held"),
+            False,
+            lines(_rows(rows, NOT_ASSESSED, titles), 60),
+        ),
         Field("waived", "8. " + _("Waivers: who, until when, why"), False, lines(_waivers(rows, titles))),
         Field("drift", "9. " + _("Changes since the audit before"), False, _drift(document)),
         Field("components", "10. " + _("Parts of the application with known vulnerabilities"), False, _parts(document)),
         Field("backups", "11. " + _("Backups"), False, kept),
         Field("measures", "12. " + _("Measures: what, who, until when"), True),
         Field("request", "13. " + _("Proposals")),
-    )  # fmt: skip # a table
+    )
     return Form("audit", _("REPORT"), _("Audit of the security of {host}").format(host=host), "", fields)
 
 
