@@ -483,7 +483,7 @@ def test_an_archive_can_be_read_by_others(target: Target, tmp_path: Path) -> Non
     assert b"ctime=" in (tmp_path / item.sha256).read_bytes()
 
 
-def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
+def test_scope_knows_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
     """After an isolation the host holds a dozen new files of ungcuu; the one that the intruder changed must show."""
     assert ungcuu("enrol", "web01")[0] == 0
     code, document, said = ungcuu("case", "open", "web01", "--title", "ours")

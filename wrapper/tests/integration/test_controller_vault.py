@@ -206,7 +206,7 @@ def test_what_talks_with_the_host_can_not_read_the_controller(onesite: Lab) -> N
     assert {line.split()[3].rpartition(":")[2] for line in run(onesite, CONTROLLER, "ss -Hltn").splitlines()} == {"22"}
 
 
-def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
+def test_without_root_on_the_controller_it_is_reported(onesite: Lab) -> None:
     """The account that runs ungcuu needs root on a machine that is the vault; it gets an error, nothing is changed."""
     before = vault(onesite, "points", "web01")["points"]
     run(onesite, CONTROLLER, "mv /etc/sudoers.d/ungcuu /root/sudoers")

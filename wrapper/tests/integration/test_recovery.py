@@ -63,7 +63,7 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
     return lab
 
 
-def test_points_tell_what_changed(site: Lab, ungcuu: Run) -> None:
+def test_points_show_what_changed(site: Lab, ungcuu: Run) -> None:
     """Which point is the right one is decided by what changed and by what was proven, not by its time alone."""
     known = did(ungcuu("restore-points", "web01"))["restore_points"]["web01"]
     newest, first = known["points"]

@@ -158,7 +158,7 @@ def test_silence_of_the_second_reader_is_no_agreement(host: Lab, ungcuu: Ungcuu)
     assert "reader.unconfirmed" in rules(document).get("host", set()), document["findings"]
 
 
-def test_a_changed_standard_library_is_told(host: Lab, ungcuu: Ungcuu) -> None:
+def test_a_changed_standard_library_is_reported(host: Lab, ungcuu: Ungcuu) -> None:
     """The program compares what itself runs on with the baseline, even where dpkg's own sums were forged to fit.
 
     Seen failing with ``detect.runtime`` taken out.

@@ -259,7 +259,7 @@ def test_records_of_any_shape_are_survived() -> None:
     derive(records)
 
 
-def test_no_room_for_a_case_is_told(tmp_path: Path) -> None:
+def test_no_room_for_a_case_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "heads").write_text("a file where a folder should be")
     with pytest.raises((JournalError, OSError)):

@@ -173,7 +173,7 @@ _TOO_BIG = "icmp type destination-unreachable icmp code"
         (_CLOSED.replace("counter drop", "tcp dport { 25, 443 } accept"), "maintenance", "high"),
     ],
 )
-def test_the_isolation_s_table_excuses_no_other_rule_and_nobody_is_told_to_delete_it(
+def test_the_isolation_s_table_excuses_no_other_rule_and_nobody_is_advised_to_delete_it(
     text: str, mode: str, severity: str
 ) -> None:
     """A scan of an isolated host advised `nft delete table inet ungcuu_isolation`.

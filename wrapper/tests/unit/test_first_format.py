@@ -64,7 +64,7 @@ def test_every_proof_is_shown_in_the_reader_s_language() -> None:
 NEVER_TRANSLATED = {"sshd gave no answer", "only the responders' keys log in"}
 
 
-def test_the_report_tells_the_whole_case(tmp_path: Path) -> None:
+def test_the_report_shows_the_whole_case(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     shutil.copytree(FOLDER, settings.cases / FOLDER.name)
     settings.heads.mkdir()

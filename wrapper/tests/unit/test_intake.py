@@ -81,7 +81,7 @@ def test_a_cut_opens_one_case_for_all_hosts_that_have_none(office: Office) -> No
     assert len(list_cases(office.settings)) == before + 1, "a host that has an open case gets no second one"
 
 
-def test_it_takes_what_is_stated_and_can_be_told_not_to(office: Office) -> None:
+def test_it_takes_what_is_stated_and_can_be_asked_not_to(office: Office) -> None:
     before = len(list_cases(office.settings))
     isolated(office, "web02", no_case=True)
     isolated(office, "web02", case="UC-20200101-001")

@@ -61,7 +61,7 @@ def test_good_backups_raise_no_alert(tmp_path: Path) -> None:
     assert told(tmp_path, GOOD, schedule=TIMER) == ""
 
 
-def test_what_is_wrong_with_backups_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_with_backups_is_reported(tmp_path: Path) -> None:
     """A backup that silently stopped is found on the day it is needed, unless something says so before."""
     assert "no restore point" in told(tmp_path)
     assert "gone" not in told(tmp_path, GOOD)
@@ -98,7 +98,7 @@ def second(tmp_path: Path, document: dict[str, Any]) -> str:
     return told(tmp_path, GOOD, schedule=TIMER)
 
 
-def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_with_the_copies_is_reported(tmp_path: Path) -> None:
     """A second vault that silently copies nothing any more is none on the day when the first is lost."""
     good = {"outcome": "DONE", "points": [GOOD], "schedule": TIMER}
     assert second(tmp_path, good) == ""

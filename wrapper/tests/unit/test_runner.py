@@ -26,7 +26,7 @@ from ungcuu.run.events import Event, Status
 from ungcuu.run.tally import KILLED
 
 
-def test_a_run_tells_events_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_shows_events_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     settings = content.make(tmp_path)
     seen: list[Event] = []

@@ -131,7 +131,7 @@ def test_guessing_is_counted_over_rounds_and_over_addresses() -> None:
 
 
 @pytest.mark.parametrize("row", [{}, {"tallies": {"x": {"other": 1}}}, {"tallies": 1}])
-def test_a_memory_of_another_form_is_begun_anew(row: dict[str, Any]) -> None:
+def test_a_memory_of_another_form_is_begun_again(row: dict[str, Any]) -> None:
     """A round that ends in an error at each turn looks at nothing; that logs are read from their ends is said."""
     assert from_document(row) == Memory()
 

@@ -276,8 +276,8 @@ class _Fold:
         )
 
     def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
-        host, told = ",".join(hosts_of(data)), data.get("findings")
-        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        host, listed = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
         since = _utc(data.get("since")) or record.time
         known = self._root_lost.get(host)
         if known is None or (known.since != since and (known.regained or known.override)):
@@ -291,8 +291,8 @@ class _Fold:
             self._root_lost[host] = replace(known, regained=record.time)
 
     def _on_root_lost_override(self, record: Record, data: Mapping[str, Any]) -> None:
-        host, told = ",".join(hosts_of(data)), data.get("findings")
-        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        host, listed = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
         known = self._root_lost.get(host) or RootLost(host, record.time, found)
         self._root_lost[host] = replace(
             known, override=str(data.get("reason") or ""), by=str(data.get("by") or ""), overridden=record.time

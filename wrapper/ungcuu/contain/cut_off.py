@@ -245,7 +245,7 @@ def cut_all(
     def one(card: Card) -> Cut:
         try:
             found = cut(card, mode, more)
-        except Exception as fault:  # of one host alone: the others were cut, and must be told and made to last
+        except Exception as fault:  # of one host alone: the others were cut, and must be reported and made to last
             found = Cut(card.host, "unknown", 0.0, f"{type(fault).__name__}: {fault}")
         ended(found)
         return found

@@ -71,7 +71,7 @@ def database(comparison: Comparison) -> Iterator[Finding]:
         if old == new or key[0] not in RULES or _is_left_out(comparison, key[0], old, new):
             continue
         if _TOPICS.get(key[0], "server") in (unread if new is None else unknown):
-            continue  # what was not read on one side is told by the topic's own finding
+            continue  # what was not read on one side is reported by the topic's own finding
         rule, severity, gone = RULES[key[0]]
         if new is None:
             severity = gone

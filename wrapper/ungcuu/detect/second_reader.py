@@ -277,8 +277,8 @@ def _gaps(snapshot: Snapshot, said: Account, scope: Scope) -> Iterator[tuple[byt
             if snapshot.complete and area(path, entry, said, scope):
                 yield path, Disagreement(text, NO_SUCH_FILE, _shown(entry))
         elif entry is not None:
-            if (told := _rights(row)) != _shown(entry):
-                yield path, Disagreement(text, told, _shown(entry))
+            if (rights := _rights(row)) != _shown(entry):
+                yield path, Disagreement(text, rights, _shown(entry))
         elif not said.cut and _both_list(path, row, said, scope):
             yield path, Disagreement(text, _rights(row), NO_SUCH_FILE)
     for path in said.code:

@@ -125,7 +125,7 @@ def judge(
         left.append(phrase(Left.APPLICATION_UNREAD, topics=sorted(unread)))
     if unrotated and not entry.looked:
         left.append(phrase(Left.UNROTATED, what=list(unrotated)))
-    told = {
+    checked = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
         "skipped": sum(c.outcome == "skipped" for c in checks),
@@ -135,7 +135,7 @@ def judge(
     said_of = {"how": entry.application.strip()[:2000], "by": entry.by}
     looked = by_hand | said_of if unread or unrotated else {}
     lost = found.root_lost.record() if found.root_lost else {}
-    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()), looked)
+    return Reassessment(host, now(), found.summary(), checked, said, tuple(left), lost, tuple(excused.values()), looked)
 
 
 def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str, dict[str, str]]:

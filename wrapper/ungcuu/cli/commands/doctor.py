@@ -53,8 +53,8 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else context.name_of(place), "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
-            context.out.entry(level, told, style)
+            level, text = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
+            context.out.entry(level, text, style)
             if check.fix and check.level != "good":
                 # A sentence is wrapped; a command is not, so that it can be copied.
                 show = context.out.prose if check.fix.endswith(".") else context.out.line
@@ -106,7 +106,7 @@ def _variables(context: Context, host: str) -> list[Check]:
     wrong = website_facts.problems(context.site, host)
     if not wrong:
         return [entry(_("inventory"), "good", _("complete"))]
-    return [entry(_("inventory"), "bad", told, website_facts.where_to_fix(context.site)) for told in wrong]
+    return [entry(_("inventory"), "bad", text, website_facts.where_to_fix(context.site)) for text in wrong]
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:

@@ -147,13 +147,13 @@ def _inventory(context: Context) -> Path:
 def _left_to_do(kit: Kit, places: Places) -> list[str]:
     """What the new controller needs that no file brings, in the order of doing it."""
     bases = {"state": places.state, "inventory": places.inventory, "home": places.home, "root": places.root}
-    told = []
+    lines = []
     for name in kit.about.get("vault_passwords", ()):
         place, _separator, rest = str(name).partition("/")
         if place in bases:
-            told.append(f"export ANSIBLE_VAULT_PASSWORD_FILE={bases[place] / rest}")
-    told.append(f"ungcuu -i {places.inventory} doctor")
-    return told
+            lines.append(f"export ANSIBLE_VAULT_PASSWORD_FILE={bases[place] / rest}")
+    lines.append(f"ungcuu -i {places.inventory} doctor")
+    return lines
 
 
 VERB = Verb(

@@ -119,16 +119,16 @@ def _run(one: Patched) -> str:
     result = one.result
     if not result:
         return text + "; " + _("what was changed is not recorded")
-    told = [
+    parts = [
         _("{packages} packages changed, {cves} known vulnerabilities fixed").format(
             packages=result.get("packages"), cves=len(result.get("exposure_days") or {})
         )
     ]
     if most := result.get("longest_exposure_days"):
-        told.append(_("open before that: up to {most} days").format(most=most))
+        parts.append(_("open before that: up to {most} days").format(most=most))
     if unread := result.get("unread_changelogs") or ():
-        told.append(_("vulnerabilities of {count} packages not known").format(count=len(unread)))
-    return "; ".join([text, *told])
+        parts.append(_("vulnerabilities of {count} packages not known").format(count=len(unread)))
+    return "; ".join([text, *parts])
 
 
 def _open(last: Iterable[Patched]) -> Iterator[str]:
