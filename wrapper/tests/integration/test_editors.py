@@ -11,8 +11,8 @@ from typing import Any
 
 import mediawiki_host
 import pytest
+from dokuwiki_site import DOKUWIKI
 from mediawiki_host import HOST, run
-from test_application_secrets import DOKUWIKI
 
 from ungcuu.hosts import profiles
 from ungcuu.hosts.remote_program import answer_in, python_command, question
