@@ -28,7 +28,7 @@ CLOCK = {
 def drill() -> Drill:
     one = Drill.__new__(Drill)
     one.said = []
-    one.say = one.said.append
+    one.say = one.announce = one.said.append
     one.report = Report("x", case="UC-20260101-001")
     one.host, one.moments, one.lab = "web01", {"noticed": NOTICED}, mock.Mock(slot=7)
     one.mailbox = mock.Mock()

@@ -22,6 +22,7 @@ from ungcuu.case.facts import (
     payload,
 )
 from ungcuu.case.record import Record
+from ungcuu.contain.endings import CutEnding
 from ungcuu.core.clock import format_time
 from ungcuu.core.phrases import Change, code_of
 from ungcuu.detect.findings import substance
@@ -313,7 +314,11 @@ class _Fold:
 
     def _on_change(self, record: Record, data: Mapping[str, Any]) -> None:
         """What was put back from quarantine is open again."""
-        if code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == "cut" and not from_host(record):
+        if (
+            code_of(data.get("what")) == Change.ISOLATION
+            and data.get("ending") == CutEnding.CUT
+            and not from_host(record)
+        ):
             self._claimed |= set(hosts_of(data))
         key = (
             self._quarantined.get(str(data.get("item") or "")) if code_of(data.get("what")) == Change.PUT_BACK else None

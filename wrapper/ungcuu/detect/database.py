@@ -56,6 +56,9 @@ _TOPICS: Mapping[str, str] = {
     "script": "content",
 }
 _STOCK_ROLES = frozenset({"editor", "author", "shop_manager"})
+# What the reader of a host writes at the end of each row of content.
+_LINKS = re.compile(r" links=(\d{1,9})(?:\.\d+)? hidden=([01])$")
+_MOST_LINKS = 5  # of an article that warns of gambling
 _SECRET = re.compile(r" secret=(\w+)$")
 
 
@@ -136,5 +139,5 @@ def _is_our_password(comparison: Comparison, old: Row, new: Row) -> bool:
 
 def _is_injection(detail: str) -> bool:
     """Whether links are hidden, or too many for an article that warns of gambling."""
-    links = re.search(r"links=(\d{1,9})", detail)
-    return "hidden=1" in detail or bool(links and int(links[1]) > 5)
+    counted = _LINKS.search(detail)
+    return counted is not None and (counted[2] == "1" or int(counted[1]) > _MOST_LINKS)

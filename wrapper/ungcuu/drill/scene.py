@@ -41,8 +41,12 @@ class Scene:
         *,
         language: str = "en",
         seed: int | None = None,
+        announce: Say | None = None,
     ) -> None:
-        """Prepare; nothing is started yet. `settings.state` becomes the parent of the drill's own state folder."""
+        """Prepare; nothing is started yet. `settings.state` becomes the parent of the drill's own state folder.
+
+        ``say`` takes each line; ``announce``, where it is given, those on where the drill stands.
+        """
         self.state = make_private(settings.state / "drill")
         self.lab = Lab(slot, self.state / "lab" / str(slot))
         simulation = load(scenario)
@@ -52,6 +56,7 @@ class Scene:
         self.plan = scenario_plan(scenario)
         self.host = self.data.host
         self.say = say
+        self.announce = announce or say
         self.language = language
         self.report = Report(scenario, variant=chosen)
         self.mailbox = Mailbox()
@@ -71,14 +76,14 @@ class Scene:
         """Announce a phase, and note its time and its outcome."""
         phase = Phase(name)
         self.report.phases.append(phase)
-        self.say(f"--- {name}")
+        self.announce(f"--- {name}")
         begin = time.monotonic()
         try:
             yield phase
             phase.outcome = "DONE"
         finally:
             phase.seconds = round(time.monotonic() - begin, 2)
-            self.say(f"--- {name}: {phase.outcome}, {phase.seconds:.1f} s")
+            self.announce(f"--- {name}: {phase.outcome}, {phase.seconds:.1f} s")
 
     def prove(self, phase: Phase, name: str, passed: bool, detail: str) -> None:
         """Note a proof.

@@ -14,6 +14,7 @@ from typing import Any
 from ungcuu.case.case import current
 from ungcuu.case.facts import FALSE_ALARM
 from ungcuu.case.facts import Finding as CaseFinding
+from ungcuu.contain.endings import Reassessed
 from ungcuu.core.check_phrases import Left, Unrotated
 from ungcuu.core.clock import now
 from ungcuu.core.phrases import Coded, phrase
@@ -66,9 +67,11 @@ class Reassessment:
     application: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def outcome(self) -> str:
-        """``clean``, ``not clean``, or ``root lost``: nothing more was found, and that proves nothing."""
-        return "not clean" if self.left else "root lost" if self.root_lost else "clean"
+    def outcome(self) -> Reassessed:
+        """Return what was found."""
+        if self.left:
+            return Reassessed.NOT_CLEAN
+        return Reassessed.ROOT_LOST if self.root_lost else Reassessed.CLEAN
 
     def document(self) -> dict[str, Any]:
         """Return it as reassessment.json holds it."""

@@ -89,7 +89,7 @@ def _run(context: Context) -> Result:
             _show_cut(context, cut)
         _record(context, cut)
     _look(context, cutting, cutting.cards)
-    ready = [card for card in cutting.cards if cutting.ended[card.host].ending in ("cut", "unknown")]
+    ready = [card for card in cutting.cards if cutting.ended[card.host].may_be_cut]
     result, kept = _make_it_last(context, cutting, ready)
     last = _look(context, cutting, cutting.cards, last=True)
     return _result(context, cutting, result, kept, last)
@@ -280,7 +280,7 @@ def _show_cut(context: Context, cut: Cut) -> None:
 def _record(context: Context, cut: Cut) -> None:
     """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
     context.record("change", {"what": str(Change.ISOLATION), **_data(cut)}, cut.host)
-    if cut.ending in ("cut", "unknown"):
+    if cut.may_be_cut:
         context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
     if cut.snapshot:
         from ungcuu.run import cut_snapshot
