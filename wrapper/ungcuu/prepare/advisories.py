@@ -198,6 +198,7 @@ def _in_range(events: Sequence[Mapping[str, str]], version: str, scheme: str) ->
 
 def _sorted(events: Sequence[Mapping[str, str]], scheme: str) -> list[Mapping[str, str]]:
     """Events in the order of their versions; as written where they can't be compared, which the caller finds."""
+
     def order(one: Mapping[str, str], other: Mapping[str, str]) -> int:
         left, right = next(iter(one.values()), "0"), next(iter(other.values()), "0")
         if "0" in (left, right):
