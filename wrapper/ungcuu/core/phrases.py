@@ -17,7 +17,9 @@ from typing import Any, Self
 from ungcuu.core.i18n import N_
 
 Coded = dict[str, Any]
-Told = str | Coded | list[Coded]  # a text of a host or of a person, or what is ours to say
+TextOrCode = (
+    str | Coded | list[Coded]
+)  # a text of a host or of a person, or a code whose words are made when it is shown
 
 
 class Worded(StrEnum):

@@ -30,7 +30,7 @@ def check(
 ) -> Checked:
     """Compare every claim that would excuse a file with the package itself; without a claim nothing is fetched.
 
-    ``patched`` gives (package, version) of each patch run of ours on this host; it is asked only where the archive
+    ``patched`` gives (package, version) of each patch run of ungcuu on this host; it is asked only where the archive
     does not know a version.
     """
     claimed = packages_truth.claims(comparison)

@@ -225,8 +225,8 @@ def _vantage(context: Context, host: str) -> list[Check]:
     name = vantage_point.vantage_of(context.site, host)
     if not name:
         message = _("no second machine can look at an isolated host from outside")
-        mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
-        checks.append(entry(_("vantage"), "warn", message, mending))
+        fix = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
+        checks.append(entry(_("vantage"), "warn", message, fix))
     elif name == context.site.variables(host).get("website_vault_host"):
         message = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
         checks.append(entry(_("vantage"), "good", message.format(name=name)))

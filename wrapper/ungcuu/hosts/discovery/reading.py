@@ -92,7 +92,7 @@ class Survey:
 
 
 def key(site: Website) -> str:
-    """Tell folders of a survey apart."""
+    """Return what keeps the folders of a survey apart."""
     return f"{site.label} {site.root}"
 
 

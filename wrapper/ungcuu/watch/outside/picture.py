@@ -154,7 +154,7 @@ def _address(site: Site) -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder of ours, with a home in it that belongs to whoever runs Chromium.
+    """A folder of ungcuu, with a home in it that belongs to whoever runs Chromium.
 
     Nothing is written here into that home: another one's process could have put a link there.
     """
