@@ -239,7 +239,7 @@ def test_files_that_the_daemon_refuses_are_put_back(web: Lab, tmp_path: Path) ->
     assert inside(web, look) == good
 
 
-def test_removal_guard_tells_the_chain_of_reasons(web: Lab, tmp_path: Path) -> None:
+def test_removal_guard_shows_the_chain_of_reasons(web: Lab, tmp_path: Path) -> None:
     """Purging rsync takes MariaDB with it on Debian: two well-known role sets have done that to live sites."""
     done = roles(
         tmp_path,

@@ -25,8 +25,20 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
 
 # Those of ansible-test that fetch nothing; docs/decisions/0172-the-package-is-the-collection.md has the others.
-SANITY = ("action-plugin-docs", "compile", "empty-init", "ignores", "line-endings", "no-assert", "no-get-exception",
-          "no-illegal-filenames", "replace-urlopen", "symlinks", "use-argspec-type-path", "use-compat-six")  # fmt: skip
+SANITY = (
+    "action-plugin-docs",
+    "compile",
+    "empty-init",
+    "ignores",
+    "line-endings",
+    "no-assert",
+    "no-get-exception",
+    "no-illegal-filenames",
+    "replace-urlopen",
+    "symlinks",
+    "use-argspec-type-path",
+    "use-compat-six",
+)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not leave a host half-changed
     code = int(run(words))
-    fast_cut.tell_untaken()
+    fast_cut.report_untaken()
     sys.exit(code)
 
 

@@ -13,11 +13,19 @@ from ungcuu.hosts.site import plain, target_from
 
 _REACHED_BY = frozenset(
     {
-        "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user",
-        "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
-        "ansible_connection", "ungcuu_known_hosts",
+        "ansible_host",
+        "ansible_port",
+        "ansible_ssh_port",
+        "ansible_user",
+        "ansible_ssh_user",
+        "ansible_ssh_private_key_file",
+        "ansible_private_key_file",
+        "ansible_ssh_common_args",
+        "ansible_become",
+        "ansible_connection",
+        "ungcuu_known_hosts",
     }
-)  # fmt: skip # a table
+)
 _WANTED = _REACHED_BY | frozenset(
     {
         "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",

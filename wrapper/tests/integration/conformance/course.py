@@ -180,8 +180,11 @@ class Course:
                 wrong[name] = found[name]
         missing = sorted(self.stack.facts.keys() - found.keys())
         self.record.facts = {
-            "needed": len(self.stack.facts), "found": len(right), "wrong": wrong, "missing": missing,
-        }  # fmt: skip
+            "needed": len(self.stack.facts),
+            "found": len(right),
+            "wrong": wrong,
+            "missing": missing,
+        }
         return self.record.facts
 
     def _doctor(self, _step: Step) -> None:

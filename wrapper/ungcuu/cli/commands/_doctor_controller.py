@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 FREE_MIB = 1024  # on the controller: evidence and journals land there
 
 
-def entry(subject: str, level: str, told: str, fix: str = "") -> Check:
+def entry(subject: str, level: str, message: str, fix: str = "") -> Check:
     from ungcuu.hosts.enrolment import Check
 
-    return Check(subject, level, told, fix)
+    return Check(subject, level, message, fix)
 
 
 def controller(context: Context) -> list[Check]:

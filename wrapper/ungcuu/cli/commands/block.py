@@ -76,8 +76,8 @@ def _listed(context: Context, result: RunResult, host: str) -> list[dict[str, An
     from ungcuu.contain import blocks
 
     known_of = host if len(context.hosts) > 1 else None
-    told = next((data["rows"] for data in result.data_of("snapshot", known_of) if data.get("what") == "blocks"), [])
-    counts = {row["network"]: row.get("packets") for row in told} if isinstance(told, list) else {}
+    rows = next((data["rows"] for data in result.data_of("snapshot", known_of) if data.get("what") == "blocks"), [])
+    counts = {row["network"]: row.get("packets") for row in rows} if isinstance(rows, list) else {}
     known = blocks.load(context.settings.host_dir(host))
     return [{**vars(row), "packets": counts.get(row.network)} for row in known]
 
