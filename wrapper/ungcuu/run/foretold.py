@@ -96,6 +96,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
             on_event=listener.take,
             deadline=verb.deadline,
             check=True,
+            via=ctx.via,
         )
     hosts = tuple(dict.fromkeys((*ctx.hosts, *more)))
     return runner.run(
@@ -107,6 +108,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
         on_event=listener.take,
         deadline=verb.deadline,
         check=True,
+        via=ctx.via,
     )
 
 

@@ -45,6 +45,7 @@ def run_playbook(
             deadline=deadline,
             run_id=ctx.run,
             targets=targets,
+            via=ctx.via,
             on_end=fleet.ended if fleet else lambda _host, _result: None,
         )
     else:
@@ -58,6 +59,7 @@ def run_playbook(
             deadline=deadline,
             run_id=ctx.run,
             targets=targets,
+            via=ctx.via,
         )
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":
