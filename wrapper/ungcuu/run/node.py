@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ungcuu.hosts.site import Site
     from ungcuu.run.verb import Context
 
+_OF_THE_PLACE = frozenset({"inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short"})
 PROGRAM = "ungcuu"
 WORD = "--node-worker"  # with which the controller starts ungcuu on a node
 SILENCE = 30.0  # seconds without a sign of the controller, after which a node ends its work
@@ -215,7 +216,7 @@ class Luggage:
     def _facts(self, host: str) -> dict[str, Any]:
         """The host's variables, with paths written out in full, as the ones that are replaced are."""
         target = self.node.site.target(host)
-        given = dict(self.node.site.variables(host))
+        given = {name: value for name, value in self.node.site.variables(host).items() if name not in _OF_THE_PLACE}
         keys = {name: str(target.key) for name in _KEYS if name in given}
         return given | keys | {"ungcuu_known_hosts": str(target.known_hosts), "ungcuu_state": str(self.state)}
 
