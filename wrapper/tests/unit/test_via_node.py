@@ -337,12 +337,13 @@ def test_a_lent_key_opens_the_named_host_from_the_node_and_nothing_else(place: _
         with lent(tmp_path / "agent", node, targets, 60) as (socket, publics):
             public = tmp_path / "lent.pub"
             public.write_text(publics[place.target.key])
+            public.chmod(0o600)
             for name, there, wanted in (("host", host, 0), ("other", other, 255)):
                 login = replace(there, name=name, key=public, known_hosts=known)
                 words = shlex.join(ssh.ssh_command(login, ["true"]))
                 done = subprocess.run(ssh.ssh_command(node, ["sh", "-c", words], forwarded=socket), check=False)
                 assert done.returncode == wanted, name
-            listed = subprocess.run(ssh.ssh_command(node, ["sh", "-c", "ls -d $SSH_AUTH_SOCK"]), check=False)
+            listed = subprocess.run(ssh.ssh_command(node, ["sh", "-c", 'test -S "$SSH_AUTH_SOCK"']), check=False)
             assert listed.returncode, "without a run no agent is lent"
         assert not socket.exists() or not _processes(str(socket))
 

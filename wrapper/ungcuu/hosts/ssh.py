@@ -194,7 +194,9 @@ def ssh_options(target: Target, control_path: Path | None = None, forwarded: Pat
     ]
     if target.key is not None:
         options += [f"IdentityFile={_quoted(target.key)}", "IdentitiesOnly=yes"]
-        if target.key.suffix != ".pub":  # a public half names a key that an agent holds: on a node, the forwarded one
+        if forwarded:  # ssh forwards none where it knows of none itself; what is bound to other hosts it is not shown
+            options.append(f'IdentityAgent="{forwarded}"')
+        elif target.key.suffix != ".pub":  # a public half names a key that an agent holds: on a node, the forwarded one
             options.append("IdentityAgent=none")
     if control_path is None:
         options += ["ControlMaster=no", f"ControlPath={_quoted(target.master) if target.master else 'none'}"]

@@ -224,6 +224,7 @@ class Luggage:
         path = self.folder / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.write_text(text, "utf-8")
+        path.chmod(0o600)  # ssh looks at a key's mode before it knows that it is a public half
         return str(self.there / name)
 
     def _state_files(self) -> Iterator[tuple[Path, str]]:

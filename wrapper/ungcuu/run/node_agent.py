@@ -72,6 +72,7 @@ def _lend(socket: Path, key: Path, node: Target, targets: Sequence[Target], seco
     command = ["ssh-add", "-q", "-t", str(int(seconds) + 60)]
     for known in sorted({str(one.known_hosts) for one in (node, *targets)}):
         command += ["-H", known]
+    command += ["-h", f"{node.user}@{node.name}"]  # the way to the node is a part of each way over it
     for one in targets:
         command += ["-h", f"{node.name}>{one.user}@{one.name}"]
     _ask(socket, [*command, str(key)], key)
