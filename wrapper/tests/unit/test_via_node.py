@@ -134,7 +134,9 @@ class _Place:
         inventory = self.settings.content / "inventory" / "site"
         hosts = more.pop("hosts", ("web01",))
         more.setdefault("run_id", "run-1")
-        return runner.run(self.settings, (inventory,), playbook, hosts, variables, via=node, **more)
+        return runner.run(
+            self.settings, (inventory,), playbook, hosts, variables, made_by=node_runner.made_by(node), **more
+        )
 
     def left(self) -> list[Path]:
         return sorted(self.base.iterdir())

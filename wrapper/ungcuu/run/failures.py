@@ -152,7 +152,7 @@ def _other_version(_verb: str, _hosts: Sequence[str], first: HostResult, _read_o
     return Refused(
         first.message,
         _("Nothing was begun."),
-        _("Install the same ungcuu on {node} (docs/how-to/nodes.md), or leave --via away.").format(node=first.helper),
+        _("Install the same release on {node} (docs/how-to/nodes.md), or leave --via away.").format(node=first.helper),
     )
 
 

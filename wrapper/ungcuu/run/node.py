@@ -13,7 +13,6 @@ It must have the very ungcuu that runs here (:func:`fingerprint`): nothing of th
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +20,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ungcuu.core.errors import Refused, UsageFault
-from ungcuu.core.i18n import N_, _
 from ungcuu.core.settings import PACKAGE, content_dir, kept_name
 from ungcuu.hosts.ssh import Target
+from ungcuu.run.given import untemplated, write_private
 
 if TYPE_CHECKING:
     from ungcuu.hosts.site import Site
-    from ungcuu.run.verb import Context
 
 _OF_THE_PLACE = frozenset({"inventory_dir", "inventory_file", "inventory_hostname", "inventory_hostname_short"})
 PROGRAM = "ungcuu"
@@ -39,8 +36,6 @@ TAKEN = ("expected.json", "restore_points.json", "blocks.json")  # of a host's f
 _SENT = (*TAKEN, "card.json")
 _BASELINE = ("baseline.json", "baseline.sig", "files-*.jsonl")
 _VAULT_JUDGES = frozenset({"backup", "patch"})  # and is given what the signed baseline knows
-_PASSWORDS = frozenset({"ansible_password", "ansible_ssh_pass", "ansible_become_password", "ansible_become_pass"})
-_NO_KEY = N_("The inventory names no key for {host} (ansible_ssh_private_key_file).")
 _KEYS = ("ansible_ssh_private_key_file", "ansible_private_key_file")
 
 
@@ -79,77 +74,6 @@ def found(site: Site, name: str) -> Node:
     """
     program = str(site.variables(name).get("node_program") or PROGRAM)
     return Node(replace(site.target(name), become=False), site, program)
-
-
-def chosen(ctx: Context) -> Node | None:
-    """Return the node that was asked for, once all that can be known here says that it will do; None without one.
-
-    Raises:
-        UngcuuError: This run can't go through it; says why.
-    """
-    name = str(ctx.options.get("via") or "")
-    if not name:
-        return None
-    node = found(ctx.site, name)
-    if reason := _refusal(ctx, node):
-        raise Refused(reason, _("Nothing was touched."), f"ungcuu {ctx.verb.name} {' '.join(ctx.names)}")
-    return node
-
-
-def _refusal(ctx: Context, node: Node) -> str:
-    playbook = str(ctx.verb.playbook)
-    if playbook not in PLAYBOOKS:
-        raise UsageFault(
-            _("{playbook} can't run through a node: it signs here, or keeps evidence or secrets here.").format(
-                playbook=playbook
-            ),
-            _("Nothing was touched."),
-            f"ungcuu {ctx.verb.name} {' '.join(ctx.names)}",
-        )
-    limit = (*ctx.hosts, *(host for group in ctx.verb.with_groups for host in ctx.site.groups.get(group, ())))
-    if node.name in limit:
-        return _("{node} can't be the node of a run that works on it.").format(node=node.name)
-    if node.target.key is None:
-        return _(_NO_KEY).format(host=node.name)
-    for host in involved(ctx.site, limit):
-        if why := _unfit(ctx.site, host, node):
-            return why
-    return ""
-
-
-def _unfit(site: Site, host: str, node: Node) -> str:
-    """Return why a node can't work on a host as this machine does; empty where it can."""
-    variables, target, why = site.variables(host), site.target(host), ""
-    if variables.get("ansible_connection", "ssh") not in ("ssh", "smart"):
-        why = _("{host} is this machine (or not reached by SSH), which {node} can't reach as such.")
-    elif any(option.startswith(("ProxyJump=", "ProxyCommand=")) for option in target.options):
-        why = _("{host} is reached over another machine; a key is lent to a node for direct logins alone.")
-    elif _PASSWORDS & {*site.origins.get(host, ()), *variables}:
-        why = _("{host} needs a password, which is not sent to a node: use keys, and sudo without one.")
-    elif target.key is None:
-        why = _(_NO_KEY)
-    elif variables.get("patching_debsecan_file"):
-        why = _("patching_debsecan_file of {host} is a file of this machine.")
-    elif not _may_log_in(variables, node):
-        why = _("{node} ({address}) is not among the management_addresses of {host}: its firewall would keep it out.")
-    return why.format(host=host, node=node.name, address=node.target.address) if why else ""
-
-
-def _may_log_in(variables: Mapping[str, Any], node: Node) -> bool:
-    """Whether the host's firewall will let the node in; a name is not judged, and neither is a host without a list."""
-    listed = variables.get("management_addresses")
-    try:
-        address = ipaddress.ip_address(node.target.address)
-    except ValueError:
-        return True
-    return not isinstance(listed, list) or not listed or any(_holds(entry, address) for entry in listed)
-
-
-def _holds(entry: object, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    try:
-        return address in ipaddress.ip_network(str(entry), strict=False)
-    except ValueError:
-        return True  # a name, which is resolved elsewhere
 
 
 def involved(site: Site, hosts: Sequence[str]) -> tuple[str, ...]:
@@ -199,8 +123,6 @@ class Luggage:
         groups: dict[str, dict[str, Any]] = {
             group: {"hosts": {host: {} for host in members if host in hosts}} for group, members in site.groups.items()
         }
-        from ungcuu.run.runner import untemplated, write_private
-
         (self.folder / "inventory").mkdir(mode=0o700)
         document = {"all": {"hosts": untemplated(hosts), "children": groups}}
         write_private(self.folder / "inventory" / "hosts.json", document)

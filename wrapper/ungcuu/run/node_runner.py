@@ -16,7 +16,8 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,11 @@ from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import _
 from ungcuu.core.terminal import clean
 from ungcuu.hosts import ssh, ssh_process
+from ungcuu.run.given import write_private
 from ungcuu.run.node import TAKEN, Luggage, Node, NotBegun, fingerprint, involved
 from ungcuu.run.node_agent import lent
 from ungcuu.run.reached import Reached
-from ungcuu.run.runner import WATCH_SECONDS, Runner, quietly
+from ungcuu.run.runner import SETTINGS, WATCH_SECONDS, Runner, quietly
 from ungcuu.run.tally import KILLED, HostResult
 
 if TYPE_CHECKING:
@@ -93,6 +95,11 @@ class NodeRunner(Runner):
                 Outcome.NOT_DONE, self._not_begun.problem, message=self._not_begun.message, helper=self.node.name
             )
         return super()._settle(host, result, code)
+
+
+def made_by(node: Node | None) -> Callable[..., Runner] | None:
+    """Return what makes a runner on the node; None for one on this machine."""
+    return partial(NodeRunner, node) if node is not None else None
 
 
 class _Talk:
@@ -186,8 +193,6 @@ class _Talk:
         return folder
 
     def _pack(self, there: Path, publics: Mapping[Path, str]) -> Luggage:
-        from ungcuu.run.runner import SETTINGS, write_private
-
         runner = self.runner
         folder = self.folder / "luggage"
         folder.mkdir(mode=0o700)

@@ -12,7 +12,6 @@ What holds for every run:
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -22,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ungcuu.core import process_guard
 from ungcuu.core.errors import ControllerFault, Outcome
@@ -34,11 +33,9 @@ from ungcuu.hosts.ssh import Target
 from ungcuu.run import liveness, reached
 from ungcuu.run.bounds import Bounds
 from ungcuu.run.events import RESULT_LIMIT, Event
+from ungcuu.run.given import untemplated, write_private
 from ungcuu.run.reached import Reached
 from ungcuu.run.tally import KILLED, HostResult, OnEvent, RunResult, Tally
-
-if TYPE_CHECKING:
-    from ungcuu.run.node import Node
 
 FORKS = 10
 POLL_SECONDS = 1
@@ -227,7 +224,7 @@ def run(
     check: bool = False,
     run_id: str = "",
     targets: Mapping[str, Target] | None = None,
-    via: Node | None = None,
+    made_by: Callable[..., Runner] | None = None,
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -244,7 +241,7 @@ def run(
         check: Ansible's check mode.
         run_id: The run that it is part of; its processes carry the id in their environment.
         targets: How the hosts are reached; without it, a login at any host counts for all.
-        via: The node that runs it in place of this machine.
+        made_by: Makes the runner, where it is none that runs the playbook on this machine.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -252,18 +249,9 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return _runner(via)(settings, inventories, playbook, hosts, run_id, targets=targets).run(
+    return (made_by or Runner)(settings, inventories, playbook, hosts, run_id, targets=targets).run(
         variables, on_event, deadline, check
     )
-
-
-def _runner(via: Node | None) -> Callable[..., Runner]:
-    """Return what makes the runner: one that runs the playbook here, or on a node."""
-    if via is None:
-        return Runner
-    from ungcuu.run.node_runner import NodeRunner
-
-    return partial(NodeRunner, via)
 
 
 def run_each(
@@ -278,7 +266,7 @@ def run_each(
     check: bool = False,
     run_id: str = "",
     targets: Mapping[str, Target] | None = None,
-    via: Node | None = None,
+    made_by: Callable[..., Runner] | None = None,
     on_end: Callable[[str, RunResult], None] = lambda _host, _result: None,
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back.
@@ -296,7 +284,7 @@ def run_each(
         on_end(runner.hosts[0], result)
         return result
 
-    make = _runner(via)
+    make = made_by or Runner
     runners = [make(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
     stopped: BaseException | None = None
     futures: list[Future[RunResult]] = []
@@ -339,19 +327,6 @@ def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
         next((result.fault for result in results if result.fault), None),
         tuple(event for result in results for event in result.foretold),
     )
-
-
-def untemplated(value: object) -> object:
-    """Return the value as Ansible's JSON for data that must not be evaluated: text with a brace is marked unsafe."""
-    if isinstance(value, Mapping):
-        return {str(key): untemplated(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [untemplated(item) for item in value]
-    if isinstance(value, Path):
-        return untemplated(str(value))
-    if isinstance(value, str):
-        return {"__ansible_unsafe": value} if "{" in value else value
-    return value
 
 
 def clean_tail(text: str) -> str:
@@ -407,12 +382,6 @@ def _environment(settings: Settings, folder: Path, mark: str) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "MAX_EVENT_RES": str(RESULT_LIMIT),
     }
-
-
-def write_private(path: Path, data: object) -> None:
-    """Write a new file of JSON that nobody else can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(data, file)
 
 
 def quietly(work: Callable[[], object], tally: Tally) -> None:

@@ -143,7 +143,7 @@ def _nodes(context: Context) -> list[Check]:
             checks.append(entry(subject, "bad", _("it can't be asked: {why}").format(why=error.message), fix))
             continue
         if why := node_runner.difference(about, name):
-            message = _("Install the same ungcuu there: docs/how-to/nodes.md.")
+            message = _("Install the same release there: docs/how-to/nodes.md.")
             checks.append(entry(subject, "bad", why, message))
         else:
             checks.append(entry(subject, "good", _("it answers, and has the same ungcuu")))
