@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import stat
@@ -23,17 +24,21 @@ import content
 import pytest
 from sshserver import serving
 
+from ungcuu.cli.main import run
+from ungcuu.cli.registry import load
 from ungcuu.core import process_guard
-from ungcuu.core.errors import Exit, Outcome
+from ungcuu.core.errors import Exit, Outcome, UngcuuError
+from ungcuu.core.terminal import Screen
 from ungcuu.hosts import ssh
 from ungcuu.hosts.site import Site
 from ungcuu.hosts.ssh import Target
 from ungcuu.run import node as nodes
-from ungcuu.run import node_runner, remote_job, runner
+from ungcuu.run import node_choice, node_runner, remote_job, runner
 from ungcuu.run.events import Event
 from ungcuu.run.failures import problem_of
 from ungcuu.run.node_agent import lent
 from ungcuu.run.tally import RunResult
+from ungcuu.run.verb import Context
 
 WRAPPER = Path(__file__).parents[2]
 PROGRAM = """#!{python}
@@ -386,3 +391,55 @@ def test_a_line_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(remote_job, "MOST_LINE", 1000)
     with pytest.raises(remote_job.TooLong):
         remote_job.Stream(io.BytesIO(b"x" * 5000)).readline()
+
+
+SITE = """
+all:
+  vars: {ansible_ssh_private_key_file: /k/id, ungcuu_known_hosts: /k/known, management_addresses: [192.0.2.0/28]}
+  children:
+    website:
+      vars: {website_vault_host: vault01}
+      hosts: {web01: {ansible_host: 192.0.2.1}, %s}
+    vault: {hosts: {vault01: {ansible_host: 192.0.2.2}}}
+    nodes: {hosts: {node01: {ansible_host: 192.0.2.3, node_program: /opt/u}, node02: {ansible_host: 203.0.113.3}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "asked", "why"),
+    [
+        ("web02: {}", ("web01", "node01", "harden"), ""),
+        ("web02: {}", ("web01", "", "harden"), ""),
+        ("web02: {}", ("web01", "node02", "harden"), "is not among the management_addresses of web01"),
+        ("web02: {}", ("web01", "vault01", "restore"), "it signs here, or keeps evidence or secrets here"),
+        ("web02: {}", ("web01 node01", "node01", "harden"), "can't be the node of a run that works on it"),
+        ("web02: {ansible_connection: local}", ("web02", "node01", "harden"), "web02 is this machine"),
+        ("web02: {website_vault_host: web03}, web03: {ansible_connection: local}", ("web02", "node01", "backup"),
+         "web03 is this machine"),
+        ("web02: {ansible_ssh_common_args: -o ProxyJump=gate}", ("web02", "node01", "harden"), "over another machine"),
+        ("web02: {ansible_become_password: x}", ("web02", "node01", "harden"), "needs a password"),
+        ("web02: {ansible_ssh_private_key_file: ''}", ("web02", "node01", "harden"), "names no key for web02"),
+        ("web02: {patching_debsecan_file: /x}", ("web02", "node01", "patch"), "a file of this machine"),
+    ],
+)  # fmt: skip # a table
+def test_what_a_node_will_not_do_for_is_refused_before_it_is_asked(
+    tmp_path: Path, more: str, asked: tuple[str, str, str], why: str
+) -> None:
+    """The vault that is this very machine, too: the node would have backed up to itself."""
+    hosts, via, playbook = asked
+    settings = content.make(tmp_path)
+    (settings.content / "inventory/site/hosts.yml").write_text(SITE % more)
+    verb = replace(load("harden"), playbook=playbook)
+    ctx = Context(settings, verb, Screen(io.StringIO()), hosts=tuple(hosts.split()), options={"via": via})
+    if why:
+        with pytest.raises(UngcuuError, match=re.escape(why)) as refused:
+            node_choice.chosen(ctx)
+        assert refused.value.code in (Exit.REFUSED, Exit.USAGE)
+        return
+    node = node_choice.chosen(ctx)
+    assert (node and (node.name, node.program, node.target.become)) == ((via and ("node01", "/opt/u", False)) or None)
+
+
+def test_a_verb_that_takes_no_node_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["isolate", "web01", "--via", "node01"]) == Exit.USAGE
+    assert "isolate runs from this machine alone" in capsys.readouterr().err

@@ -158,7 +158,7 @@ def _other_version(_verb: str, _hosts: Sequence[str], first: HostResult, _read_o
 
 def _no_key(_verb: str, _hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
     return Refused(
-        first.message, _("Nothing was begun."), _("A key without passphrase is needed, or leave --via away.")
+        first.message, _("Nothing was begun."), _("What a node needs: docs/how-to/nodes.md. Or leave --via away.")
     )
 
 

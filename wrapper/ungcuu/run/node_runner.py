@@ -190,6 +190,11 @@ class _Talk:
         self._greeted = True
         if why := difference(about, self.node.name):
             raise NotBegun("other version", why)
+        if about.get("agent") is not True:
+            why = _(
+                "The sshd of {node} lets no agent be forwarded (AllowAgentForwarding), so no key can be lent to it."
+            )
+            raise NotBegun("no key", why.format(node=self.node.name))
         return folder
 
     def _pack(self, there: Path, publics: Mapping[Path, str]) -> Luggage:

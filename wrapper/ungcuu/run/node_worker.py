@@ -127,7 +127,7 @@ def _run(order: Mapping[str, Any], about: Mapping[str, Any], base: Path, line: _
         tempfile.tempdir = str(folder / "tmp")
         _keep_only_what_a_run_inherits(folder)
         try:
-            line.say({**about, "folder": str(folder)})
+            line.say({**about, "folder": str(folder), "agent": bool(os.environ.get("SSH_AUTH_SOCK"))})
             return _work(folder, mark, line)
         finally:
             _clear(folder, mark)
