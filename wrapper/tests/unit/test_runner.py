@@ -24,7 +24,7 @@ from sshserver import serving
 from ungcuu.core import process_guard
 from ungcuu.core.errors import ControllerFault, Exit, JournalError, Outcome
 from ungcuu.core.settings import Settings
-from ungcuu.run import runner
+from ungcuu.run import bounds, runner
 from ungcuu.run.events import Event, Status
 from ungcuu.run.failures import problem_of
 from ungcuu.run.tally import KILLED, RunResult
@@ -296,7 +296,7 @@ def test_an_answer_without_end_is_cut_off_before_it_fills_memory(
 ) -> None:
     """Ansible takes longer with each piece of an answer: seen failing, `harden` listened for 79 s to one line."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(runner, "MOST_MEMORY", 8 << 30)
+    monkeypatch.setattr(bounds, "MOST_MEMORY", 8 << 30)
     settings = content.make(tmp_path, loud=play("- name: Ask\n  ansible.builtin.raw: yes x | tr -d '\\n'"))
     result = go(settings, "loud")
     assert (result.outcome, result.cut_short) == (Outcome.UNKNOWN, "quota")
