@@ -111,7 +111,7 @@ class _Place:
         nodes.fingerprint.cache_clear()
         self.base = folder / "jobs"
         self.base.mkdir(mode=0o700)
-        self.sleep = f"77.{os.getpid()}"
+        self.sleep, self.run = f"77.{os.getpid()}", f"run-{os.getpid()}"  # others run beside these tests
 
     def node(self, silence: float = 30.0, more: str = "") -> nodes.Node:
         program = self.folder / "program"
@@ -138,7 +138,7 @@ class _Place:
         variables = more.pop("variables", {"greeting_text": "{{ no }}", "greeting_file": str(self.folder / "out")})
         inventory = self.settings.content / "inventory" / "site"
         hosts = more.pop("hosts", ("web01",))
-        more.setdefault("run_id", "run-1")
+        more.setdefault("run_id", self.run)
         return runner.run(
             self.settings, (inventory,), playbook, hosts, variables, made_by=node_runner.made_by(node), **more
         )
@@ -257,7 +257,7 @@ def test_a_node_that_ends_in_the_middle_leaves_the_run_unknown_and_nothing_at_wo
         process_guard.kill(workers if "guard" in killed else workers[:1])
     if killed == "worker and guard":
         thread.join(60)
-        assert node_runner.ended_there(node, "run-1") or _gone(sleep, 0), "resume has it ended"
+        assert node_runner.ended_there(node, place.run) or _gone(sleep, 0), "resume has it ended"
     assert _gone(sleep, 30)
     if killed == "silence":
         process_guard.kill(connection)
