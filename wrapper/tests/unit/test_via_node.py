@@ -24,6 +24,8 @@ import content
 import pytest
 from sshserver import serving
 
+from ungcuu import __version__
+from ungcuu.cli.commands import _doctor_controller
 from ungcuu.cli.main import run
 from ungcuu.cli.registry import load
 from ungcuu.core import process_guard
@@ -450,3 +452,25 @@ def test_what_a_node_will_not_do_for_is_refused_before_it_is_asked(
 def test_a_verb_that_takes_no_node_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["isolate", "web01", "--via", "node01"]) == Exit.USAGE
     assert "isolate runs from this machine alone" in capsys.readouterr().err
+
+
+def test_doctor_asks_each_node(place: _Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is gone, one of another release, and a good one."""
+    good = place.node()
+    found = {
+        "node01": good,
+        "node02": replace(good, target=replace(good.target, port=9)),
+        "node03": replace(good, program=str(place.folder / "old")),
+    }
+    (place.folder / "old").write_text(
+        Path(good.program).read_text().replace("sys.exit", "node_worker.__version__ = '0.0.9'\nsys.exit")
+    )
+    (place.folder / "old").chmod(0o755)
+    monkeypatch.setattr(nodes, "found", lambda _site, name: found[name])
+    ctx = Context(place.settings, load("doctor"), Screen(io.StringIO()))
+    ctx.site = replace(good.site, groups={"nodes": tuple(found)})
+    rows = {row.subject: (row.level, row.text) for row in _doctor_controller._nodes(ctx)}
+    assert rows["node node01"] == ("good", "it answers, and has the same ungcuu")
+    assert rows["node node02"][0] == "bad"
+    assert "refused" in rows["node node02"][1]
+    assert rows["node node03"] == ("bad", f"node03 has ungcuu 0.0.9, and this is {__version__}.")
