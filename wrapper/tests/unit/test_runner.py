@@ -21,7 +21,7 @@ from ansible_runs import go, play
 
 from ungcuu.core import process_guard
 from ungcuu.core.errors import ControllerFault, JournalError, Outcome
-from ungcuu.run import runner
+from ungcuu.run import bounds, runner
 from ungcuu.run.events import Event, Status
 from ungcuu.run.tally import KILLED
 
@@ -177,7 +177,7 @@ def test_an_answer_without_end_is_cut_off_before_it_fills_memory(
 ) -> None:
     """Ansible takes longer with each piece of an answer: seen failing, `harden` listened for 79 s to one line."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(runner, "MOST_MEMORY", 8 << 30)
+    monkeypatch.setattr(bounds, "MOST_MEMORY", 8 << 30)
     settings = content.make(tmp_path, loud=play("- name: Ask\n  ansible.builtin.raw: yes x | tr -d '\\n'"))
     result = go(settings, "loud")
     assert (result.outcome, result.cut_short) == (Outcome.UNKNOWN, "quota")

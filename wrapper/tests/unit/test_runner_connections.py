@@ -55,7 +55,7 @@ def test_a_host_that_says_ssh_s_words_was_reached(
     """
     cp = Path(tempfile.mkdtemp(prefix="cp-"))  # a socket's path may have 108 characters
     monkeypatch.setenv("ANSIBLE_SSH_CONTROL_PATH_DIR", str(cp))
-    monkeypatch.setattr(runner, "_INHERITED", runner._INHERITED | {"ANSIBLE_SSH_CONTROL_PATH_DIR"})
+    monkeypatch.setattr(runner, "INHERITED", runner.INHERITED | {"ANSIBLE_SSH_CONTROL_PATH_DIR"})
     (tmp_path / "sshd").mkdir()
     liar = tmp_path / "python3"
     with serving(tmp_path / "sshd") as target:

@@ -173,6 +173,11 @@ def _show_usage_error(error: click.ClickException, as_json: bool) -> int:
         click.echo(context.get_help(), err=True)
         return Exit.USAGE
     message = _("Missing command.") if incomplete else error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--via":
+        message = _(
+            "{path} runs from this machine alone: it signs or keeps evidence or secrets here, or must not wait for "
+            "another machine. Through a node run: harden, patch, backup, restore-points, block, unblock."
+        ).format(path=path)
     fault = UsageFault(message, _("Nothing was touched."), f"{path} --help")
     _show(fault, as_json, path.removeprefix("ungcuu").strip())
     return Exit.USAGE

@@ -36,6 +36,7 @@ __all__ = [
     "Result",
     "Streamed",
     "Target",
+    "how_it_ended",
     "master_command",
     "run",
     "shared_connection",
@@ -163,6 +164,15 @@ def stream(
     ending, detail = judge(target, process.returncode, cut, said)
     code = process.returncode if ending is Ending.EXITED else None
     return Streamed(ending, code, pump.size, digest, bytes(pump.stderr), time.monotonic() - begun, detail)
+
+
+def how_it_ended(target: Target, process: subprocess.Popen[bytes], log: int) -> tuple[Ending, str]:
+    """Return how an ssh of :mod:`ssh_process` ended by itself, and what ssh said; ``log`` is the descriptor of its log.
+
+    Raises:
+        HostKeyRefused: The host isn't the one that was enrolled.
+    """
+    return judge(target, process.returncode, None, _read_log(log))
 
 
 def _read_log(log: int) -> list[str]:

@@ -43,8 +43,11 @@ class Target:
     master: Path | None = field(default=None, repr=False)
 
 
-def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
-    """Return the ``-o`` values that every connection carries; ``control_path`` joins or starts a shared connection."""
+def ssh_options(target: Target, control_path: Path | None = None, forwarded: Path | None = None) -> list[str]:
+    """Return the ``-o`` values that every connection carries; ``control_path`` joins or starts a shared connection.
+
+    ``forwarded`` is the socket of an ssh-agent that the host may use while the connection lasts.
+    """
     options = [
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",
@@ -55,7 +58,7 @@ def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
         "CheckHostIP=no",
         "PasswordAuthentication=no",
         "KbdInteractiveAuthentication=no",
-        "ForwardAgent=no",
+        f'ForwardAgent="{forwarded}"' if forwarded else "ForwardAgent=no",
         "ForwardX11=no",
         "ClearAllForwardings=yes",
         "PermitLocalCommand=no",
@@ -68,7 +71,11 @@ def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
         f"KexAlgorithms={KEX}",
     ]
     if target.key is not None:
-        options += [f"IdentityFile={_quoted(target.key)}", "IdentitiesOnly=yes", "IdentityAgent=none"]
+        options += [f"IdentityFile={_quoted(target.key)}", "IdentitiesOnly=yes"]
+        if forwarded:  # ssh forwards none where it knows of none itself; what is bound to other hosts it is not shown
+            options.append(f'IdentityAgent="{forwarded}"')
+        elif target.key.suffix != ".pub":  # a public half names a key that an agent holds: on a node, the forwarded one
+            options.append("IdentityAgent=none")
     if control_path is None:
         options += ["ControlMaster=no", f"ControlPath={_quoted(target.master) if target.master else 'none'}"]
     else:
@@ -76,13 +83,15 @@ def ssh_options(target: Target, control_path: Path | None = None) -> list[str]:
     return options + list(target.options)
 
 
-def ssh_command(target: Target, remote_argv: Sequence[str], control_path: Path | None = None) -> list[str]:
+def ssh_command(
+    target: Target, remote_argv: Sequence[str], control_path: Path | None = None, forwarded: Path | None = None
+) -> list[str]:
     """Return the argv of ``ssh`` that runs ``remote_argv`` on the target, as root where ``become`` says so.
 
     Each element reaches the remote program as one argument, whatever it holds. Secrets go through standard input.
     """
-    command = ["ssh", "-F", "none", "-T", "-a", "-x"]
-    for option in ssh_options(target, control_path):
+    command = ["ssh", "-F", "none", "-T", "-x", *(() if forwarded else ("-a",))]
+    for option in ssh_options(target, control_path, forwarded):
         command += ["-o", option]
     remote = ["sudo", "-n", "--", *remote_argv] if target.become and target.user != "root" else list(remote_argv)
     return [*command, "-p", str(target.port), "-l", target.user, "--", target.address, shlex.join(remote)]

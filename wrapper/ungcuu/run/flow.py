@@ -130,6 +130,10 @@ def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
         _name_unknown(ctx, document)
+        if ctx.options.get("via"):
+            from ungcuu.run import node_choice
+
+            ctx.via = node_choice.chosen(ctx)
         begun = Doing(_(verb.summary), host=", ".join(ctx.names))
         if request.plan_only:
             with working(out, begun):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
@@ -94,7 +95,10 @@ VERB = Verb(
     hosts=Hosts.GROUP,
     each_alone=True,
     arguments=(Argument("addresses", many=True),),
-    options=(Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),),
+    options=(
+        Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),
+        VIA,
+    ),
     variables=_variables,
     check=_check,
     preflight=_preflight,
