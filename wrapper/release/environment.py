@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 import venv
 from pathlib import Path
 
@@ -20,15 +21,17 @@ import yaml
 from release import collection, wheels
 from ungcuu import __version__
 from ungcuu.lab import images
-from ungcuu.lab.podman import ensure_installed, image_exists
+from ungcuu.lab.podman import ensure_installed, limits, podman
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK, TOOLS = ROOT / "requirements.lock", ROOT / "requirements-environment.lock"
 DEFINITION = Path(__file__).with_name("execution-environment.yml")
 DEBIAN, PYTHON = "13", "3.13"
 IMAGE = f"localhost/ungcuu-environment:{__version__}"
-# For a job: Ansible's ssh with a key, an agent or a password, and a project's checkout; for a scan: Debian's own tools.
-_PACKAGES = "python3,python3-pip,openssh-client,sshpass,git,ca-certificates,tzdata,dumb-init"
+# For a job: Ansible's ssh with a key, an agent or a password. What a scan asks of apt and dpkg is in every Debian.
+_PACKAGES = "python3,python3-pip,openssh-client,sshpass,ca-certificates,tzdata,dumb-init"
+_NOTE = "/etc/ungcuu-packages"  # in the base image: of which packages it was made
+_MOST_AGE = 24 * 3600  # seconds
 # What ansible.cfg says of the source tree's folders; in the collection everything has its place.
 _OF_THE_TREE = ("roles_path", "action_plugins", "callback_plugins", "filter_plugins", "library")
 
@@ -51,9 +54,9 @@ def build(tag: str, keep: Path) -> None:
     """
     ensure_installed()
     name = yaml.safe_load(DEFINITION.read_text("utf-8"))["images"]["base_image"]["name"]
-    if not image_exists(name):
-        click.echo("building the base image of Debian's packages (about a minute, once)", err=True)
-        images.bootstrap(name, DEBIAN, _PACKAGES, "", ["bash"])
+    if not _is_current(name):
+        click.echo("building the base image of Debian's packages (about a minute)", err=True)
+        images.bootstrap(name, DEBIAN, _PACKAGES, f"printf %s '{_PACKAGES}' >{_NOTE}", ["bash"])
     builder = _builder(keep)
     with tempfile.TemporaryDirectory() as work:
         place = lay_out(Path(work), keep / "wheels")
@@ -62,17 +65,28 @@ def build(tag: str, keep: Path) -> None:
         subprocess.run([str(builder), "build", *context, *alone, "--verbosity", "2"], check=True)
 
 
+def _is_current(name: str) -> bool:
+    """Whether there is a base of the same packages that has the security updates of the last day."""
+    made = podman("image", "inspect", "--format", "{{.Created.Unix}}", name, check=False)
+    if made.returncode or time.time() - int(made.stdout) > _MOST_AGE:
+        return False
+    noted = podman("run", "--rm", "--network=none", *limits(), name, "cat", _NOTE, check=False)
+    return noted.stdout.decode() == _PACKAGES
+
+
 def lay_out(work: Path, kept_wheels: Path) -> Path:
     """Put the definition and all that it names into a folder, and return it: it can be carried to another machine."""
     place = work / "environment"
     place.mkdir()
     machine = platform.machine()
     shutil.copyfile(DEFINITION, place / DEFINITION.name)
-    (place / "requirements.txt").write_text(wheels.locked_for(LOCK, PYTHON, machine), "utf-8")
     pinned = set()
-    for lock in (LOCK, TOOLS):
-        pinned |= {(req.name, str(req.specifier)[2:]) for req, _hashes in wheels.pins(lock)}
-        wheels.download(lock, kept_wheels, [PYTHON], [machine])
+    for lock, name in ((LOCK, "requirements.txt"), (TOOLS, "builder.txt")):
+        (place / name).write_text(wheels.locked_for(lock, PYTHON, machine), "utf-8")
+        wanted = {(req.name, str(req.specifier)[2:]) for req, _hashes in wheels.pins(place / name)}
+        if wanted - {wheels.name_and_version(wheel) for wheel in kept_wheels.glob("*.whl")}:
+            wheels.download(lock, kept_wheels, [PYTHON], [machine])
+        pinned |= wanted
     (place / "wheels").mkdir()
     for wheel in kept_wheels.glob("*.whl"):
         if wheels.name_and_version(wheel) in pinned:
