@@ -35,6 +35,7 @@ environments. Built from ungcuu {version}; its documentation holds here, too.
     pip install -r requirements.txt
     ansible-playbook -i INVENTORY ungcuu.ungcuu.isolate
 
+The folder for state that the variable `ungcuu_state` names must outlive the job: mount one into a container.
 The journal, the case and the report are made by the command `ungcuu`; a playbook alone prints what it would journal.
 Settings that belong into ansible.cfg: `inject_facts_as_vars = false`, `host_key_checking = true`, and
 `callbacks_enabled = ungcuu.ungcuu.ungcuu_changes` (without it the website is tried again more often than needed).
