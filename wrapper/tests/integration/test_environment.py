@@ -45,9 +45,9 @@ def test_it_holds_no_wrapper_and_nothing_of_its_own_build() -> None:
 
 def test_every_playbook_of_the_collection_is_understood() -> None:
     """Without a project: the collection in the image has them all."""
-    names = [f"{collection.NAME}.{path.stem}" for path in sorted((ROOT / "playbooks").glob("*.yml"))]
+    names = [f"{collection.NAME}.{name}" for name in CASES]
     done = in_container(["--network=none"], ["ansible-playbook", "--syntax-check", "-i", "localhost,", *names])
-    assert done.returncode == 0 and all(name in done.said for name in names), done.said[-2000:]
+    assert done.returncode == 0 and all(f"/{name}.yml" in done.said for name in CASES), done.said[-2000:]
 
 
 def test_state_that_would_be_lost_is_refused(jobs: Jobs) -> None:
