@@ -239,7 +239,10 @@ WITHOUT_STATE = {"ungcuu_allow_list", "ungcuu_dropins", "ungcuu_probe", "ungcuu_
 def test_a_plugin_refuses_state_that_is_lost_with_its_container(name: str, tmp_path: Path) -> None:
     """A baseline, evidence or a list of blocks would be gone with the job. Seen failing with the question taken out."""
     (tmp_path / plain_call.MARK).touch()
-    more = {"ungcuu_containment": {"state": "released"}, "rotate_credentials": {"what": "accounts", "accounts": ["x"], "keep": ["y"]}}.get(name, {})
+    more = {
+        "ungcuu_containment": {"state": "released"},
+        "rotate_credentials": {"what": "accounts", "accounts": ["x"], "keep": ["y"]},
+    }.get(name, {})
     arguments = required(options(name)) | more
     with pytest.raises(AnsibleActionFail, match="would be lost with it"):
         plugin_runs.run(name, arguments, ungcuu_state=str(tmp_path))
