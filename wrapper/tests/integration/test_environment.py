@@ -61,6 +61,12 @@ def test_an_isolation_goes_on_without_it(jobs: Jobs) -> None:
     assert done.returncode == 0, done.said[-3000:]
 
 
+def test_a_vault_that_ends_with_the_job_is_refused(jobs: Jobs) -> None:
+    """As in an inventory whose controller keeps the backups itself."""
+    done = jobs.as_semaphore("playbooks/backup.yml", "web01", "--check", website_backup_vault_host="localhost")
+    assert done.returncode != 0 and "it can keep no backups" in " ".join(done.said.split()), done.said[-3000:]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_every_playbook_runs_in_it(jobs: Jobs, tmp_path: Path, name: str) -> None:
     case, playbook = CASES[name], f"playbooks/{name}.yml"
