@@ -116,6 +116,14 @@ def test_a_drop_in_and_a_filter_work_in_check_mode(installed: Path, python: Path
     assert "changed=1" in done.stdout and "+a = 1" in done.stdout and not wanted.exists()
 
 
+def test_programs_that_go_to_hosts_are_whole(installed: Path) -> None:
+    """Seen failing with each ``__main__.py`` left out: no scan, baseline or quarantine ran out of the collection."""
+    place = installed / "ansible_collections" / "ungcuu" / "ungcuu"
+    ours = ROOT / "wrapper" / "ungcuu"
+    files = [path.relative_to(ours) for path in (ours / "remote").rglob("*") if path.suffix in (".py", ".sh")]
+    assert [name for name in files if not (place / name).is_file()] == []
+
+
 def test_no_name_in_it_is_short(installed: Path) -> None:
     """A short name would be looked up in the playbook of whoever uses the role, and not be found."""
     place = installed / "ansible_collections" / "ungcuu" / "ungcuu"
