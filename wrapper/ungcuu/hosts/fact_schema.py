@@ -42,6 +42,7 @@ FACT_SHAPES: Mapping[str, Mapping[str, Any]] = {
     "website_backup_exclude": _TEXTS,
     "website_config_paths": _TEXTS,
     "website_contacts": _TEXTS,
+    "website_data_paths": _TEXTS,
     "website_database_engine": {"enum": list(ENGINES)},
     "website_database_name": _TEXT,
     "website_database_user": _TEXT,
