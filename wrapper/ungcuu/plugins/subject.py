@@ -55,9 +55,10 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
             str(known.get("website_application", "")), plain(known.get("website_profile_facts") or {})
         ),
         exclude=(*map(str, known.get("host_state_exclude", [])), *neighbour_roots(known)),
-        trees=tuple(map(str, [*known.get("host_state_trees", []), *known.get("website_data_paths", [])])),
+        trees=tuple(map(str, known.get("host_state_trees", []))),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
         config_paths=tuple(map(str, known.get("website_config_paths", []))),
+        data_paths=tuple(map(str, known.get("website_data_paths", []))),
         vault=str(known.get("website_vault_host", "")),
         vault_variables=_vault_variables(templar, task_vars, str(known.get("website_vault_host", ""))),
         seconds=float(known.get("host_state_seconds", 180)),
