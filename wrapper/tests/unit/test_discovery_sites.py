@@ -94,3 +94,15 @@ def test_folders_that_belong_to_the_websites_own_account(
     account.home = str(tmp_path / "home")
     assert sites.beside(str(tmp_path / "site/public"), account, "web", {}) == [str(tmp_path / "site/media")]
     assert sites.beside(str(tmp_path / "site/public"), account, "www-data", {}) == []
+
+
+def test_code_that_is_loaded_from_outside_of_the_root(tmp_path: Path, account: sites.Account) -> None:
+    """Debian's way: require_once '/usr/share/app/a.php'. Seen failing: open_basedir of the first harden broke the
+    website, and the search for the control that did it took ten minutes.
+    """
+    root, code = folder(tmp_path / "root"), folder(tmp_path / "share/app")
+    for path in (code / "autoload.php", root / "a.php"):
+        path.write_text("<?php", "utf-8")
+    named = [code / "autoload.php", root / "a.php", tmp_path / "gone.php"]
+    sources = {"index.php": "".join(f"require_once('{path}');" for path in named) + "$x = '/usr/bin/x';"}
+    assert sites.code_beside(str(root), account, sources) == [str(code)]

@@ -40,6 +40,7 @@ FACT_SHAPES: Mapping[str, Mapping[str, Any]] = {
     "website_advisories": _TEXT,
     "website_application": _TEXT,
     "website_backup_exclude": _TEXTS,
+    "website_code_paths": _TEXTS,
     "website_config_paths": _TEXTS,
     "website_contacts": _TEXTS,
     "website_data_paths": _TEXTS,

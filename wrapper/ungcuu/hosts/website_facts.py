@@ -120,6 +120,13 @@ FACTS = (
         optional=True,
     ),
     Fact(
+        "website_code_paths",
+        lambda value: value == [] or _all(_absolute)(value),
+        N_("a list of absolute paths outside of website_root, such as [/usr/share/portal]; [] for none"),
+        ("harden", *_SCANS),
+        optional=True,
+    ),
+    Fact(
         "website_user",
         lambda value: isinstance(value, str) and bool(_ACCOUNT.match(value)),
         N_("the name of an account"),
@@ -251,6 +258,7 @@ NEEDED = ("name", "website_name", "website_root", "website_user", "website_healt
 OWN: Mapping[str, Any] = {
     "website_writable_paths": [],
     "website_data_paths": [],
+    "website_code_paths": [],
     "website_application": "",
     "website_profile_facts": {},
     "website_backup_exclude": [],

@@ -6,7 +6,7 @@ What could not be compared is said too: silence would look like agreement.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Fault:
     fix: str = ""
 
 
-_APART = ("website_config_paths", "website_data_paths")  # lists of folders outside of the root
+_APART = ("website_config_paths", "website_data_paths", "website_code_paths")  # folders outside of the root
 
 
 def asked(variables: Mapping[str, Any]) -> Stated:
@@ -262,6 +262,16 @@ def _data(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[
         text = _("PHP may write {paths} too; harden closes it, no backup holds it, and no scan looks there")
         fix = _("Where the website needs it, add it to website_data_paths: {paths}")
         yield Fault("website_data_paths", "warn", text.format(paths=", ".join(lacking)), fix.format(paths=lacking))
+    open_to_php = [*_list(variables, "website_code_paths"), *_list(variables, "php_hardening_extra_paths"), *stated]
+    loaded = found.get("website_code_paths")
+    if closed := [path for path in (loaded.value or [] if loaded else []) if not _any_covers(open_to_php, path)]:
+        text = _("the website loads code from {paths}; harden keeps PHP out of there").format(paths=", ".join(closed))
+        fix = _("Add to website_code_paths: {paths}").format(paths=closed)
+        yield Fault("website_code_paths", "warn", text, fix)
+
+
+def _any_covers(folders: Iterable[Any], path: str) -> bool:
+    return any(_covers(str(one), path) for one in folders)
 
 
 SCANNED = ("/etc", "/opt", "/usr/local", "/var/www")  # of all hosts; a web root may lie in them

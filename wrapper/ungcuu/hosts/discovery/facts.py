@@ -264,13 +264,16 @@ def _served_beside(survey: Survey, site: Website) -> dict[str, str]:
 
 
 def _data_paths(survey: Survey, site: Website) -> Iterator[Found]:
-    """Folders outside of the root that PHP writes; none is no fact that lacks."""
+    """Folders outside of the root that PHP writes, or loads code from; none is no fact that lacks."""
     folder = survey.folder(site)
     paths = _topmost([*folder.data, *folder.beside])
     kept = [path for path in paths if ".." not in path.split("/") and not _within(path, site.root)]
     if kept:
         where = _("folders outside of the root that {user} may write").format(user=survey.account(site)[0])
         yield Found("website_data_paths", kept, Sure.CERTAIN, (where,))
+    if code := [path for path in folder.code if ".." not in path.split("/")]:
+        where = _("folders outside of the root from which the sources load code")
+        yield Found("website_code_paths", code, Sure.CERTAIN, (where,))
 
 
 def _whole(path: str) -> str:

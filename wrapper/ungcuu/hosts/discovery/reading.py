@@ -58,6 +58,7 @@ class Folder:
     outward: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()  # folders that PHP may write and that links put outside of the root
     beside: tuple[str, ...] = ()  # other folders outside of the root that the website's account may write
+    code: tuple[str, ...] = ()  # folders outside of the root from which the sources load code
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     connections: tuple[tuple[str, ...], ...] = ()  # of a hand-written site: file, engine, database, account
@@ -391,6 +392,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
         outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
         data=tuple(path for path in _words(told.get("data")) if PATH.fullmatch(path)),
         beside=tuple(path for path in _words(told.get("beside")) if PATH.fullmatch(path)),
+        code=tuple(path for path in _words(told.get("code")) if PATH.fullmatch(path)),
         packages=packages,
         jobs=_words(told.get("jobs")),
         connections=tuple(

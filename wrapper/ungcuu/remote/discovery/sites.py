@@ -124,6 +124,20 @@ def _is_beside(place: str, real: str) -> bool:
     return place.startswith(tuple(f"{top}/" for top in KEPT_IN)) and Path(place).is_dir() and not around and not inside
 
 
+_LOADED = re.compile(r"""\b(?:require|include)(?:_once)?\s*\(?\s*["'](/[\w.@+~:,=/-]{2,200})["']""")
+_OPEN = ("/usr/share/php", "/var/lib/php", "/etc", "/proc", "/dev")  # what PHP may open anyway, or never should
+
+
+def code_beside(root: str, account: Account, sources: dict[str, str]) -> list[str]:
+    """Folders outside of the root from which the sources load code by its whole path; not those that PHP may write."""
+    named = {match[1] for text in sources.values() for match in _LOADED.finditer(text)}
+    folders = {os.path.realpath(Path(path).parent) for path in named if Path(path).is_file()}
+    closed = (os.path.realpath(root), *_OPEN)
+    good = {place for place in folders if not any(f"{place}/".startswith(f"{one}/") for one in closed)}
+    deep = {place for place in good if len(Path(place).parts) > 3 and not account.writes(Path(place))}
+    return sorted(place for place in deep if not any(place.startswith(f"{one}/") for one in deep))[:WRITABLE]
+
+
 def owned_by(uid: int, top: str, around: tuple[str, ...]) -> list[str]:
     """The topmost folders of an account, a few levels below a folder; not those that hold one of ``around``."""
     found: list[str] = []
@@ -266,6 +280,7 @@ def site(
         "data": outside(root, folders),
         "packages": {name: package_folders(name) for name in owned.get(root, [])},
         "beside": beside(root, account, str(ask["user"]), sources),
+        "code": code_beside(root, account, sources),
         "connections": connected[:20],
         "jobs": jobs(root, str(ask["user"])),
     }
