@@ -33,6 +33,9 @@ _WHOLE = frozenset(
 )
 
 
+_UNSTATED = frozenset(("no-profile", "not-in-profile"))  # nobody said where it stands
+
+
 def unread(snapshot: Snapshot) -> dict[str, list[str]]:
     """Return the topics with gaps, each with the codes of why."""
     rows = snapshot.of("coverage")
@@ -64,6 +67,8 @@ def coverage(comparison: Comparison) -> Iterator[Finding]:
     for topic in not_read(comparison.before) - not_read(comparison.now):
         yield comparison.find("baseline.old", MEDIUM, "reading", topic, expected=read, seen=_gaps(known[topic]))
     for topic, why in now.items():
+        if _UNSTATED & set(known.get(topic, [])):  # what a site states of other topics takes nothing from this one
+            why = [code for code in why if code not in _UNSTATED]
         if new := [code for code in why if code not in known.get(topic, [])]:
             yield comparison.find("application.unread", MEDIUM, "reading", topic, expected=read, seen=_gaps(new))
 
