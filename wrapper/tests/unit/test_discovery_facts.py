@@ -125,6 +125,15 @@ def test_what_php_writes_behind_a_link_is_backed_up() -> None:
     assert not [one for one in comparison.compare(survey, stated) if one.name == "website_data_paths"]
 
 
+def test_a_root_that_no_restore_would_replace_is_an_error_today() -> None:
+    """A home folder of the website's account holds it. Seen failing: the restore refused, in the incident."""
+    folder = dataclasses.replace(FOLDER, parent_open=True)
+    survey = dataclasses.replace(SURVEY, folders={key(SITE): folder})
+    said = [fault for fault in comparison.compare(survey, RIGHT) if fault.name == "website_root"]
+    assert [(one.level, one.fix) for one in said] == [("bad", "chown root: /srv && chmod go-w /srv")]
+    assert not [one for one in comparison.compare(SURVEY, RIGHT) if one.name == "website_root"]
+
+
 def test_documents_that_are_served_beside_the_root_are_backed_up() -> None:
     """Seen failing: a folder behind an alias, with the documents of an office, stood in no restore point."""
     alias = dataclasses.replace(SITE, root="/srv/tai-lieu", path="/tai-lieu")

@@ -47,6 +47,14 @@ def test_folders_behind_links_are_found(tmp_path: Path, account: sites.Account) 
     ]
 
 
+def test_the_folder_that_holds_the_root(tmp_path: Path) -> None:
+    """What others may write there could be swapped with a staged tree."""
+    root = folder(tmp_path / "site/public")
+    assert sites.parent_open(str(root)) is (os.getuid() != 0)
+    (tmp_path / "site").chmod(0o777)
+    assert sites.parent_open(str(root))
+
+
 def test_links_lead_round_in_no_circle(tmp_path: Path, account: sites.Account) -> None:
     """Back into the root, to what holds it, to nothing; one target has two names."""
     root, data = folder(tmp_path / "web/root"), folder(tmp_path / "data")

@@ -118,6 +118,7 @@ def compare(seen: Survey, variables: Mapping[str, Any]) -> list[Fault]:
         *_paths(seen, found, variables),
         *_unscanned(seen, site, variables),
         *([] if root else _writable(seen, found, variables)),
+        *([] if root else _restorable(seen, site)),
     ]
 
 
@@ -252,6 +253,14 @@ def _paths(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any
         yield Fault(
             "website_config_paths", "warn", text, _("Add to website_config_paths: {paths}").format(paths=lacking)
         )
+
+
+def _restorable(seen: Survey, site: Website) -> Iterator[Fault]:
+    """A root whose place a restore would refuse: that has to be known before the day on which one is needed."""
+    if seen.folder(site).parent_open:
+        parent = posixpath.dirname(seen.folder(site).real or site.root)
+        text = _("restore refuses it: {parent} can be written by others than root").format(parent=parent)
+        yield Fault("website_root", "bad", text, f"chown root: {parent} && chmod go-w {parent}")
 
 
 def _data(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:

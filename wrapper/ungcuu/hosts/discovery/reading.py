@@ -58,6 +58,7 @@ class Folder:
     outward: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()  # folders that PHP may write and that links put outside of the root
     beside: tuple[str, ...] = ()  # other folders outside of the root that the website's account may write
+    parent_open: bool = False  # others than root may write the folder that holds the root
     code: tuple[str, ...] = ()  # folders outside of the root from which the sources load code
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
@@ -392,6 +393,7 @@ def _folder(told: Mapping[str, Any]) -> Folder:
         outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
         data=tuple(path for path in _words(told.get("data")) if PATH.fullmatch(path)),
         beside=tuple(path for path in _words(told.get("beside")) if PATH.fullmatch(path)),
+        parent_open=told.get("parent_open") is True,
         code=tuple(path for path in _words(told.get("code")) if PATH.fullmatch(path)),
         packages=packages,
         jobs=_words(told.get("jobs")),

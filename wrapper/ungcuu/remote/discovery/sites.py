@@ -138,6 +138,12 @@ def code_beside(root: str, account: Account, sources: dict[str, str]) -> list[st
     return sorted(place for place in deep if not any(place.startswith(f"{one}/") for one in deep))[:WRITABLE]
 
 
+def parent_open(root: str) -> bool:
+    """Whether others than root may write the folder that holds the root: a restore changes trees there, and refuses."""
+    seen = Path(os.path.realpath(root)).parent.stat()
+    return seen.st_uid != 0 or bool(seen.st_mode & 0o022)
+
+
 def owned_by(uid: int, top: str, around: tuple[str, ...]) -> list[str]:
     """The topmost folders of an account, a few levels below a folder; not those that hold one of ``around``."""
     found: list[str] = []
@@ -280,6 +286,7 @@ def site(
         "data": outside(root, folders),
         "packages": {name: package_folders(name) for name in owned.get(root, [])},
         "beside": beside(root, account, str(ask["user"]), sources),
+        "parent_open": parent_open(root),
         "code": code_beside(root, account, sources),
         "connections": connected[:20],
         "jobs": jobs(root, str(ask["user"])),
