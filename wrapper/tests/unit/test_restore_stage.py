@@ -429,13 +429,13 @@ def test_the_websites_own_program_is_restarted(agent: Any, tmp_path: Path, monke
     whose folder was by then the kept, compromised tree. Seen failing.
     """
     swap = agent[-1]
-    kept = swap.KEPT_AREA / "r1" / "root"
+    kept = swap.KEPT_AREA / "an-earlier-one" / "root"
+    monkeypatch.setattr(swap.programs, "KEPT_AREA", swap.KEPT_AREA)
     places = {"11": kept, "12": tmp_path / "web", "13": Path("/"), "14": Path(f"{tmp_path}/web-other")}
     for pid, folder in places.items():
         (tmp_path / "proc" / pid).mkdir(parents=True)
         (tmp_path / "proc" / pid / "cwd").symlink_to(f"{folder} (deleted)" if pid == "12" else folder)
-    works_in = swap.works_in
-    monkeypatch.setattr(swap, "works_in", lambda pid, trees: works_in(pid, trees, tmp_path / "proc"))
+    monkeypatch.setattr(swap.programs, "_PROCESSES", tmp_path / "proc")
     units = {"gunicorn": 11, "cu": 12, "cron": 13, "other": 14, "oneshot": 0}
     commands: list[list[str]] = []
 
@@ -447,6 +447,7 @@ def test_the_websites_own_program_is_restarted(agent: Any, tmp_path: Path, monke
         return subprocess.CompletedProcess(command, 0, text.encode(), b"")
 
     monkeypatch.setattr(swap, "run", run)
+    monkeypatch.setattr(swap.programs, "run", run)
     swap._restart({"site": {"root": str(tmp_path / "web")}, "restore": "r1", "step": "swapped"})
     restarted = {command[2] for command in commands if command[1] == "restart"}
     assert restarted == {"gunicorn.service", "cu.service"}

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import database, health, rotate
+from ungcuu_site import database, health, programs, rotate
 from ungcuu_site.common import (
     KEPT_AREA,
     RESTORE_AREA,
@@ -335,7 +335,7 @@ def _restart(state: dict[str, Any]) -> None:
     """
     run(["systemctl", "daemon-reload"])  # units are configuration, too
     active, failed = _services("active"), _services("failed")
-    active += [unit for unit in _programs(state) if unit not in active]
+    active += [unit for unit in programs.of_website(state["site"]["root"]) if unit not in active]
     if state.get("kept", {}).get("config") and "nginx.service" in active:
         tested = run(["nginx", "-t", "-q"])
         if tested.returncode:
@@ -357,31 +357,6 @@ def _services(status: str) -> list[str]:
     units = [word for word in run(command).stdout.decode().split() if word.endswith(".service")]
     web = re.compile(r"(nginx|apache2|php[0-9.]*-fpm)\.service")
     return [unit for unit in units if web.fullmatch(unit)]
-
-
-def _programs(state: dict[str, Any]) -> list[str]:
-    """Services whose main process works in the website, by whatever path its tree has by now."""
-    trees = [state["site"]["root"]]
-    if identity := state.get("restore"):
-        trees += [str(stage_root(state["site"], identity)), str(KEPT_AREA / identity / "root")]
-    command = ["systemctl", "list-units", "--type=service", "--state=active", "--plain", "--no-legend"]
-    units = [word for word in run(command).stdout.decode().split() if word.endswith(".service")]
-    shown = run(["systemctl", "show", "--property=Id,MainPID", *units]).stdout.decode() if units else ""
-    found = []
-    for block in shown.split("\n\n"):
-        known = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if works_in(known.get("MainPID", "0"), trees):
-            found.append(known.get("Id", ""))
-    return sorted(unit for unit in found if unit)
-
-
-def works_in(pid: str, trees: list[str], processes: Path = Path("/proc")) -> bool:
-    """Whether a process has its working folder in one of these trees; one that was removed counts by its old path."""
-    try:
-        folder = os.readlink(processes / pid / "cwd")  # noqa: PTH115  (the text, also where nothing is there any more)
-    except OSError:
-        return False
-    return any(f"{folder.removesuffix(' (deleted)')}/".startswith(f"{tree.rstrip('/')}/") for tree in trees)
 
 
 def _written_since(identity: str, state: dict[str, Any]) -> dict[str, Any]:
