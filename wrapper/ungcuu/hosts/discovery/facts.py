@@ -239,7 +239,9 @@ def _config_paths(survey: Survey, site: Website, app: Application | None) -> Fou
     paths += ["/".join(app.config.split("/")[:3])] if app and app.config.startswith("/etc/") else []
     kept = [path for path in _topmost(paths) if PATH.fullmatch(path) and ".." not in path.split("/")]
     kept = [path for path in kept if not _within(path, site.root) and not _within(site.root, path)]
-    evidence = [_("web server, PHP and database")]
+    about = [site.server, *(["PHP"] if site.php else []), *([engine] if engine in survey.databases else [])]
+    about += [unit.rpartition("/")[2]] if unit in kept else []
+    evidence = [_("configuration of {names}").format(names=", ".join(about))]
     evidence += [_("certificates and keys: {paths}").format(paths=", ".join(site.files))] if site.files else []
     shown = [f"{path} ({folder})" for folder, path in served.items() if folder in kept]
     evidence += [_("served beside the root: {paths}").format(paths=", ".join(shown))] * bool(shown)
