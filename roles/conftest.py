@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ungcuu.prepare.visitor import Visitor
 
 ROLES = Path(__file__).parent
-# By host, for the whole run: whose slow commands were begun, what of PHP is shared, who visits the website.
+# By host, for the whole run: whose slow commands were begun, what of PHP is shared, which servers are off, who visits.
 _BEGUN: set[str] = set()
 _SURVEYED: dict[str, Mapping[str, Any]] = {}
+_IDLE: dict[str, set[str]] = {}
 _VISITORS: dict[str, Visitor] = {}
 
 
@@ -71,9 +72,29 @@ def _only_enforced_controls(request: pytest.FixtureRequest, site_facts: Mapping[
 
     if why_not := _not_wanted(request.node, site_facts[request.getfixturevalue("host").backend.get_hostname()]):
         pytest.skip(why_not)
-    scope = next(control.scope for control in controls.load(ROLES) if control.id == mark.args[0])
+    control = next(control for control in controls.load(ROLES) if control.id == mark.args[0])
+    if control.needs and (idle := set(control.needs) & _switched_off(request.getfixturevalue("host"))):
+        pytest.skip(f"not applicable: {', '.join(sorted(idle))} is not installed, or switched off")
+    scope = control.scope
     if scope in ("pool", "unit"):
         _skip_what_is_shared(request.getfixturevalue("whose"), scope, mark.args[0])
+
+
+_UNITS = {"nginx": "nginx", "apache2": "apache", "mariadb": "mariadb"}
+
+
+def _switched_off(host: testinfra.host.Host) -> set[str]:
+    """Servers that neither run nor start with the host: harden sets nothing of them (ungcuu.remote.survey)."""
+    name = host.backend.get_hostname()
+    if name not in _IDLE:
+        asked = "echo $unit $(systemctl is-active $unit) $(systemctl is-enabled $unit 2>/dev/null)"
+        rows = host.run(f"for unit in {' '.join(_UNITS)}; do {asked}; done").stdout.splitlines()
+        states = [row.split() for row in rows]
+        off = {
+            row[0] for row in states if row[1:2] in (["inactive"], ["failed"]) and "enabled" not in " ".join(row[2:])
+        }
+        _IDLE[name] = {server for unit, server in _UNITS.items() if unit in off}
+    return _IDLE[name]
 
 
 def _skip_what_is_shared(whose: Mapping[str, Any], scope: str, control: str) -> None:

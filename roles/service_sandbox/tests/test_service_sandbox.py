@@ -15,7 +15,11 @@ def shown(host: Host, unit: str, *names: str) -> dict[str, str]:
 
 
 def can_write(host: Host, unit: str, path: str) -> bool:
-    """Whether the service's own main process sees the path on a writable mount (the last mount on the longest path)."""
+    """Whether the service's own main process sees the path on a writable mount (the last mount on the longest path).
+
+    Uploads may lie behind a link: where it leads is what is mounted.
+    """
+    path = host.check_output("readlink -m -- %s", path).strip()
     pid = host.check_output("systemctl show -p MainPID --value %s", unit).strip()
     mounts = [line.split() for line in host.check_output("cat /proc/%s/mountinfo", pid).splitlines()]
     over = [row for row in mounts if path == row[4] or path.startswith(row[4].rstrip("/") + "/")]
@@ -60,7 +64,8 @@ def test_php_is_sealed(host: Host, site: Mapping[str, Any]) -> None:
     units = host.run("systemctl list-units --plain --no-legend 'php*-fpm.service'").stdout.split()[:1]
     if not units:
         pytest.skip("no PHP-FPM on this host")
-    writable = tuple(f"{site['website_root']}/{path}" for path in site["website_writable_paths"])
+    below = (f"{site['website_root']}/{path}" for path in site["website_writable_paths"])
+    writable = (*below, *site["website_data_paths"])
     check(host, units[0], ("/etc", "/usr", str(site["website_root"])), writable)
 
 

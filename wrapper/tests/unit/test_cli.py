@@ -86,6 +86,12 @@ def test_a_dangerous_verb_needs_the_host_s_name_where_nobody_can_type(tmp_path: 
     assert "--confirm-host web01" in done.stdout
 
 
+def test_the_command_to_confirm_with_is_the_one_that_was_typed(tmp_path: Path) -> None:
+    """Seen failing: `--at` of a clean point was dropped, and what was advised restored the newest, an intruder's."""
+    done = ungcuu(tmp_path, "-i", site(tmp_path), "--json", "restore", "web01", "--at", "4e3a0bd1", "--only", "files")
+    assert "restore web01 --at 4e3a0bd1 --only files --confirm-host web01" in json.loads(done.stdout)["error"]["next"]
+
+
 def test_isolation_never_asks() -> None:
     verb = registry.load("isolate")
     assert not verb.dangerous

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ungcuu.remote.discovery.connections import opened
+from ungcuu.remote.discovery.connections import opened, stated
 
 SETTINGS = "<?php $db['host'] = 'localhost'; $db['name'] = 'portal'; $db['user'] = 'web'; $db['password'] = 'x';"
 
@@ -76,3 +76,24 @@ def test_one_database_chosen_often_is_found_up_to_a_bound(times: int, found: lis
     """Beyond it nobody looked whether the next call chooses another. Seen failing: any number was read."""
     code = "<?php $c = new mysqli('localhost', 'u', 'p');" + "$c->select_db('n');" * times
     assert opened({"/i.php": code}) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "hoidap", "USER": "web",'
+            ' "PASSWORD": "x", "HOST": "127.0.0.1"}}',
+            [["pgsql", "hoidap", "web"]],
+        ),
+        ("{'NAME': 'a', 'ENGINE': 'django.db.backends.mysql'}", [["mysql", "a", ""]]),
+        ("{'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}", []),
+        (
+            'SQLALCHEMY_DATABASE_URI = "mysql+pymysql://web:se/cret@localhost/portal?charset=utf8"',
+            [["mysql", "portal", "web"]],
+        ),
+        ("DATABASE_URL=postgresql:///a", []),
+    ],
+)
+def test_settings_of_programs_in_python(text: str, expected: list[list[str]]) -> None:
+    assert [row[1:] for row in stated({"settings.py": text})] == expected

@@ -247,3 +247,13 @@ def test_the_advice_of_a_scan_of_an_earlier_release_is_shown() -> None:
     del old["fix"]
     (left,) = plan(old).left
     assert quarantine.why_left(left) == RULES[old["rule"]].fix
+
+
+@pytest.mark.parametrize(
+    "path", ["/var/cache/app/cache/x.php", "/data/www/x.php", "/srv/web/x.php", "/var/opt/a/x.php"]
+)
+def test_an_intruders_file_is_taken_wherever_a_website_keeps_its_own(path: str) -> None:
+    """Seen failing: a web shell in uploads that lie in /var/cache was "outside of the folders that may be changed"."""
+    assert quarantine.allowed(path)
+    assert not quarantine.allowed("/var/lib/dpkg/status")
+    assert not quarantine.allowed("/proc/1/root/x")

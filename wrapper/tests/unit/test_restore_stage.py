@@ -425,3 +425,33 @@ def test_what_was_written_since_is_compared_in_pieces(agent: Any, tmp_path: Path
         [sys.executable, "-B", "-c", code, str(PROGRAM)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "['up/other.txt']", done.stderr
+
+
+def test_the_websites_own_program_is_restarted(agent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django behind nginx: after the restore the intruder's code went on answering, out of the memory of gunicorn
+    whose folder was by then the kept, compromised tree. Seen failing.
+    """
+    swap = agent[-1]
+    kept = swap.KEPT_AREA / "an-earlier-one" / "root"
+    monkeypatch.setattr(swap.programs, "KEPT_AREA", swap.KEPT_AREA)
+    places = {"11": kept, "12": tmp_path / "web", "13": Path("/"), "14": Path(f"{tmp_path}/web-other")}
+    for pid, folder in places.items():
+        (tmp_path / "proc" / pid).mkdir(parents=True)
+        (tmp_path / "proc" / pid / "cwd").symlink_to(f"{folder} (deleted)" if pid == "12" else folder)
+    monkeypatch.setattr(swap.programs, "_PROCESSES", tmp_path / "proc")
+    units = {"gunicorn": 11, "cu": 12, "cron": 13, "other": 14, "oneshot": 0}
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_more: Any) -> Any:
+        commands.append(command)
+        text = "".join(f"{name}.service loaded active running x\n" for name in units)
+        if command[1] == "show":
+            text = "\n\n".join(f"MainPID={pid}\nId={name}.service" for name, pid in units.items())
+        return subprocess.CompletedProcess(command, 0, text.encode(), b"")
+
+    monkeypatch.setattr(swap, "run", run)
+    monkeypatch.setattr(swap.programs, "run", run)
+    swap._restart({"site": {"root": str(tmp_path / "web")}, "restore": "r1", "step": "swapped"})
+    restarted = {command[2] for command in commands if command[1] == "restart"}
+    assert restarted == {"gunicorn.service", "cu.service"}
+    assert commands[0] == ["systemctl", "daemon-reload"]

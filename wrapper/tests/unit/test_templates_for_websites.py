@@ -23,7 +23,8 @@ def rendered(template: str, websites: list[dict[str, Any]], **given: Any) -> str
     }
     survey = {
         "websites": websites,
-        "enforced": ["sandbox-php", "apache-no-php-in-uploads"],
+        "enforced": ["sandbox-php", "apache-no-php-in-uploads", "php-paths"],
+        "pools": {"8.2": ["a"]},
         "has": [],
         "shared_units": {},
         "suffix": "-a",
@@ -37,6 +38,7 @@ def test_the_sandbox_opens_what_each_website_writes() -> None:
         {"website_root": f"/srv/{name}", "website_writable_paths": paths}
         for name, paths in (("a", ["up", "tmp"]), ("b", []), ("c", ["media"]))
     ]
+    sites[1]["website_data_paths"] = ["/var/lib/b", "/srv/b-data"]
     about: dict[str, Any] = {"__service_sandbox_control": "sandbox-php", "__service_sandbox_unit": "php8.2-fpm.service"}
     text = rendered(
         "service_sandbox/templates/sandbox.conf.j2", sites, service_sandbox_php_writable=["/run/php"], **about
@@ -45,8 +47,22 @@ def test_the_sandbox_opens_what_each_website_writes() -> None:
     assert lines == [
         "ReadWritePaths=-/srv/a/up -/srv/a/tmp",
         "ReadWritePaths=-/srv/c/media",
+        "ReadWritePaths=-/var/lib/b -/srv/b-data",
         "ReadWritePaths=-/run/php",
     ]
+
+
+def test_php_opens_what_the_website_has_outside_of_its_root() -> None:
+    """Seen failing on Debian's shaarli: its code loads /usr/share/shaarli, and each page was a 500."""
+    about = {"website_root": "/srv/a", "php_hardening_extra_paths": ["/tmp"], "__php_hardening_version": "8.2"}
+    own = {"website_data_paths": ["/var/lib/a"], "website_code_paths": ["/usr/share/a"]}
+
+    def opened(**facts: Any) -> str:
+        text = rendered("php_hardening/templates/pool.conf.j2", [], **about, **facts)
+        return text.partition("open_basedir] = ")[2].partition("\n")[0]
+
+    assert opened(**own) == "/srv/a:/var/lib/a:/usr/share/a:/tmp"
+    assert opened() == "/srv/a:/tmp"
 
 
 def test_rules_of_the_host_cover_each_website() -> None:

@@ -228,6 +228,23 @@ def test_the_root_is_the_one_of_the_host_that_answers(tmp_path: Path, name: str,
     assert found.get("why", "") == why
 
 
+def test_behind_a_proxy_the_web_server_does_not_know_the_root(tmp_path: Path) -> None:
+    """A Django site behind nginx. Seen failing: harden refused the program's folder, and named that of the styles."""
+    styles = f"location /static/ {{ alias {tmp_path}/static/; }}"
+    pages = "location / { proxy_pass http://unix:/run/a/gunicorn.sock; }"
+    dump = f"# configuration file /etc/nginx/nginx.conf:\nhttp {{ server {{ server_name a.vn; {styles} {pages} }} }}\n"
+    php = "location ~ [.]php$ { fastcgi_pass unix:/run/php/a.sock; }"
+    (tmp_path / "app").mkdir()
+
+    def found(dump: str, root: str) -> str:
+        sites = [one.as_data({}) for one in on_host.nginx_sites(dump)]
+        return str(neighbour_pages.wrong_root(sites, "a.vn", str(tmp_path / root)).get("why", ""))
+
+    assert found(dump, "app") == ""
+    assert found(dump, "typo") == "missing"
+    assert found(dump.replace(styles, styles + php), "app") == "elsewhere"
+
+
 def test_what_is_shared_is_reported_with_its_controls() -> None:
     """The plan and the run show it; nothing is set in silence, or left out in silence."""
     sites = [site("a.vn", "/var/www/a", "8.2/www"), site("b.vn", "/var/www/b", "8.2/www")]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import click
 
@@ -24,6 +24,9 @@ from ungcuu.core.settings import Settings
 from ungcuu.core.streams import Lasting
 from ungcuu.core.terminal import Screen
 from ungcuu.run.verb import Verb
+
+if TYPE_CHECKING:
+    from ungcuu.run.flow import Request
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -114,7 +117,7 @@ def invoke(verb: Verb, ctx: click.Context, values: dict[str, Any]) -> int:
         case=common["case"],
         plan_only=bool(common["plan"]),
     )
-    confirmer = _Confirmer(tuple(common["confirm_host"] or ()), out)
+    confirmer = _Confirmer(tuple(common["confirm_host"] or ()), out, request)
     return _finish(render, flow.execute(request, settings, out, confirmer), out, common)
 
 
@@ -141,12 +144,15 @@ def _print(document: Mapping[str, object]) -> None:
 class _Confirmer:
     """Asks for the name of each host to be typed, before a dangerous verb."""
 
-    def __init__(self, given: tuple[str, ...], out: Screen) -> None:
-        self.given, self.out = given, out
+    def __init__(self, given: tuple[str, ...], out: Screen, request: Request) -> None:
+        self.given, self.out, self.request = given, out, request
 
     def __call__(self, verb: Verb, hosts: Sequence[str]) -> None:
+        from ungcuu.run.failures import with_options
+
         names = " ".join(f"--confirm-host {host}" for host in hosts)
-        command = f"ungcuu {verb.name} {' '.join(hosts)} {names}"
+        again = f"ungcuu {verb.name} {' '.join(self.request.names or hosts)}"
+        command = f"{with_options(again, verb, self.request.options)} {names}"
         if self.given or not sys.stdin.isatty():
             if missing := [host for host in hosts if host not in self.given]:
                 raise Refused(

@@ -28,7 +28,7 @@ class Policy:
     ``config_paths`` are paths of the system that the backup holds; ``isolation`` is the mode in which this controller
     cut the host off, empty where it did not. ``known_good`` are SHA-256 sums of files that signed lists vouch for.
     ``code`` are the writable folders in which the application keeps PHP of its own, as its profile says; ``generated``
-    those whose content it makes again at any time.
+    those whose content it makes again at any time; ``beside`` the folders outside of the root that are the website's.
     """
 
     host: str
@@ -41,6 +41,11 @@ class Policy:
     known_good: Set[str] = frozenset()
     code: tuple[str, ...] = ()
     generated: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    def is_beside(self, path: str) -> bool:
+        """Whether it lies in a folder of the website outside of its root."""
+        return any(path.startswith(area + "/") for area in self.beside)
 
     def holds_code(self, path: str) -> bool:
         """Whether the application keeps PHP there, though it may write there."""

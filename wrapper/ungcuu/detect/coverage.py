@@ -33,6 +33,9 @@ _WHOLE = frozenset(
 )
 
 
+_UNSTATED = frozenset(("no-profile", "not-in-profile"))  # nobody said where it stands
+
+
 def unread(snapshot: Snapshot) -> dict[str, list[str]]:
     """Return the topics with gaps, each with the codes of why."""
     rows = snapshot.of("coverage")
@@ -64,7 +67,10 @@ def coverage(comparison: Comparison) -> Iterator[Finding]:
     for topic in not_read(comparison.before) - not_read(comparison.now):
         yield comparison.find("baseline.old", MEDIUM, "reading", topic, expected=read, seen=_gaps(known[topic]))
     for topic, why in now.items():
-        if new := [code for code in why if code not in known.get(topic, [])]:
+        before = set(known.get(topic, []))
+        # What a site states of other topics takes nothing from one of which it says nothing.
+        before |= _UNSTATED if _UNSTATED & before else frozenset()
+        if new := [code for code in why if code not in before]:
             yield comparison.find("application.unread", MEDIUM, "reading", topic, expected=read, seen=_gaps(new))
 
 

@@ -121,6 +121,7 @@ class Subject:
     trees: tuple[str, ...] = ()
     package_sources: tuple[str, ...] = ()
     config_paths: tuple[str, ...] = ()
+    data_paths: tuple[str, ...] = ()  # outside of the web root; the website writes there
     vault: str = ""
     vault_variables: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 90.0
@@ -132,11 +133,25 @@ class Subject:
         """Under which name the records are kept: the host's, or ``host/website`` on a host with several."""
         return f"{self.host}/{self.website}" if self.website else self.host
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Folders outside of the web root that belong to the website: its data, and what a backup holds besides.
+
+        No baseline knows what editors write there: each file is judged by its content alone. Configuration, and what a
+        scan compares anyway, is none of it.
+        """
+        covered = tuple(f"{tree.rstrip('/')}/" for tree in (*TREES, *self.trees))
+        others = (path.rstrip("/") for path in self.config_paths if not f"{path}/".startswith(covered))
+        found = (*(path.rstrip("/") for path in self.data_paths), *others)
+        root = self.web_root.rstrip("/")
+        return tuple(dict.fromkeys(path for path in found if path and not f"{root}/".startswith(f"{path}/")))
+
     def reader_config(self) -> dict[str, Any]:
         """Return the settings of the program on the host."""
         return {
             "web_root": self.web_root,
             "web_writable": list(self.writable),
+            "web_beside": list(self.beside),
             "web_user": self.web_user,
             "engine": self.engine,
             "database": self.database,
@@ -153,10 +168,11 @@ class Subject:
         own = (self.profile.writable.code, self.profile.generated) if self.profile else ((), ())
         named = (self.writable, *own)
         areas, code, generated = (tuple(f"{root}/{name.strip('/')}" for name in names) for names in named)
+        areas, code, generated = ((*paths, *self.beside) for paths in (areas, code, generated))
         known = deployed_files.load(self.state, self.host)
         cut = self.past.isolation_mode()
         made = (code, generated)
-        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed, *made)
+        return Policy(self.name, root, areas, self.ports, known, self.config_paths, cut, listed, *made, self.beside)
 
 
 @dataclass(frozen=True)

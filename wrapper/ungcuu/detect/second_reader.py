@@ -177,7 +177,7 @@ def ask(
     """
     script = resources.files("ungcuu.remote").joinpath("second_reader.sh").read_text("ascii")
     root, trees = str(config["web_root"]).rstrip("/"), list(config["trees"])
-    places = [f"{root}/{name.strip('/')}" for name in config["web_writable"]]
+    places = [f"{root}/{name.strip('/')}" for name in config["web_writable"]] + list(config.get("web_beside", []))
     command = ["sh", "-s", "--", root, str(len(trees)), *trees, *places]
     wanted = [path for path in samples if b"\0" not in path]
     paths = base64.encodebytes(b"".join(path + b"\0" for path in wanted)).decode("ascii")

@@ -24,15 +24,21 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
     verdict = verdicts.of_code(path, data) if marks & {"php", "short-tag", "phar"} else heuristics.Verdict()
     code = bool(marks & {"php", "phar"}) or (verdict.suspicious and "short-tag" in marks)
     evidence = change.evidence(new, marks=sorted(marks), signs=list(verdict.names), excerpt=verdict.excerpt)
+    # Beside the root the web server may be set up in its own way, and programs may lie: a first baseline takes both.
+    first = comparison.before is None and comparison.policy.is_beside(path)
     if new.get("type") not in ("file", "dir"):
         target = new.get("target", "")
         outside = not comparison.policy.in_uploads(posixpath.normpath(posixpath.join(posixpath.dirname(path), target)))
         severity = HIGH if new["type"] == "link" and outside else MEDIUM
+        if first:
+            return
         yield comparison.find(
             "upload.link", severity, "file", path, seen=target, evidence=evidence, action=change.move(new)
         )
     elif _SERVER_FILE.search(path):
         severity = CRITICAL if heuristics.changes_server(data) or code else MEDIUM
+        if first and severity is MEDIUM:
+            return
         yield comparison.find("upload.server-file", severity, "file", path, evidence=evidence, action=change.move(new))
     elif code or (_CODE.search(path) and "short-tag" in marks):
         if not verdict.names and data and heuristics.only_remarks(data):
@@ -54,6 +60,8 @@ def upload(comparison: Comparison, path: str, _old: Row | None, new: Row | None)
             action=change.move(new),
         )
     elif marks & {"elf", "script"} or (_CODE.search(path) and new.get("size", 0)):
+        if first:
+            return
         yield comparison.find("upload.program", HIGH, "file", path, evidence=evidence, action=change.move(new))
     elif new.get("mode", 0) & 0o6000 and new.get("type") == "file":
         yield comparison.find("privilege.file", CRITICAL, "file", path, evidence=evidence, action=change.move(new))

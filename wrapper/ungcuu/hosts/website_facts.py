@@ -113,6 +113,20 @@ FACTS = (
         optional=True,
     ),
     Fact(
+        "website_data_paths",
+        lambda value: value == [] or _all(_absolute)(value),
+        N_("a list of absolute paths outside of website_root, such as [/var/lib/portal]; [] for none"),
+        ("harden", *_SCANS, *_VAULT),
+        optional=True,
+    ),
+    Fact(
+        "website_code_paths",
+        lambda value: value == [] or _all(_absolute)(value),
+        N_("a list of absolute paths outside of website_root, such as [/usr/share/portal]; [] for none"),
+        ("harden", *_SCANS),
+        optional=True,
+    ),
+    Fact(
         "website_user",
         lambda value: isinstance(value, str) and bool(_ACCOUNT.match(value)),
         N_("the name of an account"),
@@ -244,6 +258,8 @@ OPTIONAL = frozenset(
 NEEDED = ("name", "website_name", "website_root", "website_user", "website_health_path", "website_health_text")
 OWN: Mapping[str, Any] = {
     "website_writable_paths": [],
+    "website_data_paths": [],
+    "website_code_paths": [],
     "website_application": "",
     "website_profile_facts": {},
     "website_backup_exclude": [],

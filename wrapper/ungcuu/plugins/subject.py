@@ -29,9 +29,9 @@ _REACHED_BY = frozenset(
 )
 _WANTED = _REACHED_BY | frozenset(
     {
-        "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
+        "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths", "website_data_paths",
         "website_user", "website_ports", "website_database_engine", "website_database_name", "website_application",
-        "website_config_paths", "website_vault_host", "website_profile_facts",
+        "website_code_paths", "website_config_paths", "website_vault_host", "website_profile_facts",
         "host_state_exclude", "host_state_trees", "host_state_seconds", "host_state_most_files",
         "host_state_package_sources", "website_target", "websites",
     }
@@ -65,9 +65,10 @@ def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
             str(known.get("website_application", "")), plain(known.get("website_profile_facts") or {})
         ),
         exclude=(*map(str, known.get("host_state_exclude", [])), *neighbour_roots(known)),
-        trees=tuple(map(str, known.get("host_state_trees", []))),
+        trees=tuple(map(str, [*known.get("host_state_trees", []), *known.get("website_code_paths", [])])),
         package_sources=tuple(map(str, known.get("host_state_package_sources", []))),
         config_paths=tuple(map(str, known.get("website_config_paths", []))),
+        data_paths=tuple(map(str, known.get("website_data_paths", []))),
         vault=str(known.get("website_vault_host", "")),
         vault_variables=_vault_variables(templar, task_vars, str(known.get("website_vault_host", ""))),
         seconds=float(known.get("host_state_seconds", 180)),

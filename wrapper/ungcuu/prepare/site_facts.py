@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 # What a site may leave out, as website_facts.py has it, and what that means.
-_LEFT_OUT: dict[str, Any] = {"website_writable_paths": []}
+_LEFT_OUT: dict[str, Any] = {"website_writable_paths": [], "website_data_paths": []}
 
 
 class MissingFact(LookupError):

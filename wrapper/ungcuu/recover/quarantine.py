@@ -45,6 +45,7 @@ _ALLOWED = (
     "/etc/", "/usr/local/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/opt/", "/srv/", "/var/www/",
     "/var/spool/cron/", "/tmp/", "/var/tmp/", "/dev/shm/",  # noqa: S108  looked into, not written
     "/run/systemd/", "/run/udev/rules.d/", "/run/dbus-1/", "/usr/share/", "/root/", "/home/", "/var/lib/",
+    "/var/cache/", "/var/local/", "/var/opt/", "/data/", "/mnt/",
 )  # fmt: skip # a table
 # Without these nobody gets in again, or nothing is left to judge by.
 _NEVER = re.compile(

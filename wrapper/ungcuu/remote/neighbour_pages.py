@@ -101,7 +101,8 @@ def fingerprint(page: dict[str, Any]) -> dict[str, Any]:
 def wrong_root(sites: list[dict[str, Any]], name: str, root: str) -> dict[str, Any]:
     """Why this root can't be the website's: it is missing, or the web server answers for the name from another place.
 
-    Empty where it is right, and where no web server that is read here says from where it answers.
+    Empty where it is right, and where no web server that is read here says from where it answers: of a website behind
+    a proxy the program alone knows.
     """
     name = name.lower()
     answering = [site for site in sites if name in site["names"]]
@@ -111,6 +112,8 @@ def wrong_root(sites: list[dict[str, Any]], name: str, root: str) -> dict[str, A
     places = sorted({place for site in answering for place in site["roots"] + site["aliases"]})
     if not Path(root).is_dir():
         return {"why": "missing", "roots": places}
+    if any(site.get("hands_on") for site in answering):
+        return {}
     return {"why": "elsewhere", "roots": places} if places and os.path.realpath(root) not in places else {}
 
 

@@ -31,6 +31,18 @@ def said(*argv: str) -> str:
     return done.stdout + done.stderr
 
 
+_UNITS = {"nginx": "nginx.service", "apache": "apache2.service", "mariadb": "mariadb.service"}
+_RUNS_NOT = ("inactive", "failed")
+
+
+def in_use(server: str) -> str:
+    """How an installed server is used: ``yes``; ``no``, switched off by its unit; ``stopped``, though it should run."""
+    unit = _UNITS.get(server)
+    if unit is None or said("systemctl", "is-active", unit).strip() not in _RUNS_NOT:
+        return "yes"
+    return "stopped" if said("systemctl", "is-enabled", unit).strip().startswith("enabled") else "no"
+
+
 def debian() -> str:
     """Debian's major version."""
     found = re.search(r'^VERSION_ID="?(\d+)', Path("/etc/os-release").read_text(encoding="utf-8"), re.MULTILINE)
@@ -104,7 +116,9 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
     """Return what is found, as the module says."""
     php = php_versions()
     listening = sorted({int(port) for port in re.findall(r"^LISTEN.*?:(\d+)\s", said("ss", "-Hltn"), re.MULTILINE)})
-    servers = sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
+    installed = sorted(name for name, paths in _SERVERS.items() if any(Path(path).exists() for path in paths))
+    used = {name: in_use(name) for name in installed}
+    servers = [name for name in installed if used[name] != "no"]
     return {
         "debian": debian(),
         "has": servers
@@ -112,6 +126,7 @@ def main(order: dict[str, Any]) -> dict[str, Any]:
         + (["php"] if php else [])
         + (["modphp"] if list(Path("/etc/apache2/mods-enabled").glob("php*.load")) else [])
         + (["apparmor"] if apparmor() else []),
+        "stopped": [_UNITS[name] for name in installed if used[name] == "stopped"],
         "php": php,
         "homes": homes(),
         "sites": served(),

@@ -28,6 +28,7 @@ class Site:
     roots: list[str] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
     programs: list[str] = field(default_factory=list)  # where FastCGI requests go
+    hands_on: bool = False  # pages come from another server, such as a program on a socket
 
     def as_data(self, pools: dict[str, str]) -> dict[str, Any]:
         """The site for the controller, with the pools (name to address) that its requests reach."""
@@ -40,6 +41,7 @@ class Site:
             "listens": self.listens,
             "roots": sorted({os.path.realpath(root) for root in self.roots}),
             "aliases": sorted({os.path.realpath(alias) for alias in self.aliases}),
+            "hands_on": self.hands_on and not targets,
             # An address in a variable may be any pool's.
             "pools": sorted(name for name, listen in pools.items() if unknown or address_of(listen) in targets),
         }
@@ -122,6 +124,8 @@ def server(block: Directive, above: list[str], upstreams: dict[str, list[str]]) 
             (site.roots if name == "root" else site.aliases).append(given[0])
         elif name == "fastcgi_pass" and given:
             site.programs += upstreams.get(given[0], given[:1])
+        elif name in ("proxy_pass", "uwsgi_pass"):
+            site.hands_on = True
     site.roots = site.roots or above
     site.listens = site.listens or [listened(["80"])]
     return site
@@ -187,6 +191,7 @@ def apache_directive(site: Site, name: str, given: list[str]) -> None:
     elif name in ("sethandler", "proxypass", "proxypassmatch"):
         found = re.search(r"unix:([^|]+)\|fcgi:|fcgi://([^/\s]+)", " ".join(given))
         site.programs += [found[1] or found[2]] if found else []
+        site.hands_on = site.hands_on or (name == "proxypass" and given[0] == "/" and given[-1] != "!" and not found)
 
 
 def apache_listen(word: str) -> dict[str, Any]:

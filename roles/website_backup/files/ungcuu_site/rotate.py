@@ -9,6 +9,7 @@ Secrets come on standard input and go to the database clients the same way; none
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pwd
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import configuration, database_account, endings, health
+from ungcuu_site import configuration, database_account, endings, health, programs
 from ungcuu_site.administrators import Accounts
 from ungcuu_site.common import AREA, RESTORE_AREA, RefusedError, locked, now, say, write_json
 from ungcuu_site.configuration import Configuration
@@ -119,12 +120,16 @@ def _exchange(site: Site, changes: dict[Path, tuple[str, str]], old: str, new: M
             configuration.replace(path, text)
         if account:
             account.after()
+        # PHP reads its settings at each request; a program behind a proxy has those of its start.
+        programs.restart(str(site.facts["root"]))
         health.wait_for(site.facts, _HEALTH_SECONDS)
     except (RefusedError, OSError) as error:
         for path, (text, _) in changes.items():
             configuration.replace(path, text)
         if account:
             account.back()
+        with contextlib.suppress(RefusedError):
+            programs.restart(str(site.facts["root"]))
         failed = "the site fails with the new credentials"
         why = failed if worked else f"the site failed before anything was changed; {failed} too"
         raise RefusedError(f"{why}: {error}", "the old ones are in use") from None

@@ -136,7 +136,10 @@ def _private_places(site: dict[str, Any], identity: str, wanted: int) -> None:
         raise RefusedError(f"{root} is a mount point: it can't be replaced by a rename. Mount its parent instead")
     parent = root.parent.stat()
     if parent.st_uid != 0 or parent.st_mode & 0o022:
-        raise RefusedError(f"{root.parent} can be written by others than root: what is staged there could be swapped")
+        raise RefusedError(
+            f"{root.parent} can be written by others than root: what is staged there could be swapped. On the host: "
+            f"chown root: {root.parent} && chmod go-w {root.parent}"
+        )
     need_space(root.parent, wanted, "the restore")
     RESTORE_AREA.mkdir(mode=0o700, parents=True, exist_ok=True)
     need_space(RESTORE_AREA, 0, "the restore")

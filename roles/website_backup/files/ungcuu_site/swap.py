@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ungcuu_site import database, health, rotate
+from ungcuu_site import database, health, programs, rotate
 from ungcuu_site.common import (
     KEPT_AREA,
     RESTORE_AREA,
@@ -330,9 +330,12 @@ def _restart(state: dict[str, Any]) -> None:
     """Restart the servers on what is now there, after their own parsers have accepted it.
 
     A reload is not enough: a sandboxed service holds mounts of the folders that it may write, and those are still the
-    compromised tree's; and a worker that ran the intruder's code must not live on.
+    compromised tree's; and a worker that ran the intruder's code must not live on. Behind a proxy that is the website's
+    own program, which would serve the replaced code from its memory.
     """
+    run(["systemctl", "daemon-reload"])  # units are configuration, too
     active, failed = _services("active"), _services("failed")
+    active += [unit for unit in programs.of_website(state["site"]["root"]) if unit not in active]
     if state.get("kept", {}).get("config") and "nginx.service" in active:
         tested = run(["nginx", "-t", "-q"])
         if tested.returncode:

@@ -102,9 +102,16 @@ def _website(context: Context, seen: Survey) -> Website:
     """Return the website that is meant; asks only where several are as well founded, and somebody can answer."""
     from ungcuu.hosts.discovery import choice
 
-    found, wanted = choice.served(seen), context.options["website"]
-    again = f"ungcuu discover {context.host} --website {{name}}"
+    found, wanted, host = choice.served(seen), context.options["website"], context.host
+    again = f"ungcuu discover {host} --website {{name}}"
     known = ", ".join(site.label for site in found)
+    if not found and seen.handed_on:
+        raise InventoryError(
+            _("A web server of {host} hands its websites on to programs whose folder was not found:").format(host=host)
+            + "".join(f"\n  {line}" for line in seen.handed_on),
+            _("Nothing was changed on it."),
+            _("Start the program; where it runs in a container or on another machine, describe the website by hand."),
+        )
     if not found:
         raise InventoryError(
             _("No web server of {host} says what it serves.").format(host=context.host)

@@ -63,10 +63,14 @@ def _preflight(context: Context) -> None:
     from ungcuu.core.errors import UsageFault
 
     if context.options["clean"] and not _first_sign(context):
+        seen, words = _seen_by_last_scan(context), [_("--clean needs to know since when the host is compromised.")]
+        if seen:
+            known = _("The last scan's first trace is of {time}, by file times, which an intruder may have set.")
+            words.append(known.format(time=seen))
         raise UsageFault(
-            _("--clean needs to know since when the host is compromised."),
+            " ".join(words),
             _("Nothing was changed."),
-            f"ungcuu restore {context.names[0]} --clean --first-sign 2026-01-31T08:00Z",
+            f"ungcuu restore {context.names[0]} --clean --first-sign {seen or '2026-01-31T08:00Z'}",
         )
     if not context.options["to"] and "database" in _variables(context.options)["website_restore_only"]:
         for host in context.hosts:
@@ -118,6 +122,19 @@ def _first_sign(context: Context) -> str:
         return str(context.options["first_sign"])
     case = current(context.settings, context.host)
     return case.facts.first_sign if case else ""
+
+
+def _seen_by_last_scan(context: Context) -> str:
+    """The time that the last scan took for the first trace, of the expected form; empty where there is none."""
+    from ungcuu.case.case import parse_when
+    from ungcuu.core.errors import UsageFault
+    from ungcuu.detect.scan import last_scan
+
+    seen = str(last_scan(context.settings.state, context.names[0]).get("first_sign") or "")
+    try:
+        return seen if seen and parse_when(seen, "") else ""
+    except UsageFault:
+        return ""
 
 
 def _of_run(context: Context) -> tuple[dict[str, object], tuple[str, ...]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ungcuu.hosts.discovery.nginx import plain_name
+from ungcuu.hosts.discovery.nginx import address, plain_name
 from ungcuu.hosts.discovery.vhosts import Vhost
 from ungcuu.remote.apache_config import MAIN, Config, Line, lines
 
@@ -63,8 +63,20 @@ def _vhost(address: str, place: str, own: list[Line], common: list[Line], config
         php=_php(own) or _php(common) or ("mod_php" if config.with_php else ""),
         files=tuple(dict.fromkeys(files)) if tls else (),
         aliases=tuple(dict(_aliases([*above, *top])).items()),
-        elsewhere=redirects or any(line.name == "proxypass" and line.words[:1] == ("/",) for line in top),
+        elsewhere=redirects or any(_hands_on(line) for line in own),
+        behind=next((_target(line.words[1]) for line in own if _hands_on(line)), ""),
     )
+
+
+def _hands_on(line: Line) -> bool:
+    """Whether all of a website's pages come from another server. PHP-FPM is none; `!` is the exception for a folder."""
+    return (
+        line.name == "proxypass" and line.words[:1] == ("/",) and len(line.words) > 1 and "fcgi:" not in line.words[1]
+    )
+
+
+def _target(words: str) -> str:
+    return address(words.partition("|")[0], {})
 
 
 def _first(name: str, rows: list[Line]) -> str:

@@ -6,7 +6,7 @@ What could not be compared is said too: silence would look like agreement.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,11 +71,15 @@ class Fault:
     fix: str = ""
 
 
+_APART = ("website_config_paths", "website_data_paths", "website_code_paths")  # folders outside of the root
+
+
 def asked(variables: Mapping[str, Any]) -> Stated:
     """Return what the host is asked about, of what the inventory states in the right form."""
     root = str(variables.get("website_root") or "")
     below = [posixpath.join(root, str(path)) for path in _list(variables, "website_writable_paths")]
-    paths = [root, *below, *(str(path) for path in _list(variables, "website_config_paths"))]
+    apart = [str(path) for name in _APART for path in _list(variables, name)]
+    paths = [root, *below, *apart]
     user = str(variables.get("website_user") or "")
     return Stated(
         paths=tuple(path for path in paths if path.startswith("/")),
@@ -94,6 +98,9 @@ def _list(variables: Mapping[str, Any], name: str) -> list[Any]:
 def compare(seen: Survey, variables: Mapping[str, Any]) -> list[Fault]:
     """Return what is wrong, and what could not be compared. Pure."""
     site = choice.stated(seen, variables)
+    if site is None and seen.handed_on:
+        text = _("handed on to a program that was not found: {what}").format(what="; ".join(seen.handed_on[:3]))
+        return [Fault("website_root", "warn", _("not compared: {why}").format(why=text))]
     if site is None:
         return [
             Fault("website_root", "warn", _("no web server of this host says what it serves: nothing was compared"))
@@ -111,6 +118,7 @@ def compare(seen: Survey, variables: Mapping[str, Any]) -> list[Fault]:
         *_paths(seen, found, variables),
         *_unscanned(seen, site, variables),
         *([] if root else _writable(seen, found, variables)),
+        *([] if root else _restorable(seen, site)),
     ]
 
 
@@ -232,17 +240,47 @@ def _without_settings(seen: Survey, fact: Found, value: str, variables: Mapping[
 
 
 def _paths(seen: Survey, found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
-    stated = [str(path) for path in _list(variables, "website_config_paths")]
-    for path in stated:
-        if seen.paths.get(path) == "":
-            text = _("{path} does not exist").format(path=path)
-            yield Fault("website_config_paths", "bad", text, _("Remove it, or correct it."))
+    for name in _APART:
+        for path in map(str, _list(variables, name)):
+            if seen.paths.get(path) == "":
+                text = _("{path} does not exist").format(path=path)
+                yield Fault(name, "bad", text, _("Remove it, or correct it."))
+    yield from _data(found, variables)
+    stated = [str(path) for name in _APART for path in _list(variables, name)]
     needed = [path for path in found["website_config_paths"].value or [] if PATH.fullmatch(path)]
     if stated and (lacking := [path for path in needed if not any(_covers(one, path) for one in stated)]):
         text = _("a backup would lack {paths}").format(paths=", ".join(lacking))
         yield Fault(
             "website_config_paths", "warn", text, _("Add to website_config_paths: {paths}").format(paths=lacking)
         )
+
+
+def _restorable(seen: Survey, site: Website) -> Iterator[Fault]:
+    """A root whose place a restore would refuse: that has to be known before the day on which one is needed."""
+    if seen.folder(site).parent_open:
+        parent = posixpath.dirname(seen.folder(site).real or site.root)
+        text = _("restore refuses it: {parent} can be written by others than root").format(parent=parent)
+        yield Fault("website_root", "bad", text, f"chown root: {parent} && chmod go-w {parent}")
+
+
+def _data(found: Mapping[str, Found], variables: Mapping[str, Any]) -> Iterator[Fault]:
+    """Folders outside of the root that PHP writes: harden closes, and no scan reads, those that are not stated."""
+    stated = [str(path) for path in _list(variables, "website_data_paths")]
+    fact = found.get("website_data_paths")
+    if lacking := [path for path in fact.value or [] if not any(_covers(one, path) for one in stated)] if fact else []:
+        text = _("PHP may write {paths} too; harden closes it, no backup holds it, and no scan looks there")
+        fix = _("Where the website needs it, add it to website_data_paths: {paths}")
+        yield Fault("website_data_paths", "warn", text.format(paths=", ".join(lacking)), fix.format(paths=lacking))
+    open_to_php = [*_list(variables, "website_code_paths"), *_list(variables, "php_hardening_extra_paths"), *stated]
+    loaded = found.get("website_code_paths")
+    if closed := [path for path in (loaded.value or [] if loaded else []) if not _any_covers(open_to_php, path)]:
+        text = _("the website loads code from {paths}; harden keeps PHP out of there").format(paths=", ".join(closed))
+        fix = _("Add to website_code_paths: {paths}").format(paths=closed)
+        yield Fault("website_code_paths", "warn", text, fix)
+
+
+def _any_covers(folders: Iterable[Any], path: str) -> bool:
+    return any(_covers(str(one), path) for one in folders)
 
 
 SCANNED = ("/etc", "/opt", "/usr/local", "/var/www")  # of all hosts; a web root may lie in them

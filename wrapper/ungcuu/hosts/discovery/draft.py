@@ -95,6 +95,7 @@ def _beside(survey: Survey, sites: Sequence[Website]) -> list[str]:
     inside = [f"{name} → {target}" for folder in folders for name, target in folder.outward.items()]
     rows += [_("link out of the root: {link}").format(link=link) for link in inside[:12]]
     rows += [_("and {count} more links").format(count=len(inside) - 12)] if len(inside) > 12 else []
+    rows += [_("handed on to a program that was not found: {what}").format(what=what) for what in survey.handed_on]
     rows += [_("not looked at: {what}").format(what=what) for what in survey.left_out]
     return ["", *(line for row in rows for line in _comment(row))] if rows else []
 

@@ -10,7 +10,7 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -75,30 +75,38 @@ def application(folder: Folder, root: str) -> Application | None:
                 return Application(
                     profile.name, profile.title, found[1] if found else "", path, tuple(database.items())
                 )
-    if profile.name == "php" and len({row[1:] for row in folder.connections}) == 1:
-        path, engine, name, user = folder.connections[0]
-        stated = f"[database]\nengine = {engine}\nname = {name}\nuser = {user}"
-        parts = {part: f"database.{part}" for part in ("engine", "name", "user")}
-        return Application(
-            "php", profile.title, "", path, tuple(site_config.connection(stated, "ini", parts, {}).items())
-        )
+    if profile.name == "php":
+        return replace(_connected(folder), name="php", title=profile.title)
     return Application(profile.name, profile.title, found[1] if found else "")
+
+
+def _connected(folder: Folder) -> Application:
+    """The database that a hand-written site's sources name, where they name one alone."""
+    if len({row[1:] for row in folder.connections}) != 1:
+        return Application("", "")
+    path, engine, name, user = folder.connections[0]
+    stated = f"[database]\nengine = {engine}\nname = {name}\nuser = {user}"
+    parts = {part: f"database.{part}" for part in ("engine", "name", "user")}
+    return Application("", "", "", path, tuple(site_config.connection(stated, "ini", parts, {}).items()))
 
 
 def facts(survey: Survey, site: Website) -> list[Found]:
     """Return every fact that an inventory states of a website, found or not, in the order of the example inventory."""
     folder = survey.folder(site)
     app = application(folder, site.root)
+    if site.behind:
+        app = None  # PHP that may lie there is not what answers
     return [
         _name(site, folder),
         *_health(site, folder),
-        _root(site, folder),
+        _root(survey, site, folder),
         _writable(folder, app, survey.account(site)[0]),
+        *_data_paths(survey, site),
         _user(survey, site),
         _application(app, site),
         _ports(survey, site),
         _config_paths(survey, site, app),
-        *_database(survey, app),
+        *_database(survey, _connected(folder) if site.behind else app),
     ]
 
 
@@ -134,12 +142,15 @@ def name_of(survey: Survey, site: Website) -> str:
     return str(_name(site, survey.folder(site)).value or "")
 
 
-def _root(site: Website, folder: Folder) -> Found:
+def _root(survey: Survey, site: Website, folder: Folder) -> Found:
     if not PATH.fullmatch(site.root) or ".." in site.root.split("/"):
         text = _("{place}: in “{path}” stands {signs}, which is not taken; give the folder another name")
         return _missing("website_root", text.format(place=_places(site), path=_shown(site.root), signs=_signs(site)))
     if not folder.exists:
         return Found("website_root", site.root, Sure.GUESS, (_places(site), _("the folder does not exist")))
+    if site.behind:
+        where = _("{program} answers for the website, and works there").format(program=survey.account(site)[1])
+        return Found("website_root", site.root, Sure.LIKELY, (_places(site), where))
     owners = [_("it belongs to the Debian package {name}").format(name=name) for name in folder.packages]
     return Found("website_root", site.root, Sure.CERTAIN, (_places(site), *owners))
 
@@ -160,6 +171,8 @@ def _user(survey: Survey, site: Website) -> Found:
     user, place = survey.account(site)
     if not ACCOUNT.fullmatch(user):
         return _missing("website_user", _("no PHP pool was found for {place}").format(place=_places(site)))
+    if site.behind:
+        return Found("website_user", user, Sure.CERTAIN, (_("{program} runs as this account").format(program=place),))
     if site.php == "mod_php":
         return Found("website_user", user, Sure.CERTAIN, (_("Apache runs PHP itself, as this account"), place))
     if user in {account for _pool, account in survey.workers}:
@@ -168,6 +181,8 @@ def _user(survey: Survey, site: Website) -> Found:
 
 
 def _application(app: Application | None, site: Website) -> Found:
+    if site.behind:
+        return _missing("website_application", _("not PHP: a program at {address} answers").format(address=site.behind))
     if app is None:
         return _missing("website_application", _("no known application in {root}").format(root=site.root))
     sure = Sure.CERTAIN if app.version else Sure.GUESS if app.name == "php" else Sure.LIKELY
@@ -212,24 +227,55 @@ _SERVERS = {"nginx": "/etc/nginx", "apache": "/etc/apache2", "mariadb": "/etc/my
 
 def _config_paths(survey: Survey, site: Website, app: Application | None) -> Found:
     folder = survey.folder(site)
-    engine = dict(app.database).get("engine", "") if app else ""
+    engine = dict((_connected(folder) if site.behind else app or Application("", "")).database).get("engine", "")
+    unit = survey.programs[site.behind].file if site.behind in survey.programs else ""
     paths = [_SERVERS[site.server], *(["/etc/php"] if site.php else [])]
     paths += [_SERVERS[engine]] if engine in survey.databases else []
     paths += [_whole(path) for path in site.files]
     paths += [path for folders in folder.packages.values() for path in folders]
     paths += ["/".join(target.split("/")[:3]) for target in folder.outward.values() if target.startswith("/etc/")]
-    paths += folder.data
+    paths += [unit] if unit.startswith("/etc/") else []
+    paths += list(served := _served_beside(survey, site))
     paths += ["/".join(app.config.split("/")[:3])] if app and app.config.startswith("/etc/") else []
     kept = [path for path in _topmost(paths) if PATH.fullmatch(path) and ".." not in path.split("/")]
     kept = [path for path in kept if not _within(path, site.root) and not _within(site.root, path)]
-    evidence = [_("web server, PHP and database")]
+    about = [site.server, *(["PHP"] if site.php else []), *([engine] if engine in survey.databases else [])]
+    about += [unit.rpartition("/")[2]] if unit in kept else []
+    evidence = [_("configuration of {names}").format(names=", ".join(about))]
     evidence += [_("certificates and keys: {paths}").format(paths=", ".join(site.files))] if site.files else []
-    data = [path for path in folder.data if path in kept]
-    evidence += [_("written by PHP, behind links out of the root: {paths}").format(paths=", ".join(data))] * bool(data)
+    shown = [f"{path} ({folder})" for folder, path in served.items() if folder in kept]
+    evidence += [_("served beside the root: {paths}").format(paths=", ".join(shown))] * bool(shown)
     evidence += [_("settings and data of the packages {names}").format(names=", ".join(folder.packages))] * bool(
         folder.packages
     )
     return Found("website_config_paths", kept, Sure.CERTAIN, tuple(evidence))
+
+
+def _served_beside(survey: Survey, site: Website) -> dict[str, str]:
+    """Folders that the website serves out of others than its root (documents, media), and under which path.
+
+    What a Debian package brings (icons, scripts) comes back with the package; an application there is a website.
+    """
+    found = {}
+    for other in survey.websites:
+        folder = survey.folder(other)
+        beside = other.path != "/" and other.names == site.names and not _within(other.root, site.root)
+        if beside and folder.exists and not folder.packages and application(folder, other.root) is None:
+            found[other.root] = other.path
+    return found
+
+
+def _data_paths(survey: Survey, site: Website) -> Iterator[Found]:
+    """Folders outside of the root that PHP writes, or loads code from; none is no fact that lacks."""
+    folder = survey.folder(site)
+    paths = _topmost([*folder.data, *folder.beside])
+    kept = [path for path in paths if ".." not in path.split("/") and not _within(path, site.root)]
+    if kept:
+        where = _("folders outside of the root that {user} may write").format(user=survey.account(site)[0])
+        yield Found("website_data_paths", kept, Sure.CERTAIN, (where,))
+    if code := [path for path in folder.code if ".." not in path.split("/")]:
+        where = _("folders outside of the root from which the sources load code")
+        yield Found("website_code_paths", code, Sure.CERTAIN, (where,))
 
 
 def _whole(path: str) -> str:
@@ -245,6 +291,10 @@ def _database(survey: Survey, app: Application | None) -> Iterator[Found]:
     known = dict(app.database) if app else {}
     place = app.config if app else ""
     engine, name, user = known.get("engine"), known.get("name"), known.get("user")
+    if app and app.name in ("php", "") and not known and not survey.databases:
+        nothing = _("no database server runs here, and the settings that were read name none")
+        yield Found("website_database_engine", "none", Sure.GUESS, (nothing,))
+        return
     if app and app.version and profiles.load(app.name).config is None:
         reason = _("{title} keeps its data in files").format(title=app.title)
         yield Found("website_database_engine", "none", Sure.CERTAIN, (reason,))
@@ -299,11 +349,14 @@ _SEPARATOR = re.compile(r"\s+[|·•–—:»«-]\s+|\s*&[#\w]+;\s*")
 def headings(body: str) -> list[str]:
     """Return words of the title and headings as they stand in the page's source, the best to recognise it by first.
 
-    A part before or after a separator is one of its own: the site's name changes less than the page's.
+    A part before or after a separator is one of its own: the site's name changes less than the page's. Headings below
+    the title are often of what an editor wrote, and may be gone tomorrow.
     """
-    found = []
+    found, title = [], set()
     for match in itertools.islice(_TITLE.finditer(body[:_HEAD]), 20):
         raw = re.sub(r"<[^>]{0,200}>", "", match[2])
         parts = [" ".join(part.split()) for part in _SEPARATOR.split(raw)]
-        found += [part for part in parts if _TEXT.fullmatch(part) and html.unescape(part) == part and part in body]
-    return sorted(dict.fromkeys(found), key=lambda text: (-body.count(text), -len(text)))
+        good = [part for part in parts if _TEXT.fullmatch(part) and html.unescape(part) == part and part in body]
+        found += good
+        title |= set(good) if match[1].lower() == "title" else set()
+    return sorted(dict.fromkeys(found), key=lambda text: (text not in title, -body.count(text), -len(text)))

@@ -48,6 +48,7 @@ def _vhost(server: Directive, http: Directive, upstreams: Mapping[str, str]) -> 
         aliases=tuple(_aliases(inner)),
         default=any({"default_server", "default"} & set(words[1:]) for words in listens),
         elsewhere=_elsewhere(inner),
+        behind="" if php else _behind(inner, upstreams),
     )
 
 
@@ -83,6 +84,37 @@ def _elsewhere(inner: tuple[Directive, ...]) -> bool:
         return any(one.name == "return" for one in inner)
     first = next((one for one in inner if one.name == "location" and one.words == ("/",)), None)
     return first is not None and any(one.name in ("proxy_pass", "return") for one in first.inner) and not _php(inner)
+
+
+def _behind(inner: tuple[Directive, ...], upstreams: Mapping[str, str]) -> str:
+    """Where requests for pages are handed on to: from `location /`, or from the named one of its `try_files`."""
+    first = next((one for one in inner if one.name == "location" and one.words == ("/",)), None)
+    tried = _all_words(inner, "try_files") | (_all_words(first.inner, "try_files") if first else set())
+    named = [one for one in inner if one.name == "location" and one.words[:1] and one.words[0] in tried]
+    for one in [first, *named]:
+        target = next((_first(one.inner, name) for name in _HANDED_ON if _first(one.inner, name)), "") if one else ""
+        if target:
+            return address(target, upstreams)
+    return ""
+
+
+_HANDED_ON = ("proxy_pass", "uwsgi_pass")
+
+
+def _all_words(directives: tuple[Directive, ...], name: str) -> set[str]:
+    return {word for one in directives if one.name == name for word in one.words}
+
+
+def address(target: str, upstreams: Mapping[str, str]) -> str:
+    """``unix:/path`` or ``address:port`` of what a web server hands requests on to."""
+    inside = re.sub(r"^\w+://", "", target)
+    if inside.startswith("unix:"):
+        return "unix:" + inside.removeprefix("unix:").split(":")[0].replace("/var/run/", "/run/", 1)
+    name = inside.split("/")[0]
+    if name in upstreams:
+        return address(upstreams[name], {})
+    host, _colon, port = name.partition(":")
+    return f"{'127.0.0.1' if host in ('localhost', '127.0.0.1') else host}:{port or 80}"
 
 
 def _port(listen: str) -> int:

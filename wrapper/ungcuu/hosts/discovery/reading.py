@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ungcuu.core.errors import StepFailed
@@ -57,9 +57,23 @@ class Folder:
     recent: tuple[str, ...] = ()
     outward: Mapping[str, str] = field(default_factory=dict)
     data: tuple[str, ...] = ()  # folders that PHP may write and that links put outside of the root
+    beside: tuple[str, ...] = ()  # other folders outside of the root that the website's account may write
+    parent_open: bool = False  # others than root may write the folder that holds the root
+    code: tuple[str, ...] = ()  # folders outside of the root from which the sources load code
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     connections: tuple[tuple[str, ...], ...] = ()  # of a hand-written site: file, engine, database, account
+
+
+@dataclass(frozen=True)
+class Program:
+    """What answers behind a web server. ``folder`` is where it works, ``file`` that of its unit."""
+
+    program: str = ""
+    user: str = ""
+    folder: str = ""
+    unit: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,7 @@ class Survey:
     folders: Mapping[str, Folder] = field(default_factory=dict)  # by label and root, see key()
     pools: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     workers: frozenset[tuple[str, str]] = frozenset()
+    programs: Mapping[str, Program] = field(default_factory=dict)  # by the address that they listen on
     apache_user: str = ""
     databases: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     listening: frozenset[int] = frozenset()
@@ -78,6 +93,7 @@ class Survey:
     accounts: Mapping[str, bool] = field(default_factory=dict)
     stated_page: Page | None = None
     left_out: tuple[str, ...] = ()
+    handed_on: tuple[str, ...] = ()  # websites whose pages come from a program that was not found
 
     def folder(self, site: Website) -> Folder:
         """What the folder of this website is made of."""
@@ -85,6 +101,9 @@ class Survey:
 
     def account(self, site: Website) -> tuple[str, str]:
         """The account that runs a website's PHP, and where that stands; empty where it was not found."""
+        if site.behind:
+            program = self.programs.get(site.behind, Program())
+            return program.user, " ".join(filter(None, (program.unit or program.program, program.file)))
         if site.php == "mod_php":
             return self.apache_user, "apache2ctl -D DUMP_RUN_CFG"
         _pool, user, place = self.pools.get(_address(site.php.removeprefix("unix:")), ("", "", ""))
@@ -119,6 +138,7 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
         websites=found,
         pools=_pools(served),
         workers=frozenset((str(row[0]), str(row[1])) for row in _rows(served.get("workers")) if len(row) == 2),
+        programs=_programs(served),
         apache_user=_apache(served).user,
         databases=_databases(served.get("databases")),
         listening=frozenset(int(row[0]) for row in _rows(served.get("listening")) if row and isinstance(row[0], int)),
@@ -141,6 +161,7 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
             "real": _texts(answer.get("real")),
             "accounts": {str(k): v is True for k, v in _mapping(answer.get("accounts")).items()},
             "stated_page": _best(extra) if extra else None,
+            "handed_on": tuple(_handed_on(served)),
             "left_out": (*_unread(served), *_words(served.get("left_out")), *_words(answer.get("left_out"))),
         }
     )
@@ -183,6 +204,7 @@ def _ask_site(base: Survey, site: Website) -> dict[str, Any]:
     return {
         "root": site.root if PATH.fullmatch(site.root) else "/nonexistent",
         "user": base.account(site)[0],
+        "program": bool(site.behind),
         "pages": [{"port": port, "tls": tls, "host": name, "path": path, "most": 96 << 10} for port, tls in _two(site)],
     }
 
@@ -238,6 +260,12 @@ def _apache(served: Mapping[str, Any]) -> Config:
 
 
 def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
+    """The vhosts of the web servers that listen, with the folder of the program behind them where there is one."""
+    known = _programs(served)
+    return [_before(vhost, known) for vhost in _read(served)]
+
+
+def _read(served: Mapping[str, Any]) -> list[Vhost]:
     """The vhosts of the web servers that listen: an installed one that does not run serves nothing."""
     programs = _listeners(served)
     found = []
@@ -245,6 +273,44 @@ def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
         found += nginx.vhosts(str(_mapping(served.get("nginx")).get("text") or ""))
     if "apache2" in programs:
         found += apache.vhosts(_apache(served))
+    return found
+
+
+def _before(vhost: Vhost, known: Mapping[str, Program]) -> Vhost:
+    """A website whose pages come from a program of this host: its root is where that program works.
+
+    The web server's own folder, where it has one, is served beside it.
+    """
+    program = known.get(vhost.behind)
+    if program is None or not PATH.fullmatch(program.folder):
+        return replace(vhost, behind="")
+    aliases = vhost.aliases + ((("/", vhost.root),) if vhost.root and not vhost.elsewhere else ())
+    return replace(vhost, root=program.folder, aliases=aliases, elsewhere=False)
+
+
+def _handed_on(served: Mapping[str, Any]) -> list[str]:
+    """Websites whose pages come from a program that was not found: their files lie in a container, or elsewhere."""
+    known = _programs(served)
+    rows = [(vhost, known.get(vhost.behind)) for vhost in _read(served) if vhost.behind]
+    return [
+        f"{next(iter(vhost.names), '_')} ({vhost.place}): {vhost.behind}"
+        for vhost, program in rows
+        if program is None or not PATH.fullmatch(program.folder)
+    ]
+
+
+def _programs(served: Mapping[str, Any]) -> dict[str, Program]:
+    """Programs behind web servers, by their address; each word of the expected form or empty."""
+    found = {}
+    for row in map(_texts, _rows(served.get("programs"), dict)):
+        user, folder, file = row.get("user", ""), row.get("folder", ""), row.get("file", "")
+        found[row.get("address", "")] = Program(
+            program=re.sub(r"[^\w.-]", "", row.get("program", ""))[:40],
+            user=user if ACCOUNT.fullmatch(user) else "",
+            folder=folder if folder != "/" else "",
+            unit=row.get("unit", "") if re.fullmatch(r"[A-Za-z0-9@_.:-]{1,100}", row.get("unit", "")) else "",
+            file=file if PATH.fullmatch(file) else "",
+        )
     return found
 
 
@@ -326,6 +392,9 @@ def _folder(answer: Mapping[str, Any]) -> Folder:
         recent=tuple(path for path in _words(answer.get("recent")) if RELATIVE.fullmatch(path)),
         outward={k: v for k, v in _texts(answer.get("outward")).items() if PATH.fullmatch(v)},
         data=tuple(path for path in _words(answer.get("data")) if PATH.fullmatch(path)),
+        beside=tuple(path for path in _words(answer.get("beside")) if PATH.fullmatch(path)),
+        parent_open=answer.get("parent_open") is True,
+        code=tuple(path for path in _words(answer.get("code")) if PATH.fullmatch(path)),
         packages=packages,
         jobs=_words(answer.get("jobs")),
         connections=tuple(

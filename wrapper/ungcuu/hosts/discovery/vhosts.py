@@ -19,6 +19,7 @@ class Vhost:
         aliases: Path of the address → folder that stands for it.
         default: Requests with an unknown name come here.
         elsewhere: It only redirects, or hands everything to another server.
+        behind: ``unix:/path`` or ``address:port`` of the server that it hands requests for pages to.
     """
 
     server: str
@@ -31,6 +32,7 @@ class Vhost:
     aliases: tuple[tuple[str, str], ...] = ()
     default: bool = False
     elsewhere: bool = False
+    behind: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Website:
     places: tuple[str, ...]
     path: str = "/"
     default: bool = False
+    behind: str = ""
 
     @property
     def label(self) -> str:
@@ -83,6 +86,7 @@ def _join(found: dict[tuple[str, str, str], Website], vhost: Vhost, path: str, r
         files=tuple(dict.fromkeys((*before.files, *vhost.files))),
         places=(*before.places, vhost.place),
         default=before.default or vhost.default,
+        behind=before.behind or (vhost.behind if path == "/" else ""),
     )
 
 

@@ -59,6 +59,17 @@ def checked(reply: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+STOPPED = (
+    "installed and switched on, but not running: {units}. What is set there can't be tried. Nothing was changed. "
+    "Start it; or, where nothing needs it, type on the host: systemctl disable --now {units}"
+)
+
+
+def stopped(reply: dict[str, Any]) -> list[str]:
+    """Units that should run and do not, of the expected form only."""
+    return [str(unit) for unit in reply.get("stopped", []) if re.fullmatch(r"[a-z0-9]{1,20}\.service", str(unit))]
+
+
 def sandboxed(survey: dict[str, Any]) -> dict[str, str]:
     """Unit of each service that gets a sandbox, with its control."""
     units = {"nginx.service": "sandbox-nginx"} if "nginx" in survey["has"] else {}
@@ -80,6 +91,8 @@ class ActionModule(DocumentedAction):
         reply = run_on_host(self, "survey", {"root": str(args.get("root") or "")})
         if reply.get("failed"):
             return result | {"failed": True, "msg": reply.get("msg", "")}
+        if units := stopped(reply):
+            return result | {"failed": True, "msg": STOPPED.format(units=" ".join(units))}
         survey = checked(reply)
         try:
             states = controls.decide(

@@ -35,6 +35,37 @@ def opened(sources: Mapping[str, str]) -> list[list[str]]:
     return found or [[path, *match.groups(), ""] for path, text in sources.items() for match in _ALONE.finditer(text)]
 
 
+# Programs behind a web server: Django's settings, and addresses as SQLAlchemy and many others take them.
+_DJANGO = re.compile(
+    r"""["']ENGINE["']\s*:\s*["']django\.(?:contrib\.gis\.)?db\.backends\.(postgresql|postgis|mysql)"""
+)
+_KEY = r"""["']%s["']\s*:\s*["']([A-Za-z0-9_$-]{1,64})["']"""
+_ADDRESS = re.compile(
+    r"\b(postgres(?:ql)?|mysql|mariadb)(?:\+\w{1,20})?://([A-Za-z0-9_$-]{1,64})?(?::[^@\s\"']{0,200})?"
+    r"@[^/\s\"']{0,200}/([A-Za-z0-9_$-]{1,64})"
+)
+_NEAR = 600  # characters around a setting in which those beside it stand
+
+
+def stated(sources: Mapping[str, str]) -> list[list[str]]:
+    """File, engine, database and account that the settings of a program in Python name; as :func:`opened`."""
+    found = []
+    for path, text in sources.items():
+        for match in islice(_DJANGO.finditer(text), MOST):
+            near = text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
+            name, user = re.search(_KEY % "NAME", near), re.search(_KEY % "USER", near)
+            if name:
+                found.append([path, _ENGINE[match[1]], name[1], user[1] if user else ""])
+        for match in islice(_ADDRESS.finditer(text), MOST):
+            found.append([path, _ENGINE[match[1]], match[3], match[2] or ""])
+    return found
+
+
+_ENGINE = {
+    "postgresql": "pgsql", "postgres": "pgsql", "postgis": "pgsql", "mysql": "mysql", "mariadb": "mysql",
+}  # fmt: skip # a table
+
+
 def _settings(sources: Mapping[str, str]) -> dict[str, str]:
     """Every plain value of all sources, by name; none that two of them set to different things."""
     known: dict[str, str | None] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from ungcuu.remote import web_servers
 from ungcuu.remote.bounded import printed, texts
+from ungcuu.remote.discovery.programs import programs
 
 
 def running() -> list[str]:
@@ -79,6 +80,7 @@ def servers() -> dict[str, Any]:
         "pools": texts("*/fpm/pool.d/*.conf", "/etc/php"),
         "workers": workers(),
         "sockets": sockets(),
+        "programs": programs(),
         "databases": databases(),
         "listening": listening(),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ungcuu.remote.bounded import late, left_out, printed, text_of, texts
-from ungcuu.remote.discovery.connections import opened
+from ungcuu.remote.discovery.connections import opened, stated
 from ungcuu.remote.discovery.pages import first_page
 
 FOLDERS = 20000  # of one website that are looked at
@@ -28,10 +28,11 @@ class Account:
         try:
             row = pwd.getpwnam(name)
         except KeyError:
-            self.known, self.uid, self.gids = False, -1, frozenset[int]()
+            self.known, self.uid, self.gids, self.home = False, -1, frozenset[int](), ""
             return
         members = {group.gr_gid for group in grp.getgrall() if name in group.gr_mem}
         self.known, self.uid, self.gids = True, row.pw_uid, frozenset({row.pw_gid, *members})
+        self.home = row.pw_dir
 
     def writes(self, folder: Path) -> bool:
         """Whether the account may make files in this folder."""
@@ -89,6 +90,79 @@ def outside(root: str, folders: list[str]) -> list[str]:
     real = os.path.realpath(root)
     places = {os.path.realpath(Path(root, folder)) for folder in folders}
     return sorted(place for place in places if not f"{place}/".startswith(f"{real}/"))
+
+
+KEPT_IN = ("/srv", "/var/lib", "/var/cache", "/var/www", "/var/local", "/var/opt", "/opt", "/home", "/data", "/mnt")
+_NOBODYS = ("/var/lib/php", "/var/lib/nginx", "/var/cache/nginx", "/var/cache/apache2", "/var/lib/apache2")
+_SHARED = ("root", "www-data", "nobody", "nginx", "apache")  # accounts that several websites may have
+_DEEP = 3  # levels below those folders that are looked at
+_LITERAL = re.compile(r"""["'](/(?:srv|var/(?:lib|cache|www|local|opt)|opt|home|data|mnt)/[\w.@+~:,=/-]{1,200})["']""")
+
+
+def beside(root: str, account: Account, name: str, sources: dict[str, str]) -> list[str]:
+    """Folders outside of the root that the account may write: those that the sources name, and those of its own.
+
+    The system's (sessions, logs, temporary files) are no website's. A home folder holds the account's own affairs.
+    """
+    if account.uid == 0 or not account.known:
+        return []
+    named = {match[1] for text in sources.values() for match in _LITERAL.finditer(text)}
+    places = {os.path.realpath(path if Path(path).is_dir() else Path(path).parent) for path in named}
+    real = os.path.realpath(root)
+    if name not in _SHARED:
+        around = (real, account.home)
+        places |= {place for top in KEPT_IN for place in owned_by(account.uid, top, around) if place != account.home}
+    good = {place for place in places if _is_beside(place, real) and account.writes(Path(place))}
+    return sorted(place for place in good if not any(place.startswith(f"{one}/") for one in good))[:WRITABLE]
+
+
+def _is_beside(place: str, real: str) -> bool:
+    """Whether a folder is a website's: neither in its root nor around it, nor one of the system's."""
+    tops = (*KEPT_IN, *_NOBODYS)
+    around = any(f"{one}/".startswith(f"{place}/") for one in (real, *tops))
+    inside = any(place.startswith(f"{one}/") for one in (real, *_NOBODYS))
+    return place.startswith(tuple(f"{top}/" for top in KEPT_IN)) and Path(place).is_dir() and not around and not inside
+
+
+_LOADED = re.compile(r"""\b(?:require|include)(?:_once)?\s*\(?\s*["'](/[\w.@+~:,=/-]{2,200})["']""")
+_OPEN = ("/usr/share/php", "/var/lib/php", "/etc", "/proc", "/dev")  # what PHP may open anyway, or never should
+
+
+def code_beside(root: str, account: Account, sources: dict[str, str]) -> list[str]:
+    """Folders outside of the root from which the sources load code by its whole path; not those that PHP may write."""
+    named = {match[1] for text in sources.values() for match in _LOADED.finditer(text)}
+    folders = {os.path.realpath(Path(path).parent) for path in named if Path(path).is_file()}
+    closed = (os.path.realpath(root), *_OPEN)
+    good = {place for place in folders if not any(f"{place}/".startswith(f"{one}/") for one in closed)}
+    deep = {place for place in good if len(Path(place).parts) > 3 and not account.writes(Path(place))}
+    return sorted(place for place in deep if not any(place.startswith(f"{one}/") for one in deep))[:WRITABLE]
+
+
+def parent_open(root: str) -> bool:
+    """Whether others than root may write the folder that holds the root: a restore changes trees there, and refuses."""
+    seen = Path(os.path.realpath(root)).parent.stat()
+    return seen.st_uid != 0 or bool(seen.st_mode & 0o022)
+
+
+def owned_by(uid: int, top: str, around: tuple[str, ...]) -> list[str]:
+    """The topmost folders of an account, a few levels below a folder; not those that hold one of ``around``."""
+    found: list[str] = []
+    for count, (folder, folders, _files) in enumerate(os.walk(top)):
+        if count > FOLDERS or late():
+            left_out(top, "too many folders to look at all of them")
+            break
+        for name in list(folders):
+            place = Path(folder, name)
+            try:
+                own = not place.is_symlink() and place.stat().st_uid == uid
+            except OSError:
+                own = False
+            own = own and not any(f"{one}/".startswith(f"{place}/") for one in around)
+            if own:
+                found.append(str(place))
+            if own or len(place.relative_to(top).parts) >= _DEEP:
+                folders.remove(name)
+    return found
 
 
 def recent(root: str) -> list[str]:
@@ -195,6 +269,12 @@ def site(
     account = Account(str(ask["user"]))
     folders = writable(root, account)
     kinds = application_files(root, applications)
+    if ask.get("program"):
+        sources = sources_of(root, (".py", ".env", ".ini", ".toml"))
+        connected = stated(sources)
+    else:
+        sources = sources_of(root, (".php", ".inc")) if "php" in kinds and len(kinds) == 1 else {}
+        connected = opened(sources)
     return {
         **found,
         "exists": True,
@@ -205,27 +285,30 @@ def site(
         "outward": outward(root),
         "data": outside(root, folders),
         "packages": {name: package_folders(name) for name in owned.get(root, [])},
-        "connections": connections(root) if "php" in kinds and len(kinds) == 1 else [],
+        "beside": beside(root, account, str(ask["user"]), sources),
+        "parent_open": parent_open(root),
+        "code": code_beside(root, account, sources),
+        "connections": connected[:20],
         "jobs": jobs(root, str(ask["user"])),
     }
 
 
-def connections(root: str) -> list[list[str]]:
-    """File, engine, database and account of each connection that a hand-written site opens; no password.
+def sources_of(root: str, kinds: tuple[str, ...]) -> dict[str, str]:
+    """Path and text of a hand-written site's sources: its connections to databases and its folders stand there.
 
     A public folder inside the site's own is left for the settings that lie beside it.
     """
     top = Path(root).parent if Path(root).name in _PUBLIC and len(Path(root).parts) > 3 else Path(root)
     sources: dict[str, str] = {}
     for folder, folders, files in os.walk(top):
-        folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git")]
+        folders[:] = [name for name in folders if name not in ("vendor", "node_modules", ".git", "site-packages")]
         for name in sorted(files):
-            if Path(name).suffix in (".php", ".inc") and len(sources) < SOURCES and not late():
+            if (Path(name).suffix in kinds or name in kinds) and len(sources) < SOURCES and not late():
                 path = str(Path(folder, name))
                 sources[path] = text_of(path) or ""
     if len(sources) >= SOURCES:
         left_out(top, "too many source files to look at all of them")
-    return opened(sources)[:20]
+    return sources
 
 
 SOURCES = 400

@@ -11,7 +11,7 @@ from ungcuu.remote.host_state.files import attributes, emit_path, entries
 from ungcuu.remote.host_state.marks import media_marks
 from ungcuu.remote.host_state.mounts import file_systems
 from ungcuu.remote.host_state.reading import demand, emit, escaped, run
-from ungcuu.remote.host_state.web import upload
+from ungcuu.remote.host_state.web import beside, upload
 
 
 def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
@@ -19,7 +19,7 @@ def configured_trees(sums: dict[bytes, tuple[str, str]]) -> None:
     excluded = [os.fsencode(path) for path in CONFIG["exclude"]]
     web = os.path.realpath(os.fsencode(CONFIG["web_root"]))
     for tree in CONFIG["trees"]:
-        for path, info in entries(os.fsencode(tree), [*excluded, web]):
+        for path, info in entries(os.fsencode(tree), [*excluded, web, *beside()]):
             if staged_media(path, web):
                 upload(path, info, sums)
             else:

@@ -18,7 +18,10 @@ SERVER_NAME = re.compile(rb"^(?:\.ht[a-z]+|\.user\.ini|php\.ini|web\.config)$", 
 
 
 def web_files(sums: dict[bytes, tuple[str, str]]) -> None:
-    """The document root: code with its hash, writable paths by content. A link may stand anywhere in their paths."""
+    """The document root: code with its hash, writable paths by content. A link may stand anywhere in their paths.
+
+    What lies beside the root (data, documents) is read as the writable paths are.
+    """
     root = os.path.realpath(os.fsencode(CONFIG["web_root"]))
     named = [os.path.join(root, os.fsencode(name)) for name in CONFIG["web_writable"]]
     behind = {real for path in named if (real := os.path.realpath(path)) != path}
@@ -31,9 +34,14 @@ def web_files(sums: dict[bytes, tuple[str, str]]) -> None:
             emit_path(path, info, "web", sums, marks=True)
         else:
             upload(path, info, sums)
-    for extra in sorted(behind):
+    for extra in sorted(behind | beside()):
         for path, info in entries(extra, []):
             upload(path, info, sums)
+
+
+def beside() -> set[bytes]:
+    """Folders outside of the root that belong to the website."""
+    return {os.path.realpath(os.fsencode(path)) for path in CONFIG.get("web_beside", [])}
 
 
 def linked_roots(root: bytes, writable: list[bytes]) -> Iterator[tuple[bytes, os.stat_result]]:
