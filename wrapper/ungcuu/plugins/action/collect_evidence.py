@@ -69,7 +69,7 @@ class ActionModule(DocumentedAction):
             return result | {"unreachable": True, "msg": message}
         except (ProfileError, OSError, ValueError, KeyError) as error:
             return result | {"failed": True, "msg": f"Nothing was taken: {error}"}
-        return result | _told(found, sent if request.variables["EVIDENCE_OURS"] else {})
+        return result | _answer(found, sent if request.variables["EVIDENCE_OURS"] else {})
 
     def _sent(self, variables: dict[str, Any]) -> dict[str, str]:
         """Return what ungcuu has put on this host, path → SHA-256; see deployed_files.py."""
@@ -100,7 +100,7 @@ def _texts(value: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list | tuple) else []
 
 
-def _told(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
+def _answer(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
     """Return what the play and the wrapper receive; ``sent`` goes into the case, since later it will be another."""
     records: list[dict[str, Any]] = [{"kind": "evidence", "data": item.as_data()} for item in found.items]
     if sent and any(item.id == "our_files" for item in found.items):
@@ -110,12 +110,12 @@ def _told(found: Collection, sent: dict[str, str]) -> dict[str, Any]:
     counts = {outcome.value: sum(item.outcome is outcome for item in found.items) for outcome in Outcome}
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing new"
     kept = f"; {len(found.kept)} taken before" if found.kept else ""
-    told: dict[str, Any] = {"changed": found.changed, "msg": said + kept, "counts": counts, "ungcuu": records}
+    answer: dict[str, Any] = {"changed": found.changed, "msg": said + kept, "counts": counts, "ungcuu": records}
     if not found.reached:
-        return told | {"unreachable": True, "msg": found.stopped}
+        return answer | {"unreachable": True, "msg": found.stopped}
     if found.stopped:
         fix = "Nothing was changed on the host. Run the same command again: it goes on where it stopped."
-        return told | {"failed": True, "msg": f"Stopped early: {found.stopped}. Taken: {said}. {fix}"}
+        return answer | {"failed": True, "msg": f"Stopped early: {found.stopped}. Taken: {said}. {fix}"}
     if found.items and not found.kept and not any(item.sha256 for item in found.items):
-        return told | {"failed": True, "msg": f"The host gave nothing at all: {said}"}
-    return told
+        return answer | {"failed": True, "msg": f"The host gave nothing at all: {said}"}
+    return answer

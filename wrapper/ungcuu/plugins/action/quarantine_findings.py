@@ -51,7 +51,7 @@ class ActionModule(DocumentedAction):
         args = self.arguments
         back = _texts(args.get("put_back"))
         if back:
-            return _told(subject, quarantine.bring_back(subject, back, check), (), Change.PUT_BACK)
+            return _result(subject, quarantine.bring_back(subject, back, check), (), Change.PUT_BACK)
         good = baseline.load(subject.state, subject.name)
         choice = quarantine.Choice(
             findings=_texts(args.get("findings")),
@@ -62,14 +62,14 @@ class ActionModule(DocumentedAction):
         document = {} if choice.paths and not choice.findings else quarantine.last_scan(subject.state, subject.name)
         own = OwnFiles.of(subject.web_root, subject.writable, subject.profile)
         planned = quarantine.plan(document, choice, good.snapshot if good else None, own=own)
-        told = _told(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
+        outcomes = _result(subject, quarantine.carry_out(subject, planned.orders, check), planned.left, "taken")
         lost = (root_loss.standing if check else root_loss.keep)(subject.state, subject.host)
         if lost is not None:
-            told["ungcuu"].append({"kind": "root_lost", "data": lost.record()})
-        return told
+            outcomes["ungcuu"].append({"kind": "root_lost", "data": lost.record()})
+        return outcomes
 
 
-def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str) -> dict[str, Any]:
+def _result(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str) -> dict[str, Any]:
     """The task's result: what was done is journaled with its inverse, what could not be done fails the task."""
     done = [item for item in taken if item.outcome == "done"]
     bad = [item for item in taken if item.outcome in ("refused", "failed", "unknown")]
@@ -84,12 +84,12 @@ def _told(subject: Subject, taken: list[quarantine.Taken], left: Any, what: str)
         ]
     records += [{"kind": "left", "data": item.record(subject.name)} for item in bad]
     records += [{"kind": "left", "data": dict(row)} for row in left]
-    told = [f"{item.outcome}: {item.order.do.value} {item.order.path} {plain(item.why)}".strip() for item in taken]
+    outcomes = [f"{item.outcome}: {item.order.do.value} {item.order.path} {plain(item.why)}".strip() for item in taken]
     would = [item for item in taken if item.outcome == "would"]
-    result: dict[str, Any] = {"changed": bool(done or would), "taken": told, "left": list(left), "ungcuu": records}
+    result: dict[str, Any] = {"changed": bool(done or would), "taken": outcomes, "left": list(left), "ungcuu": records}
     lines = [f"{item.order.do.value} {item.order.path}" for item in [*done, *would]]
     result |= difference(f"{what} on {subject.name}", [], lines)
     if bad:
-        result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(told[:5])}
+        result |= {"failed": True, "msg": f"not everything could be {what}: " + "; ".join(outcomes[:5])}
         result["ungcuu_unknown"] = any(item.outcome == "unknown" for item in bad)  # then the run is UNKNOWN too
     return result

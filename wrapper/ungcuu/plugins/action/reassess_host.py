@@ -21,7 +21,7 @@ from ungcuu.plugins.subject import subject_from
 from ungcuu.recover.reassess import Entry, reassess
 
 _MAGIC = frozenset({"hostvars", "groups", "vars", "environment", "omit", "ansible_facts", "ansible_version"})
-_TOLD = 50  # of what is left; reassessment.json holds all
+_SHOWN = 50  # of what is left; reassessment.json holds all
 _SECRET = ("password", "pass", "secret", "token")
 
 
@@ -43,10 +43,10 @@ class ActionModule(DocumentedAction):
             done, found = reassess(subject, _site(self._loader, variables, settings), settings, entry, roles)
         except UngcuuError as error:
             raise refusal(error) from error
-        told = done.document() | {"left": list(done.left)[:_TOLD], "left_total": len(done.left)}
+        judged = done.document() | {"left": list(done.left)[:_SHOWN], "left_total": len(done.left)}
         records = reported(found.findings)
-        records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": told}]
-        result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:_TOLD], "ungcuu": records}
+        records += [{"kind": "scan", "data": found.summary()}, {"kind": "reassessment", "data": judged}]
+        result |= {"changed": False, "outcome": done.outcome, "left": list(done.left)[:_SHOWN], "ungcuu": records}
         if done.root_lost:
             records.append({"kind": "root_lost", "data": dict(done.root_lost)})
             sentence = found.root_lost.sentence() if found.root_lost else ""

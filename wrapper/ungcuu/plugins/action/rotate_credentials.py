@@ -177,8 +177,8 @@ class ActionModule(DocumentedAction):
             done = self._website(store, state, about, website) if website else self._accounts(store, state, about)
             return result | done
         except HostRefusal as refused:
-            told = {"failed": True, "msg": f"{refused} The secrets tried are kept as pending"}
-            return result | told | {"ungcuu_unknown": refused.unknown}
+            failure = {"failed": True, "msg": f"{refused} The secrets tried are kept as pending"}
+            return result | failure | {"ungcuu_unknown": refused.unknown}
 
     def _foretold(self, website: Website | None) -> dict[str, Any]:
         """Say what would get new secrets; make none, and store none."""
@@ -325,7 +325,7 @@ def _expect_accounts(state: Path, host: str, rows: list[dict[str, Any]], fresh: 
 
 
 def _proof(row: Any, account: str = "") -> dict[str, Any]:
-    """A proof as the host states it; a name that is none of ours is no proof that passed."""
+    """A proof as the host states it; a name that we do not know is no proof that passed."""
     known = row if isinstance(row, dict) else {}
     name = str(known.get("name"))
     whose = {"account": account} if account else {}

@@ -84,10 +84,10 @@ class ActionModule(DocumentedAction):
             },
             {"kind": "inverse", "data": {"action": "lock", "undo": f"ungcuu unlock {host}"}},
         ]
-        told = {"locked": names, "site": site, "left": left}
+        listed = {"locked": names, "site": site, "left": left}
         unlocked = [{"kind": "left", "data": {"what": str(Change.NOT_LOCKED), "left": reply["left"]}}] if left else []
         shown = difference(f"locked accounts of {host}", [], [*map(_in_words, fresh), *_of_site(site)])
-        return {"changed": changed, **told, **shown, "ungcuu": records if changed else unlocked}
+        return {"changed": changed, **listed, **shown, "ungcuu": records if changed else unlocked}
 
 
 def _in_words(row: dict[str, Any]) -> str:

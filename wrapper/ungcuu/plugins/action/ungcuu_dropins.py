@@ -111,7 +111,7 @@ class ActionModule(DocumentedAction):
         return rendered if rendered.endswith("\n") else rendered + "\n"
 
 
-def _skips(asked: list[dict[str, Any]], told: list[list[str]]) -> list[dict[str, Any]]:
+def _skips(asked: list[dict[str, Any]], said: list[list[str]]) -> list[dict[str, Any]]:
     """One ``skip`` record for each of ``skips`` that has lines; lines of another form than a name are dropped."""
     return [
         {
@@ -122,6 +122,6 @@ def _skips(asked: list[dict[str, Any]], told: list[list[str]]) -> list[dict[str,
                 "keys": [line for line in lines if _LINE.fullmatch(str(line))],
             },
         }
-        for skip, lines in zip(asked, told, strict=False)
+        for skip, lines in zip(asked, said, strict=False)
         if lines
     ]

@@ -9,7 +9,7 @@
 ``only`` limits it to some trials by name, and what they need. ``others`` are further websites of the host, which are
 used in the same way: the names of their trials begin with theirs.
 ``broken`` lists the trials that passed before and fail now; ``refused`` those that fail before anything was changed and
-were not accepted by name (``accept_failing``); ``remade`` those that fail by what this run sets anew, and have to pass
+were not accepted by name (``accept_failing``); ``remade`` those that fail by what this run sets again, and have to pass
 after it; ``misplaced`` says what is wrong with the root. Nothing on the site is
 left changed. ``needs`` holds what
 the pages load: directive of a Content-Security-Policy to sources, each of the form that one must have.
@@ -181,7 +181,7 @@ def checked_rows(results: object, paced: bool) -> dict[str, dict[str, Any]]:
 
 
 def _trial(name: str) -> Coded:
-    """A trial's name as a record holds it: one of ours, or a neighbour's page."""
+    """A trial's name as a record holds it: one that we know, or a neighbour's page."""
     if own := _OWN.get(name):
         return phrase(own)
     page = name.removeprefix("page of ")
@@ -196,7 +196,7 @@ def got_worse(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def remade(row: dict[str, Any]) -> bool:
-    """Whether a trial fails by what ``harden`` sets anew itself: it has to pass afterwards."""
+    """Whether a trial fails by what ``harden`` sets again itself: it has to pass afterwards."""
     return row.get("remade") is True
 
 

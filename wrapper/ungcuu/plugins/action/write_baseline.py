@@ -36,8 +36,8 @@ class ActionModule(DocumentedAction):
             raise refusal(error) from error
         records: list[dict[str, Any]] = [{"kind": "finding", "data": item.document()} for item in done.doubts]
         if done.doubts:
-            told = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
-            why = f"No baseline was signed: {subject.name} shows signs of an intruder: {told}"
+            listed = "; ".join(f"{item.severity.value} {item.rule} {item.path}" for item in done.doubts[:5])
+            why = f"No baseline was signed: {subject.name} shows signs of an intruder: {listed}"
             return result | {"failed": True, "changed": False, "msg": why, "ungcuu": records}
         change = {
             "what": str(Change.BASELINE),
