@@ -18,7 +18,7 @@ setup() {
     [ -x "$root/.venv/bin/ungcuu" ] && [ -e "$stamp" ] && { exec 9>&-; return 0; }
     python3 -c 'import ensurepip, venv' 2>/dev/null || install_venv_module
     say "setting up .venv from $1 (once, about a minute)"
-    # A half-made .venv (Ctrl-C, full disk) has no stamp, so it is made anew rather than trusted.
+    # A half-made .venv (Ctrl-C, full disk) has no stamp, so it is made again rather than trusted.
     [ -x "$root/.venv/bin/python" ] && "$root/.venv/bin/python" -m pip --version >/dev/null 2>&1 ||
         python3 -m venv --clear "$root/.venv"
     pip() { "$root/.venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }

@@ -118,15 +118,15 @@ class Program:
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.run("stage", f"--restore={identity}", *words)
 
-    def anew(self) -> None:
+    def make_again(self) -> None:
         """An empty repository."""
         shell(self.lab, "vault01", f"rm -rf /var/lib/ungcuu-vault/sites/{self.site}")
         self.run("prepare")
 
     def arrived(self, last: int) -> float | None:
         """Median seconds until the newest backups were safe from the host; None for a program that does not say it."""
-        told = [float(row["arrived_seconds"]) for row in self.answers[-last:] if "arrived_seconds" in row]
-        return statistics.median(told) if told else None
+        seconds = [float(row["arrived_seconds"]) for row in self.answers[-last:] if "arrived_seconds" in row]
+        return statistics.median(seconds) if seconds else None
 
 
 def earlier(lab: Lab, program: Path) -> Program:
@@ -168,10 +168,10 @@ def measure(lab: Lab, wanted: argparse.Namespace, programs: dict[str, Program]) 
     """Seconds of each work, by who did it."""
     rows: dict[str, dict[str, float]] = {}
 
-    def anew() -> None:
+    def make_again() -> None:
         shell(lab, "vault01", "rm -rf /root/bare/*; RESTIC_PASSWORD=bench restic -q -r /root/bare init")
         for program in programs.values():
-            program.anew()
+            program.make_again()
 
     def both(bare: str, *words: str) -> dict[str, Callable[[], object]]:
         own: dict[str, Callable[[], object]] = {}
@@ -179,9 +179,9 @@ def measure(lab: Lab, wanted: argparse.Namespace, programs: dict[str, Program]) 
             own[name] = partial(program.run, "backup") if words[0] == "backup" else partial(program.stage, *words[1:])
         return {"bare": partial(by_hand, lab, bare)} | own
 
-    for name, first in (("backup first", anew), ("backup incremental", bool)):
+    for name, first in (("backup first", make_again), ("backup incremental", bool)):
         rows[name] = in_turns(wanted.rounds, both(SAVE, "backup"), first)
-        step = 2 if first is anew else 1
+        step = 2 if first is make_again else 1
         if arrived := programs["ours"].arrived(step * wanted.rounds):
             rows[f"{name}, until arrived"] = rows[name] | {"ours": arrived}
     # Each restore into a new folder, removed at the end: ext4 creates files slowly just after many were deleted.

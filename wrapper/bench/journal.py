@@ -22,12 +22,12 @@ def main(count: int) -> None:
         root = Path(name)
         journal = Journal.open(root / "cases" / "UC-1", root / "keys", root / "heads")
         data = {"host": "web01", "data": {"task": "Read the state of the host", "status": "ok", "number": 1}}
-        told("append", count, seconds(lambda: [journal.append("step", data) for _ in range(count)]))
+        show("append", count, seconds(lambda: [journal.append("step", data) for _ in range(count)]))
         line = journal.path.read_bytes().splitlines(keepends=True)[-1]
-        told("disk alone (write, sync twice)", count, seconds(lambda: disk(root / "plain", line, count)))
-        told("verify", count, seconds(lambda: verify(journal.folder, journal.public, journal.head_path)))
-        told("read and derive", count, seconds(lambda: derive(read_records(journal.folder))))
-        told("open", 1, seconds(lambda: Journal.open(root / "cases" / "UC-1", root / "keys", root / "heads")))
+        show("disk alone (write, sync twice)", count, seconds(lambda: disk(root / "plain", line, count)))
+        show("verify", count, seconds(lambda: verify(journal.folder, journal.public, journal.head_path)))
+        show("read and derive", count, seconds(lambda: derive(read_records(journal.folder))))
+        show("open", 1, seconds(lambda: Journal.open(root / "cases" / "UC-1", root / "keys", root / "heads")))
 
 
 def disk(path: Path, line: bytes, count: int) -> None:
@@ -47,7 +47,7 @@ def seconds(work) -> float:
     return time.perf_counter() - start
 
 
-def told(name: str, count: int, took: float) -> None:
+def show(name: str, count: int, took: float) -> None:
     """Print one result."""
     print(f"{name:<32} {took / count * 1000:9.3f} ms each {count / took:9.0f}/s")
 

@@ -24,7 +24,7 @@ import yaml
 
 NAME = "ungcuu.ungcuu"
 # What no plugin imports: it is for people at a terminal, or for the lab.
-_WITHOUT = ("cli", "drill", "lab", "report", "watch", "__main__.py", "__pycache__")
+_WITHOUT = ("cli", "drill", "lab", "report", "watch", "__main__.py")
 _README = """\
 # ungcuu.ungcuu
 
@@ -35,6 +35,7 @@ environments. Built from ungcuu {version}; its documentation holds here, too.
     pip install -r requirements.txt
     ansible-playbook -i INVENTORY ungcuu.ungcuu.isolate
 
+The folder for state that the variable `ungcuu_state` names must outlive the job: mount one into a container.
 The journal, the case and the report are made by the command `ungcuu`; a playbook alone prints what it would journal.
 Settings that belong into ansible.cfg: `inject_facts_as_vars = false`, `host_key_checking = true`, and
 `callbacks_enabled = ungcuu.ungcuu.ungcuu_changes` (without it the website is tried again more often than needed).
@@ -43,7 +44,13 @@ Settings that belong into ansible.cfg: `inject_facts_as_vars = false`, `host_key
 
 def tree(root: Path, place: Path, version: str) -> Path:
     """Lay the collection out in a folder, and return it."""
-    shutil.copytree(root / "wrapper" / "ungcuu", place, ignore=shutil.ignore_patterns(*_WITHOUT))
+    package = root / "wrapper" / "ungcuu"
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        """Our own rooms at the top alone: a program that goes to hosts has a ``__main__.py`` too."""
+        return {"__pycache__"} | (set(_WITHOUT) & set(names) if Path(folder) == package else set())
+
+    shutil.copytree(package, place, ignore=left_out)
     for name in ("roles", "playbooks", "ansible.cfg", "LICENSE"):
         source = root / name
         if source.is_dir():

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts ungcuu into a virtual environment from the wheels beside this file. No network is used.
-# install.sh FOLDER: the environment is made there anew; nothing else on the machine is changed.
+# install.sh FOLDER: the environment is made there again from nothing; nothing else on the machine is changed.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
 [ $# = 1 ] || { echo "usage: install.sh FOLDER   (such as /opt/ungcuu)" >&2; exit 2; }

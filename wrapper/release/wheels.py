@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.markers import default_environment
@@ -60,15 +60,17 @@ def locked_for(lock: Path, python: str, machine: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def download(lock: Path, folder: Path) -> list[Path]:
-    """Download every wheel that is needed anywhere, each checked against its hash; return them by name.
+def download(
+    lock: Path, folder: Path, pythons: Sequence[str] = PYTHONS, machines: Sequence[str] = MACHINES
+) -> list[Path]:
+    """Download every wheel that is needed on one of these, each checked against its hash; return them by name.
 
     Raises:
         subprocess.CalledProcessError: One is not to be had; pip has said which.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for python in PYTHONS:
-        for machine in MACHINES:
+    for python in pythons:
+        for machine in machines:
             wanted = folder / "wanted.txt"
             wanted.write_text(locked_for(lock, python, machine), "utf-8")
             platforms = [f"manylinux_2_{minor}_{machine}" for minor in GLIBC] + [f"manylinux2014_{machine}"]

@@ -12,6 +12,10 @@ from ungcuu.contain import early  # noqa: E402
 
 def main() -> NoReturn:
     """Start a cut if the words plainly ask for one, then run the command line."""
+    if sys.argv[1:] == ["--node-worker"]:  # typed by no person: a controller has this machine run a playbook
+        from ungcuu.run import node_worker
+
+        sys.exit(node_worker.main())
     early.begin(sys.argv[1:])
     from ungcuu.contain import fast_cut
 

@@ -75,7 +75,7 @@ def test_processes_are_accounted(host: Host) -> None:
 
 
 @pytest.mark.control("file-integrity")
-def test_changed_files_are_told(host: Host) -> None:
+def test_changed_files_are_reported(host: Host) -> None:
     """A change to configuration belongs to no package: the daily comparison is there, and its own rules are sound."""
     assert host.run("aide --config=/etc/aide/aide.conf --config-check").rc == 0
     assert host.run("systemctl is-active ungcuu-integrity.timer").stdout.strip() == "active"

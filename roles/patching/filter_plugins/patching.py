@@ -143,13 +143,19 @@ def patching_state(answer: object) -> dict[str, Any]:
         "stage": state.get("stage") if state.get("stage") in STAGES else "",
         "outcome": state.get("outcome") if state.get("outcome") in OUTCOMES else "",
         "changed": [
-            {"name": exactly(NAME, row.get("name")), "from": exactly(VERSION, row.get("from")),
-             "to": exactly(VERSION, row.get("to"))}
+            {
+                "name": exactly(NAME, row.get("name")),
+                "from": exactly(VERSION, row.get("from")),
+                "to": exactly(VERSION, row.get("to")),
+            }
             for row in mappings(state.get("changed"))
         ],
         "saved": [
-            {"name": exactly(NAME, row.get("name")), "version": exactly(VERSION, row.get("version")),
-             "origin": exactly(CODE, row.get("origin"))}
+            {
+                "name": exactly(NAME, row.get("name")),
+                "version": exactly(VERSION, row.get("version")),
+                "origin": exactly(CODE, row.get("origin")),
+            }
             for row in mappings(state.get("saved"))
         ],
         "restarted": matching(UNIT, state.get("restarted")),
@@ -157,7 +163,7 @@ def patching_state(answer: object) -> dict[str, Any]:
         "reboot": [words(reason) for reason in rows(state.get("reboot"))],
         "repaired": [words(name) for name in rows(state.get("repaired"))],
         "went_back": words(state.get("went_back")),
-    }  # fmt: skip # a table
+    }
 
 
 def in_window(window: str, moment: datetime) -> bool:

@@ -68,7 +68,7 @@ def test_no_version_in_answers(visitor: Visitor) -> None:
 
 
 @pytest.mark.control("apache-version")
-def test_apache_tells_no_version(visitor: Visitor) -> None:
+def test_apache_shows_no_version(visitor: Visitor) -> None:
     """Asked on a page and on an error page, which Debian signs with version and name; TRACE echoes cookies."""
     assert re.search(r"^server: apache$", visitor.get().head, re.MULTILINE)
     assert "Apache/" not in visitor.get("/%zz").text
@@ -232,7 +232,7 @@ def test_pages_carry_a_content_policy(site: Mapping[str, Any], visitor: Visitor)
 
 
 @pytest.mark.control("web-security-txt")
-def test_security_txt_tells_whom_to_call(site: Mapping[str, Any], visitor: Visitor) -> None:
+def test_security_txt_names_whom_to_call(site: Mapping[str, Any], visitor: Visitor) -> None:
     """Who finds a vulnerability must find a contact for it. An expired one says that nobody looks (RFC 9116)."""
     if not site.get("web_hardening_security_contacts", site.get("website_contacts")):
         if not os.environ.get("UNGCUU_AUDIT"):

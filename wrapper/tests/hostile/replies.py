@@ -237,9 +237,21 @@ _SEEN = b"from 127.0.0.1 1 127.0.0.1 22\n"
 
 _add("endless-lines", "shell", "lines without end", _endless(b"x\n" * 8192), endless=True)
 _add("endless-line", "shell", "one line without end", _endless(b"x" * 65536), endless=True)
-_add("endless-screen", "shell", "escapes without end, after a right first line", _endless(b"\x1b[2J\n" * 8192, said, _SEEN), endless=True)  # fmt: skip # a table
+_add(
+    "endless-screen",
+    "shell",
+    "escapes without end, after a right first line",
+    _endless(b"\x1b[2J\n" * 8192, said, _SEEN),
+    endless=True,
+)
 _add("endless-errors", "shell", "standard error without end", _endless(b"\x1b[2Jx\n" * 8192, complained), endless=True)
-_add("endless-json", "interpreter", "one JSON text without end", _endless(b"x" * 65536, said, b'{"changed": true, "msg": "'), endless=True)  # fmt: skip # a table
+_add(
+    "endless-json",
+    "interpreter",
+    "one JSON text without end",
+    _endless(b"x" * 65536, said, b'{"changed": true, "msg": "'),
+    endless=True,
+)
 _add("endless-zeros", "interpreter", "zero bytes without end", _endless(bytes(65536)), endless=True)
 _add("silence", "shell", "takes everything, says nothing", lambda _asked: hold(3600), silent=True)
 _add("drip", "shell", "a byte a second", _drip, silent=True)

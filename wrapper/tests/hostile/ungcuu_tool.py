@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,11 @@ from watched import Ran
 
 from ungcuu.case.case import open_case
 from ungcuu.case.journal import Journal
-from ungcuu.cli import registry
 from ungcuu.contain import blocks, isolation_state
 from ungcuu.core.atomic import make_private, put_json
 from ungcuu.core.errors import Exit
 from ungcuu.core.settings import Settings
 from ungcuu.detect import baseline
-from ungcuu.run.verb import Verb
 
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "evil01"
@@ -107,16 +105,6 @@ WITHOUT_HOST: Mapping[str, str] = {
         "verdict", "report", "form", "timeline", "scope", "indicators", "close", "verify", "forget", "timestamp",
         "export")},
 }  # fmt: skip # a table
-
-
-def verbs() -> Iterator[tuple[str, Verb]]:
-    """Every verb as people type it, out of the registry."""
-    for name in registry.names():
-        verb = registry.load(name)
-        for inner in verb.verbs:
-            yield f"{name} {inner.name}", inner
-        if not verb.verbs:
-            yield name, verb
 
 
 # What such an action says is true whatever the host answers.

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,15 +89,3 @@ def ungcuu_on(lab: Lab) -> Callable[[str | Path], Ungcuu]:
         return run
 
     return on
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Seconds of each file, the slowest first; what prepares a host counts for the first test that needs it."""
-    seconds: Counter[str] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                seconds[Path(report.location[0]).stem] += round(report.duration)
-    terminalreporter.section("seconds by file")
-    for name, spent in seconds.most_common():
-        terminalreporter.line(f"{spent:6d}  {name}")

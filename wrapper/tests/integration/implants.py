@@ -92,8 +92,12 @@ STARTUP = (
     _file("profile.d", "/etc/profile.d/zz.sh", "true", "persistence.startup"),
     _shell("login script of root", "echo true >> /root/.bashrc", "persistence.startup", "high", "/root/.bashrc"),
     _file("bash completion", "/etc/bash_completion.d/zz", "true", "persistence.startup"),
-    _file("bash completion among the packages' ones", "/usr/share/bash-completion/completions/zz", "true",
-          "persistence.startup"),
+    _file(
+        "bash completion among the packages' ones",
+        "/usr/share/bash-completion/completions/zz",
+        "true",
+        "persistence.startup",
+    ),
     _file("motd", "/etc/update-motd.d/99-zz", "true", "persistence.startup"),
     _file("rc.local", "/etc/rc.local", "true", "persistence.startup"),
     _file("udev rule", "/etc/udev/rules.d/99-zz.rules", "# inert", "persistence.startup"),
@@ -102,12 +106,16 @@ STARTUP = (
     _file("apt key", "/etc/apt/trusted.gpg.d/zz.asc", "inert", "package.source"),
     _file("apt key among the packages' ones", "/usr/share/keyrings/zz.gpg", "inert", "package.source"),
     _file("apt source", "/etc/apt/sources.list.d/zz.list", "# inert", "package.source"),
-    _file("D-Bus service", "/usr/share/dbus-1/system-services/vn.test.Zz.service", "[D-BUS Service]",
-          "persistence.activation"),
+    _file(
+        "D-Bus service",
+        "/usr/share/dbus-1/system-services/vn.test.Zz.service",
+        "[D-BUS Service]",
+        "persistence.activation",
+    ),
     _file("D-Bus policy", "/etc/dbus-1/system.d/zz.conf", "<busconfig/>", "persistence.activation"),
     _file("module of the kernel", "/usr/lib/modules/6.1.0-zz/extra/zz.ko", "inert", "kernel.module"),
     _file("module of the kernel, loaded at start", "/etc/modules-load.d/zz.conf", "# inert", "persistence.startup"),
-)  # fmt: skip # a table
+)
 PACKAGES = (
     _shell(
         "dpkg maintainer script",
@@ -258,18 +266,29 @@ RUNNING = (
 WEBSITE = (
     _file(".user.ini", f"{ROOT}/.user.ini", "; inert", "web.code-added"),
     _file(".htaccess", f"{ROOT}/wp-includes/.htaccess", "# inert", "web.code-added"),
-    _shell("pool configuration", "echo '; inert' >> /etc/php/$PHP/fpm/pool.d/portal.conf", "config.web", "high",
-           "/etc/php/*/fpm/pool.d/portal.conf"),
-    _shell("auto_prepend_file", "file /etc/php/$PHP/fpm/conf.d/99-zz.ini 'auto_prepend_file='", "config.web", "high",
-           "/etc/php/*/fpm/conf.d/99-zz.ini"),
+    _shell(
+        "pool configuration",
+        "echo '; inert' >> /etc/php/$PHP/fpm/pool.d/portal.conf",
+        "config.web",
+        "high",
+        "/etc/php/*/fpm/pool.d/portal.conf",
+    ),
+    _shell(
+        "auto_prepend_file",
+        "file /etc/php/$PHP/fpm/conf.d/99-zz.ini 'auto_prepend_file='",
+        "config.web",
+        "high",
+        "/etc/php/*/fpm/conf.d/99-zz.ini",
+    ),
     _file("mu-plugin", f"{ROOT}/wp-content/mu-plugins/zz.php", "<?php // inert", "web.code-added"),
     _file("drop-in plugin", f"{ROOT}/wp-content/advanced-cache.php", "<?php // inert", "web.code-added"),
-    _file("PHP inside media", f"{ROOT}/wp-content/uploads/2026/zz.gif", "GIF89a<?php echo 1;", "upload.code",
-          "critical"),
+    _file(
+        "PHP inside media", f"{ROOT}/wp-content/uploads/2026/zz.gif", "GIF89a<?php echo 1;", "upload.code", "critical"
+    ),
     _file("PHP inside media of a theme", f"{ROOT}/wp-content/themes/zz.png", "<?php echo 1;", "web.code-added"),
     _file("git hook", f"{ROOT}/.git/hooks/post-merge", "#!/bin/true", "web.code-added"),
     _file("git configuration", f"{ROOT}/.git/config", "[core]", "web.code-added"),
-)  # fmt: skip # a table
+)
 DATABASE = (
     _shell("database trigger", "sql 'CREATE TRIGGER zz BEFORE INSERT ON wp_links FOR EACH ROW SET @x=1'",
            "database.code", "high", "trigger portal.zz"),
@@ -310,5 +329,14 @@ DATABASE = (
 )  # fmt: skip # a table
 
 IMPLANTS = (
-    *SCHEDULED, *UNITS, *STARTUP, *PACKAGES, *ACCESS, *CODE, *NETWORK, *RUNNING, *WEBSITE, *DATABASE,
-)  # fmt: skip # a table
+    *SCHEDULED,
+    *UNITS,
+    *STARTUP,
+    *PACKAGES,
+    *ACCESS,
+    *CODE,
+    *NETWORK,
+    *RUNNING,
+    *WEBSITE,
+    *DATABASE,
+)

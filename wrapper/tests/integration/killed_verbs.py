@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ungcuu.cli import registry
 from ungcuu.core.settings import Settings
@@ -15,6 +22,7 @@ from ungcuu.lab import Lab
 from ungcuu.recover import restore_points
 from ungcuu.run.verb import Verb
 
+ROOT = Path(__file__).parents[3]
 FULL = os.environ.get("UNGCUU_KILL_MATRIX") == "full"
 CONFIRM = ("--confirm-host", "web01")
 IMPLANT = "/var/www/html/killed-test.php"
@@ -86,3 +94,47 @@ def words(verb: str) -> list[str]:
     """What is typed after ``ungcuu``."""
     own = [newest_point() if word == "POINT" else word for word in ROWS[verb].words]
     return ["-i", "lab", "--json", verb, "web01", *own, *(CONFIRM if changing()[verb].dangerous else ())]
+
+
+def started(verb: str, row: Row) -> tuple[subprocess.Popen[str], str]:
+    """Start a verb and wait until it comes to its step; with what it said so far."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-u", "-m", "ungcuu", *words(verb)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    assert process.stderr
+    said = ""
+    for line in process.stderr:
+        said += line
+        if re.match(rf"step +{row.step} of", line):
+            return process, said
+    pytest.fail(f"it ended before its step {row.step}: {said}")
+
+
+def children(pid: int) -> list[tuple[int, str]]:
+    """The descendants of a process with their command lines, parents first."""
+    parents, lines = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            number = int(entry.name)
+            parents[number] = int((entry / "stat").read_text("latin-1").rsplit(")", 1)[1].split()[1])
+            lines[number] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+    found, level = [], [pid]
+    while level := [number for number, parent in parents.items() if parent in level]:
+        found += [(number, lines[number]) for number in sorted(level)]
+    return found
+
+
+def victim(process: subprocess.Popen[str], child: str) -> int:
+    """The process that is to die, once it is there."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        there = children(process.pid)
+        books = [pid for pid, line in there if "ansible-playbook -i" in line]
+        carriers = [pid for pid, line in there if line.startswith("ssh ")]
+        found = {"ansible-playbook": books[:1], "worker": books[1:2], "ssh": carriers[:1]}.get(child, [process.pid])
+        if found:
+            return found[0]
+        time.sleep(0.005)
+    pytest.skip(f"no {child} was seen before the end")

@@ -41,12 +41,18 @@ MORE = (
     ("cp /bin/sleep /var/tmp/zz", "program.temporary"),
     ("file /etc/zz.conf x", "config.changed"),
     ("systemctl disable -q --now cron.service", "unit.stopped"),
-    ("setsid python3 -c 'import socket; s=socket.create_server((\"0.0.0.0\", 4444)); s.accept()' "
-     "</dev/null >/dev/null 2>&1 & sleep 0.4", "listener.added"),
+    (
+        "setsid python3 -c 'import socket; s=socket.create_server((\"0.0.0.0\", 4444)); s.accept()' "
+        "</dev/null >/dev/null 2>&1 & sleep 0.4",
+        "listener.added",
+    ),
     ("setsid runuser -u portal -- sleep 900 </dev/null >/dev/null 2>&1 & sleep 0.2", "process.website"),
-    ("sql \"UPDATE wp_posts SET post_content=CONCAT(post_content,'<div style=\\\"display:none\\\">"
-     "<a href=https://x.test>nhà cái casino</a></div>') WHERE ID=5\"", "content.hidden-link"),
-)  # fmt: skip # a table
+    (
+        'sql "UPDATE wp_posts SET post_content=CONCAT(post_content,\'<div style=\\"display:none\\">'
+        "<a href=https://x.test>nhà cái casino</a></div>') WHERE ID=5\"",
+        "content.hidden-link",
+    ),
+)
 # Nothing to do on the host, or tested elsewhere: why.
 ELSEWHERE = {
     "kernel.module": "rebuild (test_rebuild.py); a file of a module goes to quarantine, below",

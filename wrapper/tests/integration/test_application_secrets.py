@@ -21,6 +21,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from baselines import signed
+from dokuwiki_site import DOKUWIKI
 from mediawiki_host import HOST, ROOT, run
 
 from ungcuu.lab import Lab
@@ -30,31 +31,6 @@ Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 ENGINES = ["postgresql", "mariadb"]
 TODAY = ENGINES[date.today().toordinal() % 2]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-DOKUWIKI = """
-set -e; export DEBIAN_FRONTEND=noninteractive
-echo 'dokuwiki dokuwiki/system/accessible select global
-dokuwiki dokuwiki/wiki/superuser string admin
-dokuwiki dokuwiki/wiki/password password mot-mat-khau-9
-dokuwiki dokuwiki/wiki/confirm password mot-mat-khau-9' | debconf-set-selections
-apt-get -qq install -y --no-install-recommends dokuwiki >/dev/null
-cat > /etc/apache2/sites-available/doku.conf <<CONF
-<VirtualHost *:80>
-    ServerName doku.lab.test
-    DocumentRoot /usr/share/dokuwiki
-    <Directory /usr/share/dokuwiki>
-        Require all granted
-    </Directory>
-</VirtualHost>
-CONF
-cat > /etc/apache2/sites-available/tay.conf <<CONF
-<VirtualHost *:80>
-    ServerName tay.lab.test
-    DocumentRoot /var/www/tay
-</VirtualHost>
-CONF
-install -d /var/www/tay
-a2ensite -q doku tay >/dev/null; systemctl reload apache2
-"""
 BY_HAND = """<?php
 session_start();
 $db = parse_ini_file('/etc/tay/db.ini', true)['database'];

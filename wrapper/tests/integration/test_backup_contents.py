@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lab_shell import each_on
 
 from ungcuu.lab import Lab
 
@@ -32,13 +33,6 @@ AGES = (1, 2, 5, 20, 40, 41, 42, 120, 200, 300, 400, 700)  # days
 SECRET = "export RESTIC_PASSWORD=$(cat /etc/ungcuu-vault/passwords/web01)"
 
 
-def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-ec", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace")
-    return done.stdout.decode()
-
-
 def vault(lab: Lab, *words: str) -> dict[str, Any]:
     """Ask the vault's own command for what must be done."""
     answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
@@ -48,19 +42,19 @@ def vault(lab: Lab, *words: str) -> dict[str, Any]:
 
 def engine(lab: Lab, words: str) -> str:
     """Restic itself, on the vault's repository."""
-    return run(lab, "vault01", f"{SECRET}; restic -q --no-cache -r {STORE}/repository {words}")
+    return each_on(lab, "vault01", f"{SECRET}; restic -q --no-cache -r {STORE}/repository {words}")
 
 
 def rows(lab: Lab, query: str) -> str:
-    return run(lab, "web01", f'mariadb -N portal -e "{query}"').strip()
+    return each_on(lab, "web01", f'mariadb -N portal -e "{query}"').strip()
 
 
 @pytest.fixture(scope="module")
 def kept(fresh: Callable[..., Lab], ungcuu: Run, playbook: Callable[..., Any]) -> tuple[Lab, dict[str, Any]]:
     """A website with something to leave out, saved once; and the point."""
     lab = fresh("web01", "vault01")
-    run(lab, "web01", f"cd {ROOT}/wp-content; mkdir -p cache; echo 1 > cache/page.html; echo 2 > uploads/keep.log")
-    run(lab, "web01", f"echo 3 > {ROOT}/wp-content/uploads/session.tmp")
+    each_on(lab, "web01", f"cd {ROOT}/wp-content; mkdir -p cache; echo 1 > cache/page.html; echo 2 > uploads/keep.log")
+    each_on(lab, "web01", f"echo 3 > {ROOT}/wp-content/uploads/session.tmp")
     done = playbook("backup", "web01", website_backup_exclude=["*.tmp", f"{ROOT}/wp-content/cache"])
     assert done.returncode == 0, done.stdout[-3000:]
     assert ungcuu("enrol", "web01")[0] == 0
@@ -72,7 +66,7 @@ def test_what_is_left_out_is_what_was_named(kept: tuple[Lab, dict[str, Any]]) ->
     """A cache of gigabytes need not be kept; a pattern that takes more with it would be found at the restore."""
     lab, point = kept
     saved = set(engine(lab, f"ls --no-lock {point['id']}").splitlines())
-    live = set(run(lab, "web01", f"find {ROOT} -type f").splitlines())
+    live = set(each_on(lab, "web01", f"find {ROOT} -type f").splitlines())
     assert {f"{ROOT}/wp-content/cache/page.html", f"{ROOT}/wp-content/uploads/session.tmp"} == live - saved
     assert f"{ROOT}/wp-content/uploads/keep.log" in saved
     assert {"/etc/nginx/nginx.conf", "/etc/ssl/private/portal.key"} <= saved, "configuration"
@@ -82,13 +76,13 @@ def test_packages_and_facts_are_what_the_host_has(kept: tuple[Lab, dict[str, Any
     """A machine that is rebuilt needs to know what the website stood on."""
     lab, point = kept
     told = engine(lab, f"dump --no-lock {point['id']} {CURRENT}/packages.tsv")
-    assert told == run(lab, "web01", "dpkg-query -W -f '${binary:Package}\\t${Version}\\t${Status}\\n'")
+    assert told == each_on(lab, "web01", "dpkg-query -W -f '${binary:Package}\\t${Version}\\t${Status}\\n'")
     by_hand = vault(lab, "packages", "web01")["packages"]
-    assert by_hand == sorted(run(lab, "web01", "apt-mark showmanual").split())
+    assert by_hand == sorted(each_on(lab, "web01", "apt-mark showmanual").split())
     facts = json.loads(engine(lab, f"dump --no-lock {point['id']} {CURRENT}/site.json"))
     assert facts["site"]["root"] == ROOT
     assert facts["database"]["name"] == "portal"
-    assert facts["kernel"] == run(lab, "web01", "uname -r").strip()
+    assert facts["kernel"] == each_on(lab, "web01", "uname -r").strip()
     assert facts["config_missing"] == []
 
 
@@ -96,10 +90,10 @@ def test_packages_and_facts_are_what_the_host_has(kept: tuple[Lab, dict[str, Any
 def test_the_dump_is_one_moment(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """A writer goes on all the while. Seen failing with --single-transaction taken out of the dump."""
     lab, _ = kept
-    run(lab, "web01", "mariadb portal", LEDGERS)
+    each_on(lab, "web01", "mariadb portal", LEDGERS)
     big = "INSERT INTO m_between SELECT seq, REPEAT(MD5(seq), 2000) FROM seq_1_to_4000"
-    run(lab, "web01", f"mariadb portal -e '{big}'")
-    run(
+    each_on(lab, "web01", f"mariadb portal -e '{big}'")
+    each_on(
         lab,
         "web01",
         "rm -f /tmp/enough; cat > /root/writer.sh; systemd-run -q --unit=writer sh /root/writer.sh",
@@ -110,12 +104,14 @@ def test_the_dump_is_one_moment(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -
         point = vault(lab, "backup", "web01")["point"]
         after = int(rows(lab, "SELECT COUNT(*) FROM a_debit"))
     finally:
-        run(lab, "web01", "touch /tmp/enough; while systemctl -q is-active writer; do sleep 0.1; done")
+        each_on(lab, "web01", "touch /tmp/enough; while systemctl -q is-active writer; do sleep 0.1; done")
     assert after > before + 100, "nothing was written meanwhile: nothing proven"
     dump = engine(lab, f"dump --no-lock {point['id']} {CURRENT}/tables.sql")
-    run(lab, "web01", "mariadb -e 'CREATE OR REPLACE DATABASE moment'; mariadb moment", dump)
+    each_on(lab, "web01", "mariadb -e 'CREATE OR REPLACE DATABASE moment'; mariadb moment", dump)
     debit, credit = (rows(lab, f"SELECT COALESCE(MAX(n), 0) FROM moment.{name}") for name in ("a_debit", "z_credit"))
-    run(lab, "web01", "mariadb -e 'DROP DATABASE moment'; mariadb portal -e 'DROP TABLE a_debit, m_between, z_credit'")
+    each_on(
+        lab, "web01", "mariadb -e 'DROP DATABASE moment'; mariadb portal -e 'DROP TABLE a_debit, m_between, z_credit'"
+    )
     assert debit == credit
     assert before <= int(debit) <= after
 
@@ -135,22 +131,22 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     )
     vault(lab, "backup", "web01")
     time.sleep(2)
-    moment = run(lab, "vault01", "date -u +%Y-%m-%dT%H:%M:%SZ").strip()
+    moment = each_on(lab, "vault01", "date -u +%Y-%m-%dT%H:%M:%SZ").strip()
     time.sleep(1)
     rows(lab, "UPDATE notes SET t = 'new' WHERE id = 1; DELETE FROM notes WHERE id = 2")
     rows(lab, "INSERT INTO notes VALUES (3, 'later')")
-    run(lab, "web01", f"echo later > {ROOT}/wp-content/uploads/later.txt")
+    each_on(lab, "web01", f"echo later > {ROOT}/wp-content/uploads/later.txt")
     vault(lab, "backup", "web01")
     code, document, said = ungcuu("restore", "web01", "--at", moment, "--only", "database", "--confirm-host", "web01")
     assert code == 0, json.dumps(document)[:2000] + said[-2000:]
     assert rows(lab, "SELECT * FROM notes") == "1\told\n2\tgone"
-    assert run(lab, "web01", f"cat {ROOT}/wp-content/uploads/later.txt") == "later\n"
+    assert each_on(lab, "web01", f"cat {ROOT}/wp-content/uploads/later.txt") == "later\n"
     restores = [document["restores"][0]["restore"]]
     told = document["restores"][0]["written_since"]
     assert told["files"] == []
     assert "notes" in json.dumps(told["rows"]), "rows that are no longer live must be listed"
-    kept_as = run(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").strip()
-    assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'"), "nothing may be lost"
+    kept_as = each_on(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").strip()
+    assert "3\tlater" in each_on(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'"), "nothing may be lost"
 
     # The intruder came back: the same point once more. What was live the first time is still kept under its own name.
     rows(lab, "INSERT INTO notes VALUES (4, 'again')")
@@ -158,40 +154,40 @@ def test_only_the_database_of_an_earlier_time(kept: tuple[Lab, dict[str, Any]], 
     assert code == 0, json.dumps(document)[:2000] + said[-2000:]
     restores.append(document["restores"][0]["restore"])
     assert rows(lab, "SELECT * FROM notes") == "1\told\n2\tgone"
-    kept_as, second = run(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").split()
-    assert "3\tlater" in run(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'")
-    assert "4\tagain" in run(lab, "web01", f"mariadb -N {second} -e 'SELECT * FROM notes'")
+    kept_as, second = each_on(lab, "web01", "mariadb -N -e \"SHOW DATABASES LIKE 'ungcuu_kept%'\"").split()
+    assert "3\tlater" in each_on(lab, "web01", f"mariadb -N {kept_as} -e 'SELECT * FROM notes'")
+    assert "4\tagain" in each_on(lab, "web01", f"mariadb -N {second} -e 'SELECT * FROM notes'")
 
     # Both reverted, the last one first: each undoing finds its own.
     for restore, expected in zip(reversed(restores), ("1\told\n2\tgone\n4\tagain", "1\tnew\n3\tlater"), strict=True):
-        run(lab, "web01", f"ungcuu-site undo {restore}")
+        each_on(lab, "web01", f"ungcuu-site undo {restore}")
         assert rows(lab, "SELECT * FROM notes ORDER BY id") == expected
 
 
 def test_code_that_does_not_parse_is_not_put_live(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """A point taken in the middle of somebody's edit: the check names the file, and what is live stays."""
     lab, _ = kept
-    run(lab, "web01", f"printf '<?php function (' > {ROOT}/wp-content/half.php")  # no page loads it
+    each_on(lab, "web01", f"printf '<?php function (' > {ROOT}/wp-content/half.php")  # no page loads it
     vault(lab, "backup", "web01")
-    inode = run(lab, "web01", f"stat -c %i {ROOT}")
+    inode = each_on(lab, "web01", f"stat -c %i {ROOT}")
     code, document, _ = ungcuu("restore", "web01", "--confirm-host", "web01")
     assert (code, document["outcome"]) == (6, "NOT DONE"), document
     assert "half.php" in json.dumps(document)
-    assert run(lab, "web01", f"stat -c %i {ROOT}") == inode
-    run(lab, "web01", f"rm {ROOT}/wp-content/half.php")
+    assert each_on(lab, "web01", f"stat -c %i {ROOT}") == inode
+    each_on(lab, "web01", f"rm {ROOT}/wp-content/half.php")
 
 
 def test_a_schedule_that_stopped_is_an_alert(kept: tuple[Lab, dict[str, Any]], ungcuu: Run) -> None:
     """Nobody notices a backup that does not happen: `doctor` and `restore-points` must."""
     lab, _ = kept
-    run(lab, "vault01", "systemctl stop ungcuu-backup@web01.timer")
+    each_on(lab, "vault01", "systemctl stop ungcuu-backup@web01.timer")
     try:
         document = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]
         assert any("timer" in text for text in document["alerts"]), document["alerts"]
         checks = ungcuu("doctor", "web01")[1]["checks"]
         assert any(row["subject"] == "backup" and "timer" in row["text"] for row in checks), checks
     finally:
-        run(lab, "vault01", "systemctl start ungcuu-backup@web01.timer")
+        each_on(lab, "vault01", "systemctl start ungcuu-backup@web01.timer")
     assert not any(
         "timer" in text for text in ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]["alerts"]
     )
@@ -224,7 +220,7 @@ for row in rows:
     (repository / "points" / (row["id"] + ".json")).write_text(json.dumps(names | {{"snapshots": [row["id"]]}}))
 """
     give = f"find {STORE}/repository/ -type f -exec chown root:ungcuu-vault {{}} + -exec chmod 440 {{}} +"
-    run(lab, "vault01", f"{SECRET}; python3 -; {give}", script)
+    each_on(lab, "vault01", f"{SECRET}; python3 -; {give}", script)
     before = vault(lab, "points", "web01")["points"]
     answer = vault(lab, "tidy", "web01")
     after = vault(lab, "points", "web01")["points"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_shell import on, vault
 
 from ungcuu.lab import Lab
 
@@ -24,19 +25,6 @@ ROOT = Path(__file__).parents[3]
 SITE_TEXT = "Sở Công Thương"
 PASSWORD = "mariadb -Ne \"SELECT authentication_string FROM mysql.user WHERE user='portal'\""
 RESTORES = iter(f"20260101T0000{second:02}Z-0123abcd" for second in range(60))
-
-
-def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def vault(lab: Lab, *words: str) -> dict[str, Any]:
-    """Ask the vault's own command."""
-    answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
-    return answer
 
 
 def start(lab: Lab, *words: str) -> subprocess.Popen[bytes]:
@@ -58,7 +46,7 @@ def wait_for(lab: Lab, host: str, command: str, seconds: float = 30) -> None:
 
 
 def tree(lab: Lab) -> str:
-    return run(lab, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")
+    return on(lab, "web01", "cd /var/www/portal && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum")
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +60,14 @@ def saved(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Lab:
 @pytest.fixture
 def slow(saved: Lab) -> Iterator[Lab]:
     """A host whose backup takes its time."""
-    run(
+    on(
         saved,
         "web01",
         "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic",
         SLOW,
     )
     yield saved
-    run(saved, "web01", "mv /usr/bin/restic.real /usr/bin/restic")
+    on(saved, "web01", "mv /usr/bin/restic.real /usr/bin/restic")
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +77,7 @@ def last_good_point_survives(saved: Lab) -> Iterator[None]:
     yield
     assert vault(saved, "choose", "web01", "--at", before)["outcome"] == "DONE"
     assert vault(saved, "hashes", "web01")["outcome"] == "DONE"
-    assert run(saved, "web01", "ls -A /var/lib/ungcuu/backup").strip() == "", "a dump was left behind"
+    assert on(saved, "web01", "ls -A /var/lib/ungcuu/backup").strip() == "", "a dump was left behind"
 
 
 @pytest.mark.nightly
@@ -97,7 +85,7 @@ def test_connection_cut_in_mid_backup(slow: Lab) -> None:
     """The dump must go, and restic with it: nobody would come back for them."""
     process = start(slow, "backup", "web01")
     wait_for(slow, "web01", "pgrep -x sleep")
-    run(slow, "web01", "pkill -KILL -u ungcuu-backup sshd")
+    on(slow, "web01", "pkill -KILL -u ungcuu-backup sshd")
     answer = end(process)
     assert answer["outcome"] in ("NOT DONE", "UNKNOWN")
     wait_for(slow, "web01", "! pgrep restic && ! ls /var/lib/ungcuu/backup/current")
@@ -111,7 +99,7 @@ def test_two_backups_at_once(slow: Lab) -> None:
     assert answer["outcome"] == "NOT DONE"
     assert "busy with web01" in answer["reason"]
     assert "since" in answer["reason"]
-    run(slow, "web01", "pkill -KILL -u ungcuu-backup sshd")
+    on(slow, "web01", "pkill -KILL -u ungcuu-backup sshd")
     end(process)
     wait_for(slow, "web01", "! ls /var/lib/ungcuu/backup/current")
 
@@ -119,11 +107,11 @@ def test_two_backups_at_once(slow: Lab) -> None:
 def test_vault_s_disk_fills_up(slow: Lab) -> None:
     """Refused before the start; and cut off at once when it happens on the way, not after restic's long retries."""
     stuff = f"mount -t tmpfs -o size=900m tmpfs /mnt && cp -a {STORE}/. /mnt/ && mount --bind /mnt {STORE}"
-    run(slow, "vault01", stuff)
+    on(slow, "vault01", stuff)
     try:
         process = start(slow, "backup", "web01")
         wait_for(slow, "web01", "pgrep -x sleep")
-        run(slow, "vault01", "head -c 2000m /dev/zero > /mnt/filler 2>/dev/null || true")
+        on(slow, "vault01", "head -c 2000m /dev/zero > /mnt/filler 2>/dev/null || true")
         began = time.monotonic()
         answer = end(process)
         assert answer["outcome"] == "NOT DONE"
@@ -132,27 +120,27 @@ def test_vault_s_disk_fills_up(slow: Lab) -> None:
         wait_for(slow, "web01", "! ls /var/lib/ungcuu/backup/current")
         assert "must be free" in vault(slow, "backup", "web01")["reason"]
     finally:
-        run(slow, "vault01", f"umount {STORE} /mnt")
+        on(slow, "vault01", f"umount {STORE} /mnt")
 
 
 def test_host_s_disk_is_full(saved: Lab) -> None:
     """Half a dump must never be taken for a whole one."""
-    run(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
+    on(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
     try:
         answer = vault(saved, "backup", "web01")
     finally:
-        run(saved, "web01", "umount /var/lib/ungcuu")
+        on(saved, "web01", "umount /var/lib/ungcuu")
     assert answer["outcome"] == "NOT DONE"
     assert "MiB are free" in answer["reason"]
 
 
 def test_database_refuses_the_dump(saved: Lab) -> None:
     """A point without its database would be offered as if it were whole."""
-    run(saved, "web01", "systemctl stop mariadb")
+    on(saved, "web01", "systemctl stop mariadb")
     try:
         answer = vault(saved, "backup", "web01")
     finally:
-        run(saved, "web01", "systemctl start mariadb")
+        on(saved, "web01", "systemctl start mariadb")
     assert answer["outcome"] == "NOT DONE"
     assert "database refuses" in answer["reason"]
 
@@ -162,7 +150,7 @@ def test_connection_cut_in_mid_restore(saved: Lab) -> None:
     live, restore = tree(saved), next(RESTORES)
     process = start(saved, "stage", "web01", "--restore", restore)
     wait_for(saved, "web01", f"find /var/www/.ungcuu-stage/{restore} -type f | grep -q .")
-    run(saved, "web01", "pkill -KILL -u ungcuu-backup sshd")
+    on(saved, "web01", "pkill -KILL -u ungcuu-backup sshd")
     assert end(process)["outcome"] in ("NOT DONE", "UNKNOWN")
     assert tree(saved) == live
     refused = saved.exec("web01", ["ungcuu-site", "swap", restore])
@@ -177,25 +165,25 @@ def test_site_that_fails_after_the_swap_goes_back(saved: Lab) -> None:
         " CREATE VIEW seen AS SELECT * FROM child; CREATE TRIGGER t BEFORE INSERT ON child FOR EACH ROW SET NEW.p = 1;"
         " CREATE PROCEDURE p() SELECT 1"
     )
-    run(saved, "web01", "mariadb portal", sql)
+    on(saved, "web01", "mariadb portal", sql)
     state = "mariadb-dump --skip-dump-date --routines --triggers --events portal | sed 's/DEFINER=[^ *]*//' | sha256sum"
-    live, tables, restore = tree(saved), run(saved, "web01", state), next(RESTORES)
+    live, tables, restore = tree(saved), on(saved, "web01", state), next(RESTORES)
     staged = vault(saved, "stage", "web01", "--restore", restore)
     assert staged["outcome"] == "DONE"
     check = json.dumps({"do": "check", "restore": restore, "expected": staged["expected"]})
-    assert '"passed": true' in run(saved, "web01", "ungcuu-site", check)
+    assert '"passed": true' in on(saved, "web01", "ungcuu-site", check)
     # The database account's password changes: the restored site can't reach its database.
-    known = run(
+    known = on(
         saved, "web01", "mariadb -Ne \"SELECT authentication_string FROM mysql.user WHERE user='portal'\""
     ).strip()
-    run(saved, "web01", "mariadb", "ALTER USER portal@localhost IDENTIFIED BY 'another'")
+    on(saved, "web01", "mariadb", "ALTER USER portal@localhost IDENTIFIED BY 'another'")
     done = saved.exec("web01", ["ungcuu-site", "swap", restore])
-    run(saved, "web01", "mariadb", f"ALTER USER portal@localhost IDENTIFIED VIA mysql_native_password USING '{known}'")
+    on(saved, "web01", "mariadb", f"ALTER USER portal@localhost IDENTIFIED VIA mysql_native_password USING '{known}'")
     assert done.returncode == 3
     assert b"what was live before is live again" in done.stdout
     assert tree(saved) == live
-    assert run(saved, "web01", state) == tables
-    run(saved, "web01", "mariadb portal", "DROP VIEW seen; DROP TABLE child, parent; DROP PROCEDURE p")
+    assert on(saved, "web01", state) == tables
+    on(saved, "web01", "mariadb portal", "DROP VIEW seen; DROP TABLE child, parent; DROP PROCEDURE p")
 
 
 def test_swap_killed_halfway_can_be_undone(saved: Lab) -> None:
@@ -203,37 +191,35 @@ def test_swap_killed_halfway_can_be_undone(saved: Lab) -> None:
     live, restore = tree(saved), next(RESTORES)
     staged = vault(saved, "stage", "web01", "--restore", restore)
     check = json.dumps({"do": "check", "restore": restore, "expected": staged["expected"]})
-    assert '"passed": true' in run(saved, "web01", "ungcuu-site", check)
-    known = run(saved, "web01", f"{PASSWORD}").strip()
-    run(saved, "web01", "mariadb", "ALTER USER portal@localhost IDENTIFIED BY 'another'")  # the page will not come
-    run(saved, "web01", f"systemd-run -q --unit=ungcuu-restore-{restore} ungcuu-site swap {restore}")
+    assert '"passed": true' in on(saved, "web01", "ungcuu-site", check)
+    known = on(saved, "web01", f"{PASSWORD}").strip()
+    on(saved, "web01", "mariadb", "ALTER USER portal@localhost IDENTIFIED BY 'another'")  # the page will not come
+    on(saved, "web01", f"systemd-run -q --unit=ungcuu-restore-{restore} ungcuu-site swap {restore}")
     wait_for(saved, "web01", f"grep -q swapped /var/lib/ungcuu/restore/{restore}/state.json")
-    run(saved, "web01", f"systemctl kill -s KILL ungcuu-restore-{restore}")
-    run(saved, "web01", "mariadb", f"ALTER USER portal@localhost IDENTIFIED VIA mysql_native_password USING '{known}'")
-    assert '"step": "undone"' in run(saved, "web01", f"ungcuu-site undo {restore}")
+    on(saved, "web01", f"systemctl kill -s KILL ungcuu-restore-{restore}")
+    on(saved, "web01", "mariadb", f"ALTER USER portal@localhost IDENTIFIED VIA mysql_native_password USING '{known}'")
+    assert '"step": "undone"' in on(saved, "web01", f"ungcuu-site undo {restore}")
     assert tree(saved) == live
-    assert SITE_TEXT in run(
-        saved, "web01", "curl -skL --resolve portal.lab.test:443:127.0.0.1 https://portal.lab.test/"
-    )
+    assert SITE_TEXT in on(saved, "web01", "curl -skL --resolve portal.lab.test:443:127.0.0.1 https://portal.lab.test/")
 
 
 @pytest.mark.nightly
 def test_disk_full_ten_times_over(saved: Lab, playbook: Callable[..., Any]) -> None:
     """Each failed run must leave things as they were: the tenth is refused like the first, and then a restore works."""
     stuff = f"mount -t tmpfs -o size=900m tmpfs /mnt && cp -a {STORE}/. /mnt/ && mount --bind /mnt {STORE}"
-    run(saved, "vault01", f"{stuff}; head -c 2000m /dev/zero > /mnt/filler 2>/dev/null || true")
+    on(saved, "vault01", f"{stuff}; head -c 2000m /dev/zero > /mnt/filler 2>/dev/null || true")
     try:
         said = [vault(saved, "backup", "web01")["reason"] for _ in range(5)]
     finally:
-        run(saved, "vault01", f"umount {STORE} /mnt")
-    run(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
+        on(saved, "vault01", f"umount {STORE} /mnt")
+    on(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
     try:
         said += [vault(saved, "backup", "web01")["reason"] for _ in range(5)]
     finally:
-        run(saved, "web01", "umount /var/lib/ungcuu")
+        on(saved, "web01", "umount /var/lib/ungcuu")
     assert len(said) == 10
     assert all("free" in reason for reason in said)
-    run(saved, "web01", "echo broken > /var/www/portal/index.php")
+    on(saved, "web01", "echo broken > /var/www/portal/index.php")
     done = playbook("restore", "web01", website_restore_only=["files"])
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -241,11 +227,11 @@ def test_disk_full_ten_times_over(saved: Lab, playbook: Callable[..., Any]) -> N
 def test_host_s_disk_is_too_full_for_a_restore(saved: Lab) -> None:
     """Refused before anything is unpacked: a half-unpacked stage would fill the disk of a live website."""
     live, restore = tree(saved), next(RESTORES)
-    run(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
+    on(saved, "web01", "mount -t tmpfs -o size=8m tmpfs /var/lib/ungcuu")
     try:
         staged = vault(saved, "stage", "web01", "--restore", restore)
     finally:
-        run(saved, "web01", "umount /var/lib/ungcuu")
+        on(saved, "web01", "umount /var/lib/ungcuu")
     assert staged["outcome"] == "NOT DONE"
     assert "MiB are free" in staged["reason"]
     assert tree(saved) == live
@@ -315,25 +301,23 @@ def kill_with_children(pid: int) -> None:
 def test_older_points_survive_a_damaged_newest(saved: Lab) -> None:
     """The check says which points can still be read whole; those can be chosen and restored."""
     older = vault(saved, "choose", "web01")["point"]["id"]
-    known = set(run(saved, "vault01", f"find {STORE}/repository/data/ -type f").split())
-    run(saved, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/new.bin")
+    known = set(on(saved, "vault01", f"find {STORE}/repository/data/ -type f").split())
+    on(saved, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/new.bin")
     newest = vault(saved, "backup", "web01")["point"]["id"]
     fresh = [
         path
-        for path in run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k").split()
+        for path in on(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k").split()
         if path not in known
     ]
     pack, live, restore = fresh[0], tree(saved), next(RESTORES)
-    run(
-        saved, "vault01", f"cp -a {pack} /root/pack; chmod u+w {pack}; printf X | dd of={pack} bs=1 seek=9 conv=notrunc"
-    )
+    on(saved, "vault01", f"cp -a {pack} /root/pack; chmod u+w {pack}; printf X | dd of={pack} bs=1 seek=9 conv=notrunc")
     try:
         found = vault(saved, "check", "web01", "--deep")
         damaged = vault(saved, "stage", "web01", "--restore", restore)
         whole = vault(saved, "stage", "web01", "--restore", next(RESTORES), "--at", older)
     finally:
-        run(saved, "vault01", f"cp -a /root/pack {pack}")
-        run(saved, "web01", "rm /var/www/portal/wp-content/uploads/new.bin")
+        on(saved, "vault01", f"cp -a /root/pack {pack}")
+        on(saved, "web01", "rm /var/www/portal/wp-content/uploads/new.bin")
     assert found["outcome"] == damaged["outcome"] == "NOT DONE"
     assert older[:8] in found["state"]
     assert newest[:8] not in found["state"]
@@ -343,8 +327,8 @@ def test_older_points_survive_a_damaged_newest(saved: Lab) -> None:
 
 def test_corrupted_repository_is_found(saved: Lab) -> None:
     """A backup that can't be read is none: the check names the damage, and a restore refuses it before the swap."""
-    pack = run(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k | head -1").strip()
-    run(
+    pack = on(saved, "vault01", f"find {STORE}/repository/data/ -type f -size +1000k | head -1").strip()
+    on(
         saved,
         "vault01",
         f"cp -a {pack} /root/pack && chmod u+w {pack} && printf XXXX | dd of={pack} bs=1 seek=5000 conv=notrunc",
@@ -354,7 +338,7 @@ def test_corrupted_repository_is_found(saved: Lab) -> None:
         found = vault(saved, "check", "web01", "--deep")
         staged = vault(saved, "stage", "web01", "--restore", restore)
     finally:
-        run(saved, "vault01", f"cp -a /root/pack {pack}")
+        on(saved, "vault01", f"cp -a /root/pack {pack}")
     assert found["outcome"] == "NOT DONE"
     assert pack.rsplit("/", 1)[1][:8] in found["reason"]
     assert staged["outcome"] == "NOT DONE"

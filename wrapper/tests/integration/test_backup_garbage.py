@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import restic_forge as forge
+from lab_shell import each_on, vault
 
 from ungcuu.lab import Lab
 
@@ -59,25 +60,12 @@ sys.exit(code)
 """
 
 
-def run(lab: Lab, host: str, command: str, given: bytes | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-ec", command], given)
-    assert done.returncode == 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def vault(lab: Lab, *words: str) -> dict[str, Any]:
-    """Ask the vault's own command."""
-    answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
-    return answer
-
-
 class Forger:
     """Makes files with the repository's key, as the password makes it known to the host."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.password = run(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web01").strip()
+        self.password = each_on(lab, "vault01", "cat /etc/ungcuu-vault/passwords/web01").strip()
         with tempfile.TemporaryDirectory() as name:
             (Path(name) / "keys").mkdir()
             (Path(name) / "keys" / "0").write_bytes(self._read("keys"))
@@ -86,12 +74,12 @@ class Forger:
         self.snapshot = self._documents("snapshots")[-1]
 
     def _read(self, kind: str) -> bytes:
-        text = run(self.lab, "vault01", f"cat $(ls -t {STORE}/repository/{kind}/* | head -1) | base64 -w0")
+        text = each_on(self.lab, "vault01", f"cat $(ls -t {STORE}/repository/{kind}/* | head -1) | base64 -w0")
         return base64.b64decode(text)
 
     def _documents(self, kind: str) -> list[dict[str, Any]]:
         what = {"index": "index", "snapshots": "snapshot"}[kind]
-        said = run(
+        said = each_on(
             self.lab,
             "vault01",
             f"cd {STORE}/repository; export RESTIC_PASSWORD={self.password}; for one in $(ls -tr {kind}); do"
@@ -160,11 +148,11 @@ def taken_over(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Itera
     lab = fresh("web01", "vault01")
     done = playbook("backup", "web01")
     assert done.returncode == 0, done.stdout[-3000:]
-    run(lab, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/more.bin")
+    each_on(lab, "web01", "head -c 3m /dev/urandom > /var/www/portal/wp-content/uploads/more.bin")
     assert vault(lab, "backup", "web01")["outcome"] == "DONE"
     whole = {point["id"]: bytes_of(lab, point["id"]) for point in vault(lab, "points", "web01")["points"]}
     assert len(whole) == 2
-    run(lab, "web01", "cp /usr/bin/restic /usr/bin/restic.real")
+    each_on(lab, "web01", "cp /usr/bin/restic /usr/bin/restic.real")
     yield lab, whole
 
 
@@ -177,20 +165,20 @@ def bytes_of(lab: Lab, point: str) -> str:
 
 def attack(lab: Lab, sent: Sent, instead: bool = False) -> dict[str, Any]:
     """Have the vault take a backup while the intruder writes that; what the vault says of it."""
-    run(lab, "web01", "rm -rf /root/forged /root/answers.json")
+    each_on(lab, "web01", "rm -rf /root/forged /root/answers.json")
     for kind, content in sent:
         path = f"/root/forged/{kind}/{forge.name(content)}"
-        run(lab, "web01", f"mkdir -p /root/forged/{kind}; cat > {path}", content)
+        each_on(lab, "web01", f"mkdir -p /root/forged/{kind}; cat > {path}", content)
     if instead:
         summary = {"message_type": "summary", "snapshot_id": forge.name(sent[-1][1]), "data_added": 1}
-        run(lab, "web01", "cat > /root/forged/summary", json.dumps(summary).encode())
+        each_on(lab, "web01", "cat > /root/forged/summary", json.dumps(summary).encode())
     put = "cat > /usr/bin/restic.new; chmod 755 /usr/bin/restic.new; mv /usr/bin/restic.new /usr/bin/restic"
-    run(lab, "web01", put, INTRUDER.encode())
+    each_on(lab, "web01", put, INTRUDER.encode())
     try:
         answer = vault(lab, "backup", "web01")
     finally:
-        run(lab, "web01", "cp /usr/bin/restic.real /usr/bin/restic.new; mv /usr/bin/restic.new /usr/bin/restic")
-    answers = json.loads(run(lab, "web01", "cat /root/answers.json"))
+        each_on(lab, "web01", "cp /usr/bin/restic.real /usr/bin/restic.new; mv /usr/bin/restic.new /usr/bin/restic")
+    answers = json.loads(each_on(lab, "web01", "cat /root/answers.json"))
     assert len(answers) == len(sent)
     assert set(answers.values()) == {200}, "the attack must have been taken by the server, or this proves nothing"
     return answer
@@ -206,7 +194,7 @@ def test_garbage_costs_no_earlier_point_a_byte(taken_over: tuple[Lab, dict[str, 
     lab, whole = taken_over
     (way, *kind), cause = ATTACKS[name][0].split(), ATTACKS[name][1]
     forger = Forger(lab)
-    before = run(lab, "vault01", f"cd {STORE}/repository/ && find . -type f | sort | xargs sha256sum")
+    before = each_on(lab, "vault01", f"cd {STORE}/repository/ && find . -type f | sort | xargs sha256sum")
     answer = attack(lab, getattr(forger, way)(*kind), instead=way == "point_without_pieces")
     assert answer["outcome"] == "NOT DONE", answer
     listed = vault(lab, "points", "web01")
@@ -214,7 +202,7 @@ def test_garbage_costs_no_earlier_point_a_byte(taken_over: tuple[Lab, dict[str, 
     assert listed["refused"][0]["reason"] == answer["reason"]
     assert listed["waiting"] == listed["problems"] == []
     assert {point["id"] for point in listed["points"]} == set(whole)
-    assert run(lab, "vault01", f"cd {STORE}/repository/ && find . -type f | sort | xargs sha256sum") == before
+    assert each_on(lab, "vault01", f"cd {STORE}/repository/ && find . -type f | sort | xargs sha256sum") == before
     assert {identity: bytes_of(lab, identity) for identity in whole} == whole
     assert "refused" in vault(lab, "tidy", "web01")["reason"], "nothing is let go before somebody has looked"
     assert vault(lab, "disown", "web01")["outcome"] == "DONE"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_shell import each_on
 
 from ungcuu.lab import Lab
 
@@ -20,11 +21,6 @@ ROOT = "/var/www/portal"
 SHELL = "<?php if (false) { eval(base64_decode($_POST['c'])); }\n"
 PICTURE = "GIF89a<?php if (false) { system($_GET['q']); } ?>"
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-def on(lab: Lab, host: str, command: str, given: str | None = None) -> None:
-    done = lab.exec(host, ["sh", "-ec", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
 
 
 def saved(lab: Lab) -> str:
@@ -49,12 +45,12 @@ def test_the_break_in_is_dated_and_the_report_says_so(fresh: Callable[..., Lab],
     assert (first["judged"], document["sweeps"][0]["found"]) == ("clean", 0), "a real WordPress gives no false alarm"
     assert document["sweeps"][0]["judged"] > 1500
 
-    on(lab, "web01", f"mkdir -p {ROOT}/wp-content/mu-plugins; cat > {ROOT}/wp-content/mu-plugins/seo.php", SHELL)
+    each_on(lab, "web01", f"mkdir -p {ROOT}/wp-content/mu-plugins; cat > {ROOT}/wp-content/mu-plugins/seo.php", SHELL)
     second = saved(lab)
-    on(lab, "web01", f"cat > {ROOT}/wp-content/uploads/logo.gif", PICTURE)
-    on(lab, "web01", f"rm {ROOT}/wp-content/mu-plugins/seo.php")
+    each_on(lab, "web01", f"cat > {ROOT}/wp-content/uploads/logo.gif", PICTURE)
+    each_on(lab, "web01", f"rm {ROOT}/wp-content/mu-plugins/seo.php")
     third = saved(lab)
-    on(lab, "web01", f"rm {ROOT}/wp-content/uploads/logo.gif")
+    each_on(lab, "web01", f"rm {ROOT}/wp-content/uploads/logo.gif")
     saved(lab)
 
     code, document, said = ungcuu("case", "sweep", case)

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tarfile
@@ -21,6 +20,8 @@ from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
+from evidence_plants import MARKS, PLANT, PLANT_LOGS, PLANT_NAMES, REPLACE_TOOLS, UPLOADS, UPROOT
+from written_disks import difference, disk
 
 from ungcuu.case.evidence import Collection, Item, Outcome, Request, Spec, collect, load_profile, script
 from ungcuu.case.evidence.extent import scope_of
@@ -28,7 +29,6 @@ from ungcuu.core import process_guard
 from ungcuu.core.sentences import shown
 from ungcuu.hosts.ssh import HostKeyRefused, Target
 from ungcuu.lab import Lab
-from ungcuu.lab.podman import inspect
 
 ROOT = Path(__file__).parents[3]
 PROFILES = ROOT / "roles" / "evidence" / "profiles"
@@ -40,15 +40,6 @@ SITE = {
     "EVIDENCE_DAYS": "30",
     "EVIDENCE_ROWS": "500",
 }
-# What a login itself writes, whoever logs in and whatever for: sshd, PAM and logind, not the collector.
-LOGIN_TRACES = (
-    "var/log/wtmp",
-    "var/log/lastlog",
-    "var/log/btmp",
-    "var/log/auth.log",
-    "var/log/syslog",
-    "var/lib/wtmpdb",
-)
 
 
 @pytest.fixture(scope="module")
@@ -79,38 +70,6 @@ def take(target: Target, folder: Path, *specs: Spec, **more: Any) -> dict[str, I
 
 def by_id(found: Collection) -> dict[str, Item]:
     return {item.id: item for item in found.items}
-
-
-def disk(host: Lab) -> dict[str, tuple[object, ...]]:
-    """All that the host has ever written to its disk, as seen from outside: it can neither hide nor disturb it."""
-    known = inspect(host.container("web01"))
-    assert known
-    top = known["GraphDriver"]["Data"]["UpperDir"]
-    found: dict[str, tuple[object, ...]] = {}
-    _walk(Path(top), Path(), found)
-    return {path: facts for path, facts in found.items() if not path.startswith(LOGIN_TRACES)}
-
-
-def _walk(top: Path, relative: Path, found: dict[str, tuple[object, ...]]) -> None:
-    path = top / relative
-    facts = path.lstat()
-    folder, content = stat.S_ISDIR(facts.st_mode), ""
-    if stat.S_ISREG(facts.st_mode):
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOATIME), "rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-    times = (facts.st_mtime_ns, facts.st_ctime_ns, facts.st_atime_ns)
-    found[str(relative)] = (facts.st_mode, facts.st_uid, facts.st_gid, 0 if folder else facts.st_size, *times, content)
-    if folder:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOATIME)
-        names = os.listdir(descriptor)  # noqa: PTH208  (a Path would set the folder's access time)
-        os.close(descriptor)
-        for name in names:
-            _walk(top, relative / name, found)
-
-
-def difference(before: dict[str, tuple[object, ...]], after: dict[str, tuple[object, ...]]) -> dict[str, object]:
-    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return {path: (before.get(path), after.get(path)) for path in changed}
 
 
 @pytest.fixture
@@ -182,58 +141,6 @@ def test_a_whole_collection(playbook: Any, host: Lab, tmp_path: Path) -> None:
     assert "changed=0" in again.stdout, again.stdout
 
 
-UPLOADS = "/var/www/portal/wp-content/uploads"
-PLANT = f"""
-cp /usr/bin/sleep /tmp/gone
-(env -i MARK=env-mark /tmp/gone 600 >/dev/null 2>&1 &)
-sleep 0.3; rm /tmp/gone
-echo '* * * * * root echo cron-mark' > /etc/cron.d/marker
-mkdir -p /root/.ssh; echo 'ssh-ed25519 AAAA key-mark' >> /root/.ssh/authorized_keys
-echo history-mark > /root/.bash_history
-echo '<?php /* shell-mark */' > {UPLOADS}/x.php
-sed -i 's#^}}$#access_log /var/log/odd.log;}}#' /etc/nginx/sites-available/portal.conf
-echo odd-mark > /var/log/odd.log.1
-install -m 4755 /bin/true /usr/local/bin/suid-mark
-printf '[Service]\nExecStart=/bin/true unit-mark\n' > /etc/systemd/system/marker.service
-nft add table inet rules-mark; ip route add blackhole 203.0.113.64/26
-mkdir -p /mnt/mount-mark; mount -t tmpfs mount-mark /mnt/mount-mark
-logger -t journal-mark x; echo '# changed' >> /usr/share/nginx/html/index.html
-(exec 9>/var/tmp/open-mark; sleep 600 >/dev/null 2>&1 &)
-"""
-UPROOT = f"""
-rm -f /etc/cron.d/marker /root/.ssh/authorized_keys /root/.bash_history {UPLOADS}/x.php /var/log/odd.log.1
-rm -f /usr/local/bin/suid-mark /etc/systemd/system/marker.service /var/tmp/open-mark
-sed -i '/# changed/d' /usr/share/nginx/html/index.html
-nft delete table inet rules-mark; ip route del blackhole 203.0.113.64/26; umount /mnt/mount-mark; pkill -x sleep
-for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = gone ] && kill "${{p#/proc/}}"; done; true
-"""
-MARKS = {
-    "process_environments": b"MARK=env-mark",
-    "scheduled_jobs": b"cron-mark",
-    "ssh_access": b"key-mark",
-    "shell_histories": b"history-mark",
-    "web_suspects": b"shell-mark",
-    "web_logs": b"odd-mark",
-    "setuid_files": b"suid-mark",
-    "changed_files": b"/etc/cron.d/marker",
-    "web_manifest": b"uploads/x.php",
-    "connections": b"LISTEN",
-    "firewall": b"rules-mark",
-    "routes": b"203.0.113.64/26",
-    "mounts": b"mount-mark",
-    "open_files": b"/var/tmp/open-mark",
-    "sessions": b"sshd",
-    "journal": b"journal-mark",
-    "login_records": b"wtmp",
-    "start_up": b"unit-mark",
-    "packages": b"nginx",
-    "package_verification": b"/usr/share/nginx/html/index.html",
-    "database_users": b"portal",
-    "content_rows": b"INSERT INTO `wp_posts`",
-    "web_hashes": b"wp-config.php",
-}
-
-
 def test_what_the_items_hold(target: Target, host: Lab, tmp_path: Path) -> None:
     """Collecting the wrong thing is as bad as collecting nothing: look for planted marks in the items."""
     shell(host, PLANT)
@@ -247,17 +154,6 @@ def test_what_the_items_hold(target: Target, host: Lab, tmp_path: Path) -> None:
     shell(host, UPROOT)
     for name, mark in MARKS.items():
         assert mark in held[name], name
-
-
-PLANT_LOGS = r"""
-mkdir -p /etc/apache2/sites-enabled /srv/vhosts /srv/logs /srv/h1
-printf 'export APACHE_LOG_DIR=/srv/logs$SUFFIX\n' > /etc/apache2/envvars
-cd /etc/apache2/sites-enabled
-printf 'CustomLog ${APACHE_LOG_DIR}/a.log combined\nIncludeOptional "/srv/vhosts/*.conf"\n' > a.conf
-printf 'ErrorLog "/srv/logs/b.log"\n' > /srv/vhosts/b.conf
-printf 'access_log /srv/$host/c.log main;\n' > /etc/nginx/conf.d/c.conf
-echo a > /srv/logs/a.log.2.gz; echo b > /srv/logs/b.log; echo c > /srv/h1/c.log; echo d > /srv/logs/other.log
-"""
 
 
 def test_logs_are_found_where_they_are(target: Target, host: Lab, tmp_path: Path) -> None:
@@ -366,16 +262,6 @@ print(item.outcome, item.size, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/s
     assert int(kibibytes) < 128 << 10
 
 
-REPLACE_TOOLS = r"""
-for t in ps ss timeout; do cp -a /usr/bin/$t /usr/bin/$t.real; rm /usr/bin/$t; done
-printf '#!/bin/sh\ntrap "" TERM; while :; do sleep 1; done\n' > /usr/bin/ps
-printf '#!/bin/sh\nexec yes\n' > /usr/bin/ss
-printf '#!/bin/sh\nshift 3; exec "$@"\n' > /usr/bin/timeout
-chmod 755 /usr/bin/ps /usr/bin/ss /usr/bin/timeout
-"""
-PUT_TOOLS_BACK = "for t in ps ss timeout; do mv /usr/bin/$t.real /usr/bin/$t; done"
-
-
 def test_replaced_tools_cost_their_own_items_only(target: Target, host: Lab, tmp_path: Path) -> None:
     """An intruder with root replaces what a responder will call: ps hangs, ss floods, timeout does nothing."""
     shell(host, REPLACE_TOOLS)
@@ -391,14 +277,6 @@ def test_replaced_tools_cost_their_own_items_only(target: Target, host: Lab, tmp
     assert items["connections"].outcome is Outcome.CUT_OFF
     for name in ("connection_tables", "process_status", "process_command_lines", "open_files", "mounts"):
         assert items[name].outcome is Outcome.SUCCESS, name
-
-
-PLANT_NAMES = rf"""
-cd {UPLOADS}; touch "$(printf 'a\033[2J\nb\rc.php')" '..\..\x.php' '{{{{ 7*7 }}}}.php'
-mkdir -p ...; touch .../.htaccess
-cd /tmp; mkdir h; echo x > h/f
-tar -cPf /var/tmp/traversal.tar --transform 's#^#../../../../etc/#' h/f; rm -r h
-"""
 
 
 def test_hostile_names_stay_data(target: Target, host: Lab, tmp_path: Path) -> None:
@@ -483,7 +361,7 @@ def test_an_archive_can_be_read_by_others(target: Target, tmp_path: Path) -> Non
     assert b"ctime=" in (tmp_path / item.sha256).read_bytes()
 
 
-def test_scope_tells_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
+def test_scope_knows_apart_what_ungcuu_wrote(host: Lab, ungcuu: Any) -> None:
     """After an isolation the host holds a dozen new files of ungcuu; the one that the intruder changed must show."""
     assert ungcuu("enrol", "web01")[0] == 0
     code, document, said = ungcuu("case", "open", "web01", "--title", "ours")

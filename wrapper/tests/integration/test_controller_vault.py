@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_backup_attack import ATTACK, OF_WEB02
+from backup_attacks import ATTACK, OF_WEB02
+from lab_shell import did, on
 
 from ungcuu.lab import Lab
 
@@ -51,13 +52,6 @@ all:
 """
 
 
-def run(lab: Lab, host: str, command: str, given: bytes | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
-
-
 def vault(lab: Lab, *words: str) -> dict[str, Any]:
     """Ask the vault's own command."""
     answer: dict[str, Any] = json.loads(lab.exec(CONTROLLER, ["ungcuu-vault", *words]).stdout)
@@ -70,13 +64,6 @@ def typed(lab: Lab, *words: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout or b"{}"), done.stderr.decode(errors="replace")
 
 
-def did(answer: tuple[int, dict[str, Any], str]) -> dict[str, Any]:
-    """The document of a verb that must have been done."""
-    code, document, said = answer
-    assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document.get("error")) + said[-2000:]
-    return document
-
-
 def content(lab: Lab, point: str) -> str:
     """Hash of every byte of a restore point, read on the vault."""
     read = (
@@ -84,7 +71,7 @@ def content(lab: Lab, point: str) -> str:
         f" -r {STORE}/web01/repository --password-command 'echo '$(cat /etc/ungcuu-vault/passwords/web01)"
         f" dump {point} / --archive tar | sha256sum"
     )
-    return run(lab, CONTROLLER, read).split()[0]
+    return on(lab, CONTROLLER, read).split()[0]
 
 
 def archive(sources: dict[str, Path]) -> bytes:
@@ -104,10 +91,10 @@ def make_controller(lab: Lab, folder: Path) -> None:
     fetch += ["--no-deps", "--require-hashes", f"--python-version={version}", "-r", str(ROOT / "requirements.lock")]
     subprocess.run(fetch, check=True, cwd=ROOT)
     tree = {f"tree/{part}": ROOT / part for part in PARTS} | {"packages": packages}
-    run(lab, CONTROLLER, "mkdir -p /opt/ungcuu && tar -x --no-same-owner -C /opt/ungcuu", archive(tree))
+    on(lab, CONTROLLER, "mkdir -p /opt/ungcuu && tar -x --no-same-owner -C /opt/ungcuu", archive(tree))
     path = "/opt/ungcuu/packages\\n/opt/ungcuu/tree/wrapper\\n"
     start = '#!/bin/sh\\nexec /usr/bin/python3 -m ungcuu "$@"\\n'
-    run(
+    on(
         lab,
         CONTROLLER,
         f"printf '{path}' > /usr/local/lib/python{version}/dist-packages/ungcuu.pth; cd /opt/ungcuu/packages/bin;"
@@ -124,7 +111,7 @@ def make_controller(lab: Lab, folder: Path) -> None:
     website = website.replace("website_vault_host: vault01\n", "website_vault_host: controller\n")
     (site / "group_vars/website.yml").write_text(website, encoding="utf-8")
     own = {"site": site, "known_hosts": lab.folder / "known_hosts", ".ssh/lab": lab.folder / "id_ed25519"}
-    run(lab, CONTROLLER, f"tar -x --no-same-owner -C {HOME} && chown -R ungcuu:ungcuu {HOME}", archive(own))
+    on(lab, CONTROLLER, f"tar -x --no-same-owner -C {HOME} && chown -R ungcuu:ungcuu {HOME}", archive(own))
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +133,15 @@ def test_points_and_doctor_know_the_controller_s_own_vault(onesite: Lab) -> None
     found = {row["subject"]: row for row in checks if row["place"] == "web01"}
     assert found["vault"]["level"] == "good", found["vault"]
     assert found["vault"]["text"].startswith("it is this controller")
-    assert run(onesite, CONTROLLER, "systemctl start ungcuu-backup@web01.service; echo $?") == "0\n"
+    assert on(onesite, CONTROLLER, "systemctl start ungcuu-backup@web01.service; echo $?") == "0\n"
 
 
 def test_a_second_backup_changes_no_setting(onesite: Lab) -> None:
     """Every run of ungcuu on the controller is root's: it may do nothing but what is needed."""
     watched = "find /etc /usr/local -xdev -type f -printf '%p %T@ %m %u\\n' | grep -v '/etc/ungcuu-vault/sites/' | sort"
-    before = run(onesite, CONTROLLER, watched)
+    before = on(onesite, CONTROLLER, watched)
     did(typed(onesite, "backup", "web01"))
-    assert run(onesite, CONTROLLER, watched) == before
+    assert on(onesite, CONTROLLER, watched) == before
 
 
 @pytest.mark.nightly
@@ -162,29 +149,29 @@ def test_root_on_the_website_host_reaches_nothing_of_the_controller(onesite: Lab
     """On this machine lie the keys to every host, too: the tunnel leads to one repository, and to nothing beside it."""
     lab = onesite
     before = vault(lab, "choose", "web01")["point"]
-    run(lab, CONTROLLER, "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
-    run(lab, CONTROLLER, f"{OF_WEB02} > /root/of-web02")
+    on(lab, CONTROLLER, "cd /etc/ungcuu-vault/sites && cp web01.json web02.json && ungcuu-vault prepare web02")
+    on(lab, CONTROLLER, f"{OF_WEB02} > /root/of-web02")
     sealed = content(lab, before["id"])
     more = ("/../../../../../etc/shadow", f"/../../../../..{HOME}/.ssh/lab", "/..%2f..%2f..%2f..%2f..%2fetc%2fshadow")
     attack = ATTACK.replace('"/../ledger.json"', ", ".join(f'"{path}"' for path in ("/../ledger.json", *more)))
     take_over = "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic"
-    run(lab, "web01", take_over, attack.encode())
+    on(lab, "web01", take_over, attack.encode())
     try:
         did(typed(lab, "backup", "web01"))
-        run(lab, "web01", "touch /root/write-elsewhere")
+        on(lab, "web01", "touch /root/write-elsewhere")
         code, document, _ = typed(lab, "backup", "web01")
     finally:
-        run(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/write-elsewhere")
+        on(lab, "web01", "mv /usr/bin/restic.real /usr/bin/restic; rm -f /root/write-elsewhere")
     assert (code, document["outcome"]) == (6, "NOT DONE"), document
     assert "files that no backup writes" in document["error"]["what"]
-    loot = json.loads(run(lab, "web01", "cat /root/loot.json"))
+    loot = json.loads(on(lab, "web01", "cat /root/loot.json"))
     answers = loot["answers"]
     assert answers["list snapshots"] >= 1, "the attack must have reached the repository, or this proves nothing"
     done = {what for what, code in answers.items() if what.startswith(("DELETE", "POST /")) and 200 <= code < 300}
     assert {what for what in done if "create=true" not in what} == set()
     secrets = f"/etc/shadow {HOME}/.ssh/lab {STORE}/web01/ledger.json {STORE}/web02/repository/config"
-    assert not set(run(lab, CONTROLLER, f"sha256sum {secrets}").split()) & set(loot["read"])
-    assert run(lab, CONTROLLER, OF_WEB02) == run(lab, CONTROLLER, "cat /root/of-web02")
+    assert not set(on(lab, CONTROLLER, f"sha256sum {secrets}").split()) & set(loot["read"])
+    assert on(lab, CONTROLLER, OF_WEB02) == on(lab, CONTROLLER, "cat /root/of-web02")
     assert content(lab, before["id"]) == sealed
 
 
@@ -200,21 +187,21 @@ def test_what_talks_with_the_host_can_not_read_the_controller(onesite: Lab) -> N
     )
     as_account = "setpriv --reuid=ungcuu-vault --regid=ungcuu-vault --clear-groups"
     for path in kept:
-        run(onesite, CONTROLLER, f"test -e {path}")
+        on(onesite, CONTROLLER, f"test -e {path}")
         assert onesite.exec(CONTROLLER, ["sh", "-c", f"cd /; {as_account} test -r {path}"]).returncode != 0, path
     assert onesite.exec(CONTROLLER, ["sh", "-c", f"cd /; {as_account} sudo -n true"]).returncode != 0
-    assert {line.split()[3].rpartition(":")[2] for line in run(onesite, CONTROLLER, "ss -Hltn").splitlines()} == {"22"}
+    assert {line.split()[3].rpartition(":")[2] for line in on(onesite, CONTROLLER, "ss -Hltn").splitlines()} == {"22"}
 
 
-def test_without_root_on_the_controller_it_is_told(onesite: Lab) -> None:
+def test_without_root_on_the_controller_it_is_reported(onesite: Lab) -> None:
     """The account that runs ungcuu needs root on a machine that is the vault; it gets an error, nothing is changed."""
     before = vault(onesite, "points", "web01")["points"]
-    run(onesite, CONTROLLER, "mv /etc/sudoers.d/ungcuu /root/sudoers")
+    on(onesite, CONTROLLER, "mv /etc/sudoers.d/ungcuu /root/sudoers")
     try:
         code, document, _ = typed(onesite, "backup", "web01")
         checks = typed(onesite, "doctor", "web01")[1]["checks"]
     finally:
-        run(onesite, CONTROLLER, "mv /root/sudoers /etc/sudoers.d/ungcuu")
+        on(onesite, CONTROLLER, "mv /root/sudoers /etc/sudoers.d/ungcuu")
     assert code != 0
     assert document["outcome"] == "NOT DONE"
     assert "sudo" in document["error"]["what"] + document["error"]["next"]
@@ -228,9 +215,9 @@ def test_backup_and_restore_while_the_host_is_isolated(onesite: Lab) -> None:
     """The controller comes in as the vault over the very address that isolation leaves open."""
     did(typed(onesite, "isolate", "web01", "--reason", "test", "--no-case"))
     assert vault(onesite, "backup", "web01")["outcome"] == "DONE"
-    live = run(onesite, "web01", TREE)
-    run(onesite, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")
+    live = on(onesite, "web01", TREE)
+    on(onesite, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")
     did(typed(onesite, "restore", "web01", "--confirm-host", "web01"))
-    assert run(onesite, "web01", TREE) == live
-    assert int(run(onesite, "web01", "mariadb portal -Ne 'SELECT COUNT(*) FROM wp_posts'")) > 0
+    assert on(onesite, "web01", TREE) == live
+    assert int(on(onesite, "web01", "mariadb portal -Ne 'SELECT COUNT(*) FROM wp_posts'")) > 0
     assert vault(onesite, "backup", "web01")["outcome"] == "DONE"

@@ -175,9 +175,13 @@ def test_a_wiki_of_debian_on_apache(hosts: Lab, ungcuu: Run) -> None:
     assert found["website_health_path"] == "/doku.php?id=start"
     assert found["website_health_text"] == "Debian DokuWiki"
     assert found["website_config_paths"] == [
-        "/etc/apache2", "/etc/dokuwiki", "/etc/php", "/etc/ssl/certs/wiki.pem", "/etc/ssl/private/wiki.key",
+        "/etc/apache2",
+        "/etc/dokuwiki",
+        "/etc/php",
+        "/etc/ssl/certs/wiki.pem",
+        "/etc/ssl/private/wiki.key",
         "/var/lib/dokuwiki",
-    ]  # fmt: skip # a table
+    ]
     evidence = next(fact["evidence"] for fact in document["facts"] if fact["name"] == "website_root")
     assert "it belongs to the Debian package dokuwiki" in evidence
     assert found["website_database_engine"] == "none"

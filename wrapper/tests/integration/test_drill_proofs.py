@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ungcuu.core.settings import Settings
+from ungcuu.drill import preparation, recovery, response
 from ungcuu.drill.comparison import Contents
 from ungcuu.drill.player import Drill
 from ungcuu.drill.record import DrillFailed, Phase
@@ -26,8 +27,8 @@ def attacked(fresh: Callable[..., Lab]) -> Iterator[Drill]:
     drill = Drill("webshell", settings, lab.slot, print)
     drill.lab = drill.stage.lab = lab
     drill.good = drill.before = drill.stage.contents()
-    drill._remember_pages()
-    drill._attack(Phase("attack"))
+    drill.remember_pages()
+    preparation.attack(drill, Phase("attack"))
     drill.moments |= {"noticed": time.time(), "backup": time.time()}
     drill.report.case = "UC-20260101-001"
     yield drill
@@ -36,7 +37,7 @@ def attacked(fresh: Callable[..., Lab]) -> Iterator[Drill]:
 
 def skip_verbs(drill: Drill, monkeypatch: pytest.MonkeyPatch, document: Mapping[str, Any]) -> None:
     """Every verb says that it did well, and does nothing."""
-    monkeypatch.setattr(drill, "_verb", lambda *_words, **_options: document)
+    monkeypatch.setattr(drill, "verb", lambda *_words, **_options: document)
 
 
 def found(drill: Drill, missed: str = "") -> dict[str, Any]:
@@ -53,7 +54,7 @@ def test_an_isolation_that_cuts_nothing_is_noticed(attacked: Drill, monkeypatch:
     """The intruder's open sessions are what a leaky rule set forgets."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     with pytest.raises(DrillFailed, match="dead: the intruder's held session"):
-        attacked._contain(Phase("contain"))
+        response.contain(attacked, Phase("contain"))
 
 
 def test_a_web_shell_that_still_answers_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +62,7 @@ def test_a_web_shell_that_still_answers_is_noticed(attacked: Drill, monkeypatch:
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     monkeypatch.setattr(attacked.stage, "session", lambda _log: {"alive": False, "last": 1.0})
     with pytest.raises(DrillFailed, match="gone: the web shell that answers"):
-        attacked._contain(Phase("contain"))
+        response.contain(attacked, Phase("contain"))
 
 
 @pytest.mark.parametrize("missed", ["upload.code", "persistence.cron", "access.key", "persistence.unit"])
@@ -70,7 +71,7 @@ def test_a_missed_finding_is_noticed(attacked: Drill, monkeypatch: pytest.Monkey
     attacked.alerts = []
     skip_verbs(attacked, monkeypatch, found(attacked, missed))
     with pytest.raises(DrillFailed, match=f"watch names {missed}"):
-        attacked._notice(Phase("notice"))
+        response.notice(attacked, Phase("notice"))
 
 
 def test_a_message_that_never_arrives_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,29 +79,29 @@ def test_a_message_that_never_arrives_is_noticed(attacked: Drill, monkeypatch: p
     attacked.alerts = []
     skip_verbs(attacked, monkeypatch, found(attacked))
     with pytest.raises(DrillFailed, match="a message names it"):
-        attacked._notice(Phase("notice"))
+        response.notice(attacked, Phase("notice"))
 
 
 def test_evidence_whose_hash_differs_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     """`case verify` decides, and its word counts."""
     answers = {"collect": {"records": [{"kind": "evidence"}]}, "case": {"outcome": "NOT DONE"}}
-    monkeypatch.setattr(attacked, "_verb", lambda *words, **_options: answers[words[0]])
+    monkeypatch.setattr(attacked, "verb", lambda *words, **_options: answers[words[0]])
     with pytest.raises(DrillFailed, match="hash as recorded"):
-        attacked._collect(Phase("collect"))
+        response.collect(attacked, Phase("collect"))
 
 
 def test_plants_left_in_place_are_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eradication that removes nothing."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     with pytest.raises(DrillFailed, match="gone: the web shell"):
-        attacked._eradicate(Phase("eradicate"))
+        recovery.eradicate(attacked, Phase("eradicate"))
 
 
 def test_a_weakness_that_comes_back_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sites that only remove the content are hit again."""
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     with pytest.raises(DrillFailed, match="gone: the weak page"):
-        attacked._recover(Phase("recover"))
+        recovery.recover(attacked, Phase("recover"))
 
 
 def test_a_file_that_nobody_named_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +112,7 @@ def test_a_file_that_nobody_named_is_noticed(attacked: Drill, monkeypatch: pytes
     more = Contents({**now.files, "/etc/profile.d/x.sh": "0"}, now.rows)
     monkeypatch.setattr(attacked.stage, "contents", lambda: more)
     with pytest.raises(DrillFailed, match=r"/etc/profile\.d/x\.sh"):
-        attacked._prove_as_before(Phase("release"))
+        recovery.prove_as_before(attacked, Phase("release"))
 
 
 def test_a_restored_page_that_differs_is_noticed(attacked: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,4 +120,4 @@ def test_a_restored_page_that_differs_is_noticed(attacked: Drill, monkeypatch: p
     skip_verbs(attacked, monkeypatch, {"outcome": "DONE"})
     monkeypatch.setattr(attacked, "pages", {"/": {"0" * 64}})
     with pytest.raises(DrillFailed, match="page of before"):
-        attacked._release(Phase("release"))
+        recovery.release(attacked, Phase("release"))

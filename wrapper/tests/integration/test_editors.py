@@ -11,8 +11,8 @@ from typing import Any
 
 import mediawiki_host
 import pytest
+from dokuwiki_site import DOKUWIKI
 from mediawiki_host import HOST, run
-from test_application_secrets import DOKUWIKI
 
 from ungcuu.hosts import profiles
 from ungcuu.hosts.remote_program import answer_in, python_command, question
@@ -50,9 +50,18 @@ def tried(lab: Lab, name: str) -> dict[str, Any]:
     profile = profiles.load(name)
     assert profile.trial is not None
     order = {
-        "name": site, "root": root, "user": "www-data", "path": path, "text": "", "ports": [80], "application": name,
-        "deep": True, "only": ["login"], "trial": dataclasses.asdict(profile.trial), "markers": profile.detect.markers,
-    }  # fmt: skip # a table
+        "name": site,
+        "root": root,
+        "user": "www-data",
+        "path": path,
+        "text": "",
+        "ports": [80],
+        "application": name,
+        "deep": True,
+        "only": ["login"],
+        "trial": dataclasses.asdict(profile.trial),
+        "markers": profile.detect.markers,
+    }
     done = lab.exec(HOST, python_command(), question("website_probe", order))
     assert done.returncode == 0, done.stderr.decode()
     return answer_in(done.stdout.decode())

@@ -11,186 +11,34 @@ import json
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
+from host_troubles import (
+    BUSY,
+    CALLERS,
+    CROWD,
+    DOCKER,
+    EMPTIED,
+    FAIL2BAN,
+    FROM_80,
+    FULL,
+    HUNGRY,
+    IDLE,
+    OPEN_A_RULE,
+    RETRY_AFTER,
+    WRITABLE,
+)
+from isolation_stage import PORTS, ROOT, Held, Run, Stage, soon, without_hooks
 
 from ungcuu.case.case import find as find_case
 from ungcuu.contain import allowlist, card, cut_off
 from ungcuu.core.sentences import templates
-from ungcuu.core.settings import Settings
-from ungcuu.detect import baseline
-from ungcuu.hosts import remote_program, ssh
-from ungcuu.hosts.site import Site
+from ungcuu.hosts import ssh
 from ungcuu.lab import Lab
 from ungcuu.lab.podman import podman
-
-ROOT = Path(__file__).parents[3]
-STATEFUL = """
-table inet site {
-    chain input { type filter hook input priority 0; policy accept; ct state established,related accept; }
-    chain output { type filter hook output priority 0; policy accept; ct state established,related accept; }
-}
-"""
-DOCKER = """
-table ip docker {
-    chain nat { type nat hook prerouting priority -150; policy accept; tcp dport 8081 redirect to :22; }
-    chain forward { type filter hook forward priority -400; policy accept; accept; }
-    chain input { type filter hook input priority -400; policy accept; accept; }
-}
-"""
-OPEN_A_RULE = """
-last=$(nft -a list chain inet ungcuu_isolation input | sed -n 's/.*counter.*drop # handle //p')
-nft delete rule inet ungcuu_isolation input handle "$last"
-nft add rule inet ungcuu_isolation input accept
-"""
-ECHO = (
-    "import socketserver as s\n"
-    "class H(s.StreamRequestHandler):\n"
-    "    def handle(self):\n"
-    "        for line in self.rfile: self.wfile.write(line)\n"
-    "class T(s.ThreadingTCPServer): address_family = 10; daemon_threads = True; allow_reuse_address = True\n"
-    "T(('::', 8080), H).serve_forever()\n"
-)
-# CPU, new processes, disk and memory at once; the memory has a limit of its own, so that only this host feels it.
-BUSY = """
-systemd-run -q --unit=busy-cpu sh -c 'for i in 1 2 3 4 5 6 7 8; do (while :; do :; done) & done; wait'
-systemd-run -q --unit=busy-forks sh -c 'for i in 1 2 3 4; do (while :; do /bin/true; done) & done; wait'
-systemd-run -q --unit=busy-disk sh -c 'while :; do dd if=/dev/zero of=/var/tmp/busy bs=1M count=32 conv=fsync; done'
-systemd-run -q --unit=busy-memory -p MemoryMax=64M python3 -c 'while True: bytearray(256 << 20)' || true
-"""
-IDLE = "systemctl stop 'busy-*' 2>/dev/null; systemctl reset-failed; rm -f /var/tmp/busy; true"
-# With the packet filter as its tool, as on a hardened host; its restart deletes and makes tables of its own.
-FAIL2BAN = """
-export DEBIAN_FRONTEND=noninteractive
-apt-get -qq update && apt-get -qq install -y --no-install-recommends fail2ban python3-systemd nftables >/dev/null
-cd /etc/fail2ban
-printf '[DEFAULT]\nbackend = systemd\nbanaction = nftables\n[sshd]\nenabled = true\nport = 22\n' > jail.d/test.conf
-printf '[Definition]\nallowipv6 = auto\n' > fail2ban.d/test.conf
-systemctl restart fail2ban
-"""
-RETRY_AFTER = (
-    "import sys,urllib.request as u,urllib.error as e\n"
-    "try: u.urlopen(u.Request('http://' + sys.argv[1], headers={'Host': 'portal.lab.test'}), timeout=5)\n"
-    "except e.HTTPError as x: print(x.code, x.headers['Retry-After'])\n"
-)
-# Every place that is written to becomes a file system with the same files, full to the last byte.
-FULL = """
-set -e
-for place in /etc /home /root /tmp /var/log /var/tmp /var/lib/ungcuu; do
-    mkdir -p $place /run/full
-    mount -t tmpfs -o mode=$(stat -c %a $place),size=$(($(du -sk $place | cut -f1) * 2 + 64))k full /run/full
-    cp -a $place/. /run/full/
-    mount --move /run/full $place
-    dd if=/dev/zero of=$place/.full bs=4k 2>/dev/null || true
-    ! echo x 2>/dev/null > $place/.one-more
-done
-"""
-EMPTIED = "cd /; for place in $(sed -n 's/^full \\([^ ]*\\) .*/\\1/p' /proc/mounts); do umount -l $place; done"
-# Takes all memory there is, again and again; the container's limit keeps it from everybody else.
-HUNGRY = """
-for i in 1 2 3; do systemd-run -q --unit=busy-hungry$i -p Restart=always -p RestartSec=100ms \
-    -p StartLimitIntervalSec=0 python3 -c 'held = []
-while True: held.append(b"x" * (1 << 20))'; done
-"""
-# Takes every place of the process table and each one that falls free, for half a minute.
-CROWD = """
-import threading, time
-end = time.monotonic() + 30
-threading.stack_size(65536)
-while time.monotonic() < end:
-    try:
-        threading.Thread(target=lambda: time.sleep(max(0, end - time.monotonic())), daemon=True).start()
-    except RuntimeError:
-        time.sleep(0.005)
-"""
-# Callers who never log in: sshd turns away nine of ten others while they are there.
-CALLERS = "import socket,time; held = [socket.create_connection(('{address}', 22)) for _ in range(4)]; time.sleep(500)"
-FROM_80 = (
-    "import socket,sys; line = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n"
-    "line.settimeout(2); line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); line.bind(('', 80))\n"
-    "try: line.connect((sys.argv[1], 8080)); print('open')\n"
-    "except OSError: print('dead')\n"
-)
-WRITABLE = "/etc /home /root /tmp /var"
-PORTS = [22, 25, 53, 80, 443, 3306, 8080]
-Run = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-class Stage:
-    """web01 with its attacker, and what tests do to them."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.settings = dataclasses.replace(
-            Settings.from_environment(), inventory=ROOT / "inventory" / "lab", content=ROOT
-        )
-        self.site = Site.load(self.settings)
-
-    def on(self, host: str, script: str, stdin: str = "") -> str:
-        """Run a script as root by the container's back door."""
-        done = self.lab.exec(host, ["sh", "-c", script], stdin.encode())
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode()
-
-    def probe(self, host: str, **ask: object) -> dict[str, Any]:
-        """Run the probe on a host."""
-        sent = remote_program.question("reachability", ask).decode()
-        return remote_program.answer_in(self.on(host, "python3 -I -", sent))
-
-    def alive_from_outside(self, ports: list[int] | None = None) -> list[str]:
-        """What answers the intruder on web01, by IPv4 and IPv6."""
-        addresses = [self.lab.address("web01"), self.lab.address("web01", 6)]
-        rows = self.probe("intruder01", ask="ports", addresses=addresses, ports=ports or PORTS, timeout=1)["ports"]
-        return [f"{row['address']} {row['port']} {row['state']}" for row in rows if row["state"] != "silent"]
-
-    def rules(self) -> str:
-        """The live containment tables, without counters; empty where there is none."""
-        listed = "for f in inet netdev; do nft -s list table $f ungcuu_isolation; done 2>/dev/null || true"
-        return self.on("web01", listed)
-
-    def card(self) -> card.Card:
-        """A card as enrolment writes it."""
-        made = card.build(self.site, "web01", (self.lab.address("controller"),))
-        return card.write(self.settings, made)
-
-    def reassessed(self) -> None:
-        """What a clean re-assessment leaves."""
-        time_now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        record = {"format": baseline.FORMAT, "host": "web01", "time": time_now, "outcome": "clean"}
-        path = self.settings.host_dir("web01") / "reassessment.json"
-        baseline.sign(path, record | {"entry": {"closed": True, "how": "test"}}, self.settings.keys)
-
-    def restart(self) -> None:
-        """What stands for a reboot; the container comes back with another hardware address, which others must learn."""
-        self.lab.restart("web01")
-        self.on("intruder01", "ip neigh flush all")
-        for version in (4, 6):
-            subprocess.run(["ip", "neigh", "flush", "to", self.lab.address("web01", version)], check=True)
-
-    def furnish(self) -> None:
-        """A stateful rule set and an echo service, which a restart takes away."""
-        for host in ("web01", "intruder01"):
-            echo = f"systemctl is-active -q echo || systemd-run -q --unit=echo python3 -c {shlex.quote(ECHO)}"
-            self.on(host, echo)
-        if "table inet site" not in self.on("web01", "nft list tables"):
-            self.on("web01", "nft -f -", STATEFUL)
-
-    def open(self) -> None:
-        """Take an isolation away by force: the host as it was."""
-        self.on(
-            "web01",
-            "systemctl disable -q --now ungcuu-isolation-guard ungcuu-isolation ungcuu-maintenance 2>/dev/null;"
-            "for d in /etc /run; do cd $d/systemd/system && rm -rf $d/ungcuu ungcuu-* nftables.service.d; done; cd /;"
-            "systemctl daemon-reload; ip neigh flush all nud permanent;"
-            "for f in inet netdev; do nft delete table $f ungcuu_isolation 2>/dev/null; done; true",
-        )
-        (self.settings.host_dir("web01") / "isolation.json").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -211,27 +59,6 @@ def opened(stage: Stage) -> Iterator[Stage]:
     stage.open()
 
 
-class Held(threading.Thread):
-    """A connection that is held open and keeps talking; ``told`` is what became of it."""
-
-    def __init__(self, stage: Stage, host: str, address: str, seconds: float, source: int = 0) -> None:
-        super().__init__(daemon=True)
-        self.stage, self.host = stage, host
-        self.ask = {"ask": "hold", "address": address, "port": 8080, "seconds": seconds, "source": source}
-        self.told: dict[str, Any] = {}
-        self.start()
-
-    def run(self) -> None:
-        self.told = self.stage.probe(self.host, **self.ask)
-
-
-def without_hooks(made: card.Card) -> card.Card:
-    """The card as it was before devices were closed."""
-    text = made.rules["full"]
-    whole = text[: text.index("# devices")] + cut_off.LAST_LINE + "\n"
-    return dataclasses.replace(made, rules={**made.rules, "full": whole})
-
-
 def test_sessions_held_before_the_cut_die_within_a_second(opened: Stage) -> None:
     """The intruder's open shell and the web shell's call home are what isolation is for."""
     lab = opened.lab
@@ -243,7 +70,7 @@ def test_sessions_held_before_the_cut_die_within_a_second(opened: Stage) -> None
     assert ended.ending == "cut", ended.detail
     for session in held:
         session.join(30)
-        told = session.told
+        told = session.answer
         assert told["answers"] > 10, "the session never worked, so its death proves nothing"
         assert told["last"] < loaded + 1, f"{session.host}: alive {told['last'] - loaded:.1f} s after the cut"
         assert told["until"] > loaded + 3, "the session ended by itself"
@@ -263,7 +90,7 @@ def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
     assert cut_off.cut(dataclasses.replace(kept, rules={**kept.rules, "full": rules})).done
     loaded = time.time()
     session.join(30)
-    assert session.told["last"] > loaded + 1
+    assert session.answer["last"] > loaded + 1
 
 
 @pytest.mark.nightly
@@ -317,13 +144,13 @@ def test_nothing_opens_it_again(opened: Stage, playbook: Any) -> None:
     for event in (f"systemctl restart fail2ban; {answers}", "fail2ban-client set sshd banip 203.0.113.50"):
         opened.on("web01", event)
         assert opened.rules() == rules, event
-    _soon(lambda: "203.0.113.50" in opened.on("web01", "nft list ruleset"), "fail2ban never touched the packet filter")
+    soon(lambda: "203.0.113.50" in opened.on("web01", "nft list ruleset"), "fail2ban never touched the packet filter")
     assert opened.rules() == rules
     for event in ("nft -f /etc/nftables.conf", "nft flush ruleset"):
         opened.on("web01", event)
-        _soon(lambda: opened.rules() == rules, f"{event} was not undone")
+        soon(lambda: opened.rules() == rules, f"{event} was not undone")
     opened.on("web01", OPEN_A_RULE)
-    _soon(lambda: opened.rules() == rules, "a rule of the intruder stayed")
+    soon(lambda: opened.rules() == rules, "a rule of the intruder stayed")
     opened.on("web01", "nft -f -", DOCKER)
     assert opened.alive_from_outside([*PORTS, 8081]) == []
     opened.restart()
@@ -357,7 +184,7 @@ def test_host_without_python_stays_isolated(opened: Stage, ungcuu: Run) -> None:
         opened.restart()
         rules = opened.rules()
         opened.on("web01", "nft flush ruleset")
-        _soon(lambda: opened.rules() == rules, "a flush was not undone")
+        soon(lambda: opened.rules() == rules, "a flush was not undone")
     finally:
         opened.on("web01", "mv /usr/bin/python3.away /usr/bin/python3")
     assert "policy drop" in rules
@@ -384,7 +211,7 @@ def test_full_disk_of_the_host(opened: Stage, ungcuu: Run) -> None:
         rules = opened.rules()
         for event in ("systemctl restart nftables", "nft flush ruleset"):
             opened.on("web01", event)
-            _soon(lambda: opened.rules() == rules, f"{event} was not undone")
+            soon(lambda: opened.rules() == rules, f"{event} was not undone")
     finally:
         opened.on("web01", EMPTIED)
     assert (code, document["cuts"] if code == 0 else document["outcome"]) == (6, "NOT DONE"), said
@@ -605,10 +432,10 @@ def test_egress_serves_and_lets_nothing_out(opened: Stage, ungcuu: Run) -> None:
     assert ended.done, ended.detail
     for session in held:
         session.join(30)
-        assert session.told["answers"] > 10, "the session never worked, so its death proves nothing"
-        assert session.told["last"] < loaded + 1
+        assert session.answer["answers"] > 10, "the session never worked, so its death proves nothing"
+        assert session.answer["last"] < loaded + 1
         # Those from port 80 are ended, the others starve.
-        assert session.ask["source"] or session.told["until"] > loaded + 3, "the session ended by itself"
+        assert session.ask["source"] or session.answer["until"] > loaded + 3, "the session ended by itself"
     called = f"systemctl stop nginx; for a in {' '.join(theirs)}; do python3 -c {shlex.quote(FROM_80)} $a; done"
     assert opened.on("web01", f"{called}; systemctl start nginx").split() == ["dead", "dead"]
     code, document, said = ungcuu("isolate", "web01", "--mode", "egress")
@@ -694,7 +521,7 @@ def test_block_shuts_out_one_and_counts(opened: Stage, ungcuu: Run) -> None:
         assert all(row["packets"] > 0 for row in document["blocks"]), document["blocks"]
         assert all((row["owner"], row["reason"]) == (opened.settings.operator, "test") for row in document["blocks"])
         session.join(60)
-        assert session.told["last"] < loaded
+        assert session.answer["last"] < loaded
         _code, doctor, _said = ungcuu("doctor", "web01")
         assert any("unblock web01" in str(row) and theirs[0] in str(row) for row in doctor["checks"]), doctor
         assert opened.alive_from_outside([22, 80]) == [], "an end that was reached must remind, never release"
@@ -713,12 +540,3 @@ def test_one_dead_host_holds_nobody_back(opened: Stage) -> None:
     assert [one.ending for one in ended] == ["not reached", "cut"]
     assert ended[1].seconds < 5
     assert time.monotonic() - begun < 30
-
-
-def _soon(holds: Callable[[], bool], why: str) -> None:
-    """Wait up to three seconds for something to hold."""
-    for _ in range(30):
-        if holds():
-            return
-        time.sleep(0.1)
-    raise AssertionError(why)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from isolation_attacks import ATTACKS, DEAD, LATER, OPEN, Attack
-from test_isolate import ROOT, Stage
+from isolation_stage import ROOT, Stage
 
 from ungcuu.lab import Lab
 

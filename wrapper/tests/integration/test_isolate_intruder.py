@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from test_isolate import ECHO, Held, Run, Stage, _soon, without_hooks
+from isolation_stage import ECHO, Held, Run, Stage, soon, without_hooks
 
 from ungcuu.contain import cut_off, early, readback
 from ungcuu.core.phrases import Detail, phrase
@@ -143,7 +143,7 @@ class InSpace(Held):
     def run(self) -> None:
         sent = remote_program.question("reachability", {"ask": "hold", **self.ask}).decode()
         inside = "nsenter -t $(pgrep -f '^sleep 900$') -n python3 -I -"
-        self.told = remote_program.answer_in(self.stage.on("web01", inside, sent))
+        self.answer = remote_program.answer_in(self.stage.on("web01", inside, sent))
 
 
 @pytest.mark.parametrize("hooks", [True, False])
@@ -160,12 +160,12 @@ def test_a_macvlan_in_a_namespace_dies_with_the_rest(opened: Stage, hooks: bool)
     assert b"mv0" not in ended.snapshot.partition(b"== packet_filter")[0] or b"macvlan" in ended.snapshot
     assert b"net:[" in ended.snapshot, "other network namespaces are not in the snapshot"
     session.join(30)
-    assert session.told["answers"] > 10, "the session never worked, so its death proves nothing"
+    assert session.answer["answers"] > 10, "the session never worked, so its death proves nothing"
     if hooks:
-        assert session.told["last"] < loaded + 1
-        assert session.told["until"] > loaded + 3, "the session ended by itself"
+        assert session.answer["last"] < loaded + 1
+        assert session.answer["until"] > loaded + 3, "the session ended by itself"
     else:
-        assert session.told["last"] > loaded + 2
+        assert session.answer["last"] > loaded + 2
 
 
 def _heard(stage: Stage, mark: str, target: str, ports: tuple[int, int] = (7000, 7000), how: str = "queue") -> int:
@@ -203,11 +203,11 @@ def test_a_device_that_appears_later_is_closed(opened: Stage, playbook: Any) -> 
     assert "late0" not in opened.rules(), "something else than the guard closes it"
     opened.on("web01", f"{gone}; systemctl start ungcuu-isolation-guard; sleep 2")
     opened.on("web01", add)
-    _soon(lambda: opened.rules().count("late0") == 2, "the device stays open")
+    soon(lambda: opened.rules().count("late0") == 2, "the device stays open")
     opened.on("web01", gone)
-    _soon(lambda: opened.rules().count("eth0") == 2, "the other device was opened")
+    soon(lambda: opened.rules().count("eth0") == 2, "the other device was opened")
     opened.on("web01", "nft delete table netdev ungcuu_isolation")
-    _soon(lambda: "hook egress" in opened.rules(), "the hooks of devices were not put back")
+    soon(lambda: "hook egress" in opened.rules(), "the hooks of devices were not put back")
     assert rules.count("policy drop") == 5
 
 
@@ -300,7 +300,7 @@ def test_all_of_it_outlasts_a_restart_and_goes_with_the_release(opened: Stage, u
     rules = opened.rules()
     assert "PERMANENT" in opened.on("web01", f"ip neigh show to {opened.lab.address('controller')}")
     opened.restart()
-    _soon(lambda: opened.rules() == rules, "the rules did not come back")
+    soon(lambda: opened.rules() == rules, "the rules did not come back")
     assert "PERMANENT" not in opened.on("web01", "ip neigh"), "there is no way back when a hardware address changes"
     assert opened.alive_from_outside() == []
     assert ungcuu("isolate", "web01")[0] == 0

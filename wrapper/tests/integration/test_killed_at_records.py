@@ -35,9 +35,13 @@ DRIVER = Path(__file__).with_name("dies_at_record.py")
 MOST_PLACES = 60
 # What puts a host back, so that each run begins where the first began.
 UNDONE_BY = {
-    "block": "unblock", "lock": "unlock", "isolate": "release",
-    "unblock": "block", "unlock": "lock", "release": "isolate",
-}  # fmt: skip # a table
+    "block": "unblock",
+    "lock": "unlock",
+    "isolate": "release",
+    "unblock": "block",
+    "unlock": "lock",
+    "release": "isolate",
+}
 # They begin with something to undo, and leave a host as the other verbs expect it.
 UNDOING = {"unblock", "unlock", "release"}
 # Rules of the packet filter, accounts, units, every file of settings and website; a time in them is no difference.

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from killed_verbs import CONFIRM, FULL, ROWS, WITHOUT_PLAYBOOK, Row, changing, prepare, settings, words
+from killed_verbs import CONFIRM, FULL, ROWS, WITHOUT_PLAYBOOK, Row, changing, prepare, settings, started, victim
 
 from ungcuu.lab import Lab
 from ungcuu.run.resume import open_runs
 
 pytestmark = pytest.mark.nightly
 
-ROOT = Path(__file__).parents[3]
 CHILDREN = ("ansible-playbook", "worker", "ssh", "controller") if FULL else ("ansible-playbook",)
 
 
@@ -52,48 +46,10 @@ def nothing_open(request: pytest.FixtureRequest, ungcuu: Callable[..., Any]) -> 
         ungcuu("resume", "--close")
 
 
-def children(pid: int) -> list[tuple[int, str]]:
-    """The descendants of a process with their command lines, parents first."""
-    parents, lines = {}, {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            number = int(entry.name)
-            parents[number] = int((entry / "stat").read_text("latin-1").rsplit(")", 1)[1].split()[1])
-            lines[number] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-    found, level = [], [pid]
-    while level := [number for number, parent in parents.items() if parent in level]:
-        found += [(number, lines[number]) for number in sorted(level)]
-    return found
-
-
-def victim(process: subprocess.Popen[str], child: str) -> int:
-    """The process that is to die, once it is there."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        there = children(process.pid)
-        books = [pid for pid, line in there if "ansible-playbook -i" in line]
-        carriers = [pid for pid, line in there if line.startswith("ssh ")]
-        found = {"ansible-playbook": books[:1], "worker": books[1:2], "ssh": carriers[:1]}.get(child, [process.pid])
-        if found:
-            return found[0]
-        time.sleep(0.005)
-    pytest.skip(f"no {child} was seen before the end")
-
-
 def kill(verb: str, row: Row, child: str) -> tuple[int, dict[str, Any], str]:
     """Run a verb, kill one of its processes at its step; return the exit code, the document, what was said."""
-    pipe = subprocess.PIPE
-    command = [sys.executable, "-u", "-m", "ungcuu", *words(verb)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
-    assert process.stderr
-    said = ""
-    for line in process.stderr:
-        said += line
-        if re.match(rf"step +{row.step} of", line):
-            os.kill(victim(process, child), signal.SIGKILL)
-            break
+    process, said = started(verb, row)
+    os.kill(victim(process, child), signal.SIGKILL)
     out, rest = process.communicate(timeout=300)
     return process.returncode, json.loads(out) if out else {}, said + rest
 

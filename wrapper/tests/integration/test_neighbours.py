@@ -88,7 +88,7 @@ ALL_WELL = dict.fromkeys(("mot", "wiki", "tailieu", "portal"), "200")
 def test_a_wrong_fact_is_refused_before_anything_is_changed(
     host: Lab, inventory: Path, ungcuu: Callable[..., Any], wrong: dict[str, object], told: str
 ) -> None:
-    """The plan says it as well as the run. Unit tests of the two answers were seen failing (test_web_sites.py)."""
+    """The plan says it as well as the run. Its unit tests were seen failing (test_neighbour_pages.py)."""
     before = inside(host, STATE)
     facts(inventory, **wrong)
     for options in (("--plan",), ()):

@@ -135,7 +135,7 @@ def test_a_hanging_package_script_is_stopped_and_undone(web: PatchHost, demo: st
     assert web.sh("pgrep -x sleep", check=False) == ""
 
 
-def test_a_way_back_that_fails_is_told_as_such(web: PatchHost, demo: str) -> None:
+def test_a_way_back_that_fails_is_reported_as_such(web: PatchHost, demo: str) -> None:
     """Saying "undone" of a host between two versions would send the operator home."""
     web.publish(Package("demo", "2.0", scripts={"postinst": "exit 1", "prerm": "exit 1", "preinst": "exit 0"}))
     web.publish(Package("demo", "1.0", scripts={"prerm": "exit 1", "preinst": '[ "$1" != upgrade ] || exit 1'}))

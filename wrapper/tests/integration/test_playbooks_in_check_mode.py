@@ -10,33 +10,36 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from patch_host import PROGRAM, Package, PatchHost
-from wordpress_releases import Releases
+from playbook_cases import CASES, prepare, variables
 
-from ungcuu.detect import baseline
 from ungcuu.lab import Lab
-from ungcuu.recover import restore_points
 
 ROOT = Path(__file__).parents[3]
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
-IMPLANT = "/var/www/portal/wp-content/uploads/checked.php"
 # What lives by itself: logs, caches, what services and Ansible's own logins write. Harden has AIDE take its first state
 # in the background, for minutes.
 ALIVE = (
     "/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/mysql /var/lib/php /var/lib/systemd "
     "/var/lib/aide"
 )
+# A vault remembers what it thinks of a point whenever it is asked, by `restore-points` as well: the rest is compared.
+POINTS = """
+import glob, json
+judged = {"verdict", "known", "whole", "restorable", "sizes"}
+for path in glob.glob("/var/lib/ungcuu-vault/sites/*/ledger.json"):
+    for row in json.load(open(path)):
+        print("point", path, sorted((key, str(row[key])) for key in row.keys() - judged))
+"""
 LOOK = f"""
-find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -path '*/.ansible' \\) -prune \
-    -o ! -type d -printf '%p %y %m %U %G %s %l\\n' -o -type d -printf '%p %m %U %G\\n'
+python3 -c '{POINTS}'
+find / -xdev \\( {" -o ".join(f"-path {path}" for path in ALIVE.split())} -o -path '*/.ansible' \
+    -o -name ledger.json \\) -prune -o ! -type d -printf '%p %y %m %U %G %s %l\\n' -o -type d -printf '%p %m %U %G\\n'
 find /etc /usr/local /root /home /var/www /var/spool/cron -xdev -path '*/.ansible' -prune -o -type f -print0 |
     xargs -0 sha256sum
 systemctl list-unit-files --no-legend --plain --type=service,timer,socket,path,mount | sed 's/^/unit file /'
@@ -46,40 +49,6 @@ nft -s list ruleset 2>/dev/null | sed 's/^/nft /'
 mariadb -N -e 'select user, host, priv from mysql.global_priv; select user_login, user_pass from portal.wp_users' \
     2>/dev/null | sed 's/^/account /'
 """  # noqa: S608  (constants)
-
-
-@dataclass(frozen=True)
-class Case:
-    """How one playbook is run here. ``foretold``: its changes in check mode are those of the run that follows."""
-
-    variables: dict[str, Any] = field(default_factory=dict)
-    foretold: bool = False
-    limit: str = "web01"
-
-
-# In this order: a later one finds what an earlier one made.
-CASES = {
-    "harden": Case(foretold=True),
-    "harden_website": Case(),
-    "backup": Case(),
-    "baseline": Case(),
-    "restore_points": Case(),
-    "accept_point": Case({"website_backup_accept_point": "POINT", "website_backup_accept_reason": "test"}),
-    "restore_drill": Case(limit="web01,spare01"),
-    "block": Case({"isolation_block": ["203.0.113.9"], "isolation_block_reason": "test"}, foretold=True),
-    "lock": Case(foretold=True),
-    "eradicate": Case({"quarantine_paths": [IMPLANT]}, foretold=True),
-    "rotate": Case({"credential_rotation_local": False}, foretold=True),
-    "restore": Case({"website_restore_only": ["files"]}, foretold=True),
-    "patch_application": Case({"application_update_archive": "RELEASE", "patching_urgent": True}),
-    "isolate": Case(),
-    "scan": Case(),
-    "collect": Case({"evidence_profile": "volatile"}),
-    "reassess": Case({"reassessment_entry_closed": "the upload form was removed"}),
-    "release": Case(foretold=True),
-    "patch": Case({"patching_backup_max_age_hours": 0, "patching_urgent": True, "patching_tools": []}, foretold=True),
-    "rebuild": Case(),
-}
 
 
 def test_no_playbook_is_left_out() -> None:
@@ -114,43 +83,19 @@ def changed(done: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
     return found
 
 
-def prepare(lab: Lab, name: str, ungcuu: Ungcuu) -> None:
-    """Bring the host into the state in which this playbook has something to do."""
-    if name == "eradicate":
-        lab.exec("web01", ["sh", "-c", f"echo '<?php /* inert */' >{IMPLANT}"])
-        assert ungcuu("scan", "web01")[0] in (0, 13)
-    if name in ("collect", "release"):
-        assert ungcuu("isolate", "web01", "--reason", "test", "--no-case")[0] == 0
-    if name == "patch":
-        web = PatchHost(lab)
-        web.install(Package("demo", "1.0"))
-        web.publish(Package("demo", "2.0"))
-        web.sh(f"rm {PROGRAM}")  # as on a host that was never patched
-    if name == "release":
-        record = {"format": baseline.FORMAT, "host": "web01", "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-        record |= {"outcome": "clean", "entry": {"closed": True, "how": "test"}}
-        folder = Path(os.environ["UNGCUU_STATE"])
-        baseline.sign(folder / "hosts/web01/reassessment.json", record, folder / "keys")
-
-
-def variables(case: Case, lab: Lab, folder: Path) -> dict[str, Any]:
-    if "RELEASE" in case.variables.values():
-        return case.variables | {"application_update_archive": str(Releases(lab, folder).make("6.2.1", 60001))}
-    if "POINT" not in case.variables.values():
-        return case.variables
-    point = restore_points.newest(Path(os.environ["UNGCUU_STATE"], "hosts/web01"))
-    assert point is not None
-    return {name: point.id if value == "POINT" else value for name, value in case.variables.items()}
-
-
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", CASES)
 def test_check_mode_changes_nothing_and_says_what_the_run_does(
     lab_hosts: Lab, ungcuu: Ungcuu, playbook: Playbook, tmp_path: Path, name: str
 ) -> None:
-    case = CASES[name]
-    prepare(lab_hosts, name, ungcuu)
-    given, before = variables(case, lab_hosts, tmp_path), state(lab_hosts)
+    case, folder = CASES[name], Path(os.environ["UNGCUU_STATE"])
+
+    def by_wrapper(verb: str) -> None:
+        reason = () if verb == "scan" else ("--reason", "test", "--no-case")
+        assert ungcuu(verb, "web01", *reason)[0] in ((0, 13) if verb == "scan" else (0,))
+
+    prepare(lab_hosts, name, folder, by_wrapper)
+    given, before = variables(case, lab_hosts, folder, tmp_path), state(lab_hosts)
     checked = playbook(name, case.limit, "--check", "--diff", **given)
     after = state(lab_hosts)
     assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-1000:]

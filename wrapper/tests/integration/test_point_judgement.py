@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from baselines import signed
+from lab_shell import each_on, vault
 
 from ungcuu.lab import Lab
 
@@ -37,19 +38,6 @@ for n in 1 2 3 4 5 6; do echo "<h1>Trang $n</h1>" > /srv/site/public/trang-$n.ht
 head -c 300000 /dev/urandom > /srv/site/public/dinh-kem/bao-cao.pdf
 """
 Run = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-def on(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-ec", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def vault(lab: Lab, *words: str) -> dict[str, Any]:
-    """Ask the vault's own command."""
-    answer: dict[str, Any] = json.loads(lab.exec("vault01", ["ungcuu-vault", *words]).stdout)
-    return answer
 
 
 def saved(ungcuu: Run, code: int = 0) -> tuple[dict[str, Any], str]:
@@ -84,13 +72,13 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
 
 def test_a_website_in_use_stays_clean(site: Lab, ungcuu: Run) -> None:
     """An alarm that cries wolf is switched off. A post and uploads are what a website is for."""
-    on(
+    each_on(
         site,
         "web01",
         f'runuser -u portal -- php -r \'require "{ROOT}/wp-load.php"; '
         'wp_insert_post(["post_title" => "Tin", "post_content" => "x", "post_status" => "publish"]);\'',
     )
-    on(
+    each_on(
         site,
         "web01",
         f"head -c 200000 /dev/urandom > {ROOT}/wp-content/uploads/bao-cao.pdf; "
@@ -110,14 +98,14 @@ def test_a_web_shell_among_the_plugins_is_suspect(site: Lab, ungcuu: Run, playbo
     Seen without `_other_than` in the vault's program: the point was clean. Seen without `refusal`: the vault chose the
     point and began to stage it.
     """
-    on(site, "web01", f"mkdir -p {PLUGINS}; cat > {PLUGINS}/seo.php", SHELL)
+    each_on(site, "web01", f"mkdir -p {PLUGINS}; cat > {PLUGINS}/seo.php", SHELL)
     point, said = saved(ungcuu, 13)
     assert point["verdict"]["verdict"] == "suspect"
     assert [row["path"] for row in point["verdict"]["suspects"]] == [f"{PLUGINS}/seo.php"]
     assert point["verdict"]["suspects"][0]["signs"][0] == "evaluates-input"
     assert "suspect" in said and "seo.php" in said
     told_everywhere(ungcuu, "seo.php", "suspect")
-    live = on(site, "web01", f"cat {PLUGINS}/seo.php; ls -A /var/www")
+    live = each_on(site, "web01", f"cat {PLUGINS}/seo.php; ls -A /var/www")
     for words in ([], ["--only", "files"], ["--path", "wp-content/themes"], ["--at", point["id"], "--only", "files"]):
         code, document, _ = ungcuu("restore", "web01", *words, "--confirm-host", "web01")
         assert (code, document["outcome"]) == (6, "NOT DONE"), words
@@ -125,7 +113,7 @@ def test_a_web_shell_among_the_plugins_is_suspect(site: Lab, ungcuu: Run, playbo
     assert playbook("restore", "web01", website_restore_only=["files"]).returncode != 0
     staged = vault(site, "stage", "web01", "--at", point["id"], "--restore=x", "--only=files")
     assert (staged["outcome"], "is suspect" in staged["reason"]) == ("NOT DONE", True), "the vault refuses by itself"
-    assert on(site, "web01", f"cat {PLUGINS}/seo.php; ls -A /var/www") == live
+    assert each_on(site, "web01", f"cat {PLUGINS}/seo.php; ls -A /var/www") == live
     assert ungcuu("restore", "web01", "--allow-suspect", "--confirm-host", "web01")[0] == 2, "without a reason"
 
 
@@ -136,7 +124,7 @@ def test_a_clean_point_is_preferred(site: Lab, ungcuu: Run) -> None:
     assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document) + said
     assert "seo.php" in said and "clean: " in said
     assert site.exec("web01", ["test", "-e", f"{PLUGINS}/seo.php"]).returncode != 0
-    on(site, "web01", f"mkdir -p {PLUGINS}; cat > {PLUGINS}/seo.php; rm -rf /var/www/.ungcuu-stage", SHELL)
+    each_on(site, "web01", f"mkdir -p {PLUGINS}; cat > {PLUGINS}/seo.php; rm -rf /var/www/.ungcuu-stage", SHELL)
 
 
 def test_a_person_s_word_lets_a_suspect_point_through(site: Lab, ungcuu: Run) -> None:
@@ -148,7 +136,7 @@ def test_a_person_s_word_lets_a_suspect_point_through(site: Lab, ungcuu: Run) ->
     assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document) + said
     chosen = [row["data"] for row in document["records"] if row["data"].get("action") == "choose_restore_point"]
     assert chosen[0]["allowed"] == "it is our own plugin"
-    on(site, "web01", "rm -rf /var/www/.ungcuu-stage")
+    each_on(site, "web01", "rm -rf /var/www/.ungcuu-stage")
 
 
 def test_an_accepted_file_is_suspect_no_more(site: Lab, ungcuu: Run) -> None:
@@ -162,7 +150,7 @@ def test_an_accepted_file_is_suspect_no_more(site: Lab, ungcuu: Run) -> None:
     assert document["restore_points"][0]["verdict"]["verdict"] == "clean"
     assert document["restore_points"][0]["verdict"]["accepted"] == 1
     assert saved(ungcuu)[0]["verdict"]["verdict"] == "clean"
-    on(site, "web01", f"echo '// more' >> {PLUGINS}/seo.php")
+    each_on(site, "web01", f"echo '// more' >> {PLUGINS}/seo.php")
     assert saved(ungcuu, 13)[0]["verdict"]["verdict"] == "suspect"
 
 
@@ -172,7 +160,7 @@ def test_an_update_is_right_once_the_baseline_is_renewed(site: Lab, ungcuu: Run)
     known = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]
     assert known["points"][0]["verdict"]["verdict"] == "clean"
     assert not any("suspect" in text for text in known["alerts"])
-    on(site, "web01", f"rm -r {PLUGINS}")
+    each_on(site, "web01", f"rm -r {PLUGINS}")
     point = saved(ungcuu, 13)[0]
     assert point["whole"]["missing"] == [f"{PLUGINS}/seo.php"], "what the baseline knows is missed"
     assert ungcuu("baseline", "web01")[0] == 0
@@ -184,7 +172,9 @@ def test_a_point_that_leaves_most_of_the_site_out_is_not_whole(site: Lab, ungcuu
 
     Each part of the judgement was seen failing when it was taken out, in test_vault_judge.py.
     """
-    on(site, "web01", "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic", THIN)
+    each_on(
+        site, "web01", "mv /usr/bin/restic /usr/bin/restic.real; cat > /usr/bin/restic; chmod 755 /usr/bin/restic", THIN
+    )
     point, said = saved(ungcuu, 13)
     assert {row["what"] for row in point["whole"]["shrunk"] if row["part"] == "all"} == {"bytes", "files"}
     assert point["whole"]["lacks"] == ["dump tables.sql"]
@@ -208,7 +198,7 @@ def test_an_intended_shrink_is_accepted_once(site: Lab, ungcuu: Run) -> None:
     assert accepted["accepted_reason"] == "cleaned up" and accepted["accepted_by"] and accepted["accepted_time"]
     alerts = ungcuu("restore-points", "web01")[1]["restore_points"]["web01"]["alerts"]
     assert not any("holds" in text for text in alerts)
-    on(site, "web01", "sed -i 's/, \"--exclude=tables.sql\"//' /usr/bin/restic")
+    each_on(site, "web01", "sed -i 's/, \"--exclude=tables.sql\"//' /usr/bin/restic")
     point = saved(ungcuu)[0]
     assert point["whole"]["shrunk"] == [] and point["whole"]["missing_total"] == 0
     assert vault(site, "tidy", "web01")["outcome"] == "DONE"
@@ -217,7 +207,7 @@ def test_an_intended_shrink_is_accepted_once(site: Lab, ungcuu: Run) -> None:
 def test_another_layout_without_database_and_baseline(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> None:
     """A hand-written site: without a baseline the content rules alone judge, and the words say so."""
     lab = fresh("web01", "vault01")
-    on(lab, "web01", HAND_WRITTEN)
+    each_on(lab, "web01", HAND_WRITTEN)
     facts: dict[str, object] = {
         "website_root": "/srv/site",
         "website_writable_paths": ["public/dinh-kem"],
@@ -234,14 +224,14 @@ def test_another_layout_without_database_and_baseline(fresh: Callable[..., Lab],
     first = point()
     assert (first["verdict"]["verdict"], first["verdict"]["why"]) == ("not judged", "no baseline")
     assert [first["whole"][name] for name in ("shrunk", "lacks", "missing_total")] == [[], [], 0]
-    on(lab, "web01", "cat > /srv/site/lib/cache.php", SHELL)
+    each_on(lab, "web01", "cat > /srv/site/lib/cache.php", SHELL)
     second = point()
     assert [(row["path"], row["rule"]) for row in second["verdict"]["suspects"]] == [
         ("/srv/site/lib/cache.php", "content")
     ]
     chosen = vault(lab, "choose", "web01", "--clean", "--before", "2099-01-01T00:00Z")
     assert chosen["point"]["id"] == first["id"], "the newest in which the content rules found nothing"
-    on(lab, "web01", "rm -r /srv/site/lib /srv/site/public/trang-*; rm -r /etc/nginx")
+    each_on(lab, "web01", "rm -r /srv/site/lib /srv/site/public/trang-*; rm -r /etc/nginx")
     third = point()
     assert third["whole"]["lacks"] == ["config /etc/nginx"]
     assert {row["part"] for row in third["whole"]["shrunk"]} >= {"files"}

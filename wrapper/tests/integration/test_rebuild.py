@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_shell import did, on, page
 
 from ungcuu.contain import card
 from ungcuu.core.settings import Settings
@@ -27,27 +26,6 @@ TABLES = (
     ' mariadb portal -Ne "SELECT option_name, MD5(option_value) FROM wp_options'
     " WHERE option_name NOT LIKE '%transient%' AND option_name <> 'cron' ORDER BY option_name\""
 )
-
-
-def on(lab: Lab, host: str, command: str) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command])
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def page(lab: Lab) -> str:
-    """The website's first page, as a visitor gets it."""
-    connection = http.client.HTTPConnection(lab.address("web01"), timeout=30)
-    connection.request("GET", "/", headers={"Host": "portal.lab.test"})
-    return connection.getresponse().read().decode("utf-8")
-
-
-def did(answer: tuple[int, dict[str, Any], str]) -> dict[str, Any]:
-    """The document of a verb that must have been done."""
-    code, document, said = answer
-    assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document.get("error")) + said[-2000:]
-    return document
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any
 import paramiko
 import pytest
 import yaml
+from lab_shell import did, on, page
 
 from ungcuu.lab import Lab
 
@@ -27,27 +27,6 @@ install -d -o lan -g lan -m 700 /home/lan/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /root/lan; cp /root/lan.pub /home/lan/.ssh/authorized_keys
 chown lan:lan /home/lan/.ssh/authorized_keys; chmod 600 /home/lan/.ssh/authorized_keys
 """
-
-
-def on(lab: Lab, host: str, command: str, given: bytes | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
-
-
-def page(lab: Lab, host: str) -> str:
-    """The website's first page, asked at this host's address."""
-    connection = http.client.HTTPConnection(lab.address(host), timeout=20)
-    connection.request("GET", "/", headers={"Host": "portal.lab.test"})
-    return connection.getresponse().read().decode("utf-8")
-
-
-def did(answer: tuple[int, dict[str, Any], str]) -> dict[str, Any]:
-    """The document of a verb that must have been done."""
-    code, document, said = answer
-    assert (code, document.get("outcome")) == (0, "DONE"), json.dumps(document.get("error")) + said[-2000:]
-    return document
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +42,7 @@ def site(fresh: Callable[..., Lab], ungcuu: Run) -> Lab:
     return lab
 
 
-def test_points_tell_what_changed(site: Lab, ungcuu: Run) -> None:
+def test_points_show_what_changed(site: Lab, ungcuu: Run) -> None:
     """Which point is the right one is decided by what changed and by what was proven, not by its time alone."""
     known = did(ungcuu("restore-points", "web01"))["restore_points"]["web01"]
     newest, first = known["points"]

@@ -70,8 +70,12 @@ def test_an_override_names_its_check_and_its_reason(site: Lab, ungcuu: Run) -> N
     assert rows["links"]["accepted"] == reason[1] and rows["links"]["passed"] is False
     assert rows["programs_in_writable_folders"]["detail"] == {"code": "programs_known", "count": 1}
     assert on(site, f"cat {UPLOADS}/panel/config.php; readlink {ROOT}/tai-lieu").split() == [
-        "<?php", "$site", "=", "1;", "/usr/share/doc",
-    ]  # fmt: skip # a table
+        "<?php",
+        "$site",
+        "=",
+        "1;",
+        "/usr/share/doc",
+    ]
 
 
 def test_what_was_set_right_is_no_alert(site: Lab, ungcuu: Run) -> None:

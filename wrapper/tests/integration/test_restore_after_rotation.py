@@ -11,15 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
+from lab_shell import on
 
 from ungcuu.lab import Lab
-
-
-def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
 
 
 def stored() -> dict[str, Any]:
@@ -35,10 +29,10 @@ def rotated(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> tuple[La
     """A host that was backed up and then given new credentials: lab, old password, configuration, what was printed."""
     lab = fresh("web01", "vault01")
     assert playbook("backup", "web01").returncode == 0
-    old = run(lab, "web01", "sed -n \"s/.*DB_PASSWORD', '\\(.*\\)'.*/\\1/p\" /var/www/portal/wp-config.php").strip()
+    old = on(lab, "web01", "sed -n \"s/.*DB_PASSWORD', '\\(.*\\)'.*/\\1/p\" /var/www/portal/wp-config.php").strip()
     done = playbook("rotate", "web01", "-vvv")
     assert done.returncode == 0, done.stdout[-3000:]
-    return lab, old, run(lab, "web01", "cat /var/www/portal/wp-config.php"), done.stdout + done.stderr
+    return lab, old, on(lab, "web01", "cat /var/www/portal/wp-config.php"), done.stdout + done.stderr
 
 
 def test_old_password_is_dead_and_the_new_one_is_stored(rotated: tuple[Lab, str, str, str]) -> None:
@@ -75,8 +69,8 @@ def test_an_older_point_does_not_bring_old_credentials_back(rotated: tuple[Lab, 
     staged = json.loads(lab.exec("vault01", ["ungcuu-vault", "stage", "web01", "--restore", restore]).stdout)
     assert staged["outcome"] == "DONE"
     request = json.dumps({"do": "check", "restore": restore, "expected": staged["expected"]})
-    assert '"passed": true' in run(lab, "web01", "ungcuu-site", request)
-    assert '"step": "restored"' in run(lab, "web01", f"ungcuu-site swap {restore}")
-    config = run(lab, "web01", "cat /var/www/portal/wp-config.php")
+    assert '"passed": true' in on(lab, "web01", "ungcuu-site", request)
+    assert '"step": "restored"' in on(lab, "web01", f"ungcuu-site swap {restore}")
+    config = on(lab, "web01", "cat /var/www/portal/wp-config.php")
     assert old not in config
     assert stored()["current"]["database_password"] in config

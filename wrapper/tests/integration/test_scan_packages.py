@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_shell import rules
 
 from ungcuu.lab import Lab
 
@@ -47,13 +48,6 @@ def do(lab: Lab, script: str) -> str:
     done = lab.exec("web01", ["bash", "-ec", script])
     assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
     return done.stdout.decode()
-
-
-def rules(document: dict[str, Any]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for row in document["findings"]:
-        found.setdefault(row["path"], set()).add(row["rule"])
-    return found
 
 
 def older(lab: Lab) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lab_shell import on
 
 from ungcuu.lab import Lab
 
@@ -25,13 +26,6 @@ WHOLE_STORE = f"cd {STORE} && find . -type f -print0 | sort -z | xargs -0 sha256
 SECOND_VAULT = {"website_second_vault_host": SECOND}
 
 
-def run(lab: Lab, host: str, command: str) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command])
-    assert done.returncode == 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace")
-    return done.stdout.decode()
-
-
 def vault(lab: Lab, host: str, *words: str) -> dict[str, Any]:
     """Ask a vault's own command."""
     answer: dict[str, Any] = json.loads(lab.exec(host, ["ungcuu-vault", *words]).stdout)
@@ -45,7 +39,7 @@ def content(lab: Lab, host: str, point: str) -> str:
         " --password-command 'echo '$(cat /etc/ungcuu-vault/passwords/web01)"
         f" dump {point} / --archive tar | sha256sum"
     )
-    return run(lab, host, read).split()[0]
+    return on(lab, host, read).split()[0]
 
 
 def by_the_clock(lab: Lab) -> bool:
@@ -65,7 +59,7 @@ def copied(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Lab:
     lab = fresh("web01", FIRST, SECOND)
     done = playbook("backup", "web01", **SECOND_VAULT)
     assert done.returncode == 0, done.stdout[-3000:]
-    run(lab, "web01", "echo more > /var/www/portal/wp-content/uploads/more.txt")
+    on(lab, "web01", "echo more > /var/www/portal/wp-content/uploads/more.txt")
     assert vault(lab, FIRST, "backup", "web01")["outcome"] == "DONE"
     answer = vault(lab, SECOND, "run", "web01")
     assert answer["outcome"] == "DONE", answer
@@ -85,13 +79,13 @@ def test_copies_are_what_the_first_vault_has(copied: Lab, playbook: Callable[...
             of[name] for name in ("time", "bytes", "counts")
         ]
         assert content(copied, SECOND, copy["id"]) == content(copied, FIRST, of["id"])
-    before = run(copied, SECOND, WHOLE_STORE)
+    before = on(copied, SECOND, WHOLE_STORE)
     assert vault(copied, SECOND, "run", "web01") == {"outcome": "DONE", "copied": 0, "points": 2}
-    assert run(copied, SECOND, WHOLE_STORE) == before
+    assert on(copied, SECOND, WHOLE_STORE) == before
     assert vault(copied, SECOND, "check", "web01", "--deep")["outcome"] == "DONE"
     again = playbook("backup", "web01", **SECOND_VAULT)
     assert "spare01" not in [line for line in again.stdout.splitlines() if line.startswith("changed:")]
-    assert run(copied, FIRST, "cat /etc/ungcuu-vault/passwords/web01") != run(
+    assert on(copied, FIRST, "cat /etc/ungcuu-vault/passwords/web01") != on(
         copied, SECOND, "cat /etc/ungcuu-vault/passwords/web01"
     )
 
@@ -101,7 +95,7 @@ def test_what_the_policy_let_go_is_not_copied_again(copied: Lab) -> None:
 
     Seen failing: the second vault knew only what it still held, and copied a tidied point once more.
     """
-    assert by_the_clock(copied), run(copied, SECOND, "journalctl -u ungcuu-backup@web01 --no-pager")
+    assert by_the_clock(copied), on(copied, SECOND, "journalctl -u ungcuu-backup@web01 --no-pager")
     left = vault(copied, SECOND, "points", "web01")["points"]
     assert len(left) in (1, 2), "of two points within an hour the policy keeps the newer one"
     assert vault(copied, SECOND, "run", "web01") == {"outcome": "DONE", "copied": 0, "points": len(left)}
@@ -110,18 +104,28 @@ def test_what_the_policy_let_go_is_not_copied_again(copied: Lab) -> None:
 
 def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
     """Who takes over the second vault holds its key to the first, as root: it reads repositories, and that is all."""
-    before = run(copied, FIRST, WHOLE_STORE)
+    before = on(copied, FIRST, WHOLE_STORE)
     target = f"ungcuu-vault@{copied.address(FIRST)}"
     config = f"{STORE}/web01/repository/config"
     wanted = (
-        "put /etc/issue /web01/repository/data/issue", "rm /web01/repository/config", "mkdir /web01/new",
-        "rename /web01/ledger.json /web01/gone.json", "chmod 777 /web01/repository/config", "rm /web01/ledger.json",
-        "symlink /etc/passwd /web01/repository/data/passwd", "get /etc/passwd /tmp/loot", "ls /etc/ungcuu-vault",
-        "get /../../../../etc/passwd /tmp/loot", "get /var/lib/ungcuu-vault/account/id_ed25519 /tmp/loot",
-        "ls /web01/incoming", "ls /web01/arrived", "ls /web01/sets", "ls /web01/views",
-    )  # fmt: skip # a table
+        "put /etc/issue /web01/repository/data/issue",
+        "rm /web01/repository/config",
+        "mkdir /web01/new",
+        "rename /web01/ledger.json /web01/gone.json",
+        "chmod 777 /web01/repository/config",
+        "rm /web01/ledger.json",
+        "symlink /etc/passwd /web01/repository/data/passwd",
+        "get /etc/passwd /tmp/loot",
+        "ls /etc/ungcuu-vault",
+        "get /../../../../etc/passwd /tmp/loot",
+        "get /var/lib/ungcuu-vault/account/id_ed25519 /tmp/loot",
+        "ls /web01/incoming",
+        "ls /web01/arrived",
+        "ls /web01/sets",
+        "ls /web01/views",
+    )
     reads = f"{AS_ACCOUNT} sh -c \"echo 'get /web01/ledger.json /tmp/read' | sftp -q -b - {OPTIONS} {target}\""
-    run(copied, SECOND, reads)
+    on(copied, SECOND, reads)
     for words in wanted:
         tried = f"{AS_ACCOUNT} sh -c \"echo '{words}' | sftp -q -b - {OPTIONS} {target}\""
         done = copied.exec(SECOND, ["sh", "-c", tried])
@@ -141,18 +145,18 @@ def test_second_vault_can_change_nothing_on_the_first(copied: Lab) -> None:
         )
         assert refused.returncode != 0, tunnel
         assert b"SSH-2.0" not in refused.stdout
-    assert run(copied, FIRST, WHOLE_STORE) == before, config
+    assert on(copied, FIRST, WHOLE_STORE) == before, config
 
 
 def test_first_vault_has_no_way_to_the_second(copied: Lab) -> None:
     """Root on the first vault tries every key that it holds, for every account, and looks for any other open port."""
     address = copied.address(SECOND)
-    keys = run(copied, FIRST, "grep -rlI -e '-----BEGIN .*PRIVATE KEY' /etc /root /home /var/lib").split()
+    keys = on(copied, FIRST, "grep -rlI -e '-----BEGIN .*PRIVATE KEY' /etc /root /home /var/lib").split()
     assert "/var/lib/ungcuu-vault/account/id_ed25519" in keys
     # Debian 13's sshd soon refuses an address that fails to log in: then later keys would not really be tried.
     drop_in = "/etc/ssh/sshd_config.d/00-test.conf"
-    run(copied, SECOND, f"sshd -T | grep -q ^persourcepenalties && echo PerSourcePenalties no > {drop_in}; true")
-    run(copied, SECOND, "systemctl reload ssh")
+    on(copied, SECOND, f"sshd -T | grep -q ^persourcepenalties && echo PerSourcePenalties no > {drop_in}; true")
+    on(copied, SECOND, "systemctl reload ssh")
     for key in keys:
         for account in ("root", "ungcuu", "ungcuu-vault", "ungcuu-backup"):
             login = (
@@ -163,8 +167,8 @@ def test_first_vault_has_no_way_to_the_second(copied: Lab) -> None:
             done = copied.exec(FIRST, ["sh", "-c", login])
             assert done.returncode != 0, (key, account)
             assert b"Permission denied" in done.stderr, (key, account, done.stderr)
-    run(copied, SECOND, f"rm -f {drop_in}; systemctl reload ssh")
-    listening = run(copied, SECOND, "ss -Hltn").split("\n")
+    on(copied, SECOND, f"rm -f {drop_in}; systemctl reload ssh")
+    listening = on(copied, SECOND, "ss -Hltn").split("\n")
     ports = {line.split()[3].rpartition(":")[2] for line in listening if line}
     assert ports == {"22"}
 
@@ -173,8 +177,8 @@ def test_what_the_first_vault_forges_harms_no_copy(copied: Lab) -> None:
     """An intruder on the first vault writes what they like there: it is reported, earlier copies stay as they were."""
     before, ledger = sealed(copied), f"{STORE}/web01/ledger.json"
     assert vault(copied, FIRST, "backup", "web01")["outcome"] == "DONE"
-    run(copied, FIRST, f"cp -a {STORE}/web01/sets /root/sets; cp -a {ledger} /root/ledger")
-    *rows, fresh = json.loads(run(copied, FIRST, f"cat {ledger}"))  # the last is not copied yet
+    on(copied, FIRST, f"cp -a {STORE}/web01/sets /root/sets; cp -a {ledger} /root/ledger")
+    *rows, fresh = json.loads(on(copied, FIRST, f"cat {ledger}"))  # the last is not copied yet
     forged: tuple[Any, ...] = (
         [*rows, fresh | {"time": "2099-01-01T00:00:00Z", "arrived": "2099-01-01T00:00:00Z"}],
         [*rows, fresh | {"arrived": 7}],
@@ -186,19 +190,19 @@ def test_what_the_first_vault_forges_harms_no_copy(copied: Lab) -> None:
     )
     try:
         for document in forged:
-            run(copied, FIRST, f"printf %s '{json.dumps(document)}' > {ledger}")
+            on(copied, FIRST, f"printf %s '{json.dumps(document)}' > {ledger}")
             answer = vault(copied, SECOND, "run", "web01")
             assert answer["outcome"] == "NOT DONE", document
             assert vault(copied, SECOND, "choose", "web01")["outcome"] == "DONE", document
-        run(copied, FIRST, f"cp -a /root/ledger {ledger}; printf '[]' > {ledger}")
+        on(copied, FIRST, f"cp -a /root/ledger {ledger}; printf '[]' > {ledger}")
         assert vault(copied, SECOND, "run", "web01")["outcome"] == "DONE"
         # All that it holds is destroyed, the point that was not copied among it.
-        run(copied, FIRST, f"cp -a /root/ledger {ledger}; find {STORE}/web01/repository/ -type f -delete")
+        on(copied, FIRST, f"cp -a /root/ledger {ledger}; find {STORE}/web01/repository/ -type f -delete")
         assert not by_the_clock(copied)
         assert vault(copied, SECOND, "points", "web01")["schedule"]["result"] == "exit-code"
     finally:
-        run(copied, FIRST, f"rm -r {STORE}/web01/sets; cp -a /root/sets {STORE}/web01/sets")
-        run(copied, FIRST, f"cp -a /root/ledger {ledger}")
+        on(copied, FIRST, f"rm -r {STORE}/web01/sets; cp -a /root/sets {STORE}/web01/sets")
+        on(copied, FIRST, f"cp -a /root/ledger {ledger}")
     assert sealed(copied) == before
     assert vault(copied, SECOND, "run", "web01")["copied"] == 1
 
@@ -214,12 +218,12 @@ def test_garbage_in_the_first_vault_s_repository_harms_no_copy(copied: Lab, kind
     """A first vault of an earlier release, or one that was taken over, may give anything: copies stay as they were."""
     before, store = sealed(copied), f"{STORE}/web01"
     assert vault(copied, FIRST, "backup", "web01")["outcome"] == "DONE"
-    run(copied, FIRST, GARBAGE.format(store=store, kind=kind))
-    assert len(run(copied, FIRST, f"ls {store}/repository/{kind}").split()) >= 2
+    on(copied, FIRST, GARBAGE.format(store=store, kind=kind))
+    assert len(on(copied, FIRST, f"ls {store}/repository/{kind}").split()) >= 2
     try:
         answer = vault(copied, SECOND, "run", "web01")
     finally:
-        run(copied, FIRST, f"rm {store}/repository/{kind}/$(sha256sum /root/garbage | cut -c1-64)")
+        on(copied, FIRST, f"rm {store}/repository/{kind}/$(sha256sum /root/garbage | cut -c1-64)")
     assert set(before.items()) <= set(sealed(copied).items())
     assert vault(copied, SECOND, "run", "web01")["outcome"] == "DONE", answer
     points = vault(copied, SECOND, "points", "web01")
@@ -239,12 +243,12 @@ def test_first_vault_gone(copied: Lab, playbook: Callable[..., Any]) -> None:
     assert told["state"] == "earlier copies are whole"
     assert vault(copied, SECOND, "points", "web01")["schedule"]["result"] == "exit-code"
     assert sealed(copied) == before
-    live = run(copied, "web01", TREE)
-    run(copied, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")
+    live = on(copied, "web01", TREE)
+    on(copied, "web01", "echo broken > /var/www/portal/index.php; mariadb portal -e 'DROP TABLE wp_posts'")
     done = playbook("restore", "web01", website_vault_host=SECOND)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert run(copied, "web01", TREE) == live
-    kept = run(copied, "web01", "mariadb portal -Ne 'SELECT COUNT(*) FROM wp_posts'")
+    assert on(copied, "web01", TREE) == live
+    kept = on(copied, "web01", "mariadb portal -Ne 'SELECT COUNT(*) FROM wp_posts'")
     assert int(kept) > 0
     assert newest["id"] in {point["id"] for point in vault(copied, SECOND, "points", "web01")["points"]}
     assert vault(copied, SECOND, "backup", "web01")["outcome"] == "DONE", "the second vault must be able to take over"

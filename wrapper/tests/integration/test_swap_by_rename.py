@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lab_shell import on
 
 from ungcuu.lab import Lab
 
@@ -80,23 +81,16 @@ print(looks, gone, file=open("/tmp/gone", "w"))
 RESTORES = (f"20260102T0000{second:02}Z-{second:08x}" for second in itertools.count(1))
 
 
-def run(lab: Lab, host: str, command: str, given: str | None = None) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command], given.encode() if given is not None else None)
-    assert done.returncode == 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace")
-    return done.stdout.decode()
-
-
 @pytest.fixture(scope="module")
 def renames(fresh: Callable[..., Lab], playbook: Callable[..., Any]) -> Lab:
     """A website on a file system that renames, backed up, changed since in files, configuration and rows."""
     lab = fresh("web01", "vault01")
-    run(lab, "web01", ONE_FILE_SYSTEM)
+    on(lab, "web01", ONE_FILE_SYSTEM)
     done = playbook("backup", "web01")
     assert done.returncode == 0, done.stdout[-3000:]
-    run(lab, "web01", "echo '# newer' >> /etc/nginx/nginx.conf; echo new > /etc/nginx/added.conf")
-    run(lab, "web01", "echo newer > /var/www/portal/wp-content/uploads/newer.txt")
-    run(
+    on(lab, "web01", "echo '# newer' >> /etc/nginx/nginx.conf; echo new > /etc/nginx/added.conf")
+    on(lab, "web01", "echo newer > /var/www/portal/wp-content/uploads/newer.txt")
+    on(
         lab,
         "web01",
         "mariadb portal -e \"UPDATE wp_options SET option_value = 'newer' WHERE option_name = 'blogname'\"",
@@ -110,13 +104,13 @@ def staged(lab: Lab) -> str:
     answer = json.loads(lab.exec("vault01", ["ungcuu-vault", "stage", "web01", "--restore", restore]).stdout)
     assert answer["outcome"] == "DONE", answer
     check = json.dumps({"do": "check", "restore": restore, "expected": answer["expected"]})
-    assert '"passed": true' in run(lab, "web01", "ungcuu-site", check)
+    assert '"passed": true' in on(lab, "web01", "ungcuu-site", check)
     return restore
 
 
 def step_of(lab: Lab, restore: str) -> str:
     """Where the host's own record says that the restore stands."""
-    state: dict[str, Any] = json.loads(run(lab, "web01", f"cat /var/lib/ungcuu/restore/{restore}/state.json"))
+    state: dict[str, Any] = json.loads(on(lab, "web01", f"cat /var/lib/ungcuu/restore/{restore}/state.json"))
     return str(state["step"])
 
 
@@ -133,30 +127,30 @@ def step_of(lab: Lab, restore: str) -> str:
 )
 def test_killed_between_any_two_steps_it_can_be_undone(renames: Lab, function: str, step: str, stands: str) -> None:
     """Power fails when it likes. Seen failing with the exchange back taken out of `_put_back_tree`."""
-    live, restore = run(renames, "web01", STATE), staged(renames)
+    live, restore = on(renames, "web01", STATE), staged(renames)
     done = renames.exec("web01", ["python3", "-", function, step, restore], KILLED.encode())
     assert done.returncode == 137, done.stdout + done.stderr
     assert step_of(renames, restore) == stands
     if function == "move":
-        assert run(renames, "web01", "stat -c %i /var/www/portal") != live.split()[0], "the trees had changed places"
-    assert '"step": "undone"' in run(renames, "web01", f"ungcuu-site undo {restore}")
-    assert run(renames, "web01", STATE) == live
-    run(renames, "web01", f"ungcuu-site undo {restore}")
-    assert run(renames, "web01", STATE) == live, "undoing twice must change nothing"
-    run(renames, "web01", PAGE)  # at the end: WordPress writes a row or two when somebody looks at it
+        assert on(renames, "web01", "stat -c %i /var/www/portal") != live.split()[0], "the trees had changed places"
+    assert '"step": "undone"' in on(renames, "web01", f"ungcuu-site undo {restore}")
+    assert on(renames, "web01", STATE) == live
+    on(renames, "web01", f"ungcuu-site undo {restore}")
+    assert on(renames, "web01", STATE) == live, "undoing twice must change nothing"
+    on(renames, "web01", PAGE)  # at the end: WordPress writes a row or two when somebody looks at it
 
 
 def test_swapped_in_and_undone_by_renames_alone(renames: Lab) -> None:
     """One step in, one step back: what was live is kept as the same inode, and nothing of it is copied."""
-    live, restore = run(renames, "web01", STATE), staged(renames)
-    inside = run(renames, "web01", f"stat -c %i /var/www/.ungcuu-stage/{restore}/portal").strip()
-    assert '"step": "restored"' in run(renames, "web01", f"ungcuu-site swap {restore}")
+    live, restore = on(renames, "web01", STATE), staged(renames)
+    inside = on(renames, "web01", f"stat -c %i /var/www/.ungcuu-stage/{restore}/portal").strip()
+    assert '"step": "restored"' in on(renames, "web01", f"ungcuu-site swap {restore}")
     kept = f"/var/lib/ungcuu/compromised/{restore}/root"
-    assert run(renames, "web01", f"stat -c %i /var/www/portal {kept}").split() == [inside, live.split()[0]]
-    since = json.loads(run(renames, "web01", f"cat /var/lib/ungcuu/compromised/{restore}/written-since.json"))
+    assert on(renames, "web01", f"stat -c %i /var/www/portal {kept}").split() == [inside, live.split()[0]]
+    since = json.loads(on(renames, "web01", f"cat /var/lib/ungcuu/compromised/{restore}/written-since.json"))
     assert [row["path"] for row in since["files"]] == ["wp-content/uploads/newer.txt"]
-    assert '"step": "undone"' in run(renames, "web01", f"ungcuu-site undo {restore}")
-    assert run(renames, "web01", STATE) == live
+    assert '"step": "undone"' in on(renames, "web01", f"ungcuu-site undo {restore}")
+    assert on(renames, "web01", STATE) == live
 
 
 def test_nobody_meets_half_a_website_during_the_exchange(renames: Lab) -> None:
@@ -165,12 +159,12 @@ def test_nobody_meets_half_a_website_during_the_exchange(renames: Lab) -> None:
     Every move waits half a second first, so that a gap would be seen.
     """
     restore = staged(renames)
-    run(renames, "web01", "rm -f /tmp/enough /tmp/gone; cat > /root/watch.py", WATCH)
-    run(renames, "web01", f"systemd-run -q --unit=watch-{restore} python3 /root/watch.py; sleep 1")
+    on(renames, "web01", "rm -f /tmp/enough /tmp/gone; cat > /root/watch.py", WATCH)
+    on(renames, "web01", f"systemd-run -q --unit=watch-{restore} python3 /root/watch.py; sleep 1")
     for verb in ("swap", "undo"):
         assert renames.exec("web01", ["python3", "-", verb, restore], SLOWED.encode()).returncode == 0
-    run(renames, "web01", "touch /tmp/enough")
-    run(renames, "web01", "for i in $(seq 50); do [ -s /tmp/gone ] && exit 0; sleep 0.2; done; exit 1")
-    looks, gone = map(int, run(renames, "web01", "cat /tmp/gone").split())
+    on(renames, "web01", "touch /tmp/enough")
+    on(renames, "web01", "for i in $(seq 50); do [ -s /tmp/gone ] && exit 0; sleep 0.2; done; exit 1")
+    looks, gone = map(int, on(renames, "web01", "cat /tmp/gone").split())
     assert looks > 10_000
     assert gone == 0

@@ -315,7 +315,7 @@ def test_security_txt_is_renewed_and_an_expired_one_found(web: Lab, stack: Stack
         web, "sed -i 's/^Expires: 20../Expires: 2020/;s/^Expires: 2020[0-9]*/Expires: 2020/' /etc/ungcuu/security.txt"
     )
     assert "Expires: 2020-" in inside(web, "cat /etc/ungcuu/security.txt")
-    test = "test_security_txt_tells_whom_to_call"
+    test = "test_security_txt_names_whom_to_call"
     assert checks(ungcuu, stack, "web_hardening")[test] == "failed"
     assert stack.changed(stack.run("web-security-txt", "apache-headers", **UNTRIED)) > 0
     assert checks(ungcuu, stack, "web_hardening")[test] == "passed"

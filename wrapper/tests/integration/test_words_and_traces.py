@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from lab_shell import on
 
 from ungcuu.lab import Lab
 
@@ -17,13 +18,6 @@ Run = Callable[..., tuple[int, dict[str, Any], str]]
 STAGES = "/var/www/.ungcuu-stage"
 UPLOADS = "/var/www/portal/wp-content/uploads"
 SHELL = '<?php @eval($_POST["c"]);'  # inert: nobody asks for it
-
-
-def on(lab: Lab, host: str, command: str) -> str:
-    """Run a shell command as root on a lab host."""
-    done = lab.exec(host, ["sh", "-c", command])
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ SENDERS = {
     "question": (SSH, 0),
     "program": (SSH, 0),
 }
-# These send no program of their own: the helper itself, `true`, and the vault's installed program.
-NO_PROGRAM = {"hosts/remote_program", "prepare/verify", "hosts/vault"}
+# These send no program of their own: the helper itself, `true`, the vault's installed program, and a node's own ungcuu.
+NO_PROGRAM = {"hosts/remote_program", "prepare/verify", "hosts/vault", "run/node_runner"}
 Found = set[tuple[str, str]]
 
 

@@ -22,6 +22,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from plugin_runs import NAMES, PLUGINS, ROOT, required, untemplated, uses
 
+from ungcuu.plugins import plain_call
 from ungcuu.plugins.argument_spec import InvalidArguments, documentation, validated
 
 TASK_FILES = sorted(
@@ -228,3 +229,31 @@ def test_what_is_given_empty_stays_empty(name: str) -> None:
         if option.get("type") == "dict" and option.get("suboptions") and not option.get("required"):
             inner = option["suboptions"]
             assert not any("default" in row for row in inner.values()) or option.get("default") != {}, key
+
+
+# Of an isolation: nothing may hold it back.
+WITHOUT_STATE = {"ungcuu_allow_list", "ungcuu_dropins", "ungcuu_probe", "ungcuu_readback"}
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_STATE))
+def test_a_plugin_refuses_state_that_is_lost_with_its_container(name: str, tmp_path: Path) -> None:
+    """A baseline, evidence or a list of blocks would be gone with the job. Seen failing with the question taken out."""
+    (tmp_path / plain_call.MARK).touch()
+    more = {
+        "ungcuu_containment": {"state": "released"},
+        "rotate_credentials": {"what": "accounts", "accounts": ["x"], "keep": ["y"]},
+    }.get(name, {})
+    arguments = required(options(name)) | more
+    with pytest.raises(AnsibleActionFail, match="would be lost with it"):
+        plugin_runs.run(name, arguments, ungcuu_state=str(tmp_path))
+
+
+def test_an_isolation_goes_on_without_state_and_says_so(tmp_path: Path) -> None:
+    """Seen failing without the warning: the isolation seemed to be on record."""
+    (tmp_path / plain_call.MARK).touch()
+    arguments = {"state": "isolated", "mode": "full", "folder": str(tmp_path / "hosts")}
+    done = plugin_runs.run("ungcuu_containment", arguments, ungcuu_state=str(tmp_path))
+    assert done["changed"]
+    assert "would be lost with it" in done["warnings"][0]
+    for name in WITHOUT_STATE:
+        assert not plugin_runs.load(name, {}).needs_state()

@@ -27,9 +27,20 @@ from ungcuu.hosts.data_files import read_text
 ROOT = documented.ROOT
 FOLDER = ROOT / "wrapper" / "ungcuu" / "drill"
 THIRTEEN = {
-    "defacement", "webshell", "seo_links", "brute_force", "flood", "ransomware", "sql_injection",
-    "vulnerable_component", "persistence", "miner", "poisoned_backup", "lost_management", "two_websites",
-}  # fmt: skip # a table
+    "defacement",
+    "webshell",
+    "seo_links",
+    "brute_force",
+    "flood",
+    "ransomware",
+    "sql_injection",
+    "vulnerable_component",
+    "persistence",
+    "miner",
+    "poisoned_backup",
+    "lost_management",
+    "two_websites",
+}
 NAMES = scenario.names()
 
 

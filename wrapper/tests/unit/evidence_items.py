@@ -17,14 +17,24 @@ def micro(moment: datetime) -> bytes:
 def host_journal(start: datetime) -> bytes:
     """Three entries of systemd's export format; one field in its binary form."""
     text = b"evil\nMESSAGE=forged"
-    return b"".join((
-        b"__CURSOR=x\n__REALTIME_TIMESTAMP=", micro(start), b"\nSYSLOG_IDENTIFIER=sshd\n_SYSTEMD_UNIT=ssh.service\n",
-        b"MESSAGE=Accepted publickey for root from 203.0.113.77 port 1 ssh2\n\n",
-        b"__REALTIME_TIMESTAMP=", micro(start + timedelta(seconds=5)), b"\n_COMM=bash\nMESSAGE\n",
-        len(text).to_bytes(8, "little"), text, b"\n\n",
-        b"__REALTIME_TIMESTAMP=", micro(start + timedelta(seconds=9)), b"\nSYSLOG_IDENTIFIER=useradd\n",
-        b"MESSAGE=new user: name=backd00r, UID=0, GID=0\n\n",
-    ))  # fmt: skip # a table
+    return b"".join(
+        (
+            b"__CURSOR=x\n__REALTIME_TIMESTAMP=",
+            micro(start),
+            b"\nSYSLOG_IDENTIFIER=sshd\n_SYSTEMD_UNIT=ssh.service\n",
+            b"MESSAGE=Accepted publickey for root from 203.0.113.77 port 1 ssh2\n\n",
+            b"__REALTIME_TIMESTAMP=",
+            micro(start + timedelta(seconds=5)),
+            b"\n_COMM=bash\nMESSAGE\n",
+            len(text).to_bytes(8, "little"),
+            text,
+            b"\n\n",
+            b"__REALTIME_TIMESTAMP=",
+            micro(start + timedelta(seconds=9)),
+            b"\nSYSLOG_IDENTIFIER=useradd\n",
+            b"MESSAGE=new user: name=backd00r, UID=0, GID=0\n\n",
+        )
+    )
 
 
 def _row(path: str, stamp: float, kind: str = "f") -> str:

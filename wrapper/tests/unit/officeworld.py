@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from casebook import write_case
-from test_preparedness import NOW, World, at
+from preparedness_world import NOW, World, at
 
 from ungcuu.case import lessons
 from ungcuu.case.case import Case, find, open_case
@@ -43,14 +43,20 @@ AUDIT: Mapping[str, Any] = {
     "controls": [
         {"id": "ssh_password_login", "title": "t", "status": "fail", "detail": "PasswordAuthentication yes"},
         {"id": "time_sync", "title": "t", "status": "not assessed", "detail": "its check did not run"},
-        {"id": "waf", "title": "t", "status": "waived", "owner": "Lê Bình", "reason": "nhà thầu đang sửa biểu mẫu",
-         "expires": "2027-01-31"},
+        {
+            "id": "waf",
+            "title": "t",
+            "status": "waived",
+            "owner": "Lê Bình",
+            "reason": "nhà thầu đang sửa biểu mẫu",
+            "expires": "2027-01-31",
+        },
         {"id": "log_retention", "title": "t", "status": "pass"},
     ],
     "previous": "2026-05-20T08:15:00+00:00",
     "drift": [{"id": "ssh_password_login", "before": "pass", "now": "fail"}],
     "application": None,
-}  # fmt: skip # a table
+}
 DRILL = {
     "scenario": "webshell",
     "outcome": "DONE",
@@ -115,8 +121,14 @@ class Office(World):
         closed.add_task("gỡ biểu mẫu tải tệp", datetime(2026, 12, 15, tzinfo=UTC), "Lê Bình")
         facts = {"reporting": ["vn-2026", "vn-pdp"], "personal_data": "unknown", "detected_way": "notice-from-others"}
         with at(0.6):
-            found = open_case(self.settings, ["web01"], "Chèn liên kết cờ bạc trên trang chủ", severity="critical",
-                              detected_at=NOW - timedelta(days=0.7), facts=facts)  # fmt: skip
+            found = open_case(
+                self.settings,
+                ["web01"],
+                "Chèn liên kết cờ bạc trên trang chủ",
+                severity="critical",
+                detected_at=NOW - timedelta(days=0.7),
+                facts=facts,
+            )
             self.run("isolate", ago=0.5, journal=found.journal())
         return found
 

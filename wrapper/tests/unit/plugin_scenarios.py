@@ -339,6 +339,11 @@ def ungcuu_page(_: Path, __: pytest.MonkeyPatch) -> Scenario:
 
 
 @scenario
+def ungcuu_wait(_: Path, __: pytest.MonkeyPatch) -> Scenario:
+    return Scenario({"argv": ["true"]}, lambda *_: {"rc": 0, "stdout": "{}", "stderr": ""})
+
+
+@scenario
 def ungcuu_ask(_: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     """The program of the patching role answers here, as on a host that does not have it installed."""
     folder = ROOT / "roles/patching/files"

@@ -84,7 +84,7 @@ def test_what_was_not_assessed_lowers_the_score_and_names_the_fact(tmp_path: Pat
     assert "not assessed" in audit_page.keep(found, tmp_path)[1].read_text("utf-8")
 
 
-def test_an_expired_waiver_is_told() -> None:
+def test_an_expired_waiver_is_reported() -> None:
     """The auditor must see why a waived control fails again."""
     assert "2026-11-21" in status("failed", {**WAIVER, "expires": "2026-11-21"}).detail
 

@@ -39,7 +39,7 @@ def test_standard_error_is_the_programs_own(server: ssh.Target) -> None:
     assert (done.returncode, done.stderr) == (3, b"no space left\n")
 
 
-def test_what_ssh_itself_says_is_still_told(server: ssh.Target, tmp_path: Path) -> None:
+def test_what_ssh_itself_says_is_still_shown(server: ssh.Target, tmp_path: Path) -> None:
     (tmp_path / "authorized").write_text("")
     refused = ssh.run(server, "true")
     assert refused.ending is ssh.Ending.NOT_REACHED

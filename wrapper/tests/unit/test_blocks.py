@@ -55,7 +55,7 @@ def test_only_what_is_blocked_is_unblocked() -> None:
         blocks.removed((block("203.0.113.9"),), ["203.0.113.8"])
 
 
-def test_time_over_is_told_and_nothing_else() -> None:
+def test_time_over_is_reported_and_nothing_else() -> None:
     """The intruder knows calendars too."""
     assert block("203.0.113.9", until="2026-11-21T00:00:00+00:00").over(NOW)
     assert not block("203.0.113.9", until="2026-11-23T00:00:00+00:00").over(NOW)

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from test_preparedness import HOSTS, World, at, typed
+from preparedness_world import HOSTS, World, at, typed
 
 from ungcuu.case.case import find, open_case
 from ungcuu.core import i18n

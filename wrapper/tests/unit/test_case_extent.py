@@ -41,7 +41,7 @@ def incident(settings: Settings, skew: float = 0.0) -> Case:
 
 
 @pytest.mark.parametrize("skew", [0.0, 3600.0, -7200.0])
-def test_the_evidence_tells_who_came_and_what_was_done(settings: Settings, skew: float) -> None:
+def test_the_evidence_shows_who_came_and_what_was_done(settings: Settings, skew: float) -> None:
     """A host whose clock is wrong must give the same answer, in the controller's time."""
     (host,) = scope_of_case(incident(settings, skew)).hosts
     by_address = {row.address: row for row in host.scope.addresses}
@@ -102,7 +102,7 @@ def test_our_own_address_is_no_indicator(settings: Settings) -> None:
     assert "203.0.113.77" not in {one.address for one in seen}
 
 
-def test_addresses_that_findings_name_are_told(settings: Settings) -> None:
+def test_addresses_that_findings_name_are_reported(settings: Settings) -> None:
     """A process that talks to an address is the surest trace of all, and no log has it."""
     case = incident(settings)
     with clock_of() as clock:
@@ -117,7 +117,7 @@ def test_addresses_that_findings_name_are_told(settings: Settings) -> None:
     assert {row.address: row.why for row in host.scope.addresses}["198.18.0.9"] == "a program that talks"
 
 
-def test_the_report_tells_it(settings: Settings) -> None:
+def test_the_report_shows_it(settings: Settings) -> None:
     case = incident(settings)
     text = render(build(case.records(), None, reach=scope_of_case(case)))
     for words in (
@@ -196,7 +196,7 @@ def scope_after(
     return scope_of_case(find(settings, case.id)).hosts[0].scope
 
 
-def test_what_ungcuu_wrote_is_told_apart(settings: Settings) -> None:
+def test_what_ungcuu_wrote_is_known_apart(settings: Settings) -> None:
     """Fifty files of ungcuu among five of the intruder's: a reader would miss the five."""
     link = "/etc/systemd/system/sysinit.target.wants/ungcuu-isolation.service"
     changed = listed(
@@ -244,7 +244,7 @@ def test_a_baseline_of_after_the_first_sign_excuses_nothing(settings: Settings) 
     assert found.ours == ()
 
 
-def test_the_report_tells_ours_apart(settings: Settings) -> None:
+def test_the_report_keeps_ours_apart(settings: Settings) -> None:
     scope_after(settings, listed(("f", "644", 0, UNIT, ""), ("f", "4755", 0, KEPT, "")), {UNIT: WROTE, KEPT: b"ssh"})
     (case,) = (find(settings, name.name) for name in settings.cases.iterdir() if name.is_dir())
     text = render(build(case.records(), None, reach=scope_of_case(case)))

@@ -71,7 +71,7 @@ def test_usage_errors_are_json_too_and_name_the_nearest(tmp_path: Path) -> None:
     assert "verify" in json.loads(done.stdout)["error"]["what"]
 
 
-def test_no_inventory_is_an_error_with_a_mend(tmp_path: Path) -> None:
+def test_no_inventory_is_an_error_with_a_fix(tmp_path: Path) -> None:
     done = ungcuu(tmp_path, "verify", "web01")
     assert done.returncode == 3
     assert "--inventory" in done.stdout + done.stderr

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_detect import found, only, snapshot
+from detected import found, only, snapshot
 from test_reassess import GOOD, SAID, scan
 
 from ungcuu.cli.commands import doctor
@@ -83,8 +83,11 @@ def test_a_host_is_not_released_while_nobody_has_looked_at_what_no_scan_reads() 
     done = judge("web01", gap, [GOOD], looked)
     assert done.outcome == "clean"
     assert done.document()["application"] == {
-        "unread": {"administrators": ["no-profile"]}, "how": looked.application, "by": "hoa", "unrotated": [],
-    }  # fmt: skip # a table
+        "unread": {"administrators": ["no-profile"]},
+        "how": looked.application,
+        "by": "hoa",
+        "unrotated": [],
+    }
     assert judge("web01", scan(checked={"application": {"unread": {}}}), [GOOD], SAID).outcome == "clean"
 
 

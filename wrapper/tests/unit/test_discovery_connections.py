@@ -15,19 +15,21 @@ SETTINGS = "<?php $db['host'] = 'localhost'; $db['name'] = 'portal'; $db['user']
     ("code", "found"),
     [
         ("new PDO('mysql:host=localhost;dbname=a_b;charset=utf8mb4', 'u', 'p')", ["mysql", "a_b", "u"]),
-        ("new PDO('pgsql:host=' . $db['host'] . ';dbname=' . $db['name'], $db['user'], $db['password'])",
-         ["pgsql", "portal", "web"]),
-        ('new \\PDO("mysql:host={$db[\'host\']};dbname={$db[\'name\']}", $db["user"], $x)', ["mysql", "portal", "web"]),
+        (
+            "new PDO('pgsql:host=' . $db['host'] . ';dbname=' . $db['name'], $db['user'], $db['password'])",
+            ["pgsql", "portal", "web"],
+        ),
+        ("new \\PDO(\"mysql:host={$db['host']};dbname={$db['name']}\", $db[\"user\"], $x)", ["mysql", "portal", "web"]),
         ("new PDO('mysql:host=' . getenv('H') . ';dbname=portal', getenv('U'), '')", ["mysql", "portal", ""]),
         ("mysqli_connect($db['host'], $db['user'], $db['password'], $db['name'])", ["mysql", "portal", "web"]),
         ("new mysqli('localhost', 'u', 'p', 'n')", ["mysql", "n", "u"]),
         ("mysqli_connect('localhost', 'u', 'p'); mysqli_select_db($c, $db['name']);", ["mysql", "portal", "u"]),
         ("new mysqli('localhost', 'u', 'p'); $c->select_db('n');", ["mysql", "n", "u"]),
         ("pg_connect('host=localhost dbname=n user=u password=p')", ["pgsql", "n", "u"]),
-        ('pg_pconnect("host=$h dbname={$db[\'name\']} user=u")', ["pgsql", "portal", "u"]),
+        ("pg_pconnect(\"host=$h dbname={$db['name']} user=u\")", ["pgsql", "portal", "u"]),
         ("['dsn' => 'mysql:host=x;dbname=n', 'username' => 'u']", ["mysql", "n", ""]),
     ],
-)  # fmt: skip # a table
+)
 def test_a_connection_is_found(code: str, found: list[str]) -> None:
     assert opened({"/c.php": SETTINGS, "/i.php": f"<?php $c = {code};"}) == [["/i.php", *found]]
 

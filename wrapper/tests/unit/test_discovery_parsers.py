@@ -112,7 +112,7 @@ APACHE = {
 MODULES = " ssl_module (shared)\n php_module (shared)\n"
 
 
-def test_virtual_hosts_of_one_file_are_told_apart() -> None:
+def test_virtual_hosts_of_one_file_are_known_apart() -> None:
     sites = websites(apache.vhosts(apache.Config(APACHE, said=MODULES)))
     rows = {site.label: (site.root, site.ports, site.php) for site in sites}
     assert rows == {

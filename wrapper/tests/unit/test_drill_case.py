@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 
 from ungcuu.core.errors import Terminated
+from ungcuu.drill import response
 from ungcuu.drill.player import Drill
 from ungcuu.drill.record import DrillFailed, Phase, Report
 from ungcuu.drill.stage import Stage
@@ -27,7 +28,7 @@ CLOCK = {
 def drill() -> Drill:
     one = Drill.__new__(Drill)
     one.said = []
-    one.say = one.said.append
+    one.say = one.announce = one.said.append
     one.report = Report("x", case="UC-20260101-001")
     one.host, one.moments, one.lab = "web01", {"noticed": NOTICED}, mock.Mock(slot=7)
     one.mailbox = mock.Mock()
@@ -44,8 +45,8 @@ def test_the_clock_of_leaked_data_runs_and_its_notice_stops_it(tmp_path: Path) -
     form = tmp_path / "personal-data.docx"
     form.write_bytes(b"a letter")
     one, phase = drill(), Phase("data notice")
-    with mock.patch.object(Drill, "_verb", side_effect=answers(form)) as verb:
-        one._notify_of_data(phase)
+    with mock.patch.object(Drill, "verb", side_effect=answers(form)) as verb:
+        response.notify_of_data(one, phase)
     assert [proof.passed for proof in phase.proofs] == [True] * 3
     verb.assert_called_with("case", "sent", "UC-20260101-001", "data-72h", str(form), "--channel", "drill")
 
@@ -64,10 +65,10 @@ def test_a_clock_that_does_not_run_from_when_it_was_noticed_fails_the_drill(
 ) -> None:
     """Seen failing with each of the three left out of the comparison."""
     with (
-        mock.patch.object(Drill, "_verb", side_effect=answers(tmp_path, **changes)),
+        mock.patch.object(Drill, "verb", side_effect=answers(tmp_path, **changes)),
         pytest.raises(DrillFailed, match="its clock runs"),
     ):
-        drill()._notify_of_data(Phase("data notice"))
+        response.notify_of_data(drill(), Phase("data notice"))
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, Terminated])
@@ -78,7 +79,7 @@ def test_a_drill_that_is_stopped_closes_its_case_and_says_what_is_left(stop: typ
     def halt(_phase: Phase) -> None:
         raise stop
 
-    with mock.patch.object(Drill, "_verb") as verb, pytest.raises(stop):
+    with mock.patch.object(Drill, "verb") as verb, pytest.raises(stop):
         one._play([("notice", halt)])
     assert verb.call_args.args[:4] == ("case", "close", "UC-20260101-001", "--force")
     assert any("UNGCUU_LAB_SLOT=7 ungcuu lab down" in text for text in one.said)
@@ -93,8 +94,8 @@ def test_a_drill_that_is_stopped_closes_its_case_and_says_what_is_left(stop: typ
     ],
 )
 def test_a_step_of_the_response_may_name_one_website(words: tuple[str, ...], typed: tuple[str, ...]) -> None:
-    with mock.patch.object(Drill, "_verb") as verb:
-        drill()._response(words)
+    with mock.patch.object(Drill, "verb") as verb:
+        drill().respond(words)
     verb.assert_called_once_with(*typed)
 
 
@@ -103,8 +104,8 @@ def test_findings_of_each_website_count(tmp_path: Path) -> None:
     row = {"kind": "finding", "data": {"rule": "upload.code"}}
     several = {"runs": [{"records": [{"kind": "scan", "data": {}}]}, {"records": [row]}]}
     for said in ({"records": [row]}, several):
-        with mock.patch.object(Drill, "_verb", return_value=said):
-            assert drill()._findings() == [{"rule": "upload.code"}]
+        with mock.patch.object(Drill, "verb", return_value=said):
+            assert drill().findings() == [{"rule": "upload.code"}]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_the_case_of_a_drill_that_failed_bars_no_later_drill(tmp_path: Path) -> 
         asked.append(words)
         return {"cases": rows} if words == ("case", "list") else {}
 
-    with mock.patch.object(one, "_verb", verb):
+    with mock.patch.object(one, "verb", verb):
         one.harden()
         assert asked[0][0] == "harden", "a drill's first case needs no look"
         asked.clear()

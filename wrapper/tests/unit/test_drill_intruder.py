@@ -150,19 +150,19 @@ def drill(found: list[str], hole: str = "H-1") -> Drill:
 @pytest.mark.parametrize(("found", "vulnerable"), [([], True), (["H-1"], False), (["H-2"], True)])
 def test_an_audit_that_says_otherwise_fails_the_drill(found: list[str], vulnerable: bool) -> None:
     with pytest.raises(DrillFailed, match="published hole"):
-        drill(found)._audit(Phase("x"), vulnerable=vulnerable)
+        drill(found).audit(Phase("x"), vulnerable=vulnerable)
 
 
 @pytest.mark.parametrize(("found", "vulnerable"), [([], False), (["H-2", "H-1"], True)])
 def test_an_audit_names_the_hole_while_it_is_there(found: list[str], vulnerable: bool) -> None:
     phase = Phase("x")
-    drill(found)._audit(phase, vulnerable=vulnerable)
+    drill(found).audit(phase, vulnerable=vulnerable)
     assert [proof.passed for proof in phase.proofs] == [True]
 
 
 def test_no_audit_where_a_scenario_has_no_hole() -> None:
     one = drill([], hole="")
-    one._audit(Phase("x"), vulnerable=True)
+    one.audit(Phase("x"), vulnerable=True)
     assert not one.typist.verb.called
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from ungcuu.cli.registry import find_verb
-from ungcuu.drill import intruder
+from ungcuu.drill import intruder, recovery
 from ungcuu.drill.player import Drill
 from ungcuu.drill.record import DrillFailed, Phase, Report
 from ungcuu.drill.simulation import Own
@@ -32,8 +32,8 @@ def drill(*own: Own) -> Drill:
 def test_only_the_named_finding_gets_a_verdict() -> None:
     """Seen failing with every finding excused, and with a verdict that the verb does not know."""
     one = drill(Own("web.changed", "x.php", "the corrected release"))
-    with mock.patch.object(Drill, "_findings", return_value=FOUND), mock.patch.object(Drill, "_verb") as verb:
-        one._own_up(Phase("recover"))
+    with mock.patch.object(Drill, "findings", return_value=FOUND), mock.patch.object(Drill, "verb") as verb:
+        recovery.own_up(one, Phase("recover"))
     words = ("case", "verdict", "UC-20260101-001", "f1", "false-alarm", "--reason", "the corrected release")
     verb.assert_called_once_with(*words)
     # A word that the command does not take was typed here once.
@@ -45,17 +45,17 @@ def test_what_belongs_to_the_host_gets_a_verdict_for_each_website_that_found_it(
     """Seen failing with one finding asked for: a host of two websites could own up to nothing of its own."""
     found = [{"id": name, "rule": "config.web", "path": "/etc/nginx/gia.conf"} for name in ("f1", "f2")]
     found.append({"id": "f3", "rule": "config.web", "path": "/etc/nginx/gia.conf.old"})
-    with mock.patch.object(Drill, "_findings", return_value=found), mock.patch.object(Drill, "_verb") as verb:
-        drill(Own("config.web", "/etc/nginx/gia.conf", "hardened"))._own_up(Phase("recover"))
+    with mock.patch.object(Drill, "findings", return_value=found), mock.patch.object(Drill, "verb") as verb:
+        recovery.own_up(drill(Own("config.web", "/etc/nginx/gia.conf", "hardened")), Phase("recover"))
     assert [call.args[3] for call in verb.call_args_list] == ["f1", "f2"]
 
 
 @pytest.mark.parametrize("place", ["z.php", ""])
 def test_work_that_no_scan_sees_or_that_two_findings_fit_fails_the_drill(place: str) -> None:
     one = drill(Own("web.changed", place, "the corrected release"))
-    found = mock.patch.object(Drill, "_findings", return_value=FOUND)
-    with found, mock.patch.object(Drill, "_verb"), pytest.raises(DrillFailed, match="people's own work"):
-        one._own_up(Phase("recover"))
+    found = mock.patch.object(Drill, "findings", return_value=FOUND)
+    with found, mock.patch.object(Drill, "verb"), pytest.raises(DrillFailed, match="people's own work"):
+        recovery.own_up(one, Phase("recover"))
 
 
 @pytest.mark.parametrize(("silent_at", "asked"), [(2, 3), (9, 4)])

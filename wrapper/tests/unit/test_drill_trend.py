@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preparedness_world import World, at, typed
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
-from test_preparedness import World, at, typed
 from test_report import ATTACKS
 
 from ungcuu.core.errors import Exit
@@ -52,8 +52,10 @@ def test_a_measure_is_compared_with_those_before_it_and_with_its_target(tmp_path
     late = shown["to detect"]
     assert (late["course"], late["missed"], late["target"]) == ("worse", "target missed", "15 min")
     assert (shown["to contain"]["course"], shown["to contain"]["last"], shown["to contain"]["best"]) == (
-        "better", "3.4 s", "3.4 s",
-    )  # fmt: skip # a table
+        "better",
+        "3.4 s",
+        "3.4 s",
+    )
     assert shown["minutes of data lost"]["course"] == "about the same" and shown["files lost"]["course"] == "better"
 
 
@@ -96,8 +98,9 @@ def test_hostile_text_is_neither_markup_nor_a_formula(tmp_path: Path, attack: st
 
     assert tags(hostile) == tags(harmless)
     table = list(csv.reader(io.StringIO(drill_trend.as_csv(hostile).removeprefix("\ufeff"), newline="")))
-    assert len(table) == 2 and not [cell for cell in table[1] if re.match(r"[\s'\"]*[=+@|%-]", cell.lstrip("'"))
-                                    and not cell.startswith("'")]  # fmt: skip
+    assert len(table) == 2 and not [
+        cell for cell in table[1] if re.match(r"[\s'\"]*[=+@|%-]", cell.lstrip("'")) and not cell.startswith("'")
+    ]
 
 
 @pytest.mark.parametrize("spoken", ["en", "vi"])

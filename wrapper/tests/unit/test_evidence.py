@@ -195,7 +195,7 @@ def test_an_endless_trailer_is_given_up() -> None:
 # --- the program, in a real shell -------------------------------------------------------------------------------
 
 
-def test_each_outcome_is_told_apart(tmp_path: Path, local_host: None) -> None:
+def test_each_outcome_is_known_apart(tmp_path: Path, local_host: None) -> None:
     """ "Nothing was there" and "it could not be read" lead to different conclusions."""
     items = take(
         tmp_path,

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_preparedness import NOW, World, at
+from preparedness_world import NOW, World, at
 
 from ungcuu.case.case import Case, open_case
 from ungcuu.case.lessons import record as record_lessons
@@ -46,7 +46,7 @@ def course(*words: str) -> list[Deed]:
 
 
 @pytest.mark.parametrize("name", scenario.names())
-def test_each_plan_leaves_records_in_every_phase_but_can_be_told_apart_from_a_plan_alone(name: str) -> None:
+def test_each_plan_leaves_records_in_every_phase_but_can_be_known_apart_from_a_plan_alone(name: str) -> None:
     plan = scenario.load(name)
     words = [word for steps in plan.plan.phases.values() for word in exercise.wanted(steps)]
     everything = exercise.score(plan, course(*words), BEGUN)

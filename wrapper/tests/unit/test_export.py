@@ -100,7 +100,7 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize("attack", ["first", "middle", "last", "swapped", "changed", "added"])
-def test_the_shell_check_finds_what_a_list_made_anew_would_hide(bundle: Path, attack: str) -> None:
+def test_the_shell_check_finds_what_a_list_made_again_would_hide(bundle: Path, attack: str) -> None:
     """The chain must hold on its own, should someone sign another list."""
     lines = (bundle / "journal.jsonl").read_bytes().splitlines(keepends=True)
     attacked = {

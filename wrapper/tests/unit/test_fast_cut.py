@@ -53,7 +53,7 @@ def test_a_host_that_another_run_holds_waits(tmp_path: Path) -> None:
         assert fast_cut._held(settings, "web01")
 
 
-def test_a_cut_that_the_command_did_not_take_over_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_cut_that_was_not_taken_over_is_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A misspelt inventory ends the command; the host is cut off all the same, and somebody must know."""
     settings = Settings(state=tmp_path, content=tmp_path, operator="test")
     cutting = fast_cut.Cutting(settings, [], Asked(("web01",)))
@@ -61,12 +61,12 @@ def test_a_cut_that_the_command_did_not_take_over_is_told(capsys: pytest.Capture
     cutting.join()
     cutting.ended = {"web01": cut_off.Cut("web01", "cut", 0.1)}
     fast_cut._under_way.append(cutting)
-    fast_cut.tell_untaken()
+    fast_cut.report_untaken()
     assert "ungcuu release web01" in capsys.readouterr().err
     assert fast_cut.take(Asked(("web01",))) is None
 
 
-def test_a_cut_without_an_end_is_told_beside_those_that_ended(
+def test_a_cut_without_an_end_is_reported_beside_those_that_ended(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One host of three that hung left the other two unsaid: their cuts were only read once all had ended."""
@@ -75,7 +75,7 @@ def test_a_cut_without_an_end_is_told_beside_those_that_ended(
     cutting = fast_cut.Cutting(settings, [], Asked(("web01", "web02", "web03")))
     cutting.ended = {"web01": cut_off.Cut("web01", "cut", 0.1), "web03": cut_off.Cut("web03", "not reached", 1.0)}
     fast_cut._under_way.append(cutting)
-    fast_cut.tell_untaken()
+    fast_cut.report_untaken()
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("web01 says that it was cut off")
     assert second.startswith("web02 may or may not be cut off")

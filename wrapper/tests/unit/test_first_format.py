@@ -64,7 +64,7 @@ def test_every_proof_is_shown_in_the_reader_s_language() -> None:
 NEVER_TRANSLATED = {"sshd gave no answer", "only the responders' keys log in"}
 
 
-def test_the_report_tells_the_whole_case(tmp_path: Path) -> None:
+def test_the_report_shows_the_whole_case(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     shutil.copytree(FOLDER, settings.cases / FOLDER.name)
     settings.heads.mkdir()
@@ -74,9 +74,12 @@ def test_the_report_tells_the_whole_case(tmp_path: Path) -> None:
     case = Case(settings, FOLDER.name)
     text = Reader(render(build(case.records(), check(case), "ab" * 32, NOW))).text
     for words in (
-        "không cổng nào trả lời", "từ bên ngoài (vault01)", "2 cổng trên IPv4 và IPv6: tất cả không trả lời",
-        "trạng thái 500", "Hồ sơ của bản ghi cũ",
-    ):  # fmt: skip # a list of words
+        "không cổng nào trả lời",
+        "từ bên ngoài (vault01)",
+        "2 cổng trên IPv4 và IPv6: tất cả không trả lời",
+        "trạng thái 500",
+        "Hồ sơ của bản ghi cũ",
+    ):
         assert words in text, words
 
 

@@ -104,7 +104,7 @@ def test_a_preflight_that_refuses_touches_nothing(tmp_path: Path) -> None:
     assert kinds(settings) == []
 
 
-def test_a_fault_before_the_run_is_told_like_every_other(tmp_path: Path) -> None:
+def test_a_fault_before_the_run_is_reported_like_every_other(tmp_path: Path) -> None:
     report = execute(settings_of(tmp_path), dataclasses.replace(NOTE, variables=raise_(ValueError("bug"))), "web01")
     assert report.code is Exit.FAULT
     assert "bug" in str(report.document["error"])
@@ -151,7 +151,7 @@ def test_no_journal_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "No space left" in str(report.document["warnings"])
 
 
-def test_one_lock_a_host_and_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_one_lock_a_host_and_the_second_learns_who_holds_it(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     with locks.hold(settings, ("web01",), "restore", "INC 7"):
         report = execute(settings, NOTE, "web01")
@@ -222,7 +222,7 @@ def test_a_record_goes_to_the_journal_of_its_host(tmp_path: Path) -> None:
     assert (one.kinds, two.kinds) == (["run_started"], ["run_started", "proof"])
 
 
-def test_a_playbook_tells_its_steps_on_the_screen(tmp_path: Path) -> None:
+def test_a_playbook_shows_its_steps_on_the_screen(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     screen = io.StringIO()
     verb = Verb(

@@ -43,8 +43,10 @@ def test_many_of_a_rule_are_one_group_with_its_folders() -> None:
     found = rows(3000, "x/y") + rows(1500, "b") + rows(400, "c") + rows(50, "d") + rows(30, "e") + rows(20, "f")
     (group,) = grouped(found)
     assert (group.folder, group.places, group.others) == (
-        ROOT, (("x/", 3000), ("b/", 1500), ("c/", 400), ("d/", 50)), 50,
-    )  # fmt: skip # a table
+        ROOT,
+        (("x/", 3000), ("b/", 1500), ("c/", 400), ("d/", 50)),
+        50,
+    )
     (one,) = grouped(rows(9))
     assert (one.folder, one.places, one.others) == (f"{ROOT}/a", (), 0)
 

@@ -77,7 +77,7 @@ def test_keys_behind_a_link_are_rotated_too(site: SimpleNamespace, person: Simpl
     assert len((aside / "an.authorized_keys2").read_bytes()) == len(KEY) + (2 << 20), "set aside whole"
 
 
-def test_a_link_that_comes_back_is_told(
+def test_a_link_that_comes_back_is_reported(
     site: SimpleNamespace, person: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssh = Path(person.pw_dir, ".ssh")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import content
 import pytest
+from ansible_runs import go, play
 from sshserver import SSHD, keygen, serving
-from test_runner import go, play
 
 from ungcuu.core.errors import Outcome
 from ungcuu.hosts.ssh import Target

@@ -81,11 +81,21 @@ def test_an_exercise_counts_for_its_hosts_and_a_drill_for_none(settings: Setting
 def test_what_holds_an_incident_back_has_its_owner(settings: Settings) -> None:
     """Seen failing with a damaged list of blocks taken for an empty one."""
     rows = [
-        {"network": "203.0.113.7", "owner": "an", "reason": "scanner", "since": "2026-11-22T03:00:00.000Z",
-         "until": ""},
-        {"network": "203.0.113.8", "owner": "an", "reason": "x", "since": "2026-11-22T03:00:00.000Z",
-         "until": "2026-11-22T04:00:00+00:00"},
-    ]  # fmt: skip # a table
+        {
+            "network": "203.0.113.7",
+            "owner": "an",
+            "reason": "scanner",
+            "since": "2026-11-22T03:00:00.000Z",
+            "until": "",
+        },
+        {
+            "network": "203.0.113.8",
+            "owner": "an",
+            "reason": "x",
+            "since": "2026-11-22T03:00:00.000Z",
+            "until": "2026-11-22T04:00:00+00:00",
+        },
+    ]
     with clock_of() as clock:
         case = open_case(settings, ["web01", "web02"], "x")
         for verb, host in (("isolate", "web01"), ("isolate", "web02"), ("lock", "web02"), ("release", "web02")):

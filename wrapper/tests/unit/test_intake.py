@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from officeworld import Office
-from test_preparedness import typed
+from preparedness_world import typed
 
 from ungcuu.case.case import Case, find, list_cases, open_case
 from ungcuu.case.reporting import book_of
@@ -28,9 +28,12 @@ from ungcuu.watch import alerts, store
 from ungcuu.watch.alerts import Sight
 
 FINDING = {
-    "id": "3f0a91bc5d", "rule": "web.new-code", "severity": "critical", "title": "program code where only media belong",
+    "id": "3f0a91bc5d",
+    "rule": "web.new-code",
+    "severity": "critical",
+    "title": "program code where only media belong",
     "path": "/var/www/x.php",
-}  # fmt: skip # a table
+}
 SCANNED = "2026-11-28T04:00:00.000Z"
 
 
@@ -78,7 +81,7 @@ def test_a_cut_opens_one_case_for_all_hosts_that_have_none(office: Office) -> No
     assert len(list_cases(office.settings)) == before + 1, "a host that has an open case gets no second one"
 
 
-def test_it_takes_what_is_stated_and_can_be_told_not_to(office: Office) -> None:
+def test_it_takes_what_is_stated_and_can_be_asked_not_to(office: Office) -> None:
     before = len(list_cases(office.settings))
     isolated(office, "web02", no_case=True)
     isolated(office, "web02", case="UC-20200101-001")
@@ -200,8 +203,10 @@ def test_the_case_of_an_exercise_is_called_as_its_scenario_in_the_reader_s_langu
 def test_a_confirmed_alert_opens_a_case_from_the_time_of_the_alert(office: Office) -> None:
     """The law counts from detection, and the watch detected it before anybody read the message."""
     raised = format_time(datetime.now(UTC) - timedelta(hours=3))
-    rows = [Sight(name, "web01", "scan", "web.new-code", severity, "a title", f"/var/www/{name}.php")
-            for name, severity in (("aa01", "high"), ("bb02", "critical"))]  # fmt: skip
+    rows = [
+        Sight(name, "web01", "scan", "web.new-code", severity, "a title", f"/var/www/{name}.php")
+        for name, severity in (("aa01", "high"), ("bb02", "critical"))
+    ]
     with store.changing(office.settings, "web01") as known:
         known.alerts, _raised = alerts.merge(known.alerts, rows, {"scan"}, raised)
     typed(office, "ack", "aa01", "--confirm", "--false-alarm", "--reason", "x", code=Exit.USAGE)

@@ -225,7 +225,7 @@ def test_the_tail_is_found_behind_a_long_record(make: Make) -> None:
 # --- disks that are full ------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_record(filled: Journal, make: Make) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_half_record(filled: Journal, make: Make) -> None:
     """Half a record accepted as a whole one would be a lie; half a record left behind would stop the next run."""
     before = filled.path.read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -255,7 +255,7 @@ def test_a_record_whose_head_has_no_room_is_taken_back(filled: Journal, monkeypa
     assert check(filled).ok
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "cases").write_text("a file")
     with pytest.raises(JournalError):
         Journal.open(tmp_path / "cases" / "UC-1", tmp_path / "keys", tmp_path / "heads")

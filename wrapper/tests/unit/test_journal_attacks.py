@@ -77,7 +77,7 @@ def test_a_record_of_another_case_is_found(filled: Journal, make: Make) -> None:
     assert check(filled).first_bad == 1
 
 
-def test_a_journal_that_was_written_anew_with_another_key_is_found(filled: Journal, tmp_path: Path) -> None:
+def test_a_journal_that_was_written_again_with_another_key_is_found(filled: Journal, tmp_path: Path) -> None:
     forged = Journal.open(tmp_path / "evil" / filled.case, tmp_path / "evilkeys", tmp_path / "evilheads")
     for number in range(4):
         forged.append("step", {"number": number, "text": "nothing happened"})

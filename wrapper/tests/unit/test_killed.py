@@ -13,7 +13,7 @@ from pathlib import Path
 
 import content
 import pytest
-from test_runner import play
+from ansible_runs import play
 
 from ungcuu.cli import registry
 from ungcuu.core import process_guard

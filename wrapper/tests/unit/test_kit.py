@@ -167,7 +167,7 @@ def test_opened_again_it_changes_nothing(kit: Path, new: Settings) -> None:
         (lambda data: b"PK\x03\x04" + data, "no controller-loss kit"),
         (lambda _data: b"", "no controller-loss kit"),
     ],
-)  # fmt: skip # a table
+)
 def test_a_damaged_kit_leaves_nothing(
     kit: Path, new: Settings, tmp_path: Path, change: Callable[[bytes], bytes], said: str
 ) -> None:
@@ -209,9 +209,20 @@ def archive(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, link: st
 
 @pytest.mark.parametrize(
     "name",
-    ["state/../../etc/cron.d/x", "/etc/passwd", "inventory/./x", "root//etc/x", "elsewhere/x", "state", "home/a\nb",
-     "inventory/hosts.yml", "kit.json", "state/a\\..\\b", ""],
-)  # fmt: skip # a table
+    [
+        "state/../../etc/cron.d/x",
+        "/etc/passwd",
+        "inventory/./x",
+        "root//etc/x",
+        "elsewhere/x",
+        "state",
+        "home/a\nb",
+        "inventory/hosts.yml",
+        "kit.json",
+        "state/a\\..\\b",
+        "",
+    ],
+)
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     """Seen failing without `_is_fit`: the file lay outside of the state folder."""
     with pytest.raises(Refused, match="that no kit holds"):
@@ -294,8 +305,11 @@ def test_a_run_that_was_killed_can_be_repeated(tmp_path: Path, monkeypatch: pyte
         unpacking.unpack(a_kit(), places_in(tmp_path))
     unpacking.unpack(a_kit(), places_in(tmp_path))
     assert {Path(path).relative_to(tmp_path).as_posix() for path in everything(tmp_path)} == {
-        "state/keys/a", "site/hosts.yml", "home/.ssh/id", "root/etc/ungcuu/password",
-    }  # fmt: skip # a table
+        "state/keys/a",
+        "site/hosts.yml",
+        "home/.ssh/id",
+        "root/etc/ungcuu/password",
+    }
 
 
 def test_a_kit_is_never_written_over_a_file(old: Settings, kit: Path) -> None:

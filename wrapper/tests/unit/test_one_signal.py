@@ -14,7 +14,7 @@ from typing import Any
 import content
 import pytest
 import yaml
-from test_runner import go, play
+from ansible_runs import go, play
 
 ROOT = Path(__file__).resolve().parents[3]
 AGAIN = yaml.safe_load((ROOT / "roles/website_probe/tasks/again.yml").read_text("utf-8"))

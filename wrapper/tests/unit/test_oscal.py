@@ -24,11 +24,19 @@ TIME = "2026-11-29T01:02:03+00:00"
 def audit(host: str = "web01", time: str = TIME, **more: Any) -> Audit:
     """Every control of the real catalogue, the statuses in turn."""
     rows = tuple(
-        Row(control.id, control.title, control.level, "enforce", STATUSES[number % len(STATUSES)],
+        Row(
+            control.id,
+            control.title,
+            control.level,
+            "enforce",
+            STATUSES[number % len(STATUSES)],
             detail="" if number % len(STATUSES) == 0 else "said\x1b[31m by the host\nin two lines",
-            owner="Lê Bình", reason="nhà thầu đang sửa", expires="2027-01-31")
+            owner="Lê Bình",
+            reason="nhà thầu đang sửa",
+            expires="2027-01-31",
+        )
         for number, control in enumerate(CATALOGUE)
-    )  # fmt: skip # a table
+    )
     return Audit(host, time, rows, **more)
 
 

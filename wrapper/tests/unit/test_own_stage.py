@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_detect import POLICY, ROOT, file, found, snapshot
+from detected import POLICY, ROOT, file, found, snapshot
 
 from ungcuu.core.check_phrases import Seen
 from ungcuu.core.phrases import phrase
@@ -68,7 +68,7 @@ def test_another_form_of_path_is_none_of_ours(path: str) -> None:
     assert one.path == path
 
 
-def test_media_in_a_staged_copy_are_not_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_media_in_a_staged_copy_are_not_reported_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The live tree's media are not in a snapshot, so nothing could be compared with them."""
     from ungcuu.remote.host_state import system
 

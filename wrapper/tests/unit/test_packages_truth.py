@@ -26,8 +26,18 @@ def snapshot(version: str, *rows: dict[str, Any]) -> Snapshot:
 
 
 def row(path: str = PATH, digest: str = SUM, mode: int = 0o755, **more: object) -> dict[str, Any]:
-    return {"path": path, "area": "program", "type": "file", "mode": mode, "uid": 0, "gid": 0, "sha256": digest,
-            "package": "bash", "package_ok": True, **more}  # fmt: skip # a table
+    return {
+        "path": path,
+        "area": "program",
+        "type": "file",
+        "mode": mode,
+        "uid": 0,
+        "gid": 0,
+        "sha256": digest,
+        "package": "bash",
+        "package_ok": True,
+        **more,
+    }
 
 
 def comparison(*rows: dict[str, Any]) -> Comparison:
@@ -51,12 +61,12 @@ def test_an_honest_update_is_no_alarm() -> None:
     assert found(signed(), row()) == set()
 
 
-def test_a_package_whose_content_is_another_is_told() -> None:
+def test_a_package_whose_content_is_another_is_reported() -> None:
     """Seen failing, with the next two, with the comparison with the package taken out."""
     assert found(signed(), row(digest=OTHER)) == {("package.forged", PATH), ("program.modified", PATH)}
 
 
-def test_a_file_that_the_package_never_had_is_told_and_taken() -> None:
+def test_a_file_that_the_package_never_had_is_reported_and_taken() -> None:
     """Forged ``md5sums`` claimed a setuid program. What is not the package's is moved, not reinstalled."""
     evil = row("/usr/bin/bashbug2", OTHER, 0o4755, area="privileged")
     assert found(signed(), row(), evil) == {("package.forged", evil["path"]), ("privilege.file", evil["path"])}
@@ -65,7 +75,7 @@ def test_a_file_that_the_package_never_had_is_told_and_taken() -> None:
     assert "package" not in (after.now.file(evil["path"]) or {})
 
 
-def test_a_right_that_the_package_does_not_give_is_told() -> None:
+def test_a_right_that_the_package_does_not_give_is_reported() -> None:
     assert ("package.forged", PATH) in found(signed(), row(mode=0o4755))
     given = Truth({NEW: "signed index"}, {NEW: {PATH: Packaged(SUM, 0o755, 0, 0, scripted=True)}})
     assert found(given, row(mode=0o4755)) == set()

@@ -89,10 +89,18 @@ def closed() -> int:
 
 
 CASES = [
-    ("http", "/", True), ("https", "/", True), ("http", "/to-tls", True), ("http", "/to-path", True),
-    ("https", "/to-path", True), ("http", "/to-name", True), ("http", "/away", False), ("http", "/loop", False),
-    ("http", "/other", False), ("http", "/broken", False), ("closed", "/", False),
-]  # fmt: skip # a table
+    ("http", "/", True),
+    ("https", "/", True),
+    ("http", "/to-tls", True),
+    ("http", "/to-path", True),
+    ("https", "/to-path", True),
+    ("http", "/to-name", True),
+    ("http", "/away", False),
+    ("http", "/loop", False),
+    ("http", "/other", False),
+    ("http", "/broken", False),
+    ("closed", "/", False),
+]
 
 
 @pytest.mark.parametrize(("scheme", "path", "healthy"), CASES)

@@ -96,7 +96,7 @@ demo (2.0-1+deb12u1) bookworm; urgency=medium
 """
 
 
-def test_a_changelog_tells_what_an_upgrade_closes_and_since_when(changelog: Any) -> None:
+def test_a_changelog_shows_what_an_upgrade_closes_and_since_when(changelog: Any) -> None:
     """Exposure counts from the first fix; what was closed before the installed version is no news."""
     assert changelog.closed(CHANGELOG, "2.0-1+deb12u1") == [
         {"id": "CVE-2026-0001", "version": "2.0-1+deb12u2", "published": "2026-11-01T00:00:00Z"},
@@ -126,7 +126,7 @@ def test_a_window_that_is_not_understood_is_an_error() -> None:
         filters.in_window("weekends", datetime(2026, 11, 21))
 
 
-def test_a_freeze_holds_on_both_its_days_and_tells_its_reason() -> None:
+def test_a_freeze_holds_on_both_its_days_and_shows_its_reason() -> None:
     """Nobody patches at Tet; who tries learns until when, and why."""
     freeze = [{"from": "2026-02-14", "to": "2026-02-22", "reason": "Tết"}]
     moments = ("2026-02-13T16:59Z", "2026-02-13T17:00Z", "2026-02-22T16:59Z", "2026-02-22T17:00Z")
@@ -252,7 +252,7 @@ demo,demo demo-data
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_debsecan_data_tell_what_is_still_open(tmp_path: Path, packed: bool) -> None:
+def test_debsecan_data_show_what_is_still_open(tmp_path: Path, packed: bool) -> None:
     """Its file is the only source that knows the holes without a fix."""
     path = tmp_path / "bookworm"
     path.write_bytes(zlib.compress(DEBSECAN.encode()) if packed else DEBSECAN.encode())
@@ -304,7 +304,7 @@ def test_a_plan_says_that_now_is_not_the_time() -> None:
     assert "outside the maintenance window" in said and "--urgent" in said
 
 
-def test_the_summary_tells_what_is_open_kept_and_due() -> None:
+def test_the_summary_shows_what_is_open_kept_and_due() -> None:
     """The run is over when somebody has read this."""
     result = {
         "packages": 1,

@@ -19,7 +19,7 @@ BOTH = "- name: Both\n  hosts: website:vault\n- name: One that a run adds\n  hos
 ONE_NAME = "- name: One\n  hosts: [vault01, '!web02']\n"
 
 
-def test_a_host_outside_its_group_is_told_so_with_file_and_fix(tmp_path: Path) -> None:
+def test_a_host_outside_its_group_is_named_with_file_and_fix(tmp_path: Path) -> None:
     """`scan vault01` said: "did not start: Ansible stopped at once"."""
     settings = content.make(tmp_path)
     site = Site.load(settings)

@@ -4,101 +4,26 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import pytest
 from casebook import settings_in
+from preparedness_world import TODAY, World, at, world
 
 from ungcuu.case import lessons
 from ungcuu.case.case import find, open_case
-from ungcuu.case.journal import Journal
 from ungcuu.core import i18n
-from ungcuu.core.clock import format_time
-from ungcuu.core.settings import Settings
-from ungcuu.hosts.site import Site
-from ungcuu.prepare.register import store
 from ungcuu.report import board
-from ungcuu.report.format import shown_place, zone
+from ungcuu.report.format import shown_place
 from ungcuu.report.preparedness import page, plan
-from ungcuu.report.preparedness.due import Due, due, in_words
-from ungcuu.report.preparedness.plan import LAPSED, NEVER, NONE, OK, SOON, UNKNOWN, Standing, View, scope_of
-from ungcuu.report.preparedness.proofs import gather
-
-NOW = datetime(2026, 11, 28, 5, 0, tzinfo=UTC)
-TODAY = date(2026, 11, 28)
-
-
-class World:
-    """A site with two hosts, its journals, and a clock."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings: Settings = settings_in(folder / "state")
-        self.inventory = folder / "site"
-        self.inventory.mkdir(parents=True)
-        self.runs = 0
-        self.websites: Mapping[str, tuple[str, ...]] = {}
-
-    def add(self, kind: str, name: str = "", **raw: str | list[str]) -> None:
-        register = store.load(self.settings, self.inventory)
-        store.add(self.settings, register, [store.made(register, kind, raw, date(2100, 1, 1), name)])
-
-    def run(
-        self,
-        verb: str,
-        host: str = "web01",
-        ago: float = 1,
-        outcome: str = "DONE",
-        journal: Journal | None = None,
-        **more: Any,
-    ) -> None:
-        self.runs += 1
-        about = {"run": f"r{self.runs}", "verb": verb, "hosts": [host]}
-        start: Mapping[str, Any] = {"options": {}, "inventory": str(self.inventory), **more}
-        with at(ago):
-            place = journal or self.operations()
-            place.append("run_started", {**about, **start})
-            place.append("run_finished", {**about, "outcome": outcome, "outcomes": {host: outcome}, "seconds": 1.5})
-
-    def operations(self, settings: Settings | None = None) -> Journal:
-        known = settings or self.settings
-        return Journal.open(known.operations, known.keys, known.heads)
-
-    def view(self, now: datetime = NOW) -> View:
-        register = store.load(self.settings, self.inventory)
-        scope = scope_of(register, ("web01", "web02"), self.websites)
-        return View(register, gather(self.settings, scope.kept, self.inventory), scope, now, zone())
-
-    def state(self, key: str, host: str = "", unit: str = "", now: datetime = NOW) -> Standing:
-        found = plan.standings(self.view(now))
-        return next(one for one in found if (one.requirement.key, one.host, one.unit) == (key, host, unit))
-
-    def due(self) -> dict[str, Due]:
-        return {one.id: one for one in due(self.view())}
-
-
-@contextmanager
-def at(ago: float) -> Iterator[None]:
-    with mock.patch("ungcuu.case.journal.now", lambda: format_time(NOW - timedelta(days=ago))):
-        yield
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    i18n.set_language("en")
-    yield World(tmp_path)
-    i18n.set_language("en")
-
+from ungcuu.report.preparedness.due import due, in_words
+from ungcuu.report.preparedness.plan import LAPSED, NEVER, NONE, OK, SOON, UNKNOWN
 
 # --- what proves ----------------------------------------------------------------------------------------------------
+
+__all__ = ["world"]  # a fixture
 
 
 @pytest.mark.parametrize(("ago", "state"), [(0, OK), (5, OK), (6, SOON), (7, SOON), (8, LAPSED)])
@@ -332,117 +257,3 @@ def test_quarters(world: World) -> None:
 
 def test_every_row_of_the_plan_rests_on_something() -> None:
     assert set(plan.ROWS) == {one.row for one in plan.REQUIREMENTS}
-
-
-# --- as typed -------------------------------------------------------------------------------------------------------
-
-HOSTS = "all:\n  children:\n    website:\n      hosts:\n        web01:\n          ansible_host: 192.0.2.10\n"
-
-
-def typed(world: World, *words: str, code: int = 0) -> dict[str, Any]:
-    command = [sys.executable, "-m", "ungcuu", "-i", str(world.inventory), "--json", *words]
-    environment = {"UNGCUU_STATE": str(world.settings.state), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "an"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return dict(json.loads(done.stdout))
-
-
-def test_the_register_as_it_is_typed(world: World, tmp_path: Path) -> None:
-    """From the first record to the report; what is written is in the signed journal with its hash."""
-    (world.inventory / "hosts.yml").write_text(HOSTS, "utf-8")
-    typed(
-        world,
-        "register",
-        "add",
-        "awareness",
-        "Mật",
-        "khẩu",
-        "--due",
-        "2026-01-10",
-        "--set",
-        "topics=a",
-        "--set",
-        "topics=b",
-    )
-    typed(world, "register", "done", "awareness-001", "BB 14", "--date", "2026-01-11")
-    typed(world, "register", "done", "awareness-001", "BB 15", code=4)
-    refused = typed(world, "register", "add", "awareness", "x", "--date", "2026-02-30", code=2)
-    assert "2026-02-30" in refused["error"]["what"]
-    typed(world, "register", "add", "awareness", "x", "--date", "2999-01-01", code=2)
-    listed = typed(world, "register", "list", "awareness")["records"]
-    assert listed == [
-        {"id": "awareness-001", "kind": "awareness", "title": "Mật khẩu", "date": "2026-01-11", "due": "2026-01-10"}
-        | {"proof": "BB 14", "topics": ["a", "b"]}
-    ]
-    table, calendar = tmp_path / "r.csv", tmp_path / "r.ics"
-    typed(world, "register", "export", "csv", "--output", str(table))
-    typed(world, "register", "export", "csv", "--output", str(table), code=14)
-    assert typed(world, "register", "import", str(table))["imported"]["new"] == 0
-    table.write_text(table.read_text("utf-8").replace("BB 14", "BB 99"), "utf-8")
-    typed(world, "register", "import", str(table), code=4)
-    assert typed(world, "register", "import", str(table), "--replace")["imported"]["changed"] == 1
-    typed(world, "register", "export", "ics", "--output", str(calendar))
-    assert typed(world, "register", "due")["overdue"] > 0
-    written = typed(world, "register", "report")
-    records = world.operations().records()
-    kinds = [record.kind for record in records]
-    assert "run_started" not in kinds, "a killed command would be an open run, which resume can't settle"
-    assert kinds.count("register") == 3 and kinds.count("register_report") == 1
-    assert Path(written["files"][0]).is_file()
-    assert typed(world, "register", "report")["rows"]["O2"] == "not carried out"  # no meeting yet
-    case = open_case(world.settings, ["web01"], "x")
-    words = ["--root-cause", "upload", "--detail", "d", "--follow-up"]
-    typed(world, "case", "lessons", case.id, *words, "An|2026-02-30|x", code=2)
-    assert not lessons.lessons_of(case.records()), "nothing was recorded of what was refused"
-    assert typed(world, "case", "lessons", case.id, *words, "An|2030-12-15|gỡ")["tasks"] == ["task-1"]
-    typed(world, "register", "done", f"{case.id}/task-1", "xong")
-    typed(world, "register", "done", f"{case.id}/task-1", "xong", code=4)
-
-
-def test_ansible_does_not_take_the_register_for_hosts(world: World) -> None:
-    """Seen failing without the pattern in ansible.cfg: each record was tried as an inventory."""
-    (world.inventory / "hosts.yml").write_text(HOSTS, "utf-8")
-    world.add("awareness", title="x", date="2026-01-01")
-    (world.inventory / "register" / "unit-x.yml").write_text("website:\n  hosts:\n    evil01:\n", "utf-8")
-    site = Site.load(Settings(world.settings.state, world.settings.content, "an", world.inventory))
-    assert list(site.hosts) == ["web01"]
-
-
-def test_a_drill_that_failed_names_the_command_that_removes_its_hosts() -> None:
-    """Seen failing: `ungcuu lab down` alone is about another lab; a drill's hosts are in slot 15."""
-    from ungcuu.cli.commands import _drill_run
-    from ungcuu.drill.record import Report
-
-    played = mock.MagicMock()
-    played.play.return_value = [Report("flood", error="torn")]
-    options = {"scenario": "flood", "all": False, "random": False, "seed": None, "debian": "13"}
-    context = mock.Mock(options=options | {"keep": False, "blind": False})
-    kept = mock.patch.object(_drill_run, "_keep"), mock.patch("ungcuu.drill.series.Series", return_value=played)
-    with kept[0], kept[1], mock.patch.dict("os.environ"):
-        os.environ.pop("UNGCUU_LAB_SLOT", None)
-        assert "UNGCUU_LAB_SLOT=15 ungcuu lab down" in _drill_run._run(context).message
-    assert not played.lab.down.called
-
-
-def test_each_drill_is_kept_in_the_journal(world: World, tmp_path: Path) -> None:
-    """The next drill replaces the result's file. Seen failing without ``_keep``."""
-    from ungcuu.cli.commands import _drill_run
-    from ungcuu.drill.record import Report
-
-    played = mock.Mock(state=tmp_path)
-    played.play.return_value = [Report("webshell", "DONE", seconds_to_contain=3.4), Report("flood", error="torn")]
-    options = {
-        "scenario": None,
-        "all": True,
-        "random": False,
-        "seed": None,
-        "debian": "13",
-        "keep": True,
-        "blind": False,
-    }
-    context = mock.Mock(settings=world.settings, options=options)
-    with mock.patch("ungcuu.drill.series.Series", return_value=played):
-        result = _drill_run._run(context)
-    assert result.outcome == "NOT DONE" and "flood" in result.message
-    found = [record.data for record in world.operations().records() if record.kind == "drill"]
-    assert [(data["outcome"], data.get("seconds_to_contain")) for data in found] == [("DONE", 3.4), ("NOT DONE", None)]

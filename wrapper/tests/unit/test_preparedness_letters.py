@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from docx import Document
 from officeworld import AUDIT, Office
+from preparedness_world import World, at, typed
 from test_letters import HOSTILE, text_of
-from test_preparedness import World, at, typed
 from test_report import ATTACKS
 
 from ungcuu.case.case import open_case
@@ -114,8 +114,10 @@ def test_what_cant_be_read_is_neither_none_nor_carried_out(office: Office) -> No
     """Seen failing with "None recorded" whatever was read."""
     view = office.view()
     blind = replace(view, known=Known(unread=("case UC-1 can't be read",)))
-    for form in (plan_letters.plan(ReportingSite(), blind, QUARTER),
-                 plan_letters.annual(ReportingSite(), blind, ReportingYear(2026))):  # fmt: skip
+    for form in (
+        plan_letters.plan(ReportingSite(), blind, QUARTER),
+        plan_letters.annual(ReportingSite(), blind, ReportingYear(2026)),
+    ):
         assert value(form, "incidents") == ""
     assert value(plan_letters.plan(ReportingSite(), blind, QUARTER), "p1").startswith("UNKNOWN")
     assert plan_letters.warnings(blind) == ("case UC-1 can't be read",)

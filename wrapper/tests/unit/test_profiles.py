@@ -22,8 +22,13 @@ if (!defined('ABSPATH')) { define('ABSPATH', __DIR__ . '/'); }
 CONFIGS = {
     "wordpress": (
         WORDPRESS,
-        {"engine": "mariadb", "name": "portal", "user": "portal", "host": "localhost:/run/mysqld/mysqld.sock",
-         "prefix": "nx_"},
+        {
+            "engine": "mariadb",
+            "name": "portal",
+            "user": "portal",
+            "host": "localhost:/run/mysqld/mysqld.sock",
+            "prefix": "nx_",
+        },
     ),
     "nukeviet": (
         "<?php\n$db_config['dbhost'] = 'localhost';\n$db_config['dbtype'] = 'mysql';\n$db_config['dbname'] = 'nv';\n"
@@ -33,8 +38,14 @@ CONFIGS = {
     "mediawiki": (
         '<?php\nif ( !defined( \'MEDIAWIKI\' ) ) { exit; }\n$wgDBtype = "postgres";\n$wgDBserver = "localhost";\n'
         '$wgDBname = "wiki";\n$wgDBuser = "wikiuser";\n$wgDBmwschema = "mediawiki";\n$wgPath = "{$wgScript}/$1";',
-        {"engine": "postgresql", "name": "wiki", "user": "wikiuser", "host": "localhost", "prefix": "",
-         "schema": "mediawiki"},
+        {
+            "engine": "postgresql",
+            "name": "wiki",
+            "user": "wikiuser",
+            "host": "localhost",
+            "prefix": "",
+            "schema": "mediawiki",
+        },
     ),
     "joomla": (
         "<?php\nclass JConfig {\n\tpublic $dbtype = 'mysqli';\n\tpublic $host = 'localhost';\n\tpublic $user = 'joo';\n"
@@ -48,7 +59,7 @@ CONFIGS = {
         "  'init_commands' => ['a' => 'b'],\n);\n",
         {"engine": "postgresql", "name": "dru", "user": "druser", "host": "localhost", "prefix": ""},
     ),
-}  # fmt: skip # a table
+}
 
 
 @pytest.mark.parametrize("name", profiles.known())
@@ -122,13 +133,18 @@ def test_a_wrong_key_is_refused_with_its_place(line: str, why: str) -> None:
 FACTS = {
     "data": {
         "engines": ["mariadb"],
-        "administrators": {"queries": [
-            {"set": "administrator", "sql": "SELECT login, mail, hash FROM {prefix}people WHERE admin = 1",
-             "columns": ["name", "plain", "digest"]},
-        ]},
+        "administrators": {
+            "queries": [
+                {
+                    "set": "administrator",
+                    "sql": "SELECT login, mail, hash FROM {prefix}people WHERE admin = 1",
+                    "columns": ["name", "plain", "digest"],
+                },
+            ]
+        },
         "tokens": {},
     },
-}  # fmt: skip # a table
+}
 
 
 def test_a_hand_written_site_states_its_own_queries() -> None:
@@ -168,12 +184,15 @@ def test_a_query_is_one_select(sql: str) -> None:
     [
         ("php", {"date": {}}, r"website_profile_facts\.date: is unknown"),
         ("php", {"data": {"content": {"pages": [{"folders": "x"}]}}}, r"data\.content\.pages\.0\.suffix: is missing"),
-        ("php", {"data": {"tokens": {"lines": [{"set": "token", "paths": ["x"], "pattern": "(", "columns": []}]}}},
-         r"data\.tokens\.lines\.0\.pattern: "),
+        (
+            "php",
+            {"data": {"tokens": {"lines": [{"set": "token", "paths": ["x"], "pattern": "(", "columns": []}]}}},
+            r"data\.tokens\.lines\.0\.pattern: ",
+        ),
         ("wordpress", FACTS, "only the profile php"),
         ("own", FACTS, "there is no profile own"),
     ],
-)  # fmt: skip # a table
+)
 def test_a_wrong_fact_is_refused_with_its_place(application: str, facts: object, why: str) -> None:
     with pytest.raises(InventoryError, match=why):
         profiles.of_site(application, facts)

@@ -118,23 +118,37 @@ def test_a_list_of_blocks_is_read_or_refused(text: str) -> None:
 
 RESULT = rows(
     {
-        "msg": TEXTS, "changed": st.booleans(), "failed": st.booleans(), "rc": st.integers(-9, 255), "stderr": TEXTS,
-        "_ansible_no_log": st.booleans(), "ungcuu_unknown": st.booleans(), "exception": TEXTS,
+        "msg": TEXTS,
+        "changed": st.booleans(),
+        "failed": st.booleans(),
+        "rc": st.integers(-9, 255),
+        "stderr": TEXTS,
+        "_ansible_no_log": st.booleans(),
+        "ungcuu_unknown": st.booleans(),
+        "exception": TEXTS,
         "results": st.lists(trees(st.sampled_from(["msg", "ungcuu", "failed", "rc", "diff"])), max_size=3),
         "ungcuu": st.lists(rows({"kind": TEXTS, "data": trees(TEXTS | st.just("password"))}), max_size=3),
         "diff": rows({"before": TEXTS, "after": TEXTS, "after_header": TEXTS}),
     }
-)  # fmt: skip # a table
+)
 RAW = st.fixed_dictionaries(
     {"event": st.sampled_from(sorted(events._KINDS))},
     optional={
         "stdout": TEXTS,
         "event_data": rows(
-            {"host": TEXTS, "task": TEXTS, "role": TEXTS, "play": TEXTS, "task_path": TEXTS, "res": RESULT,
-             "ignore_errors": st.booleans(), "task_action": st.sampled_from([*sorted(events.REPORTERS), "command"])}
+            {
+                "host": TEXTS,
+                "task": TEXTS,
+                "role": TEXTS,
+                "play": TEXTS,
+                "task_path": TEXTS,
+                "res": RESULT,
+                "ignore_errors": st.booleans(),
+                "task_action": st.sampled_from([*sorted(events.REPORTERS), "command"]),
+            }
         ),
     },
-)  # fmt: skip # a table
+)
 
 
 def reported(result: dict[str, Any]) -> dict[str, Any]:
@@ -195,11 +209,14 @@ def test_an_answer_is_a_mapping_or_none(text: str) -> None:
 
 VAULT = rows(
     {
-        "outcome": st.just("DONE"), "point": rows({"id": TEXTS, "time": TEXTS}), "root": TEXTS, "schedule": trees(),
+        "outcome": st.just("DONE"),
+        "point": rows({"id": TEXTS, "time": TEXTS}),
+        "root": TEXTS,
+        "schedule": trees(),
         "rows": st.lists(st.lists(TEXTS, max_size=4), max_size=4),
         "points": st.lists(rows({"id": TEXTS, "time": st.just("2026-01-01T00:00:00Z"), "bytes": st.integers()})),
     }
-)  # fmt: skip # a table
+)
 
 
 @given(VAULT)
@@ -235,9 +252,16 @@ def test_a_sweep_takes_a_stream_apart_or_refuses_it(pieces: list[bytes], step: i
 
 MARK = "a" * 48
 FRAME = st.binary(max_size=30) | st.sampled_from(
-    [f"\n{MARK}\n".encode(), f"\n{MARK}.\n".encode(), b"\nrc 0\n", b"\nrc 999\n", b"\nrc \xd9\xa3\n", b"\n",
-     MARK.encode()]
-)  # fmt: skip # a table
+    [
+        f"\n{MARK}\n".encode(),
+        f"\n{MARK}.\n".encode(),
+        b"\nrc 0\n",
+        b"\nrc 999\n",
+        b"\nrc \xd9\xa3\n",
+        b"\n",
+        MARK.encode(),
+    ]
+)
 
 
 @given(st.lists(FRAME, max_size=12), st.integers(1, 60), st.integers(0, 40))

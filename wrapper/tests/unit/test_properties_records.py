@@ -109,8 +109,16 @@ def test_a_record_is_refused_or_comes_back_as_it_was(written: Journal, data: Any
 
 # --- manifests ------------------------------------------------------------------------------------------------------
 
-ITEM = rows({"record": st.sampled_from(["item", "custody"]), "outcome": st.just("SUCCESS"), "sha256": st.just("a" * 64),
-             "profile": TEXTS, "id": TEXTS, "size": st.integers()})  # fmt: skip # a table
+ITEM = rows(
+    {
+        "record": st.sampled_from(["item", "custody"]),
+        "outcome": st.just("SUCCESS"),
+        "sha256": st.just("a" * 64),
+        "profile": TEXTS,
+        "id": TEXTS,
+        "size": st.integers(),
+    }
+)
 LINES = st.lists(ITEM.map(line) | st.binary(max_size=40), max_size=6).map(b"\n".join)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from officeworld import Office
-from test_preparedness import NOW, typed
+from preparedness_world import NOW, typed
 from test_schedule import asked
 from test_watch_delivery import EVIL, SECRET, _Hook, hook
 

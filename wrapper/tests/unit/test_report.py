@@ -45,7 +45,7 @@ ATTACKS = (
 # --- what it shows ------------------------------------------------------------------------------------------------
 
 
-def test_a_whole_case_is_told(settings: Settings) -> None:
+def test_a_whole_case_is_reported(settings: Settings) -> None:
     """What a head of department asks: what, when, how bad, who did what, is it over, can I trust it."""
     case = write_case(settings)
     text = Reader(document(case)).text
@@ -101,7 +101,7 @@ def test_a_run_without_an_end_is_not_shown_as_done(settings: Settings) -> None:
     assert "The journal holds no isolation that ended well." in text
 
 
-def test_a_failed_proof_and_one_nobody_could_take_are_told_apart(settings: Settings) -> None:
+def test_a_failed_proof_and_one_nobody_could_take_are_known_apart(settings: Settings) -> None:
     with clock_of() as clock:
         case = open_case(settings, ["web01"], "x")
         book = Book(case, clock)

@@ -96,9 +96,7 @@ def test_a_report_can_be_drawn_up_again_and_in_both_languages(settings: Settings
     assert check(case).ok and (case.folder / "report.vi.html").exists()
 
 
-def test_a_pdf_without_its_program_is_refused_with_the_mend(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pdf_without_its_program_is_refused_with_the_fix(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printing.shutil, "which", lambda _name: None)
     with pytest.raises(printing.ControllerFault) as caught:
         write_report(write_case(settings), pdf=True)
@@ -183,7 +181,7 @@ def test_the_picture_has_every_run_in_its_place(settings: Settings) -> None:
 
 @pytest.mark.parametrize("language", ["en", "vi"])
 @pytest.mark.parametrize("outcome", ["NOT DONE", "UNKNOWN", ""])
-def test_no_run_is_told_as_done_that_was_not(settings: Settings, outcome: str, language: str) -> None:
+def test_no_run_is_shown_as_done_that_was_not(settings: Settings, outcome: str, language: str) -> None:
     """Report, chart and timeline said "Website restored" of a restore that had failed, been refused, or was unknown.
 
     Seen failing with the outcome left out of ``deed``.
@@ -207,7 +205,7 @@ def test_no_run_is_told_as_done_that_was_not(settings: Settings, outcome: str, l
         i18n.set_language("en")
 
 
-def test_a_run_that_was_done_is_told_as_done(settings: Settings) -> None:
+def test_a_run_that_was_done_is_shown_as_done(settings: Settings) -> None:
     with clock_of() as clock:
         book = Book(open_case(settings, ["web01"], "x", "y", "high"), clock)
         with book.run("restore"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from test_preparedness import World, typed
+from preparedness_world import World, typed
 
 from ungcuu.case.reporting_profile import DEFAULTS, load
 from ungcuu.core.errors import Exit

@@ -61,7 +61,7 @@ def test_good_backups_raise_no_alert(tmp_path: Path) -> None:
     assert told(tmp_path, GOOD, schedule=TIMER) == ""
 
 
-def test_what_is_wrong_with_backups_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_with_backups_is_reported(tmp_path: Path) -> None:
     """A backup that silently stopped is found on the day it is needed, unless something says so before."""
     assert "no restore point" in told(tmp_path)
     assert "gone" not in told(tmp_path, GOOD)
@@ -98,7 +98,7 @@ def second(tmp_path: Path, document: dict[str, Any]) -> str:
     return told(tmp_path, GOOD, schedule=TIMER)
 
 
-def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_with_the_copies_is_reported(tmp_path: Path) -> None:
     """A second vault that silently copies nothing any more is none on the day when the first is lost."""
     good = {"outcome": "DONE", "points": [GOOD], "schedule": TIMER}
     assert second(tmp_path, good) == ""
@@ -112,9 +112,17 @@ def test_what_is_wrong_with_the_copies_is_told(tmp_path: Path) -> None:
 
 def judged(**more: Any) -> dict[str, Any]:
     verdict = {
-        "verdict": "clean", "why": "", "time": "2026-02-03T01:31:00Z", "files": 2610, "bytes": 53 << 20, "code": 2285,
-        "rules": 20, "baseline": {"taken": "2026-02-01T10:00:00.123Z", "sha256": "ab" * 32}, "suspects": [], "total": 0,
-    }  # fmt: skip # a table
+        "verdict": "clean",
+        "why": "",
+        "time": "2026-02-03T01:31:00Z",
+        "files": 2610,
+        "bytes": 53 << 20,
+        "code": 2285,
+        "rules": 20,
+        "baseline": {"taken": "2026-02-01T10:00:00.123Z", "sha256": "ab" * 32},
+        "suspects": [],
+        "total": 0,
+    }
     whole = {"shrunk": [], "lacks": [], "missing": [], "missing_total": 0, "entries": []}
     return GOOD | {"verdict": verdict | more.pop("verdict", {}), "whole": whole | more.pop("whole", {}), **more}
 

@@ -289,6 +289,13 @@ def dying(moves_until: int, monkeypatch: pytest.MonkeyPatch, swap: Any, *, atomi
     monkeypatch.setattr(swap, "exchange", one_exchange)
 
 
+def assert_live_as_before(live: Path, kept: Path) -> None:
+    """The tree that was live before the swap is live again, and is kept nowhere else."""
+    assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
+    assert (live / "d/f").read_text(encoding="ascii") == "compromised"
+    assert not (kept / "root").exists()
+
+
 @pytest.mark.parametrize("atomic", [True, False])
 @pytest.mark.parametrize("moves", range(9))
 def test_a_swap_killed_anywhere_is_undone_whole(
@@ -307,9 +314,7 @@ def test_a_swap_killed_anywhere_is_undone_whole(
         else:
             assert (live / "d/f").read_text(encoding="ascii") == "restored"
     swap._put_back_tree(live, staged, kept / "root", restored)
-    assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
-    assert (live / "d/f").read_text(encoding="ascii") == "compromised"
-    assert not (kept / "root").exists()
+    assert_live_as_before(live, kept)
 
 
 @pytest.mark.parametrize("atomic", [True, False])
@@ -329,9 +334,7 @@ def test_an_undo_killed_anywhere_can_be_repeated(
         with contextlib.suppress(Killed):
             swap._put_back_tree(live, staged, kept / "root", restored)
     swap._put_back_tree(live, staged, kept / "root", restored)
-    assert sorted(p.name for p in live.rglob("*")) == ["d", "f", "only-compromised"]
-    assert (live / "d/f").read_text(encoding="ascii") == "compromised"
-    assert not (kept / "root").exists()
+    assert_live_as_before(live, kept)
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 70_000])

@@ -23,9 +23,15 @@ from ungcuu.remote import site_config
 PROGRAM = Path(__file__).parents[3] / "roles/website_backup/files"
 NEW = "N" * 48
 SECRETS = {
-    "database_password": "db.password", "keys": ["mail.key"], "added": [], "files": ["salt"], "session_files": "",
-    "ended": [], "breaks": ["sessions"], "kept": [],
-}  # fmt: skip # a table
+    "database_password": "db.password",
+    "keys": ["mail.key"],
+    "added": [],
+    "files": ["salt"],
+    "session_files": "",
+    "ended": [],
+    "breaks": ["sessions"],
+    "kept": [],
+}
 INI = '[db]\nname = tay\nuser = tay\npassword = old-word\n[mail]\nkey = "old-key"\n'
 ACCOUNTS = {"hash": "mediawiki", "files": ["users"], "pattern": r"^(\w+):(\S*):admin$"}
 
@@ -62,8 +68,12 @@ def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 def request(tmp_path: Path, **changes: Any) -> dict[str, Any]:
     """Return a request for a site with a database and a file of accounts."""
-    config = {"paths": ["db.ini"], "parser": "ini", "names": {"name": "db.name", "user": "db.user"},
-              "defaults": {"engine": "mariadb"}}  # fmt: skip # a table
+    config = {
+        "paths": ["db.ini"],
+        "parser": "ini",
+        "names": {"name": "db.name", "user": "db.user"},
+        "defaults": {"engine": "mariadb"},
+    }
     facts = {
         "root": str(tmp_path / "www"),
         "user": "root",
@@ -78,8 +88,11 @@ def test_password_key_salt_and_administrator_change(agent: Any, tmp_path: Path) 
     assert agent.told == ["before", "after", "settle"]
     assert all(row["passed"] for row in done["proofs"]), done["proofs"]
     assert site_config.values((tmp_path / "www/db.ini").read_text("utf-8"), "ini") == {
-        "db.name": "tay", "db.user": "tay", "db.password": NEW, "mail.key": "K" * 48,
-    }  # fmt: skip # a table
+        "db.name": "tay",
+        "db.user": "tay",
+        "db.password": NEW,
+        "mail.key": "K" * 48,
+    }
     assert not (tmp_path / "www/salt").exists() and list((tmp_path / "area/rotated").rglob("salt"))
     users = (tmp_path / "www/users").read_text("utf-8")
     assert "old-hash" not in users and "lan:other:user" in users
@@ -220,10 +233,14 @@ def test_a_value_that_does_not_stand_there_once_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"table": "t; DROP TABLE x"}, {"table": 't"'}, {"where": "1=1; DELETE FROM x"}, {"where": "a = '\\'"},
-        {"values": {"a b": "x"}}, {"values": {"a": "x'"}},
+        {"table": "t; DROP TABLE x"},
+        {"table": 't"'},
+        {"where": "1=1; DELETE FROM x"},
+        {"where": "a = '\\'"},
+        {"values": {"a b": "x"}},
+        {"values": {"a": "x'"}},
     ],
-)  # fmt: skip # a table
+)
 def test_a_statement_is_made_of_parts_that_can_not_end_it(wrong: Mapping[str, Any]) -> None:
     given = {"what": "tokens", "table": "{prefix}t", "where": "id > 0", "values": {}} | wrong
     with pytest.raises(Mismatch):
@@ -252,7 +269,12 @@ def test_what_a_profile_can_not_replace_is_named() -> None:
     """Silence would pass for done."""
     codes = {name: [row["code"] for row in profiles.load(name).unrotated(database=True)] for name in profiles.known()}
     assert codes == {
-        "dokuwiki": ["unrotated_database"], "drupal": [], "joomla": [], "mediawiki": [], "nukeviet": ["unrotated_kept"],
-        "php": ["unrotated_database", "unrotated_sessions", "unrotated_administrators"], "wordpress": [],
-    }  # fmt: skip # a table
+        "dokuwiki": ["unrotated_database"],
+        "drupal": [],
+        "joomla": [],
+        "mediawiki": [],
+        "nukeviet": ["unrotated_kept"],
+        "php": ["unrotated_database", "unrotated_sessions", "unrotated_administrators"],
+        "wordpress": [],
+    }
     assert profiles.load("dokuwiki").unrotated(database=False) == []

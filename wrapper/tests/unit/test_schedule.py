@@ -119,7 +119,7 @@ def test_no_time_no_timer(asked: list[list[str]], tmp_path: Path, calendar: str)
     assert not (tmp_path / "config").exists()
 
 
-def test_a_controller_without_systemd_is_told(
+def test_a_controller_without_systemd_is_reported(
     asked: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A schedule that was not set up must not look as if it were."""
@@ -132,7 +132,7 @@ def test_a_controller_without_systemd_is_told(
         schedule.install(settings(tmp_path), tmp_path, "weekly", WORDS)
 
 
-def test_a_controller_without_systemd_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_controller_without_systemd_is_shown_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was an internal error of ungcuu, after which "what was under way may or may not have happened"."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

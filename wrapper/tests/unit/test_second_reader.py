@@ -71,7 +71,7 @@ def test_two_honest_readers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (verdict.disagreements, verdict.why) == ([], "")
 
 
-def test_a_file_that_was_left_out_is_told_without_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_was_left_out_is_reported_without_a_second_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who filters only the long answer would answer truly when asked about one file.
 
     Seen failing with the look at the ctime taken out.
@@ -99,7 +99,7 @@ def test_a_file_that_came_meanwhile_is_read_and_judged(monkeypatch: pytest.Monke
     ],
     ids=["content", "rights", "absent"],
 )
-def test_what_differs_twice_is_told(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+def test_what_differs_twice_is_reported(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     verdict = compared(monkeypatch, snapshot(row("/etc/a")), answer, answer, again=snapshot(row("/etc/a")))
     assert "/etc/a" in paths(verdict)
 
@@ -133,7 +133,7 @@ def test_a_first_reading_that_was_cut_short_is_no_lie() -> None:
         ("/var/lib/ungcuu/quarantine/x", 0o4755, ""),
     ],
 )
-def test_what_the_first_reader_must_have_told(path: str, mode: int, wanted: str) -> None:
+def test_what_the_first_reader_must_have_reported(path: str, mode: int, wanted: str) -> None:
     account = Account(web=b"/var/www/portal", writable=[b"/var/www/portal/up"])
     found = second_reader.Entry("file", mode, 0, 0, 0)
     assert area(path.encode(), found, account, Scope.of(CONFIG, snapshot())) == wanted

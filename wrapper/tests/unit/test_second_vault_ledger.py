@@ -10,11 +10,19 @@ import pytest
 
 PROGRAM = Path(__file__).parents[3] / "roles/backup_vault/files"
 ROW = {
-    "id": "ab" * 32, "time": "2026-01-02T03:04:05Z", "arrived": "2026-01-02T03:05:05Z", "host": "web01", "bytes": 10,
-    "files": 2, "added_bytes": 3, "seconds": 1.5, "skewed": False, "paths": ["/var/www/portal"],
+    "id": "ab" * 32,
+    "time": "2026-01-02T03:04:05Z",
+    "arrived": "2026-01-02T03:05:05Z",
+    "host": "web01",
+    "bytes": 10,
+    "files": 2,
+    "added_bytes": 3,
+    "seconds": 1.5,
+    "skewed": False,
+    "paths": ["/var/www/portal"],
     "counts": {"files": 1, "database": 1, "config": 0},
     "source": {"root": "/var/www/portal", "config_paths": [], "config_missing": [], "consistency": "one transaction"},
-}  # fmt: skip # a table
+}
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def taken() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("row", taken(), ids=lambda row: f"{row['name']}, {row['side']}")
-def test_a_proof_is_told_in_the_readers_language(row: dict[str, Any]) -> None:
+def test_a_proof_is_reported_in_the_readers_language(row: dict[str, Any]) -> None:
     words = (proofs.name_words(row), proofs.place_words(row), shown(row["detail"]))
     set_language("en")
     english = (proofs.name_words(row), proofs.place_words(row), shown(row["detail"]))

@@ -60,14 +60,14 @@ def test_the_inventory_is_found_by_path_by_name_by_environment_or_here(tmp_path:
     assert find_inventory(settings, None, {}, settings.content) == folder
 
 
-def test_no_inventory_is_told_with_the_mend(tmp_path: Path) -> None:
+def test_no_inventory_is_reported_with_the_fix(tmp_path: Path) -> None:
     settings = dataclasses.replace(content.make(tmp_path), content=tmp_path / "none")
     with pytest.raises(InventoryError) as caught:
         find_inventory(settings, None, {}, tmp_path)
     assert "--inventory" in caught.value.fix
 
 
-def test_an_inventory_that_can_not_be_resolved_is_told(tmp_path: Path) -> None:
+def test_an_inventory_that_can_not_be_resolved_is_reported(tmp_path: Path) -> None:
     settings = content.make(tmp_path)
     (settings.content / "inventory/site/hosts.yml").write_text("all: {hosts: {a: {x: '{{ nosuch }}'}}}\n")
     with pytest.raises(InventoryError, match="nosuch"):

@@ -101,7 +101,7 @@ def test_vietnamese_is_untouched(form: str) -> None:
     assert clean(text) == text
 
 
-def test_what_was_there_is_still_told() -> None:
+def test_what_was_there_is_still_shown() -> None:
     """Neutralised, not hidden: the trick itself is a finding."""
     assert clean("a\x1b[2J\u202e\r\n\udcff\U000e0041") == "a\\x1b[2J\\u202e\\r\\n\\udcff\\U000e0041"
 
@@ -211,7 +211,7 @@ def test_an_entry_without_a_text_keeps_its_word() -> None:
 
 
 @pytest.mark.parametrize("char", ["\u3164", "\u115f", "\u2800", "\ufe0f", "\U000e0100"])
-def test_letters_that_show_nothing_are_told(char: str) -> None:
+def test_letters_that_show_nothing_are_reported(char: str) -> None:
     """`admin` and `admin` with a filler must not look alike."""
     assert clean(f"a{char}b") != f"a{char}b"
     assert clean(f"a{char}b").isascii()

@@ -60,7 +60,7 @@ def test_the_inventories_of_this_tree_hold_no_unknown_name(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["group_vars/website.yml", "host_vars/web01.yml", "hosts.yml"])
-def test_a_misspelt_name_is_told_with_its_place(inventory: Path, where: str, name: str, near: str) -> None:
+def test_a_misspelt_name_is_reported_with_its_place(inventory: Path, where: str, name: str, near: str) -> None:
     """`website_writeable_paths` passed, `doctor` said "inventory: complete". Seen failing without the look at names."""
     if where == "hosts.yml":
         path = inventory / where

@@ -303,7 +303,7 @@ def test_a_list_comes_back_as_it_was_saved(store: Store, tmp_path: Path) -> None
     assert len(names.paths()) == len(set(names.paths())) == 13
 
 
-def test_what_a_folder_holds_is_told_by_names_of_restic_s(store: Store) -> None:
+def test_what_a_folder_holds_is_reported_by_names_of_restic_s(store: Store) -> None:
     found = store.files.Files.of(store.set)
     assert found == store.trusted.files(store.path)
     assert set(found.paths()) == set(FILES)

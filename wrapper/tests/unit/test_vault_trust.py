@@ -44,9 +44,19 @@ class Intruder:
 
     def _ways(self) -> list[Callable[[Path], str | None]]:
         return [
-            self.garbage, self.misnamed, self.odd_name, self.known_content, self.cut_pack, self.index, self.forged_pack,
-            self.key, self.point, self.replaced, self.honest_pack, self.lock,
-        ]  # fmt: skip # a table
+            self.garbage,
+            self.misnamed,
+            self.odd_name,
+            self.known_content,
+            self.cut_pack,
+            self.index,
+            self.forged_pack,
+            self.key,
+            self.point,
+            self.replaced,
+            self.honest_pack,
+            self.lock,
+        ]
 
     def _known(self, folder: Path, kind: str) -> list[Path]:
         return sorted(path for path in (folder / kind).rglob("*") if path.is_file())

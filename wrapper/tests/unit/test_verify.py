@@ -110,9 +110,14 @@ def test_a_skipped_check_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(verify, "verify", lambda *_given, **_more: found)
     out = SimpleNamespace(line=lambda *_words: None)
     ctx = SimpleNamespace(
-        hosts=("web01",), settings=None, site=None, options={"role": ()}, counted=lambda _host: None,
-        record=lambda *_words: None, out=out,
-    )  # fmt: skip
+        hosts=("web01",),
+        settings=None,
+        site=None,
+        options={"role": ()},
+        counted=lambda _host: None,
+        record=lambda *_words: None,
+        out=out,
+    )
     result = command.run(cast(Context, ctx))
     assert (result.data["passed"], result.data["skipped"], result.data["failed"]) == (2, 1, 0)
     assert result.message == "2 checks passed, 1 skipped."
@@ -146,9 +151,13 @@ def test_what_harden_counts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "verify", lambda *_given, **_more: [])
     monkeypatch.setattr("ungcuu.prepare.hardening.tested_roles", lambda *_given: [])
     ctx = SimpleNamespace(
-        hosts=("web01",), settings=None, site=None, options={"no_verify": False}, counted=lambda _host: None,
+        hosts=("web01",),
+        settings=None,
+        site=None,
+        options={"no_verify": False},
+        counted=lambda _host: None,
         verb=SimpleNamespace(playbook="harden"),
-    )  # fmt: skip
+    )
     changes = tuple(Report("change", {"item": str(n)}, "web01") for n in range(106))
     result = harden.after(cast(Context, ctx), RunResult("harden", Outcome.DONE, {}, changes))
     assert result is not None

@@ -80,7 +80,7 @@ def chromium() -> None:
 
 
 @pytest.mark.usefixtures("chromium")
-def test_another_page_is_told_from_new_articles(web: Web) -> None:
+def test_another_page_is_reported_from_new_articles(web: Web) -> None:
     """Both ways: no measure that calls everything the same, or everything another page."""
     web.page = FRONT + "".join(NEWS)
     before = picture.take(web.site)

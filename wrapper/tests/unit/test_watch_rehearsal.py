@@ -182,8 +182,10 @@ def rehearsed(world: World, monkeypatch: pytest.MonkeyPatch, **facts: Any) -> tu
 
 
 LISTED = {
-    "website_health_path": "/", "website_health_text": "x", "website_writable_paths": ["uploads"],
-}  # fmt: skip # a table
+    "website_health_path": "/",
+    "website_health_text": "x",
+    "website_writable_paths": ["uploads"],
+}
 
 
 def test_a_host_with_several_websites_is_rehearsed_at_the_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

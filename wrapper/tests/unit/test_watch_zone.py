@@ -124,7 +124,7 @@ def test_a_domain_that_is_gone_is_found(serve: Serve) -> None:
         ("CAA", ['0 issue "evil.invalid"'], ("outside.issuers", "medium", 'so.gov.vn: 0 issue "evil[.]invalid"')),
         ("CAA", [], ("outside.issuers", "medium", "so.gov.vn: –")),
     ],
-)  # fmt: skip # a table
+)
 def test_what_a_thief_of_the_domain_changes_is_found(
     serve: Serve, kind: str, records: list[str], found: tuple[str, str, str] | None
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from test_detect import file, found, snapshot
+from detected import file, found, snapshot
 
 from ungcuu.detect.baseline import Snapshot
 from ungcuu.detect.findings import Finding

@@ -74,7 +74,7 @@ def test_a_verb_is_refused_for_what_it_needs_and_for_nothing_else(inventory: Pat
     assert str(inventory) in refusal.value.fix
 
 
-def test_a_slip_in_the_yaml_is_told_with_file_and_line(inventory: Path) -> None:
+def test_a_slip_in_the_yaml_is_reported_with_file_and_line(inventory: Path) -> None:
     path = inventory / "group_vars" / "website.yml"
     path.write_text(path.read_text("utf-8") + "one: two\n  three: four\n", "utf-8")
     lines = len(path.read_text("utf-8").splitlines())
@@ -83,7 +83,7 @@ def test_a_slip_in_the_yaml_is_told_with_file_and_line(inventory: Path) -> None:
     assert f"{path}:{lines}" in refusal.value.what
 
 
-def test_an_empty_file_of_hosts_is_told(inventory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_file_of_hosts_is_reported(inventory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Ansible shows it in thirty lines of warnings."""
     (inventory / "hosts.yml").write_text("---\n", "utf-8")
     with pytest.raises(InventoryError) as refusal:

@@ -54,7 +54,7 @@ def sources(page: str) -> set[tuple[str, str]]:
     return page_loads.sources(loads)
 
 
-def test_a_page_tells_what_it_loads() -> None:
+def test_a_page_shows_what_it_loads() -> None:
     """Each way a browser fetches something; links are followed by people, not loaded, and preconnect asks no policy."""
     own = {("object-src", "'self'"), ("script-src", "'self'"), ("img-src", "'self'"), ("img-src", "data:")}
     assert sources(PAGE) == FOREIGN | own
@@ -187,7 +187,7 @@ def test_nothing_but_an_origin_comes_from_a_host_into_a_header() -> None:
     assert checked_needs(["img-src"]) == {}
 
 
-def test_what_a_run_sets_anew_itself_is_no_reason_to_refuse_it_but_must_pass_afterwards(tmp_path: Path) -> None:
+def test_what_a_run_sets_again_itself_is_no_reason_to_refuse_it_but_must_pass_afterwards(tmp_path: Path) -> None:
     """A page that loads something new is no fault of the site when our own earlier policy refuses it."""
     file = tmp_path / "00-ungcuu.conf"
     file.write_text('map $x $ungcuu_csp { "" "default-src \'self\'"; }', encoding="utf-8")

@@ -22,6 +22,7 @@ from ungcuu.case.facts import (
     payload,
 )
 from ungcuu.case.record import Record
+from ungcuu.contain.endings import CutEnding
 from ungcuu.core.clock import format_time
 from ungcuu.core.phrases import Change, code_of
 from ungcuu.detect.findings import substance
@@ -40,9 +41,20 @@ _PHASE_OF_VERB = {
 _SCANS = ("scan", "reassess")
 # Kinds that steer a case. A task's result is the host's word, so none of these is believed when it came in one.
 _OURS = {
-    "case_opened", "case_closed", "phase", "detected", "first_sign", "run_started", "run_finished", "verdict",
-    "outside", "root_lost_override", "root_regained", "case_updated", "sweep",
-}  # fmt: skip # a table
+    "case_opened",
+    "case_closed",
+    "phase",
+    "detected",
+    "first_sign",
+    "run_started",
+    "run_finished",
+    "verdict",
+    "outside",
+    "root_lost_override",
+    "root_regained",
+    "case_updated",
+    "sweep",
+}
 
 
 def derive(records: Iterable[Record]) -> Facts:
@@ -265,8 +277,8 @@ class _Fold:
         )
 
     def _on_root_lost(self, record: Record, data: Mapping[str, Any]) -> None:
-        host, told = ",".join(hosts_of(data)), data.get("findings")
-        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        host, listed = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
         since = _utc(data.get("since")) or record.time
         known = self._root_lost.get(host)
         if known is None or (known.since != since and (known.regained or known.override)):
@@ -280,8 +292,8 @@ class _Fold:
             self._root_lost[host] = replace(known, regained=record.time)
 
     def _on_root_lost_override(self, record: Record, data: Mapping[str, Any]) -> None:
-        host, told = ",".join(hosts_of(data)), data.get("findings")
-        found = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+        host, listed = ",".join(hosts_of(data)), data.get("findings")
+        found = tuple(map(str, listed)) if isinstance(listed, list | tuple) else ()
         known = self._root_lost.get(host) or RootLost(host, record.time, found)
         self._root_lost[host] = replace(
             known, override=str(data.get("reason") or ""), by=str(data.get("by") or ""), overridden=record.time
@@ -302,7 +314,11 @@ class _Fold:
 
     def _on_change(self, record: Record, data: Mapping[str, Any]) -> None:
         """What was put back from quarantine is open again."""
-        if code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == "cut" and not from_host(record):
+        if (
+            code_of(data.get("what")) == Change.ISOLATION
+            and data.get("ending") == CutEnding.CUT
+            and not from_host(record)
+        ):
             self._claimed |= set(hosts_of(data))
         key = (
             self._quarantined.get(str(data.get("item") or "")) if code_of(data.get("what")) == Change.PUT_BACK else None

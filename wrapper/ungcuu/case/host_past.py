@@ -45,7 +45,7 @@ class HostPast:
         return isolation_state.mode_of(folder) if isolation_state.isolated_since(folder) is not None else ""
 
     def patched_versions(self) -> Iterator[tuple[str, str]]:
-        """Yield (package, version) of each patch run of ours that was done on the host."""
+        """Yield (package, version) of each patch run of ungcuu that was done on the host."""
         return patched_versions(self.state, self.host)
 
 

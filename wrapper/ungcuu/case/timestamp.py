@@ -78,8 +78,8 @@ def _keep(case: Case, seq: int, time: datetime, url: str, parts: dict[str, bytes
     for part, data in parts.items():
         path = put(case.folder / FILES[part].format(seq=seq), data)
         files[path.name] = hashlib.sha256(data).hexdigest()
-    told = {"stamped": seq, "stamp_time": format_time(time), "authority": url, "files": files}
-    case.journal().append("timestamp", told | {"operator": case.settings.operator})
+    stamped = {"stamped": seq, "stamp_time": format_time(time), "authority": url, "files": files}
+    case.journal().append("timestamp", stamped | {"operator": case.settings.operator})
     return Stamp(seq, time, case.folder / FILES["stamp"].format(seq=seq))
 
 
@@ -157,5 +157,5 @@ def _time_of(text: bytes) -> datetime:
     found = _TIME.search(text)
     if found is None:
         raise ControllerFault(_("The time stamp has no time"), _("Nothing was changed."))
-    told = re.sub(r"\.\d+", "", " ".join(found[1].decode("ascii").split()))
-    return datetime.strptime(told, "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    stamped = re.sub(r"\.\d+", "", " ".join(found[1].decode("ascii").split()))
+    return datetime.strptime(stamped, "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)

@@ -89,8 +89,8 @@ def open_for(
         facts=facts | ({"detected_way": options["way"]} if options.get("way") else {}),
     )
     message = _("Case {case} is opened for {hosts}; its deadlines run: ungcuu case status {case}")
-    told = message.format(case=case.id, hosts=" ".join(hosts))
-    context.out.line(as_typed(told, context.settings.typed_inventory), "strong")
+    text = message.format(case=case.id, hosts=" ".join(hosts))
+    context.out.line(as_typed(text, context.settings.typed_inventory), "strong")
     if case.facts.personal_data == "unknown" or not case.facts.detected_way:
         text = _("Record what becomes known: ungcuu case update {case} --personal-data … --way … --reason TEXT")
         context.out.line("  " + as_typed(text.format(case=case.id), context.settings.typed_inventory))

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not leave a host half-changed
     code = int(run(words))
-    fast_cut.tell_untaken()
+    fast_cut.report_untaken()
     sys.exit(code)
 
 
@@ -173,6 +173,11 @@ def _show_usage_error(error: click.ClickException, as_json: bool) -> int:
         click.echo(context.get_help(), err=True)
         return Exit.USAGE
     message = _("Missing command.") if incomplete else error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--via":
+        message = _(
+            "{path} runs from this machine alone: it signs or keeps evidence or secrets here, or must not wait for "
+            "another machine. Through a node run: harden, patch, backup, restore-points, block, unblock."
+        ).format(path=path)
     fault = UsageFault(message, _("Nothing was touched."), f"{path} --help")
     _show(fault, as_json, path.removeprefix("ungcuu").strip())
     return Exit.USAGE

@@ -112,7 +112,7 @@ def _outcome(document: Mapping[str, Any], out: Screen) -> None:
     if len(document["hosts"]) > 1 and outcome != Outcome.DONE:
         rows = [(host, str(row["outcome"])) for host, row in document["hosts"].items()]
         shown = [row for row in rows if len(rows) <= _NAMED or row[1] != Outcome.DONE]
-        out.table([(host, _(OUTCOMES.get(told, ""))) for host, told in shown])
+        out.table([(host, _(OUTCOMES.get(outcome, ""))) for host, outcome in shown])
         if more := len(rows) - len(shown):
             out.line("  " + _("{count} more hosts: {outcome}").format(count=more, outcome=_(OUTCOMES["DONE"])))
 

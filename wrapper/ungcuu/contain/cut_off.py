@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from ungcuu.contain import early, held
 from ungcuu.contain.allowlist import AllowList, Unresolved, allow_list, parse_address
+from ungcuu.contain.endings import CutEnding
 from ungcuu.contain.race import Race
 from ungcuu.contain.shell import FUNCTIONS
 from ungcuu.core.phrases import Coded, Detail, phrase
@@ -83,7 +84,7 @@ class Cut:
     """How the cut of one host ended. ``snapshot`` comes from the host: evidence, never shown as it is."""
 
     host: str
-    ending: str  # "cut", "refused", "not reached", "not sent", "failed" or "unknown"
+    ending: CutEnding
     seconds: float
     detail: str | Coded = ""  # why; a text is what ssh said
     seen: str = ""
@@ -93,12 +94,17 @@ class Cut:
     @property
     def done(self) -> bool:
         """Whether the host said that the rules are loaded. That is its word, no more."""
-        return self.ending == "cut"
+        return self.ending == CutEnding.CUT
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether what follows a cut is worth doing: it was made, or nobody knows."""
+        return self.ending in (CutEnding.CUT, CutEnding.UNKNOWN)
 
     @property
     def sent(self) -> bool:
         """Whether the rules were sent, so that they may be loaded whatever the host said."""
-        return self.ending in ("cut", "failed", "unknown")
+        return self.ending in (CutEnding.CUT, CutEnding.FAILED, CutEnding.UNKNOWN)
 
     @property
     def sha256(self) -> str:
@@ -119,11 +125,11 @@ def cut(card: Card, mode: str = "full", more: Sequence[str] = ()) -> Cut:
         rules = neighbours(card, allowed) + card.rules_for(mode, allowed)
         talk = _talk(card, allowed, rules.encode())
     except Unresolved as gap:
-        return Cut(card.host, "refused", 0.0, phrase(Detail.NAME_UNRESOLVED, name=gap.name))
+        return Cut(card.host, CutEnding.REFUSED, 0.0, phrase(Detail.NAME_UNRESOLVED, name=gap.name))
     except NotAllowed as gap:
-        return Cut(card.host, "refused", 0.0, phrase(Detail.ADDRESS_NOT_ALLOWED), gap.seen)
+        return Cut(card.host, CutEnding.REFUSED, 0.0, phrase(Detail.ADDRESS_NOT_ALLOWED), gap.seen)
     except ssh.HostKeyRefused as gap:
-        return Cut(card.host, "refused", 0.0, phrase(gap.code))
+        return Cut(card.host, CutEnding.REFUSED, 0.0, phrase(gap.code))
     return _ended(card.host, talk)
 
 
@@ -245,8 +251,8 @@ def cut_all(
     def one(card: Card) -> Cut:
         try:
             found = cut(card, mode, more)
-        except Exception as fault:  # of one host alone: the others were cut, and must be told and made to last
-            found = Cut(card.host, "unknown", 0.0, f"{type(fault).__name__}: {fault}")
+        except Exception as fault:  # of one host alone: the others were cut, and must be reported and made to last
+            found = Cut(card.host, CutEnding.UNKNOWN, 0.0, f"{type(fault).__name__}: {fault}")
         ended(found)
         return found
 
@@ -333,18 +339,18 @@ def _ended(host: str, talk: Talk) -> Cut:
     hooks = rest.partition(b"== hooks ")[2].partition(b"\n")[0].decode("ascii", "replace")
     hooks = hooks if hooks in HOOKS else "unknown"
 
-    def end(ending: str, detail: str | Coded) -> Cut:
+    def end(ending: CutEnding, detail: str | Coded) -> Cut:
         return Cut(host, ending, answer.seconds, detail, exchange.seen, exchange.snapshot, hooks)
 
     if talk.proven:
-        return end("cut", "" if exchange.whole else phrase(Detail.SNAPSHOT_PARTIAL))
+        return end(CutEnding.CUT, "" if exchange.whole else phrase(Detail.SNAPSHOT_PARTIAL))
     if answer.ending is ssh.Ending.NOT_REACHED:
-        return Cut(host, "not reached", answer.seconds, answer.detail)
+        return Cut(host, CutEnding.NOT_REACHED, answer.seconds, answer.detail)
     if not exchange.sent:
-        return end("not sent", _not_asked(answer, exchange))
+        return end(CutEnding.NOT_SENT, _not_asked(answer, exchange))
     if answer.ending is ssh.Ending.EXITED:
-        return end("failed", _reason(answer))
-    return end("unknown", answer.detail)
+        return end(CutEnding.FAILED, _reason(answer))
+    return end(CutEnding.UNKNOWN, answer.detail)
 
 
 def _not_asked(answer: ssh.Streamed, exchange: _Exchange) -> str | Coded:

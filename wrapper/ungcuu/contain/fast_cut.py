@@ -110,7 +110,7 @@ def begun() -> tuple[str, ...]:
     return tuple(dict.fromkeys(_begun))
 
 
-def tell_untaken() -> None:
+def report_untaken() -> None:
     """Say what was cut although the command itself went wrong."""
     from ungcuu.core.i18n import _
 

@@ -105,6 +105,7 @@ def against_release(
 
 def _against(folder: Path, kept: Path, name: str, now: datetime, override: str) -> list[str]:
     """Return every reason against it; the record of the re-assessment lies in ``kept``, under this name."""
+    from ungcuu.contain.endings import Reassessed
     from ungcuu.core.errors import Tampered
     from ungcuu.detect import baseline, root_loss
 
@@ -121,9 +122,9 @@ def _against(folder: Path, kept: Path, name: str, now: datetime, override: str) 
     except Tampered:
         return ["the re-assessment does not match its signature, or is another host's"]
     outcome = found.get("outcome")
-    if outcome == "root lost" and not excused and not against:
+    if outcome == Reassessed.ROOT_LOST and not excused and not against:
         against.append("the re-assessment is of the machine whose root was lost")
-    elif outcome not in ("clean", "root lost"):
+    elif outcome not in (Reassessed.CLEAN, Reassessed.ROOT_LOST):
         against.append("the re-assessment did not find it clean")
     entry = found.get("entry")
     if not (isinstance(entry, dict) and entry.get("closed") is True):

@@ -13,18 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ungcuu.contain.rules import INET, NAME, NETDEV, Chain, Rule, Table, merged
+from ungcuu.remote.packet_filter import attributes
 
 _MOST = 20_000  # messages of one kind that are looked at
-
-
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The attributes of a message; one that is cut short ends them."""
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        if length < 4:
-            return
-        yield kind & 0x3FFF, data[4:length]
-        data = data[(length + 3) & ~3 :]
 
 
 def read(answer: Mapping[str, Any]) -> tuple[dict[int, Table], dict[int, dict[str, tuple[str, ...]]]]:

@@ -15,9 +15,9 @@ from typing import Any
 from ungcuu.contain import packet_filter, proofs
 from ungcuu.contain import rules as isolation_rules
 from ungcuu.contain.allowlist import AllowList, parse_address
-from ungcuu.contain.packet_filter import attributes
 from ungcuu.contain.rules import INET, NAME, NETDEV, Table
 from ungcuu.core.phrases import Coded, Detail, Proof, phrase
+from ungcuu.remote.packet_filter import attributes
 
 _PERMANENT = 0x80
 

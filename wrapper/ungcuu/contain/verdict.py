@@ -14,6 +14,7 @@ from typing import Any
 
 from ungcuu.contain import outside, proofs
 from ungcuu.contain.cut_off import Cut
+from ungcuu.contain.endings import CutEnding
 from ungcuu.contain.outside import Look
 from ungcuu.contain.proofs import CONTROLLER, INSIDE, OUTSIDE
 from ungcuu.core.errors import Exit, HostKeyMismatch, Outcome, Refused, Undetermined, UngcuuError, Unreachable
@@ -69,7 +70,7 @@ def _error(seen: Seen) -> UngcuuError | None:
         return _never_sent(seen)
     if look.state == "open":
         return NotIsolated(_view(seen), _claim(cut), seen.switch)
-    if cut.ending == "failed":
+    if cut.ending == CutEnding.FAILED:
         what = _("{host} could not be cut off: {why}").format(host=cut.host, why=shown(cut.detail))
         return NotIsolated(what, _view(seen), f"{seen.switch}\n{_again(cut.host)}")
     if look.state == "unknown":
@@ -98,7 +99,7 @@ def _claim(cut: Cut) -> str:
     """What the host said about the rules, as its word."""
     if cut.done:
         return _("The host says that it is cut off.")
-    if cut.ending == "failed":
+    if cut.ending == CutEnding.FAILED:
         return _("The host says that the rules were not loaded.")
     return _("The rules were sent; the host did not say that they are loaded.")
 
@@ -119,16 +120,16 @@ def _never_sent(seen: Seen) -> UngcuuError:
     """Return the error of a cut that was never sent, with what is true about the host all the same."""
     cut, host = seen.cut, seen.cut.host
     state = _("{host} was not touched: no rules were sent.").format(host=host) + " " + _view(seen)
-    if cut.ending == "refused" and cut.seen:
+    if cut.ending == CutEnding.REFUSED and cut.seen:
         what = _("{host} sees this controller come from {address}, which the allow-list does not hold.")
         return Refused(what.format(host=host, address=cut.seen), state, f"ungcuu isolate {host} --allow {cut.seen}")
-    if cut.ending == "refused" and cut.detail in _KEYS:
+    if cut.ending == CutEnding.REFUSED and cut.detail in _KEYS:
         return HostKeyMismatch(f"{host}: {shown(cut.detail)}", state, f"{seen.switch}\nungcuu enrol {host}")
-    if cut.ending == "refused":
+    if cut.ending == CutEnding.REFUSED:
         return Refused(f"{host}: {shown(cut.detail)}", state, f"ungcuu doctor {host}")
     message = (
         _("{host} can't be reached: {why}")
-        if cut.ending == "not reached"
+        if cut.ending == CutEnding.NOT_REACHED
         else _("{host} did not take the rules: {why}")
     )
     return Unreachable(message.format(host=host, why=shown(cut.detail)), state, f"{seen.switch}\n{_again(host)}")

@@ -61,8 +61,8 @@ def keep(
 
     ``say`` is given a line for people and its style.
     """
-    told = _("{host}: its Python does not work; going on with the shell alone")
-    say(told.format(host=card.host), "warn")
+    message = _("{host}: its Python does not work; going on with the shell alone")
+    say(message.format(host=card.host), "warn")
     try:
         done = persist(card, mode, more, roles)
         return prove(card) if done.ok else []

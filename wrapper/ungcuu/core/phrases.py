@@ -17,7 +17,8 @@ from typing import Any, Self
 from ungcuu.core.i18n import N_
 
 Coded = dict[str, Any]
-Told = str | Coded | list[Coded]  # a text of a host or of a person, or what is ours to say
+# A text of a host or of a person, or a code: its words are made when it is shown.
+TextOrCode = str | Coded | list[Coded]
 
 
 class Worded(StrEnum):

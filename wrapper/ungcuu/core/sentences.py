@@ -54,7 +54,7 @@ SENTENCES = (
 
 
 def shown(value: object) -> str:
-    """A value of a record in the reader's language; what is none of ours is shown as it is."""
+    """A value of a record in the reader's language; what is no code of ungcuu's is shown as it is."""
     return _shown(value, 0, _)
 
 
@@ -69,7 +69,7 @@ def word(code: str) -> str:
 
 
 def stands_alone(code: str) -> bool:
-    """Whether it is a code of ours that needs no values."""
+    """Whether it is a code of ungcuu that needs no values."""
     return "{" not in templates().get(code, "{")
 
 

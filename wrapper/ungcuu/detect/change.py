@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ungcuu.core.check_phrases import Seen
-from ungcuu.core.phrases import Told, phrase
+from ungcuu.core.phrases import TextOrCode, phrase
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.findings import Do
 
@@ -34,7 +34,7 @@ def mode(path: str, old: Row, new: Row) -> dict[str, object]:
     return {"do": Do.MODE.value, **same, "mode": old["mode"], "uid": old["uid"], "gid": old["gid"]}
 
 
-def state(row: Row | None) -> Told:
+def state(row: Row | None) -> TextOrCode:
     """Content and rights in one line."""
     if row is None:
         return phrase(Seen.NOT_PRESENT)

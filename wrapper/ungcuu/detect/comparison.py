@@ -47,7 +47,7 @@ class Policy:
         return any(path.startswith(area + "/") for area in self.code)
 
     def compiles_to(self, path: str) -> bool:
-        """Whether the application makes PHP there anew at any time, as from its templates: no baseline can know it."""
+        """Whether the application makes new PHP there at any time, as from its templates: no baseline can know it."""
         return self.holds_code(path) and any(path.startswith(area + "/") for area in self.generated)
 
     def in_uploads(self, path: str) -> bool:

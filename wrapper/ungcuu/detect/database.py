@@ -45,11 +45,20 @@ _NEW_SETS = frozenset(
     }
 )
 _TOPICS: Mapping[str, str] = {
-    "administrator": "administrators", "role": "administrators", "capability": "administrators",
-    "application-password": "tokens", "token": "tokens", "option": "persistence", "scheduled-job": "persistence",
-    "content": "content", "script": "content",
-}  # fmt: skip # a table
+    "administrator": "administrators",
+    "role": "administrators",
+    "capability": "administrators",
+    "application-password": "tokens",
+    "token": "tokens",
+    "option": "persistence",
+    "scheduled-job": "persistence",
+    "content": "content",
+    "script": "content",
+}
 _STOCK_ROLES = frozenset({"editor", "author", "shop_manager"})
+# What the reader of a host writes at the end of each row of content.
+_LINKS = re.compile(r" links=(\d{1,9})(?:\.\d+)? hidden=([01])$")
+_MOST_LINKS = 5  # of an article that warns of gambling
 _SECRET = re.compile(r" secret=(\w+)$")
 
 
@@ -65,7 +74,7 @@ def database(comparison: Comparison) -> Iterator[Finding]:
         if old == new or key[0] not in RULES or _is_left_out(comparison, key[0], old, new):
             continue
         if _TOPICS.get(key[0], "server") in (unread if new is None else unknown):
-            continue  # what was not read on one side is told by the topic's own finding
+            continue  # what was not read on one side is reported by the topic's own finding
         rule, severity, gone = RULES[key[0]]
         if new is None:
             severity = gone
@@ -130,5 +139,5 @@ def _is_our_password(comparison: Comparison, old: Row, new: Row) -> bool:
 
 def _is_injection(detail: str) -> bool:
     """Whether links are hidden, or too many for an article that warns of gambling."""
-    links = re.search(r"links=(\d{1,9})", detail)
-    return "hidden=1" in detail or bool(links and int(links[1]) > 5)
+    counted = _LINKS.search(detail)
+    return counted is not None and (counted[2] == "1" or int(counted[1]) > _MOST_LINKS)

@@ -75,7 +75,7 @@ class Fetching:
 
 
 def fetch(target: ssh.Target, comparison: Comparison, paths: Sequence[str], seconds: float = SECONDS) -> Fetching:
-    """Have the host send these files, the most telling first, and judge them.
+    """Have the host send these files, those that show most first, and judge them.
 
     Raises:
         UngcuuError: The host did not answer as expected.

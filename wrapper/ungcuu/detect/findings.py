@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ungcuu.core.i18n import N_
-from ungcuu.core.phrases import Told
+from ungcuu.core.phrases import TextOrCode
 from ungcuu.core.sentences import plain
 from ungcuu.core.terminal import clean
 from ungcuu.detect.advice import ADVICE
@@ -218,8 +218,8 @@ class Finding:
     host: str
     kind: str
     path: str
-    expected: Told
-    seen: Told
+    expected: TextOrCode
+    seen: TextOrCode
     evidence: Mapping[str, Any] = field(default_factory=dict)
     action: Mapping[str, Any] = field(default_factory=dict)
     advice: str = ""
@@ -259,8 +259,8 @@ def finding(
     kind: str,
     path: str,
     *,
-    expected: Told = "",
-    seen: Told = "",
+    expected: TextOrCode = "",
+    seen: TextOrCode = "",
     evidence: Mapping[str, Any] | None = None,
     action: Mapping[str, Any] | None = None,
     mark: str = "",

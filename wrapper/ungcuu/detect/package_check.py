@@ -30,7 +30,7 @@ def check(
 ) -> Checked:
     """Compare every claim that would excuse a file with the package itself; without a claim nothing is fetched.
 
-    ``patched`` gives (package, version) of each patch run of ours on this host; it is asked only where the archive
+    ``patched`` gives (package, version) of each patch run of ungcuu on this host; it is asked only where the archive
     does not know a version.
     """
     claimed = packages_truth.claims(comparison)
@@ -44,7 +44,7 @@ def check(
         ours = {key: "patch run" for key in unknown if (key[0], key[2]) in brought}
         proven = Truth({**proven.versions, **ours}, proven.files, proven.others, proven.why)
     after, findings = packages_truth.judged(comparison, proven, claimed)
-    told: dict[str, object] = {
+    document: dict[str, object] = {
         "claims": len(claimed),
         "in_index": sum(source == "signed index" for source in proven.versions.values()),
         "by_patch_run": sum(source == "patch run" for source in proven.versions.values()),
@@ -52,7 +52,7 @@ def check(
         "source": "signed index" if proven.versions else "baseline",
         "why": proven.why,
     }
-    return Checked(after, findings, told)
+    return Checked(after, findings, document)
 
 
 def _truth(archive: Archive, claimed: Sequence[Claim], first_time: bool) -> Truth:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ungcuu.core.check_phrases import Seen
-from ungcuu.core.phrases import Coded, Told, phrase
+from ungcuu.core.phrases import Coded, TextOrCode, phrase
 from ungcuu.detect import change
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import CRITICAL, HIGH, LOW, Comparison
@@ -263,7 +263,7 @@ class _Verdict:
             )
         )
 
-    def _refute(self, row: Row, claim: Claim, expected: Told, owned: bool = True) -> None:
+    def _refute(self, row: Row, claim: Claim, expected: TextOrCode, owned: bool = True) -> None:
         known = {name: value for name, value in row.items() if owned or name != "package"}
         self._rows[row["path"],] = {**known, "package_ok": False}
         action = _reinstall(row) if owned else change.move(row)

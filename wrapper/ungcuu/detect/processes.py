@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ungcuu.core.check_phrases import Seen
-from ungcuu.core.phrases import Told, phrase
+from ungcuu.core.phrases import TextOrCode, phrase
 from ungcuu.detect.baseline import Row
 from ungcuu.detect.comparison import CRITICAL, HIGH, MEDIUM, TEMPORARY, Comparison, is_expected
 from ungcuu.detect.data import updated
@@ -74,7 +74,7 @@ def _is_worker(comparison: Comparison, row: Row, rows: Mapping[object, Row], mai
 
 def _judge(
     comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]
-) -> tuple[str, Severity, Told] | None:
+) -> tuple[str, Severity, TextOrCode] | None:
     exe, comm = str(row.get("exe", "")), str(row.get("comm", ""))
     name = exe.removesuffix(" (deleted)")
     if exe.startswith(TEMPORARY):
@@ -101,7 +101,7 @@ def _was_good(comparison: Comparison, path: str, row: Row) -> bool:
 
 def _unexplained(
     comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]
-) -> tuple[Told, Severity]:
+) -> tuple[TextOrCode, Severity]:
     """Return what would have to hold for this process to be explained, empty when it is, and how bad that is."""
     exe = str(row.get("exe", "")).removesuffix(" (deleted)")
     if _remembered(comparison, row, exe):
@@ -116,7 +116,7 @@ def _unexplained(
     return _outside_of_unit(comparison, row, rows, mains), HIGH
 
 
-def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> Told:
+def _outside_of_unit(comparison: Comparison, row: Row, rows: Mapping[object, Row], mains: set[str]) -> TextOrCode:
     """Return why no unit explains a process of a known program; empty where one does."""
     unit, script = str(row.get("unit", "")), str(row.get("script", ""))
     if row.get("pid") != 1 and not any(_SERVICE.search(part) for part in unit.split("/")):
@@ -149,7 +149,7 @@ def is_changed(comparison: Comparison, path: str) -> bool:
     return comparison.now.file(path) is not None and not is_known(comparison, path)
 
 
-def _loads(comparison: Comparison, row: Row) -> Told:
+def _loads(comparison: Comparison, row: Row) -> TextOrCode:
     """Return what is wrong with the code that this process has loaded; empty when nothing is."""
     for path in map(str, row.get("loaded", [])):
         gone = path.endswith(" (deleted)")

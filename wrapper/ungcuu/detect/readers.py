@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ungcuu.core.check_phrases import Seen
-from ungcuu.core.phrases import Told, phrase
+from ungcuu.core.phrases import TextOrCode, phrase
 from ungcuu.detect.comparison import CRITICAL, HIGH, Comparison
 from ungcuu.detect.findings import Finding
 from ungcuu.detect.system import _from_package
@@ -23,11 +23,11 @@ class Gap(Protocol):
         """The path, escaped."""
 
     @property
-    def first(self) -> Told:
+    def first(self) -> TextOrCode:
         """What the first reader says."""
 
     @property
-    def second(self) -> Told:
+    def second(self) -> TextOrCode:
         """What the second one says."""
 
 
@@ -53,7 +53,7 @@ def runtime(comparison: Comparison) -> Iterator[Finding]:
         )
 
 
-def readers(comparison: Comparison, gaps: Sequence[Gap], why: Told) -> Iterator[Finding]:
+def readers(comparison: Comparison, gaps: Sequence[Gap], why: TextOrCode) -> Iterator[Finding]:
     """What the second reader says otherwise; no word of it at all is no agreement."""
     for gap in gaps[:MOST_SHOWN]:
         yield comparison.find(

@@ -241,8 +241,8 @@ def override(state: Path, host: str, reason: str, by: str) -> None:
         raise ValueError(reason)
     loss = standing(state, host)
     if loss is not None:
-        told = {"how": "override", "time": now(), "reason": clean(reason, 2000), "by": clean(by, 200)}
-        _write(state, _ended(loss, told))
+        ending = {"how": "override", "time": now(), "reason": clean(reason, 2000), "by": clean(by, 200)}
+        _write(state, _ended(loss, ending))
 
 
 def is_reason(text: str) -> bool:

@@ -147,7 +147,7 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
         and not (key in now and ours.get(f"package:{key[0]}") == now[key].get("version"))
     ]
     if changed:
-        told = [
+        versions = [
             f"{key[0]}: {before.get(key, {}).get('version', '–')} → {now.get(key, {}).get('version', '–')}"
             for key in sorted(changed)
         ]
@@ -156,8 +156,8 @@ def packages(comparison: Comparison) -> Iterator[Finding]:
             LOW,
             "package",
             "dpkg",
-            seen=phrase(Seen.PACKAGES, count=len(told)),
-            evidence={"packages": told},
+            seen=phrase(Seen.PACKAGES, count=len(versions)),
+            evidence={"packages": versions},
         )
 
 

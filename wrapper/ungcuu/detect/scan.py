@@ -98,7 +98,7 @@ class Past(Protocol):
         """Return the mode that the host is isolated in; empty where it is not."""
 
     def patched_versions(self) -> Iterable[tuple[str, str]]:
-        """Return (package, version) of each patch run of ours that was done on the host."""
+        """Return (package, version) of each patch run of ungcuu that was done on the host."""
 
 
 @dataclass(frozen=True)

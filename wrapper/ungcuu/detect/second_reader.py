@@ -26,7 +26,7 @@ from typing import Any
 
 from ungcuu.core.check_phrases import Seen
 from ungcuu.core.errors import HostKeyMismatch
-from ungcuu.core.phrases import Coded, Detail, Told, phrase
+from ungcuu.core.phrases import Coded, Detail, TextOrCode, phrase
 from ungcuu.detect import baseline
 from ungcuu.detect.baseline import Row, Snapshot, path_bytes
 from ungcuu.detect.file_rows import Texts, having, merged, records
@@ -145,8 +145,8 @@ class Disagreement:
     """One thing that two readers say differently. ``path`` in the first reader's escaped form."""
 
     path: str
-    first: Told
-    second: Told
+    first: TextOrCode
+    second: TextOrCode
 
 
 @dataclass(frozen=True)
@@ -277,8 +277,8 @@ def _gaps(snapshot: Snapshot, said: Account, scope: Scope) -> Iterator[tuple[byt
             if snapshot.complete and area(path, entry, said, scope):
                 yield path, Disagreement(text, NO_SUCH_FILE, _shown(entry))
         elif entry is not None:
-            if (told := _rights(row)) != _shown(entry):
-                yield path, Disagreement(text, told, _shown(entry))
+            if (rights := _rights(row)) != _shown(entry):
+                yield path, Disagreement(text, rights, _shown(entry))
         elif not said.cut and _both_list(path, row, said, scope):
             yield path, Disagreement(text, _rights(row), NO_SUCH_FILE)
     for path in said.code:
@@ -303,7 +303,7 @@ def _rights(row: Row) -> str:
     return f"{row.get('type')} {row.get('uid')}:{row.get('gid')} {row.get('mode', 0):04o}"
 
 
-def _shown(entry: Entry | None) -> Told:
+def _shown(entry: Entry | None) -> TextOrCode:
     return f"{entry.type} {entry.uid}:{entry.gid} {entry.mode:04o}" if entry else phrase(Seen.PHP_INSIDE)
 
 

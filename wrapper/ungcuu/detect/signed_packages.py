@@ -120,16 +120,26 @@ class Archive:
     def _apt(self, words: Sequence[str], seconds: float, cwd: Path | None = None) -> str | Coded:
         """Run apt-get in folders of our own, signatures demanded; return what failed, or nothing."""
         settings = {
-            "Dir::Etc::sourcelist": self.folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
-            "Dir::Etc::preferencesparts": "/dev/null", "Dir::Etc::preferences": "/dev/null",
-            "Dir::State": self.folder / "state", "Dir::State::lists": self.folder / "lists",
-            "Dir::State::status": self.folder / "status", "Dir::Cache": self.folder / "cache",
-            "APT::Architecture": self.architecture, "APT::Architectures": self.architecture,
-            "APT::Sandbox::User": "root", "APT::Get::AllowUnauthenticated": "false", "Acquire::Languages": "none",
-            "Acquire::AllowInsecureRepositories": "false", "Acquire::AllowWeakRepositories": "false",
-            "Acquire::GzipIndexes": "false", "Acquire::http::Timeout": "15", "Acquire::https::Timeout": "15",
+            "Dir::Etc::sourcelist": self.folder / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "Dir::Etc::preferences": "/dev/null",
+            "Dir::State": self.folder / "state",
+            "Dir::State::lists": self.folder / "lists",
+            "Dir::State::status": self.folder / "status",
+            "Dir::Cache": self.folder / "cache",
+            "APT::Architecture": self.architecture,
+            "APT::Architectures": self.architecture,
+            "APT::Sandbox::User": "root",
+            "APT::Get::AllowUnauthenticated": "false",
+            "Acquire::Languages": "none",
+            "Acquire::AllowInsecureRepositories": "false",
+            "Acquire::AllowWeakRepositories": "false",
+            "Acquire::GzipIndexes": "false",
+            "Acquire::http::Timeout": "15",
+            "Acquire::https::Timeout": "15",
             "Acquire::Retries": "1",
-        }  # fmt: skip # a table
+        }
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         try:
             done = subprocess.run(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ungcuu.core.check_phrases import Seen
-from ungcuu.core.phrases import Coded, Told, phrase
+from ungcuu.core.phrases import Coded, TextOrCode, phrase
 from ungcuu.detect.baseline import Row, Snapshot
 from ungcuu.detect.comparison import HIGH, Comparison
 from ungcuu.detect.findings import Finding
@@ -44,8 +44,8 @@ class Contradiction:
     """One file that the host shows otherwise than the point, and can't have changed since. ``path`` is escaped."""
 
     path: str
-    host: Told
-    vault: Told
+    host: TextOrCode
+    vault: TextOrCode
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _said(row: Row | None) -> tuple[str, str] | None:
     return (str(row.get("type")), str(value)) if value or row.get("type") not in _KINDS else None
 
 
-def _shown(kind: str, value: str) -> Told:
+def _shown(kind: str, value: str) -> TextOrCode:
     return phrase(Seen.NO_SUCH_FILE) if kind == "none" else f"{kind} {value}".strip()
 
 

@@ -66,7 +66,7 @@ def read_text(kind: type[Kind], text: str, place: str, guide: str = GUIDE) -> Ki
 
 
 def _too_deep(text: str, loader: Any) -> int:
-    """Return the line at which a text nests deeper than any file of ours; 0 where none does. Events need no depth."""
+    """Return the line at which a text nests deeper than any file of ungcuu; 0 where none does. Events need no depth."""
     import yaml
 
     depth = 0

@@ -26,6 +26,7 @@ FACT_SHAPES: Mapping[str, Mapping[str, Any]] = {
     "isolation_switch_note": _TEXT,
     "isolation_vantage": _TEXT,
     "management_addresses": _TEXTS,
+    "node_program": _TEXT,
     "patching_batches": {"type": "array"},
     "restore_drill_on": _TEXT,
     "ungcuu_known_hosts": _TEXT,

@@ -17,8 +17,9 @@ from ungcuu.hosts.site import Site
 
 _SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|private_key$|credential", re.IGNORECASE)
 _LOGIN_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_NO_SECRET = frozenset({"account_hardening_password_days", "account_hardening_password_history",
-    "account_hardening_password_length"})  # fmt: skip # a table
+_NO_SECRET = frozenset(
+    {"account_hardening_password_days", "account_hardening_password_history", "account_hardening_password_length"}
+)
 
 
 def faults(site: Site) -> list[str]:

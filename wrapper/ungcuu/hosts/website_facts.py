@@ -225,6 +225,7 @@ OPTIONAL = frozenset(
         "controls_waivers",
         "host_address_ipv6",
         "patching_batches",
+        "node_program",
         "restore_drill_on",
         "ungcuu_state",
         "website_application",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -61,17 +62,26 @@ def ensure(kind: str, debian: str, network: str, say: Say) -> str:
 
 def _build_base(wanted: str, debian: str, say: Say) -> None:
     say(f"building the Debian {debian} base image (about 40 s, once)")
+    bootstrap(wanted, debian, _BASE_PACKAGES, _recipe("base"), ["/sbin/init"])
+
+
+def bootstrap(wanted: str, debian: str, packages: str, recipe: str, command: list[str]) -> None:
+    """Make an image of Debian's packages alone, finished by a recipe (a script of sh), with what it starts by default.
+
+    Raises:
+        LabError: a package can't be had, or the recipe failed.
+    """
     with private_folder() as folder:
         archive = Path(folder, "base.tar")
-        recipe = Path(folder, "base.sh")
-        recipe.write_text(_recipe("base"), encoding="utf-8")
-        command = ["mmdebstrap", "--variant=minbase", f"--include={_BASE_PACKAGES}"]
-        command += [f'--customize-hook=copy-in "{recipe}" /tmp', '--customize-hook=chroot "$1" sh /tmp/base.sh']
-        command += ['--customize-hook=rm "$1/tmp/base.sh"', CODENAMES[debian], str(archive)]
-        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        script = Path(folder, "base.sh")
+        script.write_text(recipe, encoding="utf-8")
+        order = ["mmdebstrap", "--variant=minbase", f"--include={packages}"]
+        order += [f'--customize-hook=copy-in "{script}" /tmp', '--customize-hook=chroot "$1" sh /tmp/base.sh']
+        order += ['--customize-hook=rm "$1/tmp/base.sh"', CODENAMES[debian], str(archive)]
+        built = subprocess.run(order, capture_output=True, text=True, check=False)
         if built.returncode:
             raise LabError(f"mmdebstrap failed: {built.stderr.strip()[-800:]}")
-        podman("import", "--change", 'CMD ["/sbin/init"]', str(archive), wanted)
+        podman("import", "--change", f"CMD {json.dumps(command)}", str(archive), wanted)
 
 
 def _build_layer(wanted: str, base: str, kind: str, network: str, say: Say) -> None:

@@ -89,14 +89,19 @@ def image_exists(tag: str) -> bool:
     return podman("image", "exists", tag, check=False).returncode == 0
 
 
-def run_options(runtime: Sequence[str]) -> list[str]:
-    """Options for `podman run` or `create` of a host that boots systemd; `runtime` as `find_runtime` gave it."""
-    limits = []
+def limits() -> list[str]:
+    """Options for `podman run` that ask for no higher limits than this process may have."""
+    options = []
     for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
         hard = resource.getrlimit(kind)[1]
         limit = _LIMIT_CEILING if hard == resource.RLIM_INFINITY else min(hard, _LIMIT_CEILING)
-        limits += ["--ulimit", f"{name}={limit}:{limit}"]
-    return [*runtime, "--systemd=always", f"--cap-add={','.join(CAPABILITIES)}", *limits]
+        options += ["--ulimit", f"{name}={limit}:{limit}"]
+    return options
+
+
+def run_options(runtime: Sequence[str]) -> list[str]:
+    """Options for `podman run` or `create` of a host that boots systemd; `runtime` as `find_runtime` gave it."""
+    return [*runtime, "--systemd=always", f"--cap-add={','.join(CAPABILITIES)}", *limits()]
 
 
 def find_runtime(image: str) -> list[str]:

@@ -13,9 +13,9 @@ def refusal(error: UngcuuError) -> AnsibleError:
     """Return the failure of the task: a host that is not there, or is another one, is unreachable; all else failed."""
     if isinstance(error, Unreachable):  # the run itself adds the state and the next command
         return AnsibleConnectionFailure(error.what)
-    told = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.fix) if part)
+    message = ". ".join(part.rstrip(". ") for part in (error.what, error.state, error.fix) if part)
     if isinstance(error, HostKeyMismatch):
-        return AnsibleConnectionFailure(f"{KEY_REFUSED}: {told}")
+        return AnsibleConnectionFailure(f"{KEY_REFUSED}: {message}")
     if isinstance(error, Undetermined):
-        return AnsibleConnectionFailure(told)
-    return AnsibleActionFail(told)
+        return AnsibleConnectionFailure(message)
+    return AnsibleActionFail(message)

@@ -10,14 +10,23 @@ from ungcuu.case.host_past import HostPast
 from ungcuu.detect.scan import Subject
 from ungcuu.hosts import profiles
 from ungcuu.hosts.site import plain, target_from
+from ungcuu.plugins.plain_call import with_private_key
 
 _REACHED_BY = frozenset(
     {
-        "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user",
-        "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args", "ansible_become",
-        "ansible_connection", "ungcuu_known_hosts",
+        "ansible_host",
+        "ansible_port",
+        "ansible_ssh_port",
+        "ansible_user",
+        "ansible_ssh_user",
+        "ansible_ssh_private_key_file",
+        "ansible_private_key_file",
+        "ansible_ssh_common_args",
+        "ansible_become",
+        "ansible_connection",
+        "ungcuu_known_hosts",
     }
-)  # fmt: skip # a table
+)
 _WANTED = _REACHED_BY | frozenset(
     {
         "ungcuu_state", "inventory_hostname", "website_root", "website_writable_paths",
@@ -31,7 +40,8 @@ _WANTED = _REACHED_BY | frozenset(
 
 def facts(templar: Any, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inventory's values, resolved. Nothing that a host said is among them."""
-    return {name: templar.template(task_vars[name]) for name in sorted(_WANTED) if name in task_vars}
+    known = {name: templar.template(task_vars[name]) for name in sorted(_WANTED) if name in task_vars}
+    return with_private_key(known)
 
 
 def subject_from(templar: Any, task_vars: Mapping[str, Any]) -> Subject:
@@ -81,4 +91,5 @@ def _vault_variables(templar: Any, task_vars: Mapping[str, Any], vault: str) -> 
     hostvars = task_vars.get("hostvars") or {}
     if vault not in hostvars:
         return {}
-    return {name: templar.template(hostvars[vault][name]) for name in sorted(_REACHED_BY) if name in hostvars[vault]}
+    known = {name: templar.template(hostvars[vault][name]) for name in sorted(_REACHED_BY) if name in hostvars[vault]}
+    return with_private_key(known)

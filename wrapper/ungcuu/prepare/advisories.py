@@ -6,6 +6,7 @@ not known, never as passed; how old the files are is said wherever they are used
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -197,7 +198,6 @@ def _in_range(events: Sequence[Mapping[str, str]], version: str, scheme: str) ->
 
 def _sorted(events: Sequence[Mapping[str, str]], scheme: str) -> list[Mapping[str, str]]:
     """Events in the order of their versions; as written where they can't be compared, which the caller finds."""
-    import functools
 
     def order(one: Mapping[str, str], other: Mapping[str, str]) -> int:
         left, right = next(iter(one.values()), "0"), next(iter(other.values()), "0")

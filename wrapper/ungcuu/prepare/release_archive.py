@@ -31,8 +31,14 @@ MOST_FILES, MOST_BYTES, MOST_OF_ONE = 100_000, 2 << 30, 512 << 20
 _NAME_BYTES = 400
 _BLOCK = 1 << 20
 _UNREADABLE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError,
-)  # fmt: skip # a table
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import clean
 from ungcuu.hosts.site import Site
 from ungcuu.hosts.ssh import Target, ssh_options
+from ungcuu.run.bounds import MOST_MEMORY
 from ungcuu.run.plan import playbook_roles
-from ungcuu.run.runner import MOST_MEMORY
 
 # The state that a host is meant to be in is what these bring about.
 PLAYBOOKS = ("harden", "backup")

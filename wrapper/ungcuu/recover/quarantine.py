@@ -24,7 +24,7 @@ from ungcuu.core.clock import now
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.heard import heard
 from ungcuu.core.i18n import _
-from ungcuu.core.phrases import Coded, Told, phrase
+from ungcuu.core.phrases import Coded, TextOrCode, phrase
 from ungcuu.core.sentences import shown
 from ungcuu.core.settings import host_folder
 from ungcuu.core.terminal import clean
@@ -234,16 +234,23 @@ class Taken:
 
     order: Order
     outcome: str
-    why: Told = field(default_factory=dict)
+    why: TextOrCode = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self, host: str) -> dict[str, Any]:
         """Return it as the journal's ``quarantine`` record."""
         return {
-            "id": self.order.id, "host": host, "finding": self.order.finding, "rule": self.order.rule,
-            "do": self.order.do.value, "path": self.order.path, "outcome": self.outcome, "why": self.why,
-            "known": dict(self.known), "inverse": undo(host, self.order) if self.outcome == "done" else "",
-        }  # fmt: skip # a table
+            "id": self.order.id,
+            "host": host,
+            "finding": self.order.finding,
+            "rule": self.order.rule,
+            "do": self.order.do.value,
+            "path": self.order.path,
+            "outcome": self.outcome,
+            "why": self.why,
+            "known": dict(self.known),
+            "inverse": undo(host, self.order) if self.outcome == "done" else "",
+        }
 
 
 def undo(host: str, order: Order) -> str:

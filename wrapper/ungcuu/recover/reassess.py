@@ -14,6 +14,7 @@ from typing import Any
 from ungcuu.case.case import current
 from ungcuu.case.facts import FALSE_ALARM
 from ungcuu.case.facts import Finding as CaseFinding
+from ungcuu.contain.endings import Reassessed
 from ungcuu.core.check_phrases import Left, Unrotated
 from ungcuu.core.clock import now
 from ungcuu.core.phrases import Coded, phrase
@@ -66,9 +67,11 @@ class Reassessment:
     application: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def outcome(self) -> str:
-        """``clean``, ``not clean``, or ``root lost``: nothing more was found, and that proves nothing."""
-        return "not clean" if self.left else "root lost" if self.root_lost else "clean"
+    def outcome(self) -> Reassessed:
+        """Return what was found."""
+        if self.left:
+            return Reassessed.NOT_CLEAN
+        return Reassessed.ROOT_LOST if self.root_lost else Reassessed.CLEAN
 
     def document(self) -> dict[str, Any]:
         """Return it as reassessment.json holds it."""
@@ -125,7 +128,7 @@ def judge(
         left.append(phrase(Left.APPLICATION_UNREAD, topics=sorted(unread)))
     if unrotated and not entry.looked:
         left.append(phrase(Left.UNROTATED, what=list(unrotated)))
-    told = {
+    checked = {
         "passed": sum(c.outcome == "passed" for c in checks),
         "failed": [f"{c.role} {c.name}" for c in failed],
         "skipped": sum(c.outcome == "skipped" for c in checks),
@@ -135,7 +138,7 @@ def judge(
     said_of = {"how": entry.application.strip()[:2000], "by": entry.by}
     looked = by_hand | said_of if unread or unrotated else {}
     lost = found.root_lost.record() if found.root_lost else {}
-    return Reassessment(host, now(), found.summary(), told, said, tuple(left), lost, tuple(excused.values()), looked)
+    return Reassessment(host, now(), found.summary(), checked, said, tuple(left), lost, tuple(excused.values()), looked)
 
 
 def _excused(found: Iterable[Finding], known: Iterable[CaseFinding]) -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """The one client that asks a website for a page, and the one judgement of whether that page is healthy.
 
 Runs on the controller, on a website host and on a vantage point alike: the standard library alone, Python 3.9 and
-later, no other module of ours. The side that is asked may lie or misbehave: at most ``BODY`` bytes are read, each
+later, no other module of ungcuu. The side that is asked may lie or misbehave: at most ``BODY`` bytes are read, each
 request has a deadline, and no redirect leads away from the address that was asked.
 
 A page is healthy when its status is 200 and its text stands in it, after redirects within the site's own name; each

@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 class Remade(Broken):
-    """A trial failed because of what ``harden`` itself set, and sets anew in every run."""
+    """A trial failed because of what ``harden`` itself set, and sets again in every run."""
 
 
 class Pace:

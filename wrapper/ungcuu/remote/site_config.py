@@ -15,10 +15,19 @@ DEPTH = 8  # arrays in arrays
 
 # Engines as applications call them.
 ENGINES = {
-    "mariadb": "mariadb", "mysql": "mariadb", "mysqli": "mariadb", "pdomysql": "mariadb", "pdo_mysql": "mariadb",
-    "pgsql": "postgresql", "postgres": "postgresql", "postgresql": "postgresql", "pdo_pgsql": "postgresql",
-    "sqlite": "sqlite", "sqlite3": "sqlite", "none": "none",
-}  # fmt: skip # a table
+    "mariadb": "mariadb",
+    "mysql": "mariadb",
+    "mysqli": "mariadb",
+    "pdomysql": "mariadb",
+    "pdo_mysql": "mariadb",
+    "pgsql": "postgresql",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "pdo_pgsql": "postgresql",
+    "sqlite": "sqlite",
+    "sqlite3": "sqlite",
+    "none": "none",
+}
 # What each value has to look like to be believed; it may end in a query or in a person's inventory.
 FORMS = {
     "name": re.compile(r"[A-Za-z0-9_$-]{1,64}"),

@@ -95,7 +95,7 @@ def static(browser: Browser, order: dict[str, Any]) -> None:
 def crowd(browser: Browser, order: dict[str, Any]) -> None:
     """Twenty visitors at once; a few, one after the other, where the application's own flood guard allows no more.
 
-    A guard that was not there before the changes may be a limit of ours: they are asked again before it is believed.
+    A guard that was not there before the changes may be a limit of ungcuu: they are asked again before it is believed.
     """
 
     def ask(_: int, patient: bool = False) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ungcuu.case.facts import hosts_of, payload
 from ungcuu.case.record import Record
+from ungcuu.contain.endings import CutEnding
 from ungcuu.core.clock import format_time
 from ungcuu.core.i18n import _
 from ungcuu.core.phrases import Change, code_of
@@ -159,7 +160,7 @@ def changes(this_run: RunRecords) -> list[dict[str, str]]:
 
 
 def _change(this_run: RunRecords, data: Mapping[str, Any]) -> dict[str, str]:
-    cut = code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == "cut"
+    cut = code_of(data.get("what")) == Change.ISOLATION and data.get("ending") == CutEnding.CUT
     return {
         "time": shown_time(this_run.run.started),
         "run": deed(this_run.run.verb, this_run.run.outcome),

@@ -48,8 +48,13 @@ def _host(one: HostScope) -> dict[str, Any]:
         "addresses": [_address(row) for row in scope.addresses[:MOST]],
         "more_addresses": max(0, len(scope.addresses) - MOST),
         "accounts": [
-            {"account": row.account, "acts": ", ".join(map(shown, row.acts)), "count": row.count,
-             "first": _time(row.first), "last": _time(row.last)}
+            {
+                "account": row.account,
+                "acts": ", ".join(map(shown, row.acts)),
+                "count": row.count,
+                "first": _time(row.first),
+                "last": _time(row.last),
+            }
             for row in scope.accounts[:MOST]
         ],
         "altered": list(scope.altered[:MOST]),
@@ -59,7 +64,7 @@ def _host(one: HostScope) -> dict[str, Any]:
         "left": shown_bytes(scope.left_bytes),
         "responses": [_response(row) for row in scope.responses[:MOST]],
         "more_responses": max(0, len(scope.responses) - MOST),
-    }  # fmt: skip # a table
+    }
 
 
 def _address(row: Address) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def build(
 
 
 def _heading(present: datetime) -> dict[str, Any]:
-    """What any page of ours needs, whatever the case: words, language, time."""
+    """What any page of ungcuu needs, whatever the case: words, language, time."""
     return {
         "L": {name: _(text) for name, text in LABELS.items()},
         "lang": language(),

@@ -30,9 +30,17 @@ from ungcuu.report.labels import EVENTS, LABELS
 from ungcuu.report.runs import RunRecords, outline, run_title, run_tone, size_of
 
 _TELLING = (
-    "custody", "note", "timestamp", "torn", "task_done", "verdict", "case_closed", "phase", "root_lost_override",
+    "custody",
+    "note",
+    "timestamp",
+    "torn",
+    "task_done",
+    "verdict",
+    "case_closed",
+    "phase",
+    "root_lost_override",
     "root_regained",
-)  # fmt: skip # a table
+)
 _PAIRS = ("case_updated", "sent", "acknowledged", "reminder")  # shown name by name
 
 

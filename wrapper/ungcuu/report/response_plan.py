@@ -152,18 +152,23 @@ def as_json(known: Scenario, owed: Sequence[Paper]) -> dict[str, Any]:
         "personal_data": known.personal_data,
         "simulation": known.has_simulation,
         "targets_minutes": {
-            "detect": known.targets.detect, "contain": known.targets.contain, "recover": known.targets.recover
+            "detect": known.targets.detect,
+            "contain": known.targets.contain,
+            "recover": known.targets.recover,
         },
-    }  # fmt: skip # a table
+    }
     due = [
         {"profile": one.profile, "stage": one.stage.key, "form": one.stage.form, "due": one.stage.due} for one in owed
     ]
     made = parts(known, owed)
     rows = [
-        {"key": part.key, "title": part.title,
-         "lines": [{"text": line.text, "commands": list(line.commands)} for line in part.lines]}
+        {
+            "key": part.key,
+            "title": part.title,
+            "lines": [{"text": line.text, "commands": list(line.commands)} for line in part.lines],
+        }
         for part in made
-    ]  # fmt: skip # a table
+    ]
     return {**about, "papers": due, "parts": rows}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ungcuu.case.facts import Facts, Run, hosts_of, payload
 from ungcuu.case.record import Record
+from ungcuu.contain.endings import CutEnding
 from ungcuu.core.i18n import _
 from ungcuu.report.format import deed, shown_seconds, word
 
@@ -68,7 +69,7 @@ def outline(this_run: RunRecords) -> str:
 
 def _counts(kind: str, data: Mapping[str, Any]) -> bool:
     """Whether a record is one of its kind's number: a cut that never reached its host changed nothing there."""
-    return kind != "change" or data.get("ending") not in ("not reached", "not sent")
+    return kind != "change" or data.get("ending") not in (CutEnding.NOT_REACHED, CutEnding.NOT_SENT)
 
 
 def tone(run: Run) -> str:

@@ -120,9 +120,9 @@ def from_evidence(case: Case, records: Sequence[Record]) -> Iterator[Iterator[En
                 yield _corrected(read(held), (source, host, f"evidence {held[name].name}"), off)
 
 
-def _corrected(told: Iterable[HostTime], place: tuple[str, str, str], skew: timedelta) -> Iterator[Entry]:
+def _corrected(times: Iterable[HostTime], place: tuple[str, str, str], skew: timedelta) -> Iterator[Entry]:
     source, host, origin = place
-    for time, what, text in told:
+    for time, what, text in times:
         with contextlib.suppress(OverflowError):
             yield Entry(time - skew, source, host, what, text, origin, 0, time)
 
@@ -170,13 +170,13 @@ _READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Path]], Iterator[HostTi
 
 def _times(row: FileRow) -> Iterator[HostTime]:
     """One entry for each of the times of a file that is not the same. Its reading is left out: backups read all."""
-    told: dict[datetime, list[str]] = {}
+    times: dict[datetime, list[str]] = {}
     for name, seconds in (("changed", row.modified), ("inode changed", row.changed), ("made", row.born)):
         if (when := moment(seconds)) is not None:
-            told.setdefault(when, []).append(name)
+            times.setdefault(when, []).append(name)
     path = clean(row.path.encode("utf-8", "surrogateescape"), 1000)
     text = f"{path} ({clean(row.kind, 4)} {row.mode:04o}, {row.size} bytes)"
-    for when, names in told.items():
+    for when, names in times.items():
         yield when, f"file {', '.join(names)}", text
 
 

@@ -15,6 +15,7 @@ from ungcuu.core.errors import (
     HostKeyMismatch,
     JournalError,
     Outcome,
+    Refused,
     StepFailed,
     Undetermined,
     UngcuuError,
@@ -139,6 +140,32 @@ def _host_key(_verb: str, hosts: Sequence[str], _first: HostResult, _read_only: 
     )
 
 
+def _no_node(_verb: str, _hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+    return Unreachable(
+        _("The node {node} can't be reached: {message}").format(node=first.helper, message=first.message),
+        _("Nothing was begun."),
+        f"ungcuu doctor {first.helper}",
+    )
+
+
+def _other_version(_verb: str, _hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+    return Refused(
+        first.message,
+        _("Nothing was begun."),
+        _("Install the same release on {node} (docs/how-to/nodes.md), or leave --via away.").format(node=first.helper),
+    )
+
+
+def _no_key(_verb: str, _hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+    return Refused(
+        first.message, _("Nothing was begun."), _("What a node needs: docs/how-to/nodes.md. Or leave --via away.")
+    )
+
+
+def _node_key(_verb: str, _hosts: Sequence[str], first: HostResult, _read_only: bool) -> UngcuuError:
+    return HostKeyMismatch(first.message, _("Nothing was begun."), f"ungcuu enrol {first.helper}")
+
+
 def _state_of_step(verb: str, first: HostResult, read_only: bool) -> str:
     if read_only:
         return _("Nothing was changed: {verb} only reads.").format(verb=verb)
@@ -171,6 +198,10 @@ _BUILDERS = (
     ("failed", _step_failed),
     ("helper unreachable", _helper_unreachable),
     ("unreachable", _unreachable),
+    ("no node", _no_node),
+    ("other version", _other_version),
+    ("no key", _no_key),
+    ("node key", _node_key),
 )
 
 

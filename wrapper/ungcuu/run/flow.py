@@ -102,8 +102,8 @@ def execute(request: Request, settings: Settings, out: Screen, confirm: Confirm)
     results = list(website_runs.outcomes(asked, run))
     if len(asked) == 1:
         return reports[0]
-    told, code = website_runs.summary(results)
-    return Report(document | told, code, parts=tuple(reports))
+    of_all, code = website_runs.summary(results)
+    return Report(document | of_all, code, parts=tuple(reports))
 
 
 def _execute_one(request: Request, part: website_runs.Part, first: Context, confirm: Confirm) -> Report:
@@ -130,6 +130,10 @@ def _go(ctx: Context, request: Request, document: dict[str, object]) -> Report:
         ctx.hosts = resolve_hosts(ctx, request.names)
         ctx.plan = make_plan(ctx)
         _name_unknown(ctx, document)
+        if ctx.options.get("via"):
+            from ungcuu.run import node_choice
+
+            ctx.via = node_choice.chosen(ctx)
         begun = Doing(_(verb.summary), host=", ".join(ctx.names))
         if request.plan_only:
             with working(out, begun):
@@ -167,7 +171,7 @@ def _planned(ctx: Context, document: dict[str, object]) -> Report:
 
 def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[str]) -> Report:
     """Return the report of a command that ended before its run began. Every document has these keys."""
-    told: dict[str, object] = {
+    whole: dict[str, object] = {
         "ungcuu": __version__,
         "verb": "",
         **document,
@@ -176,7 +180,7 @@ def failed(document: Mapping[str, object], error: UngcuuError, hosts: Sequence[s
         "hosts": {host: {"outcome": error.outcome.value} for host in hosts},
         "error": {"what": error.what, "state": error.state, "next": error.fix},
     }
-    return Report(told, error.code, error)
+    return Report(whole, error.code, error)
 
 
 @contextmanager

@@ -79,6 +79,7 @@ def changes(ctx: Context, variables: Mapping[str, object], *, with_hosts: Sequen
 def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[str]) -> RunResult:
     """Ask each host by a run of its own: one that is silent holds nobody back."""
     from ungcuu.run import runner
+    from ungcuu.run.node_runner import made_by
     from ungcuu.run.progress import Listener
 
     verb = ctx.verb
@@ -96,6 +97,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
             on_event=listener.take,
             deadline=verb.deadline,
             check=True,
+            made_by=made_by(ctx.via),
         )
     hosts = tuple(dict.fromkeys((*ctx.hosts, *more)))
     return runner.run(
@@ -107,6 +109,7 @@ def _asked(ctx: Context, variables: Mapping[str, object], with_hosts: Sequence[s
         on_event=listener.take,
         deadline=verb.deadline,
         check=True,
+        made_by=made_by(ctx.via),
     )
 
 

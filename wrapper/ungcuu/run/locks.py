@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -76,8 +77,6 @@ def _hold_one(settings: Settings, host: str, verb: str, reason: str) -> Iterator
 
 def holder(settings: Settings, host: str) -> dict[str, object] | None:
     """Return who holds the host's lock now; None where nobody does, whatever a killed run left written there."""
-    import fcntl
-
     try:
         descriptor = os.open(settings.locks / f"{host}.lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -25,6 +25,7 @@ def run_playbook(
     """Run a playbook inside a run: reported on the screen step by step, every report journaled as it comes."""
     from ungcuu.run import runner
     from ungcuu.run.fleet import FEW, Fleet
+    from ungcuu.run.node_runner import made_by
     from ungcuu.run.progress import Listener
 
     own = ctx.plan is not None and playbook == ctx.verb.playbook
@@ -45,6 +46,7 @@ def run_playbook(
             deadline=deadline,
             run_id=ctx.run,
             targets=targets,
+            made_by=made_by(ctx.via),
             on_end=fleet.ended if fleet else lambda _host, _result: None,
         )
     else:
@@ -58,6 +60,7 @@ def run_playbook(
             deadline=deadline,
             run_id=ctx.run,
             targets=targets,
+            made_by=made_by(ctx.via),
         )
     ctx.host_results.update(result.hosts)
     if result.cut_short == "interrupted":

@@ -37,7 +37,7 @@ class Listener:
         self.ctx, self.plan, self.hosts, self.first = ctx, plan, hosts, first
         self.quiet, self.fleet = quiet or fleet is not None, fleet
         self.at: dict[str, int] = {}
-        self.told: set[tuple[int, str]] = set()
+        self.shown_steps: set[tuple[int, str]] = set()
         self.lock = threading.Lock()
         self.root = ctx.settings.content.resolve().as_posix() + "/"
 
@@ -68,8 +68,8 @@ class Listener:
             self.ctx.out.line(self._line(number, event.task, who) + f" · {_(STATUSES[event.status.value])}", "bad")
 
     def _show_step(self, number: int, task: str, who: str) -> None:
-        if (number, who) not in self.told and not self.quiet:
-            self.told.add((number, who))
+        if (number, who) not in self.shown_steps and not self.quiet:
+            self.shown_steps.add((number, who))
             self.ctx.out.line(self._line(number, "", who))
         if self.fleet is not None:
             self.fleet.show(self._now(number, task))

@@ -24,11 +24,11 @@ def ssh_arguments(folder: Path) -> str:
 class Reached:
     """Answers for one run: ``reached(host)``. ``targets`` says how each host is reached."""
 
-    def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
-        """Note which hosts have a connection already."""
+    def __init__(self, folder: Path, targets: Mapping[str, Target], *, joins: bool = True) -> None:
+        """Note which hosts have a connection already; a run that ``joins`` none makes its own."""
         self._folder = folder
         self._names = {f"{one.address}-{one.port}-{one.user}".lower(): name for name, one in targets.items()}
-        self._joined = {name for name, one in targets.items() if _is_up(shared_connection(one))}
+        self._joined = {name for name, one in targets.items() if joins and _is_up(shared_connection(one))}
 
     def __call__(self, host: str) -> bool:
         """Whether the host took a connection. A login at a host that can't be named counts for every host."""

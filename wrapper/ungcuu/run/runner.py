@@ -1,4 +1,4 @@
-"""Runs one playbook; the only place that imports ansible_runner.
+"""Runs one playbook; but for :mod:`ungcuu.run.remote_job` the only place that imports ansible_runner.
 
 What holds for every run:
 
@@ -12,7 +12,6 @@ What holds for every run:
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -32,25 +31,25 @@ from ungcuu.core.settings import Settings
 from ungcuu.core.terminal import Screen, clean
 from ungcuu.hosts.ssh import Target
 from ungcuu.run import liveness, reached
+from ungcuu.run.bounds import Bounds
 from ungcuu.run.events import RESULT_LIMIT, Event
+from ungcuu.run.given import untemplated, write_private
 from ungcuu.run.reached import Reached
 from ungcuu.run.tally import KILLED, HostResult, OnEvent, RunResult, Tally
 
-MOST_MEMORY = 256 << 20  # bytes that ansible-playbook may hold, with its workers and
-MEMORY_OF_A_HOST = 40 << 20  # these for each host that it works on at once
-MOST_READ = 32 << 20  # bytes that the worker of one task may read: it slows down with what a host answers without end
 FORKS = 10
 POLL_SECONDS = 1
 WATCH_SECONDS = 0.1  # a lying host fills memory fast; looking costs a few milliseconds
 
-# Actions that read large files here, or a host over SSH by themselves: each has limits of its own.
-_READERS = frozenset(
-    {"collect_evidence", "compare_baseline", "copy", "quarantine_findings", "reassess_host", "renew_baseline",
-     "ungcuu_program", "ungcuu_release", "unarchive", "write_baseline"}
-)  # fmt: skip # a table
+# The settings of ansible-runner: no files of events and output, and look often whether to stop.
+SETTINGS: Mapping[str, object] = {
+    "pexpect_timeout": POLL_SECONDS,
+    "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see Tally
+    "suppress_output_file": True,
+}
 
 # What a run may inherit. Everything else (credentials of a cloud, a proxy's password) stays out.
-_INHERITED = frozenset(
+INHERITED = frozenset(
     {"HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOGNAME", "PATH", "SHELL", "SSH_AUTH_SOCK",
      "TERM", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME",
      "ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "UNGCUU_LAB_SLOT", "UNGCUU_STATE"}
@@ -76,14 +75,16 @@ class Runner:
         self.inventories = tuple(inventories)
         self._tally = Tally(lambda _event: None)
         self._cancelled = ""
-        self._main = 0  # process id of ansible-playbook
-        self._baselines: int | None = None  # bytes of all that are kept here, once they were counted
-        self._scale = process_guard.Scale()
+        self._lost = ""  # why nobody can say how it ended, where the playbook ran on another machine
 
     def cancel(self, why: str) -> None:
         """Ask the run to end; one that has not begun does not begin."""
         self._cancelled = self._cancelled or why
         self._tally.stop = self._tally.stop or why
+
+    def take(self, event: Mapping[str, Any]) -> bool:
+        """Handle one raw event of Ansible; ansible-runner need not keep it."""
+        return self._tally.take(event)
 
     def run(self, variables: Mapping[str, object], on_event: OnEvent, deadline: float, check: bool) -> RunResult:
         """Run to the end; see :func:`run`."""
@@ -95,26 +96,31 @@ class Runner:
             why = _("the command was stopped before its turn")
             return RunResult(self.playbook, Outcome.NOT_DONE, hosts, message=why)
         with private_folder("env", "tmp", "logins") as folder:
-            self._tally.reached = Reached(folder / "logins", self.targets)
-            _write(folder / "env" / "extravars", untemplated(variables))
-            _write(folder / "env" / "settings", self._runner_settings())  # given as an argument, it is forgotten
-            config = self._config(folder, check)
-            code = self._watch(config, folder, started + deadline)
+            self._tally.reached = self._reached(folder)
+            write_private(folder / "env" / "extravars", untemplated(variables))
+            write_private(folder / "env" / "settings", SETTINGS)  # given as an argument, they are forgotten
+            code = self._perform(folder, started + deadline, check)
         return self._result(code, time.monotonic() - started)
+
+    def _reached(self, folder: Path) -> Reached:
+        return Reached(folder / "logins", self.targets)
+
+    def _perform(self, folder: Path, deadline: float, check: bool) -> int:
+        """Have the playbook run, and return the exit code of ansible-playbook."""
+        return self._watch(self._config(folder, check), folder, deadline)
 
     def _watch(self, config: Any, folder: Path, deadline: float) -> int:
         """Run Ansible in a thread, so that Ctrl-C reaches this one at any time."""
         from ansible_runner import Runner as AnsibleRunner
 
-        runner = AnsibleRunner(
-            config=config, event_handler=self._tally.take, cancel_callback=lambda: bool(self._tally.stop)
-        )
-        thread = threading.Thread(target=_quietly, args=(runner.run, self._tally), name="ansible", daemon=True)
+        runner = AnsibleRunner(config=config, event_handler=self.take, cancel_callback=lambda: bool(self._tally.stop))
+        thread = threading.Thread(target=quietly, args=(runner.run, self._tally), name="ansible", daemon=True)
         thread.start()
+        bounds = Bounds(folder, at_once(self.hosts), self._tally, self.settings.state)
         try:
             while thread.is_alive():
                 thread.join(WATCH_SECONDS)
-                self._supervise(folder, deadline)
+                self._supervise(folder, deadline, bounds)
         except BaseException as error:
             self._tally.fault = error
             self.cancel("interrupted")
@@ -132,78 +138,28 @@ class Runner:
         """Return what the processes of this playbook run carry in their environment."""
         return f"{self.run_id or 'none'}/{folder.name}"
 
-    def _supervise(self, folder: Path, deadline: float) -> None:
+    def _supervise(self, folder: Path, deadline: float, bounds: Bounds) -> None:
         if time.monotonic() > deadline:
             self.cancel("deadline")
-        most = MOST_MEMORY + MEMORY_OF_A_HOST * min(FORKS, max(1, len(self.hosts)))
-        ours = process_guard.children(str(folder))
-        self._main = self._main or (ours[0] if ours else 0)
-        # Where the controller is the vault its modules run here too, and apt reads more than any answer has.
-        workers = process_guard.forks(self._main, ours)
-        endless = self._tally.action not in _READERS and process_guard.most_read(workers) > self._most_read()
-        if endless or self._scale.is_over(ours, most):
+        if bounds.are_broken():
             self.cancel("quota")
-        if self._tally.stop or (self._main and not process_guard.alive(self._main)):
+        if self._tally.stop or bounds.was_killed:
             process_guard.end(str(folder))  # a killed ansible-playbook leaves workers behind
-
-    def _most_read(self) -> int:
-        """Return how many bytes a task's worker may read; one reads a baseline here before it asks the vault."""
-        if self._tally.action != "give_known_files":
-            return MOST_READ
-        if self._baselines is None:
-            hosts = self.settings.state / "hosts"
-            kept = [*hosts.glob("*/baseline.json"), *hosts.glob("*/files-*.jsonl")]
-            self._baselines = sum(path.stat().st_size for path in kept)
-        return MOST_READ + 2 * self._baselines
 
     def _config(self, folder: Path, check: bool) -> Any:
         from ansible_runner import RunnerConfig
 
-        config = RunnerConfig(
-            private_data_dir=str(folder),
-            playbook=str(self.settings.playbooks / f"{self.playbook}.yml"),
-            inventory=[str(path) for path in self.inventories],
-            limit=",".join(self.hosts) or None,
-            verbosity=self.settings.verbosity or None,
-            cmdline="--check --diff" if check else None,
-            project_dir=str(self.settings.content),
-            envvars=self._environment(folder),
-        )
+        config = RunnerConfig(**self._arguments(folder, check))
         config.prepare()
         config.env = {
-            name: value for name, value in config.env.items() if name in _INHERITED or os.environ.get(name) != value
+            name: value for name, value in config.env.items() if name in INHERITED or os.environ.get(name) != value
         }
         return config
 
-    def _runner_settings(self) -> dict[str, object]:
-        """Return the settings of ansible-runner: no files of events and output, and look often whether to stop."""
-        return {
-            "pexpect_timeout": POLL_SECONDS,
-            "suppress_ansible_output": True,  # it would go to the terminal as the host wrote it; see Tally
-            "suppress_output_file": True,
-        }
-
-    def _environment(self, folder: Path) -> dict[str, str]:
-        """Return what a run gets besides the inherited: where everything is, from a tree and from a wheel alike."""
-        content = self.settings.content
-        return {
-            "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
-            "ANSIBLE_ROLES_PATH": str(self.settings.roles),
-            "ANSIBLE_ACTION_PLUGINS": str(self.settings.action_plugins),
-            "ANSIBLE_CALLBACK_PLUGINS": str(self.settings.callback_plugins),
-            "ANSIBLE_FILTER_PLUGINS": str(self.settings.filter_plugins),
-            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-            "ANSIBLE_HOST_KEY_CHECKING": "true",  # ansible-runner turns it off for whoever does not say so
-            "ANSIBLE_RETRY_FILES_ENABLED": "false",
-            "ANSIBLE_SSH_EXTRA_ARGS": reached.ssh_arguments(folder / "logins"),
-            "SHELL": "/bin/sh",  # runs ssh's LocalCommand
-            "ANSIBLE_NOCOLOR": "1",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-            "UNGCUU_STATE": str(self.settings.state),
-            liveness.RUN_VARIABLE: self._mark(folder),
-            "LC_ALL": "C.UTF-8",
-            "MAX_EVENT_RES": str(RESULT_LIMIT),
-        }
+    def _arguments(self, folder: Path, check: bool) -> dict[str, Any]:
+        return arguments(
+            self.settings, folder, self.playbook, self.inventories, self.hosts, check=check, mark=self._mark(folder)
+        )
 
     def _result(self, code: int, seconds: float) -> RunResult:
         tally = self._tally
@@ -228,7 +184,7 @@ class Runner:
 
     def _settle(self, host: str, result: HostResult | None, code: int) -> HostResult:
         """Return the final result of a host: a rescued failure is none, an unfinished host is not done or unknown."""
-        stop, broken = self._tally.stop, code != 0 and self._tally.interrupted(code)
+        stop, broken = self._tally.stop, code != 0 and bool(self._lost or self._tally.interrupted(code))
         if stop or broken:
             known = result or HostResult(Outcome.UNKNOWN)
             task = known.task if stop else self._tally.started.get(host, known.task)
@@ -248,6 +204,8 @@ class Runner:
         """Return what is known about why ansible-playbook ended in the middle of its work."""
         if self._tally.stop:
             return message
+        if self._lost:
+            return self._lost
         if code == KILLED:
             return _("ansible-playbook was killed")
         said = clean_tail(self._tally.last_output)
@@ -266,6 +224,7 @@ def run(
     check: bool = False,
     run_id: str = "",
     targets: Mapping[str, Target] | None = None,
+    made_by: Callable[..., Runner] | None = None,
 ) -> RunResult:
     """Run one playbook on these hosts, handing each event to ``on_event`` as it happens.
 
@@ -282,6 +241,7 @@ def run(
         check: Ansible's check mode.
         run_id: The run that it is part of; its processes carry the id in their environment.
         targets: How the hosts are reached; without it, a login at any host counts for all.
+        made_by: Makes the runner, where it is none that runs the playbook on this machine.
     """
     if not (settings.playbooks / f"{playbook}.yml").is_file():
         raise ControllerFault(
@@ -289,7 +249,7 @@ def run(
             _("Nothing was touched."),
             _("Install ungcuu again, or give the playbook its file in {path}.").format(path=settings.playbooks),
         )
-    return Runner(settings, inventories, playbook, hosts, run_id, targets=targets).run(
+    return (made_by or Runner)(settings, inventories, playbook, hosts, run_id, targets=targets).run(
         variables, on_event, deadline, check
     )
 
@@ -306,6 +266,7 @@ def run_each(
     check: bool = False,
     run_id: str = "",
     targets: Mapping[str, Target] | None = None,
+    made_by: Callable[..., Runner] | None = None,
     on_end: Callable[[str, RunResult], None] = lambda _host, _result: None,
 ) -> RunResult:
     """Run one playbook on each host by itself, side by side: a host that fails or is silent holds nobody back.
@@ -323,7 +284,8 @@ def run_each(
         on_end(runner.hosts[0], result)
         return result
 
-    runners = [Runner(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
+    make = made_by or Runner
+    runners = [make(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
     stopped: BaseException | None = None
     futures: list[Future[RunResult]] = []
     with ThreadPoolExecutor(max_workers=min(FORKS, len(runners))) as pool:
@@ -367,30 +329,62 @@ def _merged(playbook: str, results: Sequence[RunResult]) -> RunResult:
     )
 
 
-def untemplated(value: object) -> object:
-    """Return the value as Ansible's JSON for data that must not be evaluated: text with a brace is marked unsafe."""
-    if isinstance(value, Mapping):
-        return {str(key): untemplated(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [untemplated(item) for item in value]
-    if isinstance(value, Path):
-        return untemplated(str(value))
-    if isinstance(value, str):
-        return {"__ansible_unsafe": value} if "{" in value else value
-    return value
-
-
 def clean_tail(text: str) -> str:
     """Return the end of what ansible-playbook itself said, when it stopped before any task."""
     return clean(re.sub(r"\x1b\[[0-9;]*m", "", text).strip(), 2000, lines=True)
 
 
-def _write(path: Path, data: object) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(data, file)
+def at_once(hosts: Sequence[str]) -> int:
+    """Return on how many of these hosts one playbook run works at once."""
+    return min(FORKS, max(1, len(hosts)))
 
 
-def _quietly(work: Callable[[], object], tally: Tally) -> None:
+def arguments(
+    settings: Settings,
+    folder: Path,
+    playbook: str,
+    inventories: Sequence[Path],
+    hosts: Sequence[str],
+    *,
+    check: bool,
+    mark: str,
+) -> dict[str, Any]:
+    """Return what ansible-runner is given for a run in this folder; ``mark`` is in the environment of its processes."""
+    return {
+        "private_data_dir": str(folder),
+        "playbook": str(settings.playbooks / f"{playbook}.yml"),
+        "inventory": [str(path) for path in inventories],
+        "limit": ",".join(hosts) or None,
+        "verbosity": settings.verbosity or None,
+        "cmdline": "--check --diff" if check else None,
+        "project_dir": str(settings.content),
+        "envvars": _environment(settings, folder, mark),
+    }
+
+
+def _environment(settings: Settings, folder: Path, mark: str) -> dict[str, str]:
+    """Return what a run gets besides the inherited: where everything is, from a tree and from a wheel alike."""
+    return {
+        "ANSIBLE_CONFIG": str(settings.content / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": str(settings.roles),
+        "ANSIBLE_ACTION_PLUGINS": str(settings.action_plugins),
+        "ANSIBLE_CALLBACK_PLUGINS": str(settings.callback_plugins),
+        "ANSIBLE_FILTER_PLUGINS": str(settings.filter_plugins),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+        "ANSIBLE_HOST_KEY_CHECKING": "true",  # ansible-runner turns it off for whoever does not say so
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        "ANSIBLE_SSH_EXTRA_ARGS": reached.ssh_arguments(folder / "logins"),
+        "SHELL": "/bin/sh",  # runs ssh's LocalCommand
+        "ANSIBLE_NOCOLOR": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "UNGCUU_STATE": str(settings.state),
+        liveness.RUN_VARIABLE: mark,
+        "LC_ALL": "C.UTF-8",
+        "MAX_EVENT_RES": str(RESULT_LIMIT),
+    }
+
+
+def quietly(work: Callable[[], object], tally: Tally) -> None:
     """Run in a thread; what it raises is kept for the one that waits."""
     try:
         work()

@@ -7,6 +7,7 @@ only while that person has a session, unless lingering is on: :func:`install` sa
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -165,8 +166,6 @@ def lingers() -> bool:
 
 
 def _name() -> str:
-    import pwd
-
     return pwd.getpwuid(os.geteuid()).pw_name
 
 

@@ -108,14 +108,14 @@ class Tally:
         self.unmatched = self.unmatched or raw.get("event") == "playbook_on_no_hosts_matched"
         if self.screen is not None and raw.get("stdout"):
             self.screen.block(raw["stdout"])
-        self._follow(raw)
+        self.follow(raw)
         event = parse(raw)
         if event is None or self.stop:
             return
         self._count(event)
         self.on_event(event)
 
-    def _follow(self, raw: Mapping[str, Any]) -> None:
+    def follow(self, raw: Mapping[str, Any]) -> None:
         """Note how far Ansible came. It reports the start of a task before its worker starts, and waits for that."""
         kind, data = raw.get("event"), raw.get("event_data") or {}
         self.plays += kind == "playbook_on_play_start"

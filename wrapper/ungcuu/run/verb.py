@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ungcuu.hosts.site import Site
     from ungcuu.hosts.ssh import Target
     from ungcuu.run.ledger import Recorder
+    from ungcuu.run.node import Node
     from ungcuu.run.plan import Plan
     from ungcuu.run.tally import HostResult, RunResult
 
@@ -246,6 +247,7 @@ class Context:
         laid_over: Inventories that Ansible reads after the site's own: the facts of the one website.
         shared: What one run of a command leaves to the next one of it, about another website of the same host.
         started: What the verb's ``start`` gave.
+        via: The node that runs the playbooks, if one was asked for.
         step_counts: Changes of each step that was reached, by its index in the plan.
         host_results: What became of each host in the playbook.
     """
@@ -269,6 +271,7 @@ class Context:
     laid_over: tuple[Path, ...] = ()
     shared: dict[str, Any] = field(default_factory=dict)
     started: object = None
+    via: Node | None = None
     step_counts: dict[int, int] = field(default_factory=dict)
     host_results: dict[str, HostResult] = field(default_factory=dict)
 

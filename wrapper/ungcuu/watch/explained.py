@@ -74,7 +74,7 @@ def explain(
 
 
 def own_times(state: Path, host: str) -> tuple[tuple[float, float], ...]:
-    """Return from when to when runs of ours worked on a host, whatever came of them; one without an end goes on."""
+    """Return from when to when runs of ungcuu worked on a host, whatever came of them; one without an end goes on."""
     times = [one for folder in _journals(state) for one in _times(read_records(folder), host)]
     return tuple((begun - _CLOCKS.seconds, ended + _CLOCKS.seconds) for begun, ended in times)
 

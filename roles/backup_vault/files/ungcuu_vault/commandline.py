@@ -28,23 +28,29 @@ ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "prepare": ("Make the repository and the password of the host. Nothing happens when they are there.", ()),
     "probe": ("Check that the vault reaches the host, and how far the clock of the host is off.", ()),
     "points": ("List the restore points, newest first.", ()),
-    "choose": ("Show which point a restore would take, and why newer ones are not taken.",
-               (*_CHOICE, "--allow-suspect", "--accept", "--only", "--path")),
+    "choose": (
+        "Show which point a restore would take, and why newer ones are not taken.",
+        (*_CHOICE, "--allow-suspect", "--accept", "--only", "--path"),
+    ),
     "judge": ("Look into one point and record whether it is clean.", _CHOICE),
     "know": ("Keep the list of known good files. It comes as JSON on standard input.", ("--check",)),
     "accept": ("Accept a suspect point, with who and why as JSON on standard input.", ("--at", "--path")),
     "seen": ("List what the newest judged point holds outside the writable folders.", ()),
-    "sweep": ("Stream the files of all points, to be judged. Sums of known good files come as JSON on standard input.",
-              ()),
-    "stage": ("Send one point to the host, or to another host. Nothing there is replaced yet.",
-              (*_CHOICE, "--allow-suspect", "--accept", "--only", "--path", "--restore", "--to")),
+    "sweep": (
+        "Stream the files of all points, to be judged. Sums of known good files come as JSON on standard input.",
+        (),
+    ),
+    "stage": (
+        "Send one point to the host, or to another host. Nothing there is replaced yet.",
+        (*_CHOICE, "--allow-suspect", "--accept", "--only", "--path", "--restore", "--to"),
+    ),
     "check": ("Check the repository, and name the points that are damaged.", ("--deep",)),
     "tidy": ("Remove points that are older than the policy keeps.", ()),
     "disown": ("Remove what refused backup runs have written, after somebody has looked at it.", ()),
     "proven": ("Record that a point was restored and tried.", (*_CHOICE, "--to", "--seconds")),
     "hashes": ("Show the hashes that a restore of the point must have.", _CHOICE),
     "packages": ("List the packages that were installed by hand on the host of the point.", _CHOICE),
-}  # fmt: skip # a table
+}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -220,7 +220,7 @@ def _one(site: Site, repository: Path, identity: str, path: str, where: Places) 
     with restic(repository, site.password, ["dump", "--no-lock", identity, path]) as process:
         assert process.stdout is not None and process.stderr is not None
         counted = _Counted(process.stdout)
-        looked = _look(counted, escaped(os.fsencode(path)), area, where)  # type: ignore[arg-type]
+        looked = _look(counted, escaped(os.fsencode(path)), area, where)
         words = process.stderr.read(65536)
     if process.returncode:
         raise VaultError(f"the repository can't give {posixpath.basename(path)}: {last_words(words)}")

@@ -181,12 +181,12 @@ def hashes(site: Site, arguments: argparse.Namespace) -> dict[str, Any]:
         for member, source in members(site, repository, point["id"], "/"):
             name = member.name.strip("/")
             if source and name.startswith(root + "/"):
-                digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+                digest = hashlib.file_digest(source, "sha256").hexdigest()
                 rows.append(f"{name[len(root) + 1 :]}\0{digest}\n".encode("utf-8", "surrogateescape"))
             elif source and name == "var/lib/ungcuu/backup/current/tables.sql":
                 tables = _hash_of_tables(source, str(site.settings["site"]["database"]["name"]))
             elif source and name == "var/lib/ungcuu/backup/current/database.pgdump":
-                tables = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+                tables = hashlib.file_digest(source, "sha256").hexdigest()
     found = {"files": hashlib.sha256(b"".join(sorted(rows))).hexdigest()}
     return {"point": point, "hashes": found | ({"tables": tables} if tables else {})}
 

@@ -163,10 +163,19 @@ def _restic(site: Site, repository: Path, *arguments: str) -> None:
     mine, other = secret_pipe(site.password), secret_pipe(theirs)
     verb, *rest = arguments
     command = [
-        *WITH_US, "restic", "--no-cache", "--no-lock", f"--repo={repository}", f"--password-file=/dev/fd/{mine}",
-        "-o", f"sftp.command={shlex.join(_ssh(source))} -s sftp", verb, f"--from-password-file=/dev/fd/{other}",
-        f"--from-repo=sftp:{source['name']}:/{site.name}/repository", *rest,
-    ]  # fmt: skip # a table
+        *WITH_US,
+        "restic",
+        "--no-cache",
+        "--no-lock",
+        f"--repo={repository}",
+        f"--password-file=/dev/fd/{mine}",
+        "-o",
+        f"sftp.command={shlex.join(_ssh(source))} -s sftp",
+        verb,
+        f"--from-password-file=/dev/fd/{other}",
+        f"--from-repo=sftp:{source['name']}:/{site.name}/repository",
+        *rest,
+    ]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, pass_fds=[mine, other], **as_account()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 from typing import Any
 
@@ -28,8 +29,6 @@ def _show(unit: str, *names: str) -> dict[str, str]:
 
 def _moment(text: str) -> str:
     """`@1700000000` as a time in UTC; empty for anything else, which is systemd's way to say never."""
-    import datetime
-
     if not text.startswith("@") or not text[1:].isdecimal() or text == "@0":
         return ""
     return stamp(datetime.datetime.fromtimestamp(int(text[1:]), datetime.UTC))

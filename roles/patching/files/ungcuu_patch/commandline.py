@@ -70,9 +70,18 @@ def start(question: dict[str, Any]) -> dict[str, Any]:
     run(["systemctl", "reset-failed", f"{UNIT}.service"])
     # --collect lets a failed unit go, so that its name is free for the next run.
     started = run(
-        ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--description=ungcuu: upgrade of packages",
-         "--property=KillMode=mixed", "--property=OOMScoreAdjust=-500", PROGRAM, "unit"]
-    )  # fmt: skip # a table
+        [
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            f"--unit={UNIT}",
+            "--description=ungcuu: upgrade of packages",
+            "--property=KillMode=mixed",
+            "--property=OOMScoreAdjust=-500",
+            PROGRAM,
+            "unit",
+        ]
+    )
     if started.returncode:
         raise Fault("unit_not_started", f"systemd did not start the unit: {started.stderr.strip()[:200]}")
     return {"started": True, "state": read_json(upgrade.STATE)}

@@ -76,7 +76,7 @@ class Apt:
 
     def get(self, *arguments: str, **more: object) -> tuple[int, str, str]:
         """Exit code and both outputs of ``apt-get``."""
-        done = run(["apt-get", *self.options, "-q", *arguments], **more)  # type: ignore[arg-type]
+        done = run(["apt-get", *self.options, "-q", *arguments], **more)
         return done.returncode, done.stdout, done.stderr
 
 

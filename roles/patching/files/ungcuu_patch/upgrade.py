@@ -50,9 +50,20 @@ class Run:
         self.rows: list[dict[str, Any]] = request["packages"]
         self.folder = HOME / request["id"]
         self.state: dict[str, Any] = {
-            "id": request["id"], "stage": "started", "outcome": "", "started": now(), "finished": "", "fault": None,
-            "saved": [], "changed": [], "restarted": [], "set_aside": [], "reboot": [], "repaired": [], "went_back": "",
-        }  # fmt: skip # a table
+            "id": request["id"],
+            "stage": "started",
+            "outcome": "",
+            "started": now(),
+            "finished": "",
+            "fault": None,
+            "saved": [],
+            "changed": [],
+            "restarted": [],
+            "set_aside": [],
+            "reboot": [],
+            "repaired": [],
+            "went_back": "",
+        }
 
     def at(self, stage: str, **more: Any) -> None:
         """Note the stage on disk."""

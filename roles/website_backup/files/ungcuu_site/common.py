@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import datetime
 import errno
 import fcntl
 import json
@@ -94,8 +95,6 @@ def locked(what: str) -> Iterator[None]:
 
 def now() -> str:
     """The time in UTC, to the second."""
-    import datetime
-
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

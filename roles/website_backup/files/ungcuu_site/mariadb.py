@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import secrets
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,8 +167,6 @@ class Importer:
 
 
 def _run_from_file(command: Sequence[str], path: Path, descriptor: int) -> Any:
-    import subprocess
-
     with path.open("rb") as handle:
         return subprocess.run(command, stdin=handle, capture_output=True, check=False, pass_fds=[descriptor])
 

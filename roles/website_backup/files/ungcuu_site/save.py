@@ -113,11 +113,22 @@ class _Engine:
         password, repository = secret_pipe(request["password"]), secret_pipe(request["repository"])
         waiting, self._hold = os.pipe()
         command = [
-            "nice", "-n", "10", "restic", "--json", "--no-cache", f"--password-file=/dev/fd/{password}",
-            f"--repository-file=/dev/fd/{repository}", "backup", f"--host={request['name']}", "--tag=ungcuu",
+            "nice",
+            "-n",
+            "10",
+            "restic",
+            "--json",
+            "--no-cache",
+            f"--password-file=/dev/fd/{password}",
+            f"--repository-file=/dev/fd/{repository}",
+            "backup",
+            f"--host={request['name']}",
+            "--tag=ungcuu",
             *(f"--exclude={pattern}" for pattern in request["site"].get("exclude", [])),
-            f"--exclude-file=/dev/fd/{waiting}", "--", *paths,
-        ]  # fmt: skip # a table
+            f"--exclude-file=/dev/fd/{waiting}",
+            "--",
+            *paths,
+        ]
         passed = [password, repository, waiting]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=passed

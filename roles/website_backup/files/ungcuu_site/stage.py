@@ -57,7 +57,7 @@ class _Stream:
             EOFError: the stream ends before.
         """
         while size > 0:
-            count = self._stream.readinto(self._buffer[: min(size, _COPY_BYTES)])  # type: ignore[attr-defined]
+            count = self._stream.readinto(self._buffer[: min(size, _COPY_BYTES)])
             if not count:
                 raise EOFError("it ends in the middle")
             if write:
@@ -162,7 +162,7 @@ class _Unpacker:
         self.notes: list[str] = []
 
     def unpack(self, stream: _Stream) -> None:
-        with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # else it remembers every file of the website
                 placed = self._place("/" + member.name.strip("/"))

@@ -59,9 +59,15 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
         found = release_tree.differences(Path(site["root"]), files, [], [], [])
         found["removed"] = _to_remove(request, files)
         state = {
-            "update": identity, "step": "prepared", "site": site, "changes": found, "upgrade": request["upgrade"],
-            "archive": str(request["archive"]), "versions": request["versions"], "before": request["before"],
-        }  # fmt: skip # a table
+            "update": identity,
+            "step": "prepared",
+            "site": site,
+            "changes": found,
+            "upgrade": request["upgrade"],
+            "archive": str(request["archive"]),
+            "versions": request["versions"],
+            "before": request["before"],
+        }
         _step(state, "prepared")
         return {"update": identity, "counts": {name: len(rows) for name, rows in found.items()}}
 

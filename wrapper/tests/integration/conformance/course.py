@@ -93,13 +93,13 @@ class Course:
         self.record.steps = [Step(name) for name in STEPS]
         self.case: str | None = None
 
-    def play(self) -> Record:
-        """Take every step in order, up to the first that fails."""
+    def play(self, last: str = STEPS[-1]) -> Record:
+        """Take every step in order, up to ``last`` or to the first that fails."""
         for step in self.record.steps:
             play = getattr(self, f"_{step.name.replace(' ', '_')}")
             with self._measured(step):
                 play(step)
-            if step.outcome == FAILED:
+            if step.outcome == FAILED or step.name == last:
                 break
         return self.record
 
@@ -180,8 +180,11 @@ class Course:
                 wrong[name] = found[name]
         missing = sorted(self.stack.facts.keys() - found.keys())
         self.record.facts = {
-            "needed": len(self.stack.facts), "found": len(right), "wrong": wrong, "missing": missing,
-        }  # fmt: skip
+            "needed": len(self.stack.facts),
+            "found": len(right),
+            "wrong": wrong,
+            "missing": missing,
+        }
         return self.record.facts
 
     def _doctor(self, _step: Step) -> None:

@@ -56,8 +56,10 @@ class Editor:
     def send(self, address: str, name: str, headers: Mapping[str, str] = NOTHING, **fields: str) -> tuple[int, str]:
         """Send a form with a picture as its file ``name``."""
         mark = secrets.token_hex(16)
-        parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
-                 for key, value in fields.items()]  # fmt: skip
+        parts = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+            for key, value in fields.items()
+        ]
         head = f'--{mark}\r\nContent-Disposition: form-data; name="{name}"; filename="{self.file}"\r\n'
         parts.append(f"{head}Content-Type: image/png\r\n\r\n".encode() + picture(20_000) + b"\r\n")
         kind = {"Content-Type": f"multipart/form-data; boundary={mark}", **headers}
@@ -130,9 +132,15 @@ class Mediawiki(Editor):
         return str(json.loads(text)["query"]["tokens"][f"{kind}token"])
 
     def log_in(self) -> None:
-        answer = self.form("/api.php", action="clientlogin", format="json", username=ACCOUNT.capitalize(),
-                           password=self.password, loginreturnurl="http://wiki.lab.test/",
-                           logintoken=self._token("login"))  # fmt: skip
+        answer = self.form(
+            "/api.php",
+            action="clientlogin",
+            format="json",
+            username=ACCOUNT.capitalize(),
+            password=self.password,
+            loginreturnurl="http://wiki.lab.test/",
+            logintoken=self._token("login"),
+        )
         _expect('"PASS"' in answer[1], "login", answer)
 
     def write(self) -> None:
@@ -225,8 +233,16 @@ class Nukeviet(Editor):
         self.headers = headers
 
     def write(self) -> None:
-        fields = {"save": "1", "status1": "1", "catids[]": "1", "catid": "1", "title": TITLE, "inhome": "1",
-                  "hometext": TEXT, "bodyhtml": f"<p>{TEXT}</p>"}  # fmt: skip
+        fields = {
+            "save": "1",
+            "status1": "1",
+            "catids[]": "1",
+            "catid": "1",
+            "title": TITLE,
+            "inhome": "1",
+            "hometext": TEXT,
+            "bodyhtml": f"<p>{TEXT}</p>",
+        }
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         path = self._panel("&nv=news&op=content")
         answer = self.ask("POST", path, urlencode(fields).encode(), self.headers | kind)
@@ -245,5 +261,9 @@ class Nukeviet(Editor):
 
 
 EDITORS = {
-    "wordpress": Wordpress, "mediawiki": Mediawiki, "dokuwiki": Dokuwiki, "php": Php, "nukeviet": Nukeviet,
-}  # fmt: skip # a table
+    "wordpress": Wordpress,
+    "mediawiki": Mediawiki,
+    "dokuwiki": Dokuwiki,
+    "php": Php,
+    "nukeviet": Nukeviet,
+}

@@ -86,7 +86,7 @@ def collect(request: Request) -> Collection:
 
 
 def _collect(request: Request, store: Store) -> Collection:
-    untold = store.not_handed_over()
+    waiting = store.not_handed_over()
     taken = {} if request.again else store.taken()
     kept = [spec for spec in request.specs if _is_kept(store, spec, taken.get((spec.profile, spec.id)))]
     work = _Work(request, store, deque(spec for spec in request.specs if spec not in kept))
@@ -94,7 +94,7 @@ def _collect(request: Request, store: Store) -> Collection:
         work.run()
     except OSError as error:
         work.stop(f"the controller can't keep the evidence: {error.strerror or error}")
-    items = (*untold, *work.items)
+    items = (*waiting, *work.items)
     custody = {**_custody(request, store, work, items), "kept": len(kept)}
     if items and not work.disk_failed:
         store.add({"record": "custody", **custody})

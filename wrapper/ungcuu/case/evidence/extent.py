@@ -164,23 +164,23 @@ def scope(
     for entry in entries:
         _read_entry(entry, since, touched, {row for row in marked if row not in own})
     addresses, left, responses = _sum_up(marked, since, requests(), own)
-    told = _Files(since.timestamp(), frozenset(watched), good or {}, frozenset(altered))
+    tally = _Files(since.timestamp(), frozenset(watched), good or {}, frozenset(altered))
     for row in files:
-        told.take(row)
+        tally.take(row)
     return Scope(
         since,
         addresses,
         touched.accounts(),
-        tuple(told.changed),
-        told.counts[0],
-        tuple(told.read),
-        told.counts[1],
+        tuple(tally.changed),
+        tally.counts[0],
+        tuple(tally.read),
+        tally.counts[1],
         left,
         responses,
-        tuple(told.named.values()),
-        tuple(told.ours),
-        told.counts[2],
-        tuple(told.altered),
+        tuple(tally.named.values()),
+        tuple(tally.ours),
+        tally.counts[2],
+        tuple(tally.altered),
     )
 
 

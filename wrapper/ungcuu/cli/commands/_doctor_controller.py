@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 FREE_MIB = 1024  # on the controller: evidence and journals land there
 
 
-def entry(subject: str, level: str, told: str, fix: str = "") -> Check:
+def entry(subject: str, level: str, message: str, fix: str = "") -> Check:
     from ungcuu.hosts.enrolment import Check
 
-    return Check(subject, level, told, fix)
+    return Check(subject, level, message, fix)
 
 
 def controller(context: Context) -> list[Check]:
@@ -35,6 +35,7 @@ def controller(context: Context) -> list[Check]:
         _room(state),
         *_timers(),
         *_names(context),
+        *_nodes(context),
     ]
     return [check for check in checks if check is not None]
 
@@ -126,6 +127,27 @@ def _timers() -> list[Check]:
         entry(_("timer"), "bad" if known else "warn", (stands if known else silent).format(name=name), fix)
         for name, (fix, known) in schedule.standing_still().items()
     ]
+
+
+def _nodes(context: Context) -> list[Check]:
+    """Whether each node of the site answers, and runs the very ungcuu that runs here."""
+    from ungcuu.run import node, node_runner
+
+    checks = []
+    for name in context.site.groups.get("nodes", ()):
+        subject = _("node {name}").format(name=name)
+        try:
+            about = node_runner.asked(node.found(context.site, name), {"do": "look"})
+        except node.NotBegun as error:
+            fix = f"ungcuu enrol {name}" if error.problem == "node key" else f"ungcuu doctor {name}"
+            checks.append(entry(subject, "bad", _("it can't be asked: {why}").format(why=error.message), fix))
+            continue
+        if why := node_runner.difference(about, name):
+            message = _("Install the same release there: docs/how-to/nodes.md.")
+            checks.append(entry(subject, "bad", why, message))
+        else:
+            checks.append(entry(subject, "good", _("it answers, and has the same ungcuu")))
+    return checks
 
 
 def _names(context: Context) -> list[Check]:

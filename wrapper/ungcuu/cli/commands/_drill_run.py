@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -54,6 +53,7 @@ def _check(context: Context) -> None:
 
 
 def _run(context: Context) -> Result:
+    from ungcuu.core.atomic import put_json
     from ungcuu.core.i18n import language
     from ungcuu.drill.series import Series
 
@@ -64,7 +64,7 @@ def _run(context: Context) -> Result:
     series = Series(context.settings, slot, context.out.note, context.options["debian"], language(), seed)
     reports = []
     for report in series.play(_names(context, seed)):
-        (series.state / f"{report.scenario}.json").write_text(json.dumps(report.as_json(), indent=2), "utf-8")
+        put_json(series.state / f"{report.scenario}.json", report.as_json(), indent=2)
         _keep(context, report)
         if report.error:
             context.out.note(report.error)
@@ -90,12 +90,12 @@ def _blind(context: Context, slot: int, seed: int | None) -> Result:
     from ungcuu.core.i18n import language
     from ungcuu.drill.player import Drill
 
-    def say(text: str) -> None:
-        if text.startswith("---"):
-            context.out.note(text)
+    def nothing(_text: str) -> None:
+        """A line would name what the intruder does, or where it is seen."""
 
     name = _names(context, seed)[0]
-    return train(context, Drill(name, context.settings, slot, say, language=language(), seed=seed))
+    phases = context.out.note
+    return train(context, Drill(name, context.settings, slot, nothing, language=language(), seed=seed, announce=phases))
 
 
 def _seed(context: Context) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Exit, Phase, Result, Verb, Websites
 
@@ -52,6 +53,7 @@ VERB = Verb(
         "is not whole, or suspect."
     ),
     playbook="backup",
+    options=(VIA,),
     after=_after,
     deadline=6 * 3600.0,
     examples=("ungcuu backup web01",),

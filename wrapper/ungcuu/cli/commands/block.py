@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.errors import Refused, UsageFault
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Option, Phase, Result, Verb
@@ -76,8 +77,8 @@ def _listed(context: Context, result: RunResult, host: str) -> list[dict[str, An
     from ungcuu.contain import blocks
 
     known_of = host if len(context.hosts) > 1 else None
-    told = next((data["rows"] for data in result.data_of("snapshot", known_of) if data.get("what") == "blocks"), [])
-    counts = {row["network"]: row.get("packets") for row in told} if isinstance(told, list) else {}
+    rows = next((data["rows"] for data in result.data_of("snapshot", known_of) if data.get("what") == "blocks"), [])
+    counts = {row["network"]: row.get("packets") for row in rows} if isinstance(rows, list) else {}
     known = blocks.load(context.settings.host_dir(host))
     return [{**vars(row), "packets": counts.get(row.network)} for row in known]
 
@@ -94,7 +95,10 @@ VERB = Verb(
     hosts=Hosts.GROUP,
     each_alone=True,
     arguments=(Argument("addresses", many=True),),
-    options=(Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),),
+    options=(
+        Option("--until", N_("When to decide again, as 2026-12-31 or 2026-12-31T18:00+07:00"), metavar="TIME"),
+        VIA,
+    ),
     variables=_variables,
     check=_check,
     preflight=_preflight,

@@ -53,8 +53,8 @@ def _run(context: Context) -> Result:
         context.out.line(_("this controller") if place == "controller" else context.name_of(place), "strong")
         for check in sorted(checks, key=lambda check: ("bad", "warn", "good").index(check.level)):
             style = {"bad": "bad", "warn": "warn", "good": ""}[check.level]
-            level, told = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
-            context.out.entry(level, told, style)
+            level, text = f"{_(LEVELS[check.level]):{width}}", f"{check.subject}: {check.text}"
+            context.out.entry(level, text, style)
             if check.fix and check.level != "good":
                 # A sentence is wrapped; a command is not, so that it can be copied.
                 show = context.out.prose if check.fix.endswith(".") else context.out.line
@@ -72,9 +72,20 @@ def _run(context: Context) -> Result:
 def _host(context: Context, host: str, stopped: threading.Event) -> list[Check]:
     """Run every look until it is stopped; a look that fails in itself is a finding too."""
     looks: list[Callable[[Context, str], list[Check]]] = [
-        _variables, _allow_list, _login, _card, _containment, _vantage, _blocks, _lock, _baseline,
-        _application, _backup, _vault, _watch,
-    ]  # fmt: skip # a table
+        _variables,
+        _allow_list,
+        _login,
+        _card,
+        _containment,
+        _vantage,
+        _blocks,
+        _lock,
+        _baseline,
+        _application,
+        _backup,
+        _vault,
+        _watch,
+    ]
     checks: list[Check] = []
     for look in looks:
         if stopped.is_set():
@@ -95,7 +106,7 @@ def _variables(context: Context, host: str) -> list[Check]:
     wrong = website_facts.problems(context.site, host)
     if not wrong:
         return [entry(_("inventory"), "good", _("complete"))]
-    return [entry(_("inventory"), "bad", told, website_facts.where_to_fix(context.site)) for told in wrong]
+    return [entry(_("inventory"), "bad", text, website_facts.where_to_fix(context.site)) for text in wrong]
 
 
 def _allow_list(context: Context, host: str) -> list[Check]:
@@ -214,8 +225,8 @@ def _vantage(context: Context, host: str) -> list[Check]:
     name = vantage_point.vantage_of(context.site, host)
     if not name:
         message = _("no second machine can look at an isolated host from outside")
-        mending = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
-        checks.append(entry(_("vantage"), "warn", message, mending))
+        fix = _("Name one as isolation_vantage; the vault can be one where it is not this controller.")
+        checks.append(entry(_("vantage"), "warn", message, fix))
     elif name == context.site.variables(host).get("website_vault_host"):
         message = _("{name}, the vault; it may log in, so it can't see whether SSH is closed to others")
         checks.append(entry(_("vantage"), "good", message.format(name=name)))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.errors import NotVerified, Outcome
 from ungcuu.core.i18n import N_, _, ngettext
 from ungcuu.run.verb import Context, Option, Phase, Result, Verb, Websites
@@ -137,6 +138,7 @@ VERB = Verb(
             multiple=True,
         ),
         Option("--no-verify", N_("Do not run the tests afterwards."), kind="flag"),
+        VIA,
     ),
     variables=variables,
     after=after,

@@ -80,16 +80,16 @@ def _card(context: Context, host: str) -> Card:
 def _run(context: Context) -> Result:
     """Report the cut and the look from outside, let the playbook make it last and prove it, then look again."""
     cutting = cast("Cutting", context.started)
-    told = _first_answer(context, cutting)
+    answered = _first_answer(context, cutting)
     cutting.join()
     if cutting.fault is not None:
         raise cutting.fault
     for cut in cutting.cuts:
-        if cut.host not in told:
+        if cut.host not in answered:
             _show_cut(context, cut)
         _record(context, cut)
     _look(context, cutting, cutting.cards)
-    ready = [card for card in cutting.cards if cutting.ended[card.host].ending in ("cut", "unknown")]
+    ready = [card for card in cutting.cards if cutting.ended[card.host].may_be_cut]
     result, kept = _make_it_last(context, cutting, ready)
     last = _look(context, cutting, cutting.cards, last=True)
     return _result(context, cutting, result, kept, last)
@@ -98,14 +98,14 @@ def _run(context: Context) -> Result:
 def _first_answer(context: Context, cutting: Cutting) -> set[str]:
     """Report what is known after ``ANSWER_SECONDS``, whatever a host is doing then; return whose cut was reported."""
     cutting.join(max(0.0, cutting.begun + ANSWER_SECONDS - time.monotonic()))
-    told = set()
+    answered = set()
     for host, cut in list(cutting.ended.items()):
         _show_cut(context, cut)
-        told.add(host)
-    waiting = [card for card in cutting.cards if card.host not in told]
+        answered.add(host)
+    waiting = [card for card in cutting.cards if card.host not in answered]
     if waiting and cutting.is_alive():
         _look(context, cutting, waiting, waiting=True)
-    return told
+    return answered
 
 
 def _look(
@@ -126,11 +126,11 @@ def _look(
             message = _("{host} has not taken the rules for {seconds:.0f} s; still trying.")
             context.out.line(message.format(host=host, seconds=time.monotonic() - cutting.begun), "bad")
         if not last:
-            _tell_look(context, card, look, sure=not waiting)
+            _show_look(context, card, look, sure=not waiting)
     return found
 
 
-def _tell_look(context: Context, card: Card, look: Look, *, sure: bool) -> None:
+def _show_look(context: Context, card: Card, look: Look, *, sure: bool) -> None:
     from ungcuu.contain import outside
 
     host, switch = card.host, outside.switch_words(card)
@@ -280,7 +280,7 @@ def _show_cut(context: Context, cut: Cut) -> None:
 def _record(context: Context, cut: Cut) -> None:
     """Journal it and keep the snapshot. None of that may stop the run: the host is cut off already."""
     context.record("change", {"what": str(Change.ISOLATION), **_data(cut)}, cut.host)
-    if cut.ending in ("cut", "unknown"):
+    if cut.may_be_cut:
         context.record("inverse", {"action": "isolate", "undo": f"ungcuu release {cut.host}"}, cut.host)
     if cut.snapshot:
         from ungcuu.run import cut_snapshot

@@ -62,8 +62,10 @@ def _make(context: Context) -> Result:
     found = contents.gather(context.site, settings, Path.home())
     whole = sealed.seal(contents.pack(found), _passphrase(context, twice=True))
     digest = hashlib.sha256(whole).hexdigest()
-    pages = {path.with_name(f"{path.name}.{code}.html"): text
-             for code, text in sheets(context.site, settings, found, path, digest).items()}  # fmt: skip # one table
+    pages = {
+        path.with_name(f"{path.name}.{code}.html"): text
+        for code, text in sheets(context.site, settings, found, path, digest).items()
+    }
     try:
         for page, text in pages.items():
             put(page, text)
@@ -82,8 +84,9 @@ def _make(context: Context) -> Result:
         file=path, count=len(found.files), size=len(whole) >> 10, sheets=", ".join(page.name for page in pages)
     )
     data = {"file": str(path), "sha256": digest, "files": len(found.files), "lacks": list(found.lacks)}
-    return Result(message=message, data=data | {"sheets": [str(page) for page in pages]},
-                  code=Exit.FOUND if found.lacks else None)  # fmt: skip # one call
+    return Result(
+        message=message, data=data | {"sheets": [str(page) for page in pages]}, code=Exit.FOUND if found.lacks else None
+    )
 
 
 def _open(context: Context) -> Result:
@@ -144,13 +147,13 @@ def _inventory(context: Context) -> Path:
 def _left_to_do(kit: Kit, places: Places) -> list[str]:
     """What the new controller needs that no file brings, in the order of doing it."""
     bases = {"state": places.state, "inventory": places.inventory, "home": places.home, "root": places.root}
-    told = []
+    lines = []
     for name in kit.about.get("vault_passwords", ()):
         place, _separator, rest = str(name).partition("/")
         if place in bases:
-            told.append(f"export ANSIBLE_VAULT_PASSWORD_FILE={bases[place] / rest}")
-    told.append(f"ungcuu -i {places.inventory} doctor")
-    return told
+            lines.append(f"export ANSIBLE_VAULT_PASSWORD_FILE={bases[place] / rest}")
+    lines.append(f"ungcuu -i {places.inventory} doctor")
+    return lines
 
 
 VERB = Verb(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.errors import Outcome
 from ungcuu.core.i18n import N_, _
 from ungcuu.core.phrases import Change
@@ -267,6 +268,7 @@ VERB = Verb(
             kind="int",
             metavar="HOURS",
         ),
+        VIA,
     ),
     variables=_variables,
     plan_details=_plan_details,

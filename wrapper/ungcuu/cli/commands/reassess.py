@@ -42,6 +42,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     Raises:
         NotVerified: The host is not clean.
     """
+    from ungcuu.contain.endings import Reassessed
     from ungcuu.core.sentences import shown
 
     records = result.data_of("reassessment")
@@ -52,7 +53,7 @@ def _after(ctx: Context, result: RunResult) -> Result | None:
     left = left if isinstance(left, list | tuple) else []
     data = {"reassessment": dict(record)}
     excused = _show_excused(ctx, record)
-    if record.get("outcome") == "clean" and result.outcome is Outcome.DONE:
+    if record.get("outcome") == Reassessed.CLEAN and result.outcome is Outcome.DONE:
         message = _("The host is clean and may be released.")
         if excused:
             message = ngettext(

@@ -34,8 +34,8 @@ def _before(context: Context) -> Mapping[str, object] | None:
     for host in context.hosts if reason else ():
         loss = root_loss.standing(context.settings.state, host)
         if loss is not None:
-            told = {"reason": str(reason), "by": context.settings.operator, "findings": list(loss.findings[:10])}
-            context.record("root_lost_override", told, host)
+            override = {"reason": str(reason), "by": context.settings.operator, "findings": list(loss.findings[:10])}
+            context.record("root_lost_override", override, host)
             context.out.line(_("{host}: released although {why}").format(host=host, why=loss.sentence()), "bad")
     return None
 

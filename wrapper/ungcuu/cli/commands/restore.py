@@ -153,15 +153,15 @@ def _run(context: Context) -> Result:
         context.record("change", drill_data(context.settings.host_dir(context.name_of(host))), host)
     with locks.hold(context.settings, others, context.verb.name, context.reason):
         result = context.run_playbook("restore", variables, (*context.hosts, *others))
-    _tell_passed_over(context)
-    _tell_judged(context)
+    _show_passed_over(context)
+    _show_judged(context)
     problem = problem_of(context.verb.name, False, result)
     if problem is not None:
         raise problem
     return _summary(context)
 
 
-def _tell_passed_over(context: Context) -> None:
+def _show_passed_over(context: Context) -> None:
     """Say why each newer point was not taken."""
     from ungcuu.core.sentences import shown
 
@@ -174,7 +174,7 @@ def _tell_passed_over(context: Context) -> None:
             )
 
 
-def _tell_judged(context: Context) -> None:
+def _show_judged(context: Context) -> None:
     """Say how the point was judged that was taken, or refused."""
     from ungcuu.recover.point_verdict import code_verdict, completeness
 

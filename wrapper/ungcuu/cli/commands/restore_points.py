@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Context, Phase, Result, Verb, Websites
 
@@ -84,6 +85,7 @@ VERB = Verb(
     playbook="restore_points",
     read_only=True,
     takes_lock=False,
+    options=(VIA,),
     after=_after,
     examples=("ungcuu restore-points web01",),
 )

@@ -120,6 +120,8 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
         if ended := liveness.end_left_behind(found.run):
             message = _("Processes that it left behind on this machine were ended: {pids}")
             ctx.out.line(message.format(pids=", ".join(map(str, ended))), "warn")
+        if found.options.get("via"):
+            _end_on_node(ctx, found)
         _record_end(ctx, found)
         if not verb.read_only:
             _ask_all(_in_its_inventory(ctx, found), found, verb)
@@ -143,6 +145,24 @@ def _reconcile(ctx: Context, found: OpenRun) -> Outcome:
         close = _typed(ctx, found, f"ungcuu resume {' '.join(found.hosts)} --close")
         ctx.out.line(message.format(command=_command(ctx, found), close=close), "warn")
     return outcome
+
+
+def _end_on_node(ctx: Context, found: OpenRun) -> None:
+    """Have the node that ran the playbook end what is left of it there; one that is gone is named."""
+    from ungcuu.run import node, node_runner
+
+    name = str(found.options["via"])
+    try:
+        ended = node_runner.ended_there(node.found(_in_its_inventory(ctx, found).site, name), found.run)
+    except (node.NotBegun, UngcuuError) as error:
+        message = _("The node {node} can't be asked what it left behind: {why}").format(node=name, why=error)
+        ctx.out.line(message, "warn")
+        again = _("Without the node: {command}").format(command=_command(ctx, found))
+        ctx.out.line(again)
+        return
+    if ended:
+        message = _("Processes that it left behind on {node} were ended: {pids}")
+        ctx.out.line(message.format(node=name, pids=", ".join(map(str, ended))), "warn")
 
 
 def _in_its_inventory(ctx: Context, found: OpenRun) -> Context:

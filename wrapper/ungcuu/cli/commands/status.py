@@ -39,8 +39,8 @@ def _run(context: Context) -> Result:
     if found.drill:
         when, scenario, outcome = found.drill
         message = _("Last drill on disposable hosts: {scenario}, {outcome}, {age}")
-        told = message.format(scenario=scenario, outcome=word(outcome), age=_age(when, present))
-        context.out.prose(told, "" if outcome == "DONE" else "warn")
+        text = message.format(scenario=scenario, outcome=word(outcome), age=_age(when, present))
+        context.out.prose(text, "" if outcome == "DONE" else "warn")
     kit = standing(context.settings)
     if found.hosts:
         context.out.line(*_kit(kit, present))
@@ -85,8 +85,8 @@ def _kit(kit: Standing | None, present: datetime) -> tuple[str, str]:
     if kit is None:
         return _("No controller-loss kit was made: ungcuu kit make --out FILE"), "warn"
     doubt = kit.doubt(present)
-    told = _("Controller-loss kit: {file}, {age}").format(file=kit.file, age=_age(kit.time.isoformat(), present))
-    return (f"{told}; {doubt}", "warn") if doubt else (told, "")
+    text = _("Controller-loss kit: {file}, {age}").format(file=kit.file, age=_age(kit.time.isoformat(), present))
+    return (f"{text}; {doubt}", "warn") if doubt else (text, "")
 
 
 def _row(row: HostRow, present: datetime) -> list[str]:

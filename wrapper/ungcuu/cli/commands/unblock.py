@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ungcuu.cli.options import VIA
 from ungcuu.core.errors import Refused
 from ungcuu.core.i18n import N_, _
 from ungcuu.run.verb import Argument, Context, Hosts, Phase, Result, Verb
@@ -51,6 +52,7 @@ VERB = Verb(
     hosts=Hosts.GROUP,
     each_alone=True,
     arguments=(Argument("addresses", many=True),),
+    options=(VIA,),
     variables=_variables,
     preflight=_check,
     plan_details=_plan_details,

@@ -32,8 +32,11 @@ def run(ctx: Context) -> Result:
     left = sum(check.outcome == "skipped" for check in checks)  # what was not looked at has not passed
     passed = len(checks) - len(bad) - left
     data = {
-        "checks": [check.as_data() for check in checks], "passed": passed, "failed": len(bad), "skipped": left,
-    }  # fmt: skip
+        "checks": [check.as_data() for check in checks],
+        "passed": passed,
+        "failed": len(bad),
+        "skipped": left,
+    }
     if bad:
         message = ngettext("{count} of {all} checks failed.", "{count} of {all} checks failed.", len(bad))
         return Result(NotVerified.outcome, message.format(count=len(bad), all=len(checks)), data, NotVerified.code)

@@ -280,11 +280,11 @@ def _report(context: Context) -> Result:
     data: dict[str, Any] = {}
     for host in names:
         known = store.load(context.settings, host)
-        told = history.numbers(known)
-        data[host] = told | {"alerts_open": [one.document() for one in known.open()]}
+        numbers = history.numbers(known)
+        data[host] = numbers | {"alerts_open": [one.document() for one in known.open()]}
         data[host]["explained"] = [one.document() for one in known.alerts.values() if one.sight.explained]
         context.out.line(host, "strong")
-        context.out.table(_rows(told))
+        context.out.table(_rows(numbers))
         for trouble in health.troubles(context.settings, host):
             context.out.line(f"! {trouble.text} → {trouble.command}", trouble.level)
         waiting = sorted(known.open(), key=lambda one: (ORDER.index(one.sight.severity), one.raised))
@@ -299,15 +299,15 @@ def _report(context: Context) -> Result:
     return Result(message="" if names else _("the watch never looked at a host"), data={"watch": data})
 
 
-def _rows(told: dict[str, Any]) -> list[tuple[str, str]]:
-    delay = told["delay_seconds"]
+def _rows(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    delay = numbers["delay_seconds"]
     return [
-        (_("rounds"), f"{told['rounds']} ({told['since'] or '–'} – {told['last'] or '–'})"),
-        (_("of these, whole scans"), str(told["full"])),
-        (_("of these, failed"), str(told["failed"])),
-        (_("seconds of one round (median)"), str(told["seconds"] or "–")),
-        (_("alerts"), ", ".join(f"{count} {name}" for name, count in told["alerts"].items()) or "–"),
-        (_("false alarms"), str(told["false_alarms"])),
+        (_("rounds"), f"{numbers['rounds']} ({numbers['since'] or '–'} – {numbers['last'] or '–'})"),
+        (_("of these, whole scans"), str(numbers["full"])),
+        (_("of these, failed"), str(numbers["failed"])),
+        (_("seconds of one round (median)"), str(numbers["seconds"] or "–")),
+        (_("alerts"), ", ".join(f"{count} {name}" for name, count in numbers["alerts"].items()) or "–"),
+        (_("false alarms"), str(numbers["false_alarms"])),
         (
             _("seconds from change to message (median, most)"),
             f"{delay['median']}, {delay['most']}" if delay else "–",

@@ -92,7 +92,7 @@ class Survey:
 
 
 def key(site: Website) -> str:
-    """Tell folders of a survey apart."""
+    """Return what keeps the folders of a survey apart."""
     return f"{site.label} {site.root}"
 
 
@@ -130,18 +130,18 @@ def survey(target: ssh.Target, stated: Stated = Stated()) -> Survey:
         "paths": list(stated.paths),
         "accounts": list(stated.accounts),
     }
-    told = _asked(target, {"ask": ask})
-    folders = [_folder(one) for one in _rows(told.get("sites"), dict)]
+    answer = _asked(target, {"ask": ask})
+    folders = [_folder(one) for one in _rows(answer.get("sites"), dict)]
     extra = [page for folder in folders[: len(first)] for page in folder.pages]
     return Survey(
         **{
             **vars(base),
             "folders": {key(site): folder for site, folder in zip(found, folders[len(first) :], strict=False)},
-            "paths": _texts(told.get("paths")),
-            "real": _texts(told.get("real")),
-            "accounts": {str(k): v is True for k, v in _mapping(told.get("accounts")).items()},
+            "paths": _texts(answer.get("paths")),
+            "real": _texts(answer.get("real")),
+            "accounts": {str(k): v is True for k, v in _mapping(answer.get("accounts")).items()},
             "stated_page": _best(extra) if extra else None,
-            "left_out": (*_unread(served), *_words(served.get("left_out")), *_words(told.get("left_out"))),
+            "left_out": (*_unread(served), *_words(served.get("left_out")), *_words(answer.get("left_out"))),
         }
     )
 
@@ -233,8 +233,8 @@ def _number(value: Any) -> int:
 
 
 def _apache(served: Mapping[str, Any]) -> Config:
-    told = _mapping(served.get("apache"))
-    return Config(_texts(told.get("files")), str(told.get("said") or ""))
+    answer = _mapping(served.get("apache"))
+    return Config(_texts(answer.get("files")), str(answer.get("said") or ""))
 
 
 def _vhosts(served: Mapping[str, Any]) -> list[Vhost]:
@@ -299,7 +299,7 @@ def _databases(value: Any) -> dict[str, tuple[str, ...] | None]:
     }
 
 
-def _folder(told: Mapping[str, Any]) -> Folder:
+def _folder(answer: Mapping[str, Any]) -> Folder:
     pages = tuple(
         Page(
             status=_number(page.get("status")),
@@ -308,27 +308,27 @@ def _folder(told: Mapping[str, Any]) -> Folder:
             body=str(page.get("body") or ""),
             more=page.get("more") is True,
         )
-        for page in _rows(told.get("pages"), dict)
+        for page in _rows(answer.get("pages"), dict)
     )
-    if told.get("exists") is not True:
+    if answer.get("exists") is not True:
         return Folder(pages=pages)
     packages = {
         name: tuple(path for path in _words(folders) if PATH.fullmatch(path))
-        for name, folders in _mapping(told.get("packages")).items()
+        for name, folders in _mapping(answer.get("packages")).items()
         if re.fullmatch(r"[a-z0-9][a-z0-9.+:-]{0,80}", name)
     }
     return Folder(
         exists=True,
-        real=str(told.get("real") or ""),
+        real=str(answer.get("real") or ""),
         pages=pages,
-        application_texts={name: _texts(texts) for name, texts in _mapping(told.get("applications")).items()},
-        writable=tuple(path for path in _words(told.get("writable")) if RELATIVE.fullmatch(path)),
-        recent=tuple(path for path in _words(told.get("recent")) if RELATIVE.fullmatch(path)),
-        outward={k: v for k, v in _texts(told.get("outward")).items() if PATH.fullmatch(v)},
-        data=tuple(path for path in _words(told.get("data")) if PATH.fullmatch(path)),
+        application_texts={name: _texts(texts) for name, texts in _mapping(answer.get("applications")).items()},
+        writable=tuple(path for path in _words(answer.get("writable")) if RELATIVE.fullmatch(path)),
+        recent=tuple(path for path in _words(answer.get("recent")) if RELATIVE.fullmatch(path)),
+        outward={k: v for k, v in _texts(answer.get("outward")).items() if PATH.fullmatch(v)},
+        data=tuple(path for path in _words(answer.get("data")) if PATH.fullmatch(path)),
         packages=packages,
-        jobs=_words(told.get("jobs")),
+        jobs=_words(answer.get("jobs")),
         connections=tuple(
-            row for row in (_words(one) for one in _rows(told.get("connections"))) if len(row) == 4 and row[2]
+            row for row in (_words(one) for one in _rows(answer.get("connections"))) if len(row) == 4 and row[2]
         ),
     )

@@ -26,6 +26,7 @@ from ungcuu.hosts import deployed_files
 from ungcuu.hosts.site import target_from
 from ungcuu.hosts.ssh import HostKeyRefused, Target
 from ungcuu.plugins.documented_action import DocumentedAction
+from ungcuu.plugins.plain_call import with_private_key
 
 _CONNECTION = (
     "ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user", "ansible_become",
@@ -79,7 +80,7 @@ class ActionModule(DocumentedAction):
     def _target(self, variables: dict[str, Any]) -> Target:
         """Return how this host is reached, from the same variables that Ansible's own connection reads."""
         plain = {name: self._templar.template(variables[name]) for name in _CONNECTION if name in variables}
-        return target_from(str(variables["inventory_hostname"]), plain)
+        return target_from(str(variables["inventory_hostname"]), with_private_key(plain))
 
 
 def _variables(args: dict[str, Any]) -> dict[str, str]:

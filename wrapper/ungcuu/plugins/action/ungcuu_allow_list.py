@@ -21,10 +21,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))  # found beside us,
 from ungcuu.contain import allowlist
 from ungcuu.contain.login_keys import public_keys
 from ungcuu.plugins.documented_action import DocumentedAction
+from ungcuu.plugins.plain_call import with_private_key
+
+_KEY = "ansible_ssh_private_key_file"
 
 
 class ActionModule(DocumentedAction):
     """See the module's own text."""
+
+    def needs_state(self) -> bool:
+        """An isolation is not held back."""
+        return False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``ipv4``, ``ipv6`` and ``seen``, the address that the host sees this controller come from."""
@@ -46,7 +53,7 @@ class ActionModule(DocumentedAction):
             "ipv4": list(allowed.ipv4),
             "ipv6": list(allowed.ipv6),
             "seen": str(seen) if seen else "",
-            "keys_of_controller": public_keys(str(self.arguments.get("key") or "")),
+            "keys_of_controller": public_keys(str(with_private_key({_KEY: self.arguments.get("key")}).get(_KEY) or "")),
         }
 
 

@@ -24,6 +24,10 @@ class ActionModule(DocumentedAction):
 
     rules: ClassVar[dict[str, Any]] = {"required_if": [["state", "isolated", ["mode"]]]}
 
+    def needs_state(self) -> bool:
+        """An isolation is not held back."""
+        return bool(self._task.args.get("state") != "isolated")
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``changed`` and, for a new isolation, its inverse as a record."""
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -42,6 +46,8 @@ class ActionModule(DocumentedAction):
         except OSError as error:
             # A full disk of the controller must not hold back what keeps the host isolated.
             return result | {"changed": False, "warnings": [f"The isolation of {host} could not be recorded: {error}"]}
+        if lost := self.lost_state(task_vars or {}):
+            result["warnings"] = [f"{lost} The isolation of {host} is recorded nowhere else: run this again then."]
         records = [{"kind": "inverse", "data": {"action": "isolate", "undo": f"ungcuu release {host}"}}]
         return result | {"changed": changed, **shown, "ungcuu": records if changed else []}
 

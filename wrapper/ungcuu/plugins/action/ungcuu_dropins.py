@@ -43,6 +43,10 @@ class ActionModule(DocumentedAction):
         "mutually_exclusive": [["files", "arm", "confirm"]],
     }
 
+    def needs_state(self) -> bool:
+        """An isolation is not held back."""
+        return False
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``changed``, ``diff``, ``paths``, ``armed`` and one ``change`` record for each path."""
         result: dict[str, Any] = super().run(tmp, task_vars)

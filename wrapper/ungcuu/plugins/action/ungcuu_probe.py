@@ -20,6 +20,7 @@ from ungcuu.core.phrases import Detail, Proof, Side, phrase
 from ungcuu.hosts import site
 from ungcuu.plugins.documented_action import DocumentedAction
 from ungcuu.plugins.on_host import run_on_host
+from ungcuu.plugins.plain_call import with_private_key
 from ungcuu.remote import reachability
 
 TIMEOUT = 1.0  # seconds for one connection
@@ -28,6 +29,10 @@ _OUT_PORTS = [22, 53, 80, 443]
 
 class ActionModule(DocumentedAction):
     """See the module's own text."""
+
+    def needs_state(self) -> bool:
+        """An isolation is not held back."""
+        return False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``proofs``, also under ``ungcuu``; ``failed`` when one of them is false."""
@@ -75,7 +80,7 @@ class ActionModule(DocumentedAction):
     @staticmethod
     def _vantage(args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         name = str(args["vantage"])
-        target = site.target_from(name, dict(task_vars["hostvars"][name]))
+        target = site.target_from(name, with_private_key(task_vars["hostvars"][name]))
         return vantage_point.described(name, target, is_vault=name == task_vars.get("website_vault_host"))
 
     def _logs_in(self, args: dict[str, Any], task_vars: dict[str, Any]) -> bool:

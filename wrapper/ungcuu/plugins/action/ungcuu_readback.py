@@ -40,6 +40,10 @@ class ActionModule(DocumentedAction):
         "required_by": {"mode": ["ssh_port"]},
     }
 
+    def needs_state(self) -> bool:
+        """An isolation is not held back."""
+        return False
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``proofs``, also under ``ungcuu``; ``read_at``; ``failed`` as said above."""
         result: dict[str, Any] = super().run(tmp, task_vars)

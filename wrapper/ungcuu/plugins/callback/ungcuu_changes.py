@@ -36,7 +36,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._changed: dict[str, bool] = {}
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Begin anew: what an earlier play changed was that play's to try."""
+        """Begin again: what an earlier play changed was that play's to try."""
         self._variables, self._changed = play.get_variable_manager(), {}
 
     def v2_runner_on_ok(self, result: Any) -> None:

@@ -28,7 +28,7 @@ def ungcuu_heard_proofs(value: object) -> list[dict[str, Any]]:
 
 
 def ungcuu_heard_reasons(value: object) -> list[dict[str, Any]]:
-    """Rows of a vault with a ``reason`` each: one that is no phrase of ours is quoted."""
+    """Rows of a vault with a ``reason`` each: one that is no phrase of ungcuu is quoted."""
     rows = value if isinstance(value, list) else []
     return [{**row, "reason": heard(row.get("reason"), FROM_VAULT)} for row in rows[:_MOST] if isinstance(row, Mapping)]
 

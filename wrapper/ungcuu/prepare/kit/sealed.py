@@ -2,7 +2,7 @@
 
 The form, so that it can be opened without ungcuu: a first line that names it; a second line, a JSON document with the
 parameters and the SHA-256 of what follows; then the ciphertext with its tag. The lines are authenticated with it, all
-but the sum: that is no protection, it tells a damaged file from a wrong passphrase.
+but the sum: that is no protection, by it a damaged file and a wrong passphrase are known apart.
 """
 
 from __future__ import annotations

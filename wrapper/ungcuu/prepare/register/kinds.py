@@ -143,9 +143,10 @@ def read(kind: str, raw: Mapping[str, str | list[str]]) -> dict[str, Value]:
     fields, found = fields_of(kind), {}
     for name in raw:
         if name not in fields:
-            raise Unfit(name, _("is unknown; a record of the kind {kind} has: {fields}").format(
-                kind=kind, fields=", ".join(fields)
-            ))  # fmt: skip
+            raise Unfit(
+                name,
+                _("is unknown; a record of the kind {kind} has: {fields}").format(kind=kind, fields=", ".join(fields)),
+            )
     for name, form in fields.items():
         given = raw.get(name)
         value = _read(name, form, given) if given not in (None, "", []) else None
@@ -209,9 +210,9 @@ def day(name: str, text: str) -> date:
     except ValueError:
         raise Unfit(name, _("{text} is a day that no calendar has").format(text=text)) from None
     if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
-        raise Unfit(name, _("has to be a day as in 2026-11-28, from {first} to {last}").format(
-            first=FIRST_YEAR, last=LAST_YEAR
-        ))  # fmt: skip
+        raise Unfit(
+            name, _("has to be a day as in 2026-11-28, from {first} to {last}").format(first=FIRST_YEAR, last=LAST_YEAR)
+        )
     return found
 
 

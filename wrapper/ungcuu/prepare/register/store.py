@@ -134,9 +134,12 @@ def made(register: Register, kind: str, raw: Mapping[str, str | list[str]], toda
     values = read(kind, raw)
     done = values.get("date")
     if isinstance(done, date) and done > today:
-        raise Unfit("date", _("{day} lies in the future (today is {today}); what is planned has due instead").format(
-            day=done, today=today
-        ))  # fmt: skip
+        raise Unfit(
+            "date",
+            _("{day} lies in the future (today is {today}); what is planned has due instead").format(
+                day=done, today=today
+            ),
+        )
     entry = Entry(entry_id or register.free_id(kind), values)
     try:
         parse(entry.id, as_yaml(entry).encode())

@@ -75,10 +75,18 @@ def keys() -> None:
             done.add(path)
             text = line.strip()
             if text and not text.startswith(b"#"):
-                emit("line", set="key", path=escaped(path), number=number, **told(line), account=account, **key(text))
+                emit(
+                    "line",
+                    set="key",
+                    path=escaped(path),
+                    number=number,
+                    **facts(line),
+                    account=account,
+                    **key(text),
+                )
 
 
-def told(line: bytes) -> dict[str, object]:
+def facts(line: bytes) -> dict[str, object]:
     """A line by its hash, and as much of it as a person needs to see."""
     return {"sha256": hashlib.sha256(line).hexdigest(), "text": escaped(line.strip()[:300])}
 
@@ -103,7 +111,7 @@ def line_files(name: str, paths: Iterable[bytes]) -> None:
     for path in paths:
         for number, line in enumerate(read_small(path).splitlines(), 1):
             if line.strip() and (not line.lstrip().startswith(b"#") or line.startswith((b"#include", b"#%"))):
-                emit("line", set=name, path=escaped(path), number=number, **told(line))
+                emit("line", set=name, path=escaped(path), number=number, **facts(line))
 
 
 def listed(*folders: bytes) -> Iterator[bytes]:

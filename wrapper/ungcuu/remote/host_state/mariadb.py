@@ -7,10 +7,21 @@ from ungcuu.remote.host_state.sql import sql
 
 # Variables that make the server run a statement, load code, log into a file, or leave its checks out.
 SETTINGS = (
-    "init_connect", "init_file", "init_slave", "plugin_dir", "secure_file_priv", "local_infile", "event_scheduler",
-    "general_log", "general_log_file", "slow_query_log_file", "old_passwords", "skip_grant_tables", "skip_name_resolve",
+    "init_connect",
+    "init_file",
+    "init_slave",
+    "plugin_dir",
+    "secure_file_priv",
+    "local_infile",
+    "event_scheduler",
+    "general_log",
+    "general_log_file",
+    "slow_query_log_file",
+    "old_passwords",
+    "skip_grant_tables",
+    "skip_name_resolve",
     "log_bin_trust_function_creators",
-)  # fmt: skip # a table
+)
 CODE = (
     (
         "trigger",

@@ -55,13 +55,19 @@ def process(pid: int, sums: dict[bytes, tuple[str, str]]) -> dict[str, Any] | No
     deleted = exe.endswith(b" (deleted)")
     argv = read_small(f"{folder}/cmdline".encode(), 64 << 10).split(b"\0")
     record: dict[str, Any] = {
-        "pid": pid, "ppid": int(stats[1]), "start": stats[19].decode("ascii", "replace"), "exe": escaped(exe),
-        "comm": escaped(read_small(f"{folder}/comm".encode()).strip()), "uid": os.stat(folder).st_uid,
-        "deleted": deleted, "replaced": deleted and os.path.exists(exe[:-10]),
+        "pid": pid,
+        "ppid": int(stats[1]),
+        "start": stats[19].decode("ascii", "replace"),
+        "exe": escaped(exe),
+        "comm": escaped(read_small(f"{folder}/comm".encode()).strip()),
+        "uid": os.stat(folder).st_uid,
+        "deleted": deleted,
+        "replaced": deleted and os.path.exists(exe[:-10]),
         "argv": escaped(b" ".join(argv)[:300].strip()),
-        "script": script_of(folder, exe.removesuffix(b" (deleted)"), argv), "loaded": loaded(folder, exe, sums),
+        "script": script_of(folder, exe.removesuffix(b" (deleted)"), argv),
+        "loaded": loaded(folder, exe, sums),
         "forced": forced(folder),
-    }  # fmt: skip # a table
+    }
     if deleted:
         record["sha256"] = program_digest(folder)
     return record

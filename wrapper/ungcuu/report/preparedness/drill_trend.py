@@ -110,9 +110,13 @@ def _drill(record: Record) -> Drill:
     data = record.data
     texts = {name: str(data.get(name) or "") for name in ("scenario", "case", "error", "operator")}
     return Drill(
-        record.time, outcome=str(data.get("outcome") or "UNKNOWN"), place=f"{OPERATIONS} {record.seq}",
-        values=values_of(data), blind=data.get("blind") is True, **texts,
-    )  # fmt: skip # a table
+        record.time,
+        outcome=str(data.get("outcome") or "UNKNOWN"),
+        place=f"{OPERATIONS} {record.seq}",
+        values=values_of(data),
+        blind=data.get("blind") is True,
+        **texts,
+    )
 
 
 def values_of(data: Mapping[str, Any]) -> dict[str, float]:
@@ -170,12 +174,17 @@ def as_json(found: Sequence[Drill]) -> dict[str, Any]:
     rows = [{**vars(one), "values": dict(one.values)} for one in found]
     groups = {
         name: [
-            {"measure": one.measure, "values": list(one.values), "target": one.target, "course": one.course,
-             "missed": one.missed}
+            {
+                "measure": one.measure,
+                "values": list(one.values),
+                "target": one.target,
+                "course": one.course,
+                "missed": one.missed,
+            }
             for one in trends(name, mine)
         ]
         for name, mine in by_scenario(found).items()
-    }  # fmt: skip # a table
+    }
     return {"drills": rows, "trends": groups}
 
 
@@ -203,9 +212,11 @@ def summary(mine: Sequence[Drill]) -> str:
     done = sum(one.outcome == "DONE" for one in mine)
     last = mine[-1]
     return _("{count} drills, {done} of them to the end; the last on {day}: {outcome}").format(
-        count=len(mine), done=done, day=shown_day(parse_time(last.time).astimezone(zone()).date()),
+        count=len(mine),
+        done=done,
+        day=shown_day(parse_time(last.time).astimezone(zone()).date()),
         outcome=word(last.outcome),
-    )  # fmt: skip # a table
+    )
 
 
 def rows_of(name: str, mine: Sequence[Drill]) -> Iterator[dict[str, str]]:
@@ -243,18 +254,25 @@ def page(found: Sequence[Drill], now: str) -> str:
     played = {one.scenario for one in found}
     never = [str(scenario.load(name).title) for name in scenario.names() if name not in played]
     values = {
-        "lang": language(), "version": __version__, "drawn_up": f"{shown_time(now)} ({zone_name()})",
-        "groups": groups, "never": never,
-    }  # fmt: skip # a table
+        "lang": language(),
+        "version": __version__,
+        "drawn_up": f"{shown_time(now)} ({zone_name()})",
+        "groups": groups,
+        "never": never,
+    }
     return html_environment().get_template("drills.html.j2").render(values, _=_)
 
 
 def _picture(trend: Trend, mine: Sequence[Drill]) -> Any:
     points = [
-        Point(shown_day(parse_time(one.time).astimezone(zone()).date()), value, shown(trend.measure, value),
-              one.outcome == "DONE")
+        Point(
+            shown_day(parse_time(one.time).astimezone(zone()).date()),
+            value,
+            shown(trend.measure, value),
+            one.outcome == "DONE",
+        )
         for one, value in zip(mine, trend.values, strict=True)
-    ]  # fmt: skip # a table
+    ]
     goal = (
         (trend.target, _("target {value}").format(value=shown(trend.measure, trend.target))) if trend.target else None
     )
@@ -264,6 +282,11 @@ def _picture(trend: Trend, mine: Sequence[Drill]) -> Any:
 def _row(one: Drill) -> dict[str, str]:
     measured = "; ".join(f"{_(MEASURES[name][0])}: {shown(name, value)}" for name, value in one.values.items())
     return {
-        "time": shown_time(one.time), "outcome": word(one.outcome), "tone": "good" if one.outcome == "DONE" else "bad",
-        "measured": measured or "–", "case": one.case, "place": shown_place(one.place), "error": one.error,
-    }  # fmt: skip # a table
+        "time": shown_time(one.time),
+        "outcome": word(one.outcome),
+        "tone": "good" if one.outcome == "DONE" else "bad",
+        "measured": measured or "–",
+        "case": one.case,
+        "place": shown_place(one.place),
+        "error": one.error,
+    }

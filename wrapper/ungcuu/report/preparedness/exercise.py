@@ -22,9 +22,17 @@ from ungcuu.report.format import shown_seconds
 
 # `ungcuu case WORD` → the kind of record that it leaves.
 _CASE = {
-    "open": "case_opened", "update": "case_updated", "note": "note", "task": "task", "verdict": "verdict",
-    "sent": "sent", "lessons": "lessons", "close": "case_closed", "report": "report", "sweep": "sweep",
-}  # fmt: skip # a table
+    "open": "case_opened",
+    "update": "case_updated",
+    "note": "note",
+    "task": "task",
+    "verdict": "verdict",
+    "sent": "sent",
+    "lessons": "lessons",
+    "close": "case_closed",
+    "report": "report",
+    "sweep": "sweep",
+}
 _CHANGES = ("eradicate", "restore", "rotate", "rebuild", "patch")
 
 

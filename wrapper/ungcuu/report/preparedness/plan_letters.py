@@ -150,12 +150,12 @@ def _counted(view: View, cases: Sequence[CaseSummary]) -> str:
     rows = []
     for case in cases:
         kind = _("exercise") if case.drill else _("incident")
-        told = [kind, word(case.severity), _(TITLES.get(case.phase, case.phase))]
+        parts = [kind, word(case.severity), _(TITLES.get(case.phase, case.phase))]
         if case.seconds_to_contain is not None:
-            told.append(_("contained in {time}").format(time=shown_seconds(case.seconds_to_contain)))
+            parts.append(_("contained in {time}").format(time=shown_seconds(case.seconds_to_contain)))
         if case.seconds_to_recover is not None:
-            told.append(_("recovered in {time}").format(time=shown_seconds(case.seconds_to_recover)))
-        rows.append(f"{shown_day(view.day(case.opened))} {case.id}: {case.title} ({'; '.join(told)})")
+            parts.append(_("recovered in {time}").format(time=shown_seconds(case.seconds_to_recover)))
+        rows.append(f"{shown_day(view.day(case.opened))} {case.id}: {case.title} ({'; '.join(parts)})")
     return lines(rows)
 
 
@@ -174,10 +174,10 @@ def _drills(view: View, cases: Sequence[CaseSummary], period: Period) -> str:
     rows = []
     for proof in view.known.proofs:
         if proof.what == "drill" and period.holds(view.day(proof.time)):
-            told = [word(proof.outcome)]
+            parts = [word(proof.outcome)]
             if proof.seconds is not None:
-                told.append(_("contained in {time}").format(time=shown_seconds(proof.seconds)))
-            rows.append(f"{shown_day(view.day(proof.time))} {proof.detail} ({'; '.join(told)})")
+                parts.append(_("contained in {time}").format(time=shown_seconds(proof.seconds)))
+            rows.append(f"{shown_day(view.day(proof.time))} {proof.detail} ({'; '.join(parts)})")
     rows += [f"{shown_day(view.day(c.opened))} {c.id}: {c.title}" for c in cases if c.drill and not c.apart]
     return lines([*rows, *_entries(view, period, "drill")])
 
@@ -225,8 +225,8 @@ def _posture(view: View, found: Sequence[Standing]) -> str:
     rows = []
     for host in view.scope.hosts:
         mine = {one.requirement.key: one for one in found if one.host == host}
-        told = [f"{_(title)}: {_(STATES[mine[key].state][0])}" for key, title in _POSTURE.items() if key in mine]
-        rows.append(f"{host}: {'; '.join(told)}")
+        parts = [f"{_(title)}: {_(STATES[mine[key].state][0])}" for key, title in _POSTURE.items() if key in mine]
+        rows.append(f"{host}: {'; '.join(parts)}")
     return lines(rows)
 
 

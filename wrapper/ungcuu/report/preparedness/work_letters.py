@@ -119,16 +119,16 @@ def _run(one: Patched) -> str:
     result = one.result
     if not result:
         return text + "; " + _("what was changed is not recorded")
-    told = [
+    parts = [
         _("{packages} packages changed, {cves} known vulnerabilities fixed").format(
             packages=result.get("packages"), cves=len(result.get("exposure_days") or {})
         )
     ]
     if most := result.get("longest_exposure_days"):
-        told.append(_("open before that: up to {most} days").format(most=most))
+        parts.append(_("open before that: up to {most} days").format(most=most))
     if unread := result.get("unread_changelogs") or ():
-        told.append(_("vulnerabilities of {count} packages not known").format(count=len(unread)))
-    return "; ".join([text, *told])
+        parts.append(_("vulnerabilities of {count} packages not known").format(count=len(unread)))
+    return "; ".join([text, *parts])
 
 
 def _open(last: Iterable[Patched]) -> Iterator[str]:
@@ -212,20 +212,26 @@ def audit(
         Field("time", "3. " + _("Time of the audit, and its record"), True, when),
         Field("scope", "4. " + _("Checked against"), True, scope),
         Field("score", "5. " + _("Result"), True, score),
-        Field("counts", _("Controls by status"), False, "; ".join(
-            f"{_(name)}: {counts[name]}" for name in STATUSES if counts.get(name)
-        )),
+        Field(
+            "counts",
+            _("Controls by status"),
+            False,
+            "; ".join(f"{_(name)}: {counts[name]}" for name in STATUSES if counts.get(name)),
+        ),
         Field("failed", "6. " + _("What fails"), False, lines(_rows(rows, FAIL, titles), 60)),
-        Field("not_assessed", "7. " + _("What was not assessed, and counts as not held"), False, lines(
-            _rows(rows, NOT_ASSESSED, titles), 60
-        )),
+        Field(
+            "not_assessed",
+            "7. " + _("What was not assessed, and counts as not held"),
+            False,
+            lines(_rows(rows, NOT_ASSESSED, titles), 60),
+        ),
         Field("waived", "8. " + _("Waivers: who, until when, why"), False, lines(_waivers(rows, titles))),
         Field("drift", "9. " + _("Changes since the audit before"), False, _drift(document)),
         Field("components", "10. " + _("Parts of the application with known vulnerabilities"), False, _parts(document)),
         Field("backups", "11. " + _("Backups"), False, kept),
         Field("measures", "12. " + _("Measures: what, who, until when"), True),
         Field("request", "13. " + _("Proposals")),
-    )  # fmt: skip # a table
+    )
     return Form("audit", _("REPORT"), _("Audit of the security of {host}").format(host=host), "", fields)
 
 

@@ -40,13 +40,24 @@ _HOME = "home"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable")
 _QUIET = (
-    "--headless=new", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--no-default-browser-check",
-    "--mute-audio", "--disable-sync", "--disable-background-networking", "--disable-component-update",
-    "--disable-extensions", "--disable-quic", "--no-pings", "--disable-dev-shm-usage", "--deny-permission-prompts",
+    "--headless=new",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--mute-audio",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-quic",
+    "--no-pings",
+    "--disable-dev-shm-usage",
+    "--deny-permission-prompts",
     "--force-device-scale-factor=1",
     # Rules for names do not hold for what a page sends by WebRTC: without this it could reach this network by UDP.
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
-)  # fmt: skip # a table
+)
 
 
 class NoPictureError(Exception):
@@ -143,7 +154,7 @@ def _address(site: Site) -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder of ours, with a home in it that belongs to whoever runs Chromium.
+    """A folder of ungcuu, with a home in it that belongs to whoever runs Chromium.
 
     Nothing is written here into that home: another one's process could have put a link there.
     """

@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 # As in ungcuu.case.lessons; a test compares them.
 _ROOT_CAUSES = (
-    "unpatched", "weak-password", "upload", "injection", "exposed-service", "misconfiguration", "neighbour",
-    "supplier", "insider", "availability", "not-found", "other",
-)  # fmt: skip # a table
+    "unpatched",
+    "weak-password",
+    "upload",
+    "injection",
+    "exposed-service",
+    "misconfiguration",
+    "neighbour",
+    "supplier",
+    "insider",
+    "availability",
+    "not-found",
+    "other",
+)
 _TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 
 

@@ -64,7 +64,7 @@ def timeline(context: Context) -> Result:
     entries = timeline.build(case, since=since, until=until, matching=options["match"])
     text = timeline.as_text(entries, options["format"], zone())
     message = ngettext("{count} entry", "{count} entries", len(entries))
-    return _written(context, case, text, f"timeline.{options['format']}", count=len(entries), told=message)
+    return _written(context, case, text, f"timeline.{options['format']}", count=len(entries), summary=message)
 
 
 def indicators(context: Context) -> Result:
@@ -76,7 +76,9 @@ def indicators(context: Context) -> Result:
     seen = intruders(scope_of_case(case), case.facts)
     count = len(indicators.bundle(case.facts, seen)["objects"]) - 2
     message = ngettext("{count} indicator", "{count} indicators", count)
-    return _written(context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, told=message)
+    return _written(
+        context, case, indicators.as_text(case.facts, seen), "indicators.json", count=count, summary=message
+    )
 
 
 def _target(context: Context, case: Case, name: str) -> Path:
@@ -85,10 +87,10 @@ def _target(context: Context, case: Case, name: str) -> Path:
     return papers.target(context, case.folder / DOCUMENTS, name)
 
 
-def _written(context: Context, case: Case, text: str | bytes, name: str, *, count: int, told: str) -> Result:
+def _written(context: Context, case: Case, text: str | bytes, name: str, *, count: int, summary: str) -> Result:
     """Put a file where it was asked for, else below the case; for its owner alone, and never over another one."""
     path = papers.keep(_target(context, case, name), text)
-    message = f"{path}: {told.format(count=count)}"
+    message = f"{path}: {summary.format(count=count)}"
     return Result(message=message, data={"case": case.id, "file": str(path), "entries": count})
 
 

@@ -51,8 +51,8 @@ def open_(context: Context) -> Result:
     for text in book_of(case).doubts:
         context.out.item("  " + text, "quiet")
     message = _("Case {case} is open for {hosts}. Next: ungcuu isolate {hosts}")
-    told = message.format(case=case.id, hosts=" ".join(context.hosts))
-    return Result(message=as_typed(told, context.settings.typed_inventory), data=summary(case))
+    text = message.format(case=case.id, hosts=" ".join(context.hosts))
+    return Result(message=as_typed(text, context.settings.typed_inventory), data=summary(case))
 
 
 def _refuse_second(context: Context) -> None:

@@ -15,9 +15,19 @@ if TYPE_CHECKING:
 
 # As in ungcuu.prepare.register.kinds, which is too heavy for --help; a test compares them.
 KINDS = (
-    "awareness", "training", "drill", "audit", "review", "legal", "contact", "approval", "meeting", "task", "unit",
+    "awareness",
+    "training",
+    "drill",
+    "audit",
+    "review",
+    "legal",
+    "contact",
+    "approval",
+    "meeting",
+    "task",
+    "unit",
     "interval",
-)  # fmt: skip # a table
+)
 _UNIT = Option("--unit", N_("Only this unit"), metavar="NAME")
 _FORMATS = ("csv", "ics")
 

@@ -88,9 +88,11 @@ def list_(context: Context) -> Result:
     if rows:
         context.out.table([head, *rows])
     if not register.own and not register.faults:
-        context.out.prose(_("The register {folder} is empty but for the legal texts that ungcuu knows.").format(
-            folder=register.folder
-        ))  # fmt: skip
+        context.out.prose(
+            _("The register {folder} is empty but for the legal texts that ungcuu knows.").format(
+                folder=register.folder
+            )
+        )
     return Result(
         data={
             "records": [{"id": entry.id, "kind": entry.kind, **entry.as_texts()} for entry in found],
