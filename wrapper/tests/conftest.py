@@ -1,7 +1,8 @@
-"""What every test run says at its end: which files took how long."""
+"""What all tests share: the folder of their tools, and which files took how long, said at the end."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 SHOWN = 20
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -22,7 +22,6 @@ from ungcuu.lab import Lab
 ROOT = Path(__file__).parents[3]
 Ungcuu = Callable[..., tuple[int, dict[str, Any], str]]
 DEBIAN = os.environ.get("UNGCUU_LAB_DEBIAN", "12")
-sys.path.insert(0, str(ROOT / "wrapper/tests/tools"))
 
 
 @pytest.fixture(scope="session")

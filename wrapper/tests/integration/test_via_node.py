@@ -14,13 +14,12 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
+from needed_packages import needed
 
 from ungcuu.case.journal import read_records
 from ungcuu.core.settings import Settings
@@ -51,17 +50,6 @@ find / -xdev -path '*/.ansible/cp/*' 2>/dev/null
 pgrep -af 'ansible|node-worker|ssh-agent|\\[mux\\]'
 true
 """
-
-
-def needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, metadata.Distribution]:
-    """A distribution and all that it needs at run time, by name."""
-    if name not in found:
-        found[name] = metadata.distribution(name)
-        for text in found[name].requires or []:
-            wanted = Requirement(text)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-                needed(wanted.name.lower(), found)
-    return found
 
 
 def packed() -> bytes:

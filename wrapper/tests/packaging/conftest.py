@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import sysconfig
 import venv
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-
-
-def needed(name: str, found: dict[str, metadata.Distribution]) -> dict[str, metadata.Distribution]:
-    """Return a distribution and all that it needs here, by name."""
-    if name not in found:
-        found[name] = metadata.distribution(name)
-        for text in found[name].requires or []:
-            wanted = Requirement(text)
-            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-                needed(wanted.name.lower(), found)
-    return found
+from needed_packages import needed
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Lets the unit tests use the tools beside them; and no test may see a record written that holds a sentence of ours."""
+"""Lets the unit tests use the helpers beside them; and no test may see a record written that holds a sentence of ours."""
 
 import os
 import sys
@@ -16,7 +16,6 @@ for _name, _most in (("few", 40), ("ci", 500), ("nightly", 10_000)):
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
