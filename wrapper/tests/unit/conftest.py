@@ -1,4 +1,4 @@
-"""Lets the unit tests use the helpers beside them; and no test may see a record written that holds a sentence of ours."""
+"""Lets the unit tests use the helpers beside them; and no test may see a record written that holds a sentence."""
 
 import os
 import sys
