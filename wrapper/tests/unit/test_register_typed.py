@@ -77,12 +77,12 @@ def test_ansible_does_not_take_the_register_for_hosts(world: World) -> None:
     assert list(site.hosts) == ["web01"]
 
 
-def test_a_drill_that_failed_names_the_command_that_removes_its_hosts() -> None:
+def test_a_drill_that_failed_names_the_command_that_removes_its_hosts(tmp_path: Path) -> None:
     """Seen failing: `ungcuu lab down` alone is about another lab; a drill's hosts are in slot 15."""
     from ungcuu.cli.commands import _drill_run
     from ungcuu.drill.record import Report
 
-    played = mock.MagicMock()
+    played = mock.MagicMock(state=tmp_path)
     played.play.return_value = [Report("flood", error="torn")]
     options = {"scenario": "flood", "all": False, "random": False, "seed": None, "debian": "13"}
     context = mock.Mock(options=options | {"keep": False, "blind": False})

@@ -277,12 +277,19 @@ def run_each(
     from concurrent.futures import Future, ThreadPoolExecutor, wait
 
     ended: dict[str, RunResult] = {}
+    begun: set[str] = set()
+    over: set[str] = set()
 
     def one(runner: Runner) -> RunResult:
-        result = runner.run(variables, partial(_about, runner.hosts[0], on_event), deadline, check)
-        ended[runner.hosts[0]] = result
-        on_end(runner.hosts[0], result)
-        return result
+        (host,) = runner.hosts
+        begun.add(host)
+        try:
+            result = runner.run(variables, partial(_about, host, on_event), deadline, check)
+            ended[host] = result
+            on_end(host, result)
+            return result
+        finally:
+            over.add(host)
 
     make = made_by or Runner
     runners = [make(settings, inventories, playbook, (host,), run_id, targets=targets) for host in hosts]
@@ -302,7 +309,10 @@ def run_each(
         return _merged(playbook, [future.result() for future in futures])
     for future in futures:
         future.result()  # what broke down is raised
-    # A run may have begun without its future in our hands. The pool has waited for it, so what has no end never began.
+    # A run may have begun without its future in our hands, and in a thread that the pool does not wait for: Ctrl-C came
+    # while it was started. What has no end after that never began.
+    while begun - over:
+        time.sleep(WATCH_SECONDS)
     results = [ended.get(runner.hosts[0]) or one(runner) for runner in runners]
     return replace(_merged(playbook, results), cut_short="interrupted", outcome=Outcome.UNKNOWN, fault=stopped)
 
