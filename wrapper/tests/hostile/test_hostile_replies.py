@@ -1,7 +1,7 @@
 """Hosts that lie in everything they say, in front of every verb that listens to one.
 
 Each cell of the table is one reply to one action: the real command in a terminal, over a real sshd on loopback that
-plays the reply. What must hold stands in ``properties.py``. An ordinary run takes twenty or so of the cells that have
+plays the reply. What must hold stands in ``properties.py``. An ordinary run takes a dozen of the cells that have
 held before, others each day: a cell that was never measured is no change's fault. ``UNGCUU_HOSTILE=full``, as ``./check
 nightly`` sets it, takes the whole table.
 """
@@ -32,7 +32,7 @@ def cells() -> list[tuple[str, str]]:
         return [cell for number in range(len(ACTIONS)) for cell in suite.diagonal(number)]
     rows = json.loads(Path(__file__).with_name("measured.json").read_text("utf-8"))
     held = [(reply, action) for reply, row in rows.items() for action, cell in row.items() if not cell[3]]
-    every = max(1, len(held) // 20)
+    every = max(1, len(held) // 12)
     return held[DAY % every :: every]
 
 

@@ -41,7 +41,7 @@ answer to whatever it is asked. After each run all of this must hold:
 - it never says DONE: the liar only plays its answer, so nothing that was asked for has happened.
 
 Run all of it with `./check nightly`, one cell with
-`python wrapper/tests/hostile/suite.py --reply NAME --action NAME --again`. `./check` takes some twenty of the cells
+`python wrapper/tests/hostile/suite.py --reply NAME --action NAME --again`. `./check` takes a dozen of the cells
 that have held, others each day. `adapter.py` there says what the suite needs to know of a tool: another one can take
 its place.
 """
