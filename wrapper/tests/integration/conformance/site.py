@@ -99,6 +99,11 @@ def stacks() -> dict[str, Stack]:
     return found
 
 
+def _recipe(name: str) -> str:
+    """The script that installs a site, with what the recipes share before it."""
+    return "".join((FOLDER / part).read_text("utf-8") for part in ("common.sh", name))
+
+
 def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
     wanted = dict(data["plants"])
     if set(wanted) != set(PLANTS):
@@ -110,7 +115,7 @@ def _stack(data: Mapping[str, Any], variant: Mapping[str, Any]) -> Stack:
         application=data["application"],
         title=variant["title"],
         host=data.get("host", "spare01"),
-        install=(FOLDER / data["install"]).read_text("utf-8") if "install" in data else "",
+        install=_recipe(data["install"]) if "install" in data else "",
         environment=variant.get("environment", {}),
         facts={**data["facts"], **variant["facts"]},
         answers=data.get("answers", {}),

@@ -1,21 +1,10 @@
 #!/bin/sh
 # NukeViet from its released source, which the suite has laid into /tmp/source, by its own installer.
 # STACK: nginx or apache.
-set -eu
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-cd /
-case $STACK in
-    nginx) packages="nginx-light php-fpm" ;;
-    apache) packages="apache2 libapache2-mod-php" ;;
-esac
-apt-get -qq update
-# shellcheck disable=SC2086  # a list of words
-apt-get -qq install -y --no-install-recommends mariadb-server php-cli php-mysql php-gd php-xml php-curl php-mbstring php-zip \
-    curl cron $packages >/dev/null
-systemctl start mariadb
+installed php-cli php-gd php-xml php-curl php-mbstring php-zip
 
 root=/var/www/portal
-password=$(head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n')
+password=$(random_password)
 mkdir -p "$root"
 cp -R /tmp/source/. "$root/"
 rm -rf /tmp/source "$root/.git" "$root/.github" "$root/.gitattributes" "$root/.gitignore"
@@ -26,45 +15,18 @@ mariadb -e "CREATE DATABASE portal CHARACTER SET utf8mb4; GRANT ALL ON portal.* 
 
 case $STACK in
     apache)
-        cat >/etc/apache2/sites-available/portal.conf <<CONF
-<VirtualHost *:80>
-    ServerName portal.lab.test
-    DocumentRoot $root
-    <Directory $root>
-        AllowOverride All
-    </Directory>
-</VirtualHost>
-CONF
-        a2dissite -q 000-default >/dev/null
         a2enmod -q rewrite headers expires >/dev/null
-        a2ensite -q portal >/dev/null
-        systemctl restart apache2 ;;
+        rules="    <Directory $root>
+        AllowOverride All
+    </Directory>" ;;
     nginx)
-        php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
         # The rules of the .htaccess that NukeViet ships, as its manual gives them for nginx.
-        cat >/etc/nginx/sites-available/portal.conf <<CONF
-server {
-    listen 80;
-    server_name portal.lab.test;
-    root $root;
-    index index.php;
-    client_max_body_size 20m;
-    location ~ ^/(data/ip6?|includes|install/tpl|vendor|assets/tpl|data/cache|data/certs|data/logs)/ { return 404; }
-    location ~ ^/(modules|themes|assets|data/config|data/tmp|uploads)/.*\.(php|inc|ini|tpl|xml)\$ { return 404; }
-    location ~ /(config|mainfile)\.php\$ { return 404; }
-    location ~ \.php\$ {
-        try_files \$uri =404;
-        include fastcgi_params;
-        fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
-        fastcgi_pass unix:/run/php/php$php-fpm.sock;
-    }
-    location / { try_files \$uri \$uri/ /index.php?\$args; }
-}
-CONF
-        ln -sf /etc/nginx/sites-available/portal.conf /etc/nginx/sites-enabled/portal.conf
-        rm -f /etc/nginx/sites-enabled/default
-        systemctl restart "php$php-fpm" nginx ;;
+        rules='    location ~ ^/(data/ip6?|includes|install/tpl|vendor|assets/tpl|data/cache|data/certs|data/logs)/ { return 404; }
+    location ~ ^/(modules|themes|assets|data/config|data/tmp|uploads)/.*\.(php|inc|ini|tpl|xml)$ { return 404; }
+    location ~ /(config|mainfile)\.php$ { return 404; }
+    location / { try_files $uri $uri/ /index.php?$args; }' ;;
 esac
+printf '%s\n' "$rules" | served portal portal.lab.test "$root" index.php
 
 # Its installer, as a browser goes through it. It writes config.php and .htaccess into the root.
 chown www-data:www-data "$root" "$root/.htaccess" "$root/robots.txt"

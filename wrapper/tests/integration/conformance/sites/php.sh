@@ -1,24 +1,14 @@
 #!/bin/sh
 # A website that a small office wrote by hand: articles in a database, a panel for its editors, a folder for uploads.
 # STACK: nginx or apache; ENGINE: mariadb or postgresql.
-set -eu
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-cd /
 case $ENGINE in
-    postgresql) packages="postgresql php-pgsql" driver=pgsql ;;
-    mariadb) packages="mariadb-server php-mysql" driver=mysql ;;
+    postgresql) driver=pgsql ;;
+    mariadb) driver=mysql ;;
 esac
-case $STACK in
-    nginx) packages="$packages nginx-light php-fpm" ;;
-    apache) packages="$packages apache2 libapache2-mod-php" ;;
-esac
-apt-get -qq update
-# shellcheck disable=SC2086  # a list of words
-apt-get -qq install -y --no-install-recommends php-cli php-mbstring curl cron $packages >/dev/null
-systemctl start "$ENGINE"
+installed php-cli php-mbstring
 
 root=/var/www/portal
-password=$(head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n')
+password=$(random_password)
 install -d "$root/config" "$root/templates" "$root/plugins"
 install -d -o www-data -g www-data "$root/uploads"
 cat >"$root/config/db.php" <<PHP
@@ -100,37 +90,10 @@ rm /tmp/tables.sql
 chown -R root:www-data "$root/config" && chmod 0750 "$root/config" && chmod 0640 "$root/config/db.php"
 
 case $STACK in
-    apache)
-        cat >/etc/apache2/sites-available/portal.conf <<CONF
-<VirtualHost *:80>
-    ServerName portal.lab.test
-    DocumentRoot $root
-</VirtualHost>
-CONF
-        a2dissite -q 000-default >/dev/null
-        a2ensite -q portal >/dev/null
-        systemctl restart apache2 ;;
     nginx)
-        php=$(php -r 'echo PHP_MAJOR_VERSION, ".", PHP_MINOR_VERSION;')
-        cat >/etc/nginx/sites-available/portal.conf <<CONF
-server {
-    listen 80;
-    server_name portal.lab.test;
-    root $root;
-    index index.php;
-    client_max_body_size 20m;
-    location ~ ^/(config|templates|plugins)/ { deny all; }
-    location ~ ^/uploads/.*\.php { deny all; }
-    location ~ \.php\$ {
-        try_files \$uri =404;
-        include fastcgi_params;
-        fastcgi_param SCRIPT_FILENAME \$document_root\$fastcgi_script_name;
-        fastcgi_pass unix:/run/php/php$php-fpm.sock;
-    }
-}
-CONF
-        ln -sf /etc/nginx/sites-available/portal.conf /etc/nginx/sites-enabled/portal.conf
-        rm -f /etc/nginx/sites-enabled/default
-        systemctl restart "php$php-fpm" nginx ;;
+        rules='    location ~ ^/(config|templates|plugins)/ { deny all; }
+    location ~ ^/uploads/.*\.php { deny all; }' ;;
+    apache) rules='' ;;
 esac
+printf '%s\n' "$rules" | served portal portal.lab.test "$root" index.php
 curl -fsS --resolve portal.lab.test:80:127.0.0.1 http://portal.lab.test/ | grep 'Giá xăng dầu' >/dev/null

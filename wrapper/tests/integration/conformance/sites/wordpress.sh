@@ -1,7 +1,5 @@
 #!/bin/sh
 # The lab's WordPress stands on nginx. STACK apache puts Apache in its place, as a site does that changes its server.
-set -eu
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 systemctl start mariadb
 [ "$STACK" = apache ] || exit 0
 # shellcheck disable=SC2046  # a list of packages
