@@ -37,6 +37,7 @@ from ungcuu.run import liveness
 from ungcuu.run.node import PLAYBOOKS, SILENCE, fingerprint
 
 _LOOK_SECONDS = 0.1
+_GONE_SECONDS = 5.0
 _MOST_ORDER = 1 << 16
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _RUN = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -106,15 +107,21 @@ def _base() -> Path:
 
 def _end_left(base: Path) -> None:
     """End what jobs left behind whose worker and guard were both killed, and remove it."""
+    ended = []
     for folder in base.glob(f"{scratch.PREFIX}*"):
         with contextlib.suppress(OSError):
             lock = os.open(folder / scratch.LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 process_guard.end(str(folder))
+                ended.append(folder)
             finally:
                 os.close(lock)
     scratch.remove_left(base)
+    until = time.monotonic() + _GONE_SECONDS  # a folder stays while a process that was killed is still there
+    while any(folder.exists() for folder in ended) and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        scratch.remove_left(base)
 
 
 def _run(order: Mapping[str, Any], about: Mapping[str, Any], base: Path, line: _Line) -> int:
