@@ -75,8 +75,8 @@ def test_what_is_left_out_is_what_was_named(kept: tuple[Lab, dict[str, Any]]) ->
 def test_packages_and_facts_are_what_the_host_has(kept: tuple[Lab, dict[str, Any]]) -> None:
     """A machine that is rebuilt needs to know what the website stood on."""
     lab, point = kept
-    told = engine(lab, f"dump --no-lock {point['id']} {CURRENT}/packages.tsv")
-    assert told == each_on(lab, "web01", "dpkg-query -W -f '${binary:Package}\\t${Version}\\t${Status}\\n'")
+    listed = engine(lab, f"dump --no-lock {point['id']} {CURRENT}/packages.tsv")
+    assert listed == each_on(lab, "web01", "dpkg-query -W -f '${binary:Package}\\t${Version}\\t${Status}\\n'")
     by_hand = vault(lab, "packages", "web01")["packages"]
     assert by_hand == sorted(each_on(lab, "web01", "apt-mark showmanual").split())
     facts = json.loads(engine(lab, f"dump --no-lock {point['id']} {CURRENT}/site.json"))

@@ -87,7 +87,7 @@ def test_every_playbook_runs_in_it(jobs: Jobs, tmp_path: Path, name: str) -> Non
 
 
 def test_a_project_of_a_sites_own_needs_the_collection_alone(jobs: Jobs, tmp_path: Path) -> None:
-    """Its playbook names one of ours; roles, plugins and settings come out of the image."""
+    """Its playbook imports one of the collection; roles, plugins and settings come out of the image."""
     tmp_path.chmod(0o755)
     named = (f"- import_playbook: {collection.NAME}.{name}\n" for name in ("harden", "scan"))
     (tmp_path / "site.yml").write_text("".join(named))

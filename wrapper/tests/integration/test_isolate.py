@@ -70,10 +70,10 @@ def test_sessions_held_before_the_cut_die_within_a_second(opened: Stage) -> None
     assert ended.ending == "cut", ended.detail
     for session in held:
         session.join(30)
-        told = session.answer
-        assert told["answers"] > 10, "the session never worked, so its death proves nothing"
-        assert told["last"] < loaded + 1, f"{session.host}: alive {told['last'] - loaded:.1f} s after the cut"
-        assert told["until"] > loaded + 3, "the session ended by itself"
+        answer = session.answer
+        assert answer["answers"] > 10, "the session never worked, so its death proves nothing"
+        assert answer["last"] < loaded + 1, f"{session.host}: alive {answer['last'] - loaded:.1f} s after the cut"
+        assert answer["until"] > loaded + 3, "the session ended by itself"
 
 
 def test_a_shortcut_for_known_connections_would_show(opened: Stage) -> None:
@@ -311,7 +311,7 @@ def test_full_disk_of_the_journal_holds_nothing_back(opened: Stage) -> None:
     assert done.stdout, done.stderr
     document = json.loads(done.stdout)
     assert document["outcome"] == "DONE", done.stderr
-    assert document["warnings"], "nobody was told that nothing is recorded"
+    assert document["warnings"], "nobody is warned that nothing is recorded"
     assert "snapshot is in /dev/shm" in done.stderr, "what the cut ended is kept nowhere"
     assert opened.alive_from_outside() == []
 
@@ -376,9 +376,9 @@ def test_maintenance_shows_a_notice_and_nothing_else(opened: Stage, ungcuu: Run)
     )["site"][0]
     assert (page["status"], page["found"]) == (503, True)
     for address in (opened.lab.address("web01"), f"[{opened.lab.address('web01', 6)}]"):
-        told = opened.on("intruder01", f"python3 -c {shlex.quote(RETRY_AFTER)} '{address}'").split()
-        assert told[0] == "503"
-        assert int(told[1]) > 0, "search engines would drop the pages"
+        answer = opened.on("intruder01", f"python3 -c {shlex.quote(RETRY_AFTER)} '{address}'").split()
+        assert answer[0] == "503"
+        assert int(answer[1]) > 0, "search engines would drop the pages"
     taken = {(row["data"]["name"], row["data"]["passed"]) for row in document["records"] if row["kind"] == "proof"}
     assert ("notice_shown", True) in taken
     assert not [name for name, passed in taken if passed is False]
